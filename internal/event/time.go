@@ -1,0 +1,136 @@
+package event
+
+import (
+	"math"
+	"time"
+)
+
+// Bounds of what int64 nanoseconds since 1970 can hold, in whole seconds.
+const (
+	minSeconds = math.MinInt64/1_000_000_000 + 1
+	maxSeconds = math.MaxInt64/1_000_000_000 - 1
+)
+
+// dayString returns the date of the day that is so many days after 1970-01-01.
+func dayString(days int64) string {
+	y, m, d := time.Unix(days*86_400, 0).UTC().Date()
+	b := [10]byte{
+		'0' + byte(y/1000), '0' + byte(y/100%10), '0' + byte(y/10%10), '0' + byte(y%10), '-',
+		'0' + byte(m/10), '0' + byte(m%10), '-',
+		'0' + byte(d/10), '0' + byte(d%10),
+	}
+	return string(b[:])
+}
+
+// parseTime reads an RFC 3339 timestamp. It is stricter than time.Parse, which
+// also takes a comma as the decimal point and drops digits after the ninth. The
+// returned reason is empty when s is good.
+func parseTime(s string) (seconds, nanos int64, reason string) {
+	const want = `must be an RFC 3339 time such as "2026-01-31T10:11:12.345Z"`
+	p := timeParser{rest: s}
+	year := p.digits(4)
+	p.oneOf("-")
+	month := p.digits(2)
+	p.oneOf("-")
+	day := p.digits(2)
+	p.oneOf("Tt")
+	hour := p.digits(2)
+	p.oneOf(":")
+	minute := p.digits(2)
+	p.oneOf(":")
+	second := p.digits(2)
+	nanos, tooFine := p.fraction()
+	offset := p.zone()
+	switch {
+	case p.bad || p.rest != "":
+		return 0, 0, want
+	case tooFine:
+		return 0, 0, "has more than 9 fraction digits"
+	case second == 60:
+		return 0, 0, "is a leap second, which cannot be stored: send :59 or the next second"
+	case hour > 23 || minute > 59 || second > 60:
+		return 0, 0, "is not a time of day"
+	}
+	t := time.Date(int(year), time.Month(month), int(day), int(hour), int(minute), int(second), 0, time.UTC)
+	if month < 1 || month > 12 || day < 1 || t.Day() != int(day) {
+		return 0, 0, "is not a date of the calendar"
+	}
+	return t.Unix() - offset, nanos, ""
+}
+
+// timeParser takes parts of a timestamp off the front of rest.
+type timeParser struct {
+	rest string
+	bad  bool
+}
+
+func (p *timeParser) digits(n int) int64 {
+	if len(p.rest) < n {
+		p.bad = true
+		return 0
+	}
+	var v int64
+	for i := range n {
+		c := p.rest[i]
+		if c < '0' || c > '9' {
+			p.bad = true
+			return 0
+		}
+		v = v*10 + int64(c-'0')
+	}
+	p.rest = p.rest[n:]
+	return v
+}
+
+// oneOf takes one byte, which must be among set.
+func (p *timeParser) oneOf(set string) byte {
+	if p.rest != "" {
+		for i := range len(set) {
+			if p.rest[0] == set[i] {
+				p.rest = p.rest[1:]
+				return set[i]
+			}
+		}
+	}
+	p.bad = true
+	return 0
+}
+
+// fraction takes an optional fraction of a second. tooFine: it has more digits
+// than nanoseconds can hold.
+func (p *timeParser) fraction() (nanos int64, tooFine bool) {
+	if p.bad || p.rest == "" || p.rest[0] != '.' {
+		return 0, false
+	}
+	n := 1
+	for n < len(p.rest) && p.rest[n] >= '0' && p.rest[n] <= '9' {
+		if n <= 9 {
+			nanos = nanos*10 + int64(p.rest[n]-'0')
+		}
+		n++
+	}
+	p.rest = p.rest[n:]
+	p.bad = n == 1
+	for i := n; i <= 9; i++ {
+		nanos *= 10
+	}
+	return nanos, n > 10
+}
+
+// zone takes the offset and returns it in seconds east of UTC.
+func (p *timeParser) zone() int64 {
+	sign := p.oneOf("Zz+-")
+	if p.bad || sign == 'Z' || sign == 'z' {
+		return 0
+	}
+	hours := p.digits(2)
+	p.oneOf(":")
+	minutes := p.digits(2)
+	if hours > 23 || minutes > 59 {
+		p.bad = true
+	}
+	if sign == '-' {
+		return -(hours*3600 + minutes*60)
+	}
+	return hours*3600 + minutes*60
+}
