@@ -1,0 +1,115 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// OS returns the operating system's file system. Its files are opened with
+// O_CLOEXEC (package os always does) and O_NOFOLLOW: a symbolic link in place of
+// a file of ours is an error, not a way to another file.
+func OS() FS { return osFS{} }
+
+type osFS struct{}
+
+func (osFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+	f, err := os.OpenFile(name, flag|unix.O_NOFOLLOW, perm)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osFS) Rename(oldName, newName string) error { return os.Rename(oldName, newName) }
+
+func (osFS) Remove(name string) error { return os.Remove(name) }
+
+func (o osFS) MkdirAll(name string, perm fs.FileMode) error {
+	name = filepath.Clean(name)
+	info, err := os.Stat(name)
+	if err == nil {
+		if !info.IsDir() {
+			return &fs.PathError{Op: "mkdir", Path: name, Err: unix.ENOTDIR}
+		}
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(name)
+	if err := o.MkdirAll(parent, perm); err != nil {
+		return err
+	}
+	if err := os.Mkdir(name, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return o.SyncDir(parent)
+}
+
+func (osFS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+
+func (osFS) SyncDir(name string) error {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(uninterrupted("fsync", name, f, unix.Fsync), f.Close())
+}
+
+func (osFS) Free(name string) (int64, error) {
+	var st unix.Statfs_t
+	for {
+		err := unix.Statfs(name, &st)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return 0, fmt.Errorf("statfs %s: %w", name, err)
+		}
+		// Bavail, not Bfree: the root's reserve is not ours to use.
+		return int64(st.Bavail) * int64(st.Bsize), nil
+	}
+}
+
+type osFile struct{ *os.File }
+
+// Sync is fdatasync: content and size, but not times. The files that must be
+// fast are of fixed size and written before, so nothing else has to move.
+func (f osFile) Sync() error {
+	return uninterrupted("fdatasync", f.Name(), f.File, unix.Fdatasync)
+}
+
+func (f osFile) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// uninterrupted calls sync until no signal interrupts it. EINTR means that
+// nothing was tried; every other error is final and returned at once.
+func uninterrupted(op, name string, f *os.File, sync func(fd int) error) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return &fs.PathError{Op: op, Path: name, Err: err}
+	}
+	var failed error
+	err = conn.Control(func(fd uintptr) {
+		for {
+			failed = sync(int(fd))
+			if !errors.Is(failed, unix.EINTR) {
+				return
+			}
+		}
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return &fs.PathError{Op: op, Path: name, Err: err}
+	}
+	return nil
+}
