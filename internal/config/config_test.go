@@ -134,8 +134,7 @@ func TestProblems(t *testing.T) {
 		want []string
 	}{
 		"everything at once": {
-			"version: 7\nlistn: x\ns3:\n  bucket: A_B\n  bucket: b\nseal: {rows: many, age: 15}\nheartbeat: 5s\nlog:
-  level: ${NO}\n",
+			"version: 7\nlistn: x\ns3:\n  bucket: A_B\n  bucket: b\nseal: {rows: many, age: 15}\nheartbeat: 5s\nlog:\n  level: ${NO}\n",
 			[]string{
 				"line 1: version: this program reads version 0",
 				"line 2: listn: unknown key; known here: version, data_dir",

@@ -133,6 +133,7 @@ func (d *decoder) object(node ast.Node, to reflect.Value, field string) {
 		line := key.GetToken().Position.Line
 		if first, dup := seen[name]; dup {
 			d.complain(key.GetToken(), path, "is here a second time; the first is in line %d", first)
+			d.broken[path] = false // the first one was read
 			continue
 		}
 		seen[name] = line
