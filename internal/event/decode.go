@@ -256,6 +256,11 @@ func (d *Decoder) syntax(err error) bool {
 		d.complain("", "not valid JSON: unexpected end")
 		return false
 	}
+	if deeper([]byte(d.text), d.lim.Depth) {
+		// Deeper than the library goes, perhaps; the path would be as long.
+		d.tooDeep(short(strings.SplitN(string(at.JSONPointer)+"/", "/", 3)[1], 64))
+		return false
+	}
 	var path strings.Builder
 	for token := range at.JSONPointer.Tokens() {
 		if path.Len() > 255 {

@@ -199,7 +199,7 @@ func (d *Decoder) details() bool {
 	case len(v) > d.lim.DetailsBytes:
 		return d.complain("details", fmt.Sprintf("has %d bytes; at most %d are accepted", len(v), d.lim.DetailsBytes))
 	case deeper(v, d.lim.Depth-1):
-		return d.complain("details", fmt.Sprintf("is nested too deeply; an event may have %d levels", d.lim.Depth))
+		return d.tooDeep("details")
 	case hasNUL(v):
 		return d.complain("details", `contains U+0000 (\u0000)`)
 	}
@@ -208,7 +208,12 @@ func (d *Decoder) details() bool {
 	return true
 }
 
-// deeper reports whether v, a valid JSON value, nests more than levels deep.
+func (d *Decoder) tooDeep(path string) bool {
+	return d.complain(path, fmt.Sprintf("is nested too deeply; an event may have %d levels", d.lim.Depth))
+}
+
+// deeper reports whether v nests more than levels deep. If v is not valid JSON,
+// the answer is about the braces and brackets that it has.
 func deeper(v []byte, levels int) bool {
 	if bytes.Count(v, []byte{'{'})+bytes.Count(v, []byte{'['}) <= levels {
 		return false // the usual case, decided without a look at the structure
@@ -223,7 +228,7 @@ func deeper(v []byte, levels int) bool {
 		case '}', ']':
 			depth--
 		case '"':
-			for i++; v[i] != '"'; i++ {
+			for i++; i < len(v) && v[i] != '"'; i++ {
 				if v[i] == '\\' {
 					i++
 				}
