@@ -1,0 +1,73 @@
+package parquet
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/audit-archiver/archiver/testenv/gen"
+)
+
+const benchRows = 2 * RowGroupRows
+
+func BenchmarkWrite(b *testing.B) {
+	rows := gen.New(1, testStart(), 50_000).Rows(benchRows, testStream, 0)
+	var jsonBytes int64
+	var line []byte
+	for i := range rows {
+		line = gen.AppendJSON(line[:0], &rows[i].Event)
+		jsonBytes += int64(len(line))
+	}
+	var size int64
+	b.ReportAllocs()
+	for b.Loop() {
+		count := &counter{}
+		w := NewWriter(count, testOptions())
+		if err := w.Write(rows...); err != nil {
+			b.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			b.Fatal(err)
+		}
+		size = count.n
+	}
+	report(b, size)
+	b.ReportMetric(float64(jsonBytes)/benchRows, "json-bytes/event")
+}
+
+func BenchmarkRead(b *testing.B) {
+	rows := gen.New(1, testStart(), 50_000).Rows(benchRows, testStream, 0)
+	data := encode(b, testOptions(), rows, len(rows), nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := Open(bytes.NewReader(data), int64(len(data)), "standard")
+		if err != nil {
+			b.Fatal(err)
+		}
+		n := 0
+		for _, err := range r.Rows() {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		if n != benchRows {
+			b.Fatalf("%d rows", n)
+		}
+	}
+	report(b, int64(len(data)))
+}
+
+func report(b *testing.B, size int64) {
+	b.ReportMetric(float64(benchRows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(float64(size)/benchRows, "bytes/event")
+}
+
+type counter struct{ n int64 }
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return len(p), nil
+}
+
+var _ io.Writer = (*counter)(nil)
