@@ -1,0 +1,244 @@
+// Package archive moves sealed batches from our disk into the locked bucket.
+//
+// The promise: a batch is released from the WAL only after its files and its
+// signed commit were confirmed in the bucket, locked. Each step may be cut short
+// by a crash or a lost answer and is repeated with the same names and bytes, so
+// a batch is archived exactly once. No error of the store is final, except one:
+// a foreign object under our own key stops the stream until a human has looked.
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
+)
+
+const (
+	planName         = "plan.json"
+	noteType         = "text/plain; charset=utf-8" // C2SP signed notes are UTF-8 text
+	parquetType      = "application/vnd.apache.parquet"
+	adoptBytesMax    = 1 << 30 // a batch is at most 256 MiB before compression
+	spoolBufferBytes = 1 << 20
+	// redateMargin is how long before its end a retention date counts as passed:
+	// the upload itself takes time, and our clock may be behind the store's.
+	redateMargin = 15 * time.Minute
+	// uploadsAtOnce bounds the concurrent uploads of one batch's files.
+	uploadsAtOnce = 4
+
+	backoffFirst = 200 * time.Millisecond
+	backoffMost  = 30 * time.Second
+)
+
+// Queue hands over sealed batches, oldest first. *buffer.Buffer satisfies it.
+type Queue interface {
+	// Next blocks until there is a sealed batch, and returns the same one again
+	// until it is released.
+	Next(ctx context.Context) (*buffer.Batch, error)
+	// Release forgets a batch that is in the bucket.
+	Release(ctx context.Context, b *buffer.Batch) error
+}
+
+// Options say what to archive, where, and as whom.
+type Options struct {
+	Dir    string // spool/ and ledger/ live in it; the caller holds its lock
+	FS     durable.FS
+	Store  object.Store
+	Queue  Queue
+	Prefix string // key prefix in the bucket, "" or without a trailing slash
+
+	Stream uuid.UUID
+	Open   []byte      // the stream's certificate, signed by the root key
+	Root   string      // the root verifier key, from our own configuration
+	Signer note.Signer // the stream's key
+
+	Identity Identity
+	Writer   string // name and version of this program, for the manifests
+
+	Now     func() time.Time
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+// Identity tells whether this run continues the last one on the same disk: a
+// copied or restored folder has another inode, another machine other ids.
+type Identity struct {
+	Machine string `json:"machine"` // hash of the machine id
+	Boot    string `json:"boot"`
+	Inode   string `json:"inode"` // device and inode of the WAL folder
+	Host    string `json:"host"`
+}
+
+// Archiver commits one stream. Run and Start are for one goroutine; the other
+// methods are safe for concurrent use.
+type Archiver struct {
+	// Immutable after New.
+	dir      string
+	fs       durable.FS
+	store    object.Store
+	queue    Queue
+	prefix   string
+	stream   uuid.UUID
+	open     ledger.Open
+	openRaw  []byte
+	signer   note.Signer
+	root     string
+	identity Identity
+	writer   string
+	now      func() time.Time
+	log      *slog.Logger
+	metrics  *metrics
+
+	// Owned by Start and Run.
+	state     state
+	pending   *pending // signed for state.Head.Index+1; nil: nothing is
+	journaled bool     // pending is on our disk
+
+	mu     sync.Mutex
+	status Status
+	moved  chan struct{} // closed and replaced whenever status changed
+}
+
+// Status is what /readyz and metrics tell about the way to the bucket.
+type Status struct {
+	Started   bool      // the start note is in the bucket: acknowledging is allowed
+	NextBatch int64     // number of the next batch to commit
+	Index     int64     // index of the last commit, -1 when there is none
+	Committed time.Time // when the last commit was confirmed
+	Failing   time.Time // since when the current step has been failing; zero: it is not
+	Err       error     // why it is failing
+	Stopped   bool      // Err is final: a foreign object is under our key
+}
+
+// New loads the durable state of a stream. It does not touch the bucket.
+func New(o Options) (*Archiver, error) {
+	open, err := ledger.ParseOpen(o.Open, o.Root)
+	if err != nil {
+		return nil, fmt.Errorf("stream certificate: %w", err)
+	}
+	if open.Stream != o.Stream {
+		return nil, fmt.Errorf("stream certificate is for %s, the WAL belongs to %s", open.Stream, o.Stream)
+	}
+	verifier, err := note.NewVerifier(open.VKey)
+	if err != nil {
+		return nil, fmt.Errorf("stream certificate: key: %w", err)
+	}
+	if o.Signer.Name() != verifier.Name() || o.Signer.KeyHash() != verifier.KeyHash() {
+		return nil, errors.New("the stream's signing key is not the one that its certificate names")
+	}
+	a := &Archiver{
+		dir: o.Dir, fs: o.FS, store: o.Store, queue: o.Queue, prefix: o.Prefix,
+		stream: o.Stream, open: open, openRaw: o.Open, signer: o.Signer, root: o.Root,
+		identity: o.Identity, writer: o.Writer, now: o.Now, log: o.Log,
+		metrics: newMetrics(o.Metrics), moved: make(chan struct{}),
+	}
+	for _, dir := range []string{filepath.Join(a.dir, "spool"), filepath.Join(a.dir, "ledger")} {
+		if err := a.fs.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("create %s: %w", dir, err)
+		}
+	}
+	if err := a.loadState(); err != nil {
+		return nil, err
+	}
+	a.setStatus(func(s *Status) { s.Index, s.NextBatch = a.state.Head.Index, a.state.NextBatch })
+	return a, nil
+}
+
+// Start makes sure that this process is the stream's only writer, and blocks
+// until the bucket says so or ctx ends. Nothing may be acknowledged before it
+// returned nil, except by a service that was told to start offline.
+func (a *Archiver) Start(ctx context.Context) error {
+	return a.retry(ctx, "start", a.start)
+}
+
+func (a *Archiver) start(ctx context.Context) error {
+	if err := a.publishOpen(ctx); err != nil {
+		return err
+	}
+	if err := a.resume(ctx); err != nil {
+		return err
+	}
+	if a.state.Identity == a.identity {
+		if err := a.checkNext(ctx); err != nil {
+			return err
+		}
+	} else {
+		m := a.manifest(nil, ledger.Note{Kind: ledger.NoteStart, Machine: a.identity.Machine,
+			Boot: a.identity.Boot, Inode: a.identity.Inode, Host: a.identity.Host})
+		if err := a.publish(ctx, m, a.state.NextBatch, a.identity); err != nil {
+			return err
+		}
+	}
+	a.setStatus(func(s *Status) { s.Started = true })
+	return nil
+}
+
+// Run archives sealed batches until ctx ends, and then returns nil. Start must
+// have returned nil. It returns an error only when the stream cannot go on.
+func (a *Archiver) Run(ctx context.Context) error {
+	for {
+		b, err := a.queue.Next(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("next batch: %w", err)
+		}
+		err = a.retry(ctx, "archive", func(ctx context.Context) error { return a.commit(ctx, b) })
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("archive batch %d: %w", b.Number, err)
+		}
+	}
+}
+
+// Drain waits until done says so. It asks at once, and again whenever a batch
+// was released or a step began to fail.
+func (a *Archiver) Drain(ctx context.Context, done func() bool) error {
+	for {
+		a.mu.Lock()
+		moved, err := a.moved, a.status.Err
+		a.mu.Unlock()
+		if done() {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("not everything is archived yet: %w", context.Cause(ctx)), err)
+		}
+	}
+}
+
+// Status returns a copy of the current state.
+func (a *Archiver) Status() Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.status
+}
+
+func (a *Archiver) setStatus(change func(*Status)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	change(&a.status)
+	close(a.moved)
+	a.moved = make(chan struct{})
+}
+
+func (a *Archiver) spoolDir(number int64) string {
+	return filepath.Join(a.dir, "spool", fmt.Sprintf("%020d", number))
+}

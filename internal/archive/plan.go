@@ -1,0 +1,166 @@
+package archive
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/ledger"
+)
+
+// planVersion is the version of plan.json.
+const planVersion = 0
+
+// plan is what the spool folder of a batch holds, as plan.json beside the files.
+// It is written last, so a folder without a whole plan is rubbish of a crash.
+type plan struct {
+	Version int       `json:"version"`
+	Stream  string    `json:"stream"`
+	Batch   int64     `json:"batch"`
+	First   int64     `json:"first"`
+	Last    int64     `json:"last"`
+	Files   []spooled `json:"files"`
+}
+
+// spooled is one Parquet file, final and on our disk.
+type spooled struct {
+	Name        string      `json:"name"`  // its key in the bucket, relative to the prefix
+	Local       string      `json:"local"` // its name in the spool folder
+	Class       string      `json:"class"`
+	Day         string      `json:"day"`
+	Size        int64       `json:"size"`
+	SHA256      ledger.Hash `json:"sha256"`
+	Rows        int64       `json:"rows"`
+	Root        ledger.Hash `json:"root"`
+	FirstSeq    int64       `json:"first_seq"`
+	LastSeq     int64       `json:"last_seq"`
+	MinNS       int64       `json:"min_timestamp_ns"`
+	MaxNS       int64       `json:"max_timestamp_ns"`
+	SealedUntil time.Time   `json:"sealed_until"` // fixed by the seal record
+	RetainUntil time.Time   `json:"retain_until"` // what we ask for; see redate
+}
+
+// part collects the rows of one batch that fall in one partition.
+type part struct {
+	class, day string
+	rows       []position
+}
+
+// position is where a row goes in its file, where it is read from, and what it
+// must hash to: about 64 bytes per row, which is what a batch costs in memory.
+type position struct {
+	ns   int64
+	seq  int64
+	ref  buffer.Ref
+	leaf [sha256.Size]byte
+}
+
+// divide reads a batch once and sorts its rows into partitions, each in the
+// order of its file.
+func divide(ctx context.Context, b *buffer.Batch) ([]*part, error) {
+	type partition struct{ class, day string }
+	byName := make(map[partition]*part)
+	for e, err := range b.Scan(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		name := partition{e.Row.Retention, e.Row.Day()}
+		p := byName[name]
+		if p == nil {
+			p = &part{class: name.class, day: name.day}
+			byName[name] = p
+		}
+		p.rows = append(p.rows, position{e.Row.TimestampNS, e.Row.Seq, e.Ref, event.LeafHash(&e.Row)})
+	}
+	parts := make([]*part, 0, len(byName))
+	total := int64(0)
+	for _, p := range byName {
+		slices.SortFunc(p.rows, func(x, y position) int {
+			return cmp.Or(cmp.Compare(x.ns, y.ns), cmp.Compare(x.seq, y.seq))
+		})
+		parts = append(parts, p)
+		total += int64(len(p.rows))
+	}
+	if total != b.Count {
+		return nil, fmt.Errorf("the WAL gave %d rows, the seal says %d", total, b.Count)
+	}
+	slices.SortFunc(parts, func(x, y *part) int {
+		return cmp.Or(cmp.Compare(x.class, y.class), cmp.Compare(x.day, y.day))
+	})
+	return parts, nil
+}
+
+// loadPlan returns the plan of a batch that was spooled before, after comparing
+// every file with its hash. ok is false when there is none that is whole.
+func (a *Archiver) loadPlan(b *buffer.Batch) (_ plan, ok bool, _ error) {
+	dir := a.spoolDir(b.Number)
+	raw, err := durable.ReadFile(a.fs, filepath.Join(dir, planName))
+	if errors.Is(err, os.ErrNotExist) {
+		return plan{}, false, nil
+	}
+	if err != nil {
+		return plan{}, false, fmt.Errorf("read spool plan: %w", err)
+	}
+	var p plan
+	if err := json.Unmarshal(raw, &p); err != nil || p.Version != planVersion {
+		a.log.Warn("spool plan is not readable and is made again", "batch", b.Number, "error", err)
+		return plan{}, false, nil
+	}
+	if p.Stream != b.Stream.String() || p.Batch != b.Number || p.First != b.First || p.Last != b.Last {
+		return plan{}, false, fmt.Errorf("spool folder %s belongs to stream %s batch %d: move it away", dir, p.Stream, p.Batch)
+	}
+	for _, f := range p.Files {
+		sum, size, err := a.hashFile(filepath.Join(dir, f.Local))
+		if err != nil || size != f.Size || sum != f.SHA256 {
+			a.log.Warn("spooled file is damaged and is made again", "batch", b.Number, "file", f.Local, "error", err)
+			return plan{}, false, nil
+		}
+	}
+	return p, true, nil
+}
+
+func (a *Archiver) savePlan(p plan) error {
+	raw, err := json.MarshalIndent(p, "", " ")
+	if err != nil {
+		return fmt.Errorf("encode spool plan: %w", err)
+	}
+	return durable.WriteFile(a.fs, filepath.Join(a.spoolDir(p.Batch), planName), raw, 0o600)
+}
+
+// redate chooses a later retention date for files whose date has passed, or will
+// have before the store has them: S3 refuses a date in the past, and an object
+// that was never locked proves nothing. The new date is on our disk before it is
+// sent, so that a repetition asks for the same. It gives the full period again.
+func (a *Archiver) redate(b *buffer.Batch, p *plan) error {
+	now := a.now()
+	changed := false
+	for i := range p.Files {
+		f := &p.Files[i]
+		if f.RetainUntil.After(now.Add(redateMargin)) {
+			continue
+		}
+		period := f.SealedUntil.Sub(b.SealedAt)
+		f.RetainUntil = now.Add(period).UTC().Truncate(time.Second).Add(time.Second)
+		changed = true
+		a.log.Warn("retention date passed before the upload: locking longer", "name", f.Name,
+			"sealed_until", f.SealedUntil, "retain_until", f.RetainUntil)
+	}
+	if !changed {
+		return nil
+	}
+	return a.savePlan(*p)
+}
+
+func (p *part) name(b *buffer.Batch) string {
+	return ledger.DataName(p.class, p.day, b.Stream, b.First, b.Last)
+}

@@ -1,0 +1,195 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/object"
+)
+
+// ErrConflict stops the stream: a key that only we may write holds something
+// that we did not write. A human decides; we never write elsewhere.
+var ErrConflict = errors.New("foreign object under our key")
+
+// upload is one object that has to be in the bucket, once.
+type upload struct {
+	object.Put
+	// earliest is the least date that an object which is already there must be
+	// locked until. It differs from RetainUntil only when that had passed before
+	// the object could be sent, and a later date was chosen for the repetition.
+	earliest time.Time
+	// same, when set, accepts other bytes that mean the same: a newer encoder
+	// may write the same rows differently. It returns errDiffers when they are
+	// other rows.
+	same func(ctx context.Context, info object.Info) error
+}
+
+// ensure makes sure that exactly one version with our content exists, locked,
+// and returns it. It may be repeated after any failure and after a crash.
+//
+// fresh says that nobody can have sent this object before. Otherwise the
+// versions are listed first: If-None-Match sees only the current version, and a
+// delete marker on top of our object would let a second copy in.
+func (a *Archiver) ensure(ctx context.Context, u upload, fresh bool) (object.Info, error) {
+	if !fresh {
+		info, found, err := a.adopt(ctx, u)
+		if err != nil || found {
+			return info, err
+		}
+	}
+	version, err := a.store.Put(ctx, u.Put)
+	if errors.Is(err, object.ErrExists) {
+		info, found, err := a.adopt(ctx, u)
+		if err == nil && !found {
+			// The version that caused the refusal is not listed (yet).
+			err = fmt.Errorf("put %s: exists, but no version of it is listed", u.Key)
+		}
+		return info, err
+	}
+	if err != nil {
+		return object.Info{}, fmt.Errorf("put %s: %w", u.Key, err)
+	}
+	info, err := a.store.Head(ctx, u.Key, version)
+	if err != nil {
+		return object.Info{}, fmt.Errorf("confirm %s version %s: %w", u.Key, version, err)
+	}
+	if err := a.confirm(ctx, u, &info, u.RetainUntil); err != nil {
+		return object.Info{}, fmt.Errorf("confirm %s version %s: %w", u.Key, version, err)
+	}
+	return info, nil
+}
+
+// adopt looks at all versions of a key, oldest first, takes the first that is
+// ours, and reports every other. found is false when the key has no versions,
+// or only delete markers: there is nothing of ours to hide behind.
+func (a *Archiver) adopt(ctx context.Context, u upload) (_ object.Info, found bool, _ error) {
+	var versions []object.Info
+	for info, err := range a.store.Versions(ctx, u.Key) {
+		if err != nil {
+			return object.Info{}, false, fmt.Errorf("list versions of %s: %w", u.Key, err)
+		}
+		if info.Key == u.Key {
+			versions = append(versions, info)
+		}
+	}
+	slices.Reverse(versions) // the store lists newest first
+	var ours object.Info
+	var foreign, undecided []error
+	for _, v := range versions {
+		if v.DeleteMarker {
+			a.log.WarnContext(ctx, "delete marker on our key", "key", u.Key, "version", v.VersionID)
+			continue
+		}
+		info, err := a.store.Head(ctx, u.Key, v.VersionID)
+		if err != nil {
+			return object.Info{}, false, fmt.Errorf("look at %s version %s: %w", u.Key, v.VersionID, err)
+		}
+		err = a.confirm(ctx, u, &info, u.earliest)
+		switch {
+		case err == nil && ours.VersionID == "":
+			ours = info
+			continue
+		case err == nil:
+			err = errors.New("a second copy")
+		case errors.Is(err, errDiffers):
+			foreign = append(foreign, fmt.Errorf("version %s: %w", v.VersionID, err))
+		default: // could not look, or our bytes without a lock that we can see
+			undecided = append(undecided, fmt.Errorf("version %s: %w", v.VersionID, err))
+			continue
+		}
+		a.metrics.foreign.Inc()
+		a.log.ErrorContext(ctx, "foreign version on our key", "key", u.Key, "version", v.VersionID, "why", err)
+	}
+	if ours.VersionID != "" {
+		return ours, true, nil
+	}
+	if len(undecided) > 0 {
+		return object.Info{}, false, fmt.Errorf("adopt %s: %w", u.Key, errors.Join(undecided...))
+	}
+	if len(foreign) > 0 {
+		return object.Info{}, false, fmt.Errorf("%w: %s: %w", ErrConflict, u.Key, errors.Join(foreign...))
+	}
+	return object.Info{}, false, nil
+}
+
+var errDiffers = errors.New("content differs")
+
+// confirm compares a version with what was asked for: content first, then lock
+// mode and date. Other content is errDiffers, for good; our content without the
+// lock is object.ErrUnlocked, which the store's owner can mend.
+func (a *Archiver) confirm(ctx context.Context, u upload, info *object.Info, until time.Time) error {
+	if err := a.sameContent(ctx, u, info); err != nil {
+		return err
+	}
+	if info.Mode != object.Compliance {
+		return fmt.Errorf("%w: mode is %q", object.ErrUnlocked, info.Mode)
+	}
+	if info.RetainUntil.Before(until) {
+		return fmt.Errorf("%w: locked until %s, want %s", object.ErrUnlocked,
+			info.RetainUntil.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// sameContent compares size and checksum. A store that does not tell a checksum
+// is read back, and info is completed.
+func (a *Archiver) sameContent(ctx context.Context, u upload, info *object.Info) error {
+	if info.SHA256 == [sha256.Size]byte{} {
+		var err error
+		if info.SHA256, err = a.hash(ctx, *info); err != nil {
+			return err
+		}
+	}
+	switch {
+	case info.Size == u.Size && info.SHA256 == u.SHA256:
+		return nil
+	case u.same != nil:
+		return u.same(ctx, *info)
+	default:
+		return fmt.Errorf("%w: SHA-256 %x, want %x", errDiffers, info.SHA256, u.SHA256)
+	}
+}
+
+// sameRows reads a version back and compares its Merkle root with the one of the
+// rows that we wanted to store.
+func (a *Archiver) sameRows(ctx context.Context, info object.Info, want spooled) error {
+	body, err := a.store.Get(ctx, info.Key, info.VersionID)
+	if err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	defer body.Close()
+	raw, err := io.ReadAll(io.LimitReader(body, adoptBytesMax+1))
+	if err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	if len(raw) > adoptBytesMax {
+		return fmt.Errorf("%w: more than %d bytes", errDiffers, adoptBytesMax)
+	}
+	root, rows, err := rootOf(bytes.NewReader(raw), int64(len(raw)), want.Class)
+	if err != nil {
+		return fmt.Errorf("%w: not readable as our table: %w", errDiffers, err)
+	}
+	if root != want.Root || rows != want.Rows {
+		return fmt.Errorf("%w: %d rows with root %x, want %d with %x", errDiffers, rows, root, want.Rows, want.Root)
+	}
+	return nil
+}
+
+func (a *Archiver) hash(ctx context.Context, info object.Info) (sum [sha256.Size]byte, _ error) {
+	body, err := a.store.Get(ctx, info.Key, info.VersionID)
+	if err != nil {
+		return sum, err
+	}
+	defer body.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, body); err != nil {
+		return sum, err
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
+}

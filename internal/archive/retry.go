@@ -1,0 +1,52 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+)
+
+// retry repeats step until it succeeds, ctx ends, or the error is one that no
+// repetition mends. Access denied, expired credentials, a missing bucket and
+// server errors are all states that somebody may end: we wait, visibly.
+func (a *Archiver) retry(ctx context.Context, name string, step func(context.Context) error) error {
+	wait := backoffFirst
+	for {
+		err := step(ctx)
+		if err == nil {
+			a.setStatus(func(s *Status) { s.Failing, s.Err = time.Time{}, nil })
+			a.metrics.failing.Set(0)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		final := errors.Is(err, ErrConflict) || errors.Is(err, buffer.ErrDamaged) || errors.Is(err, errDisk)
+		a.setStatus(func(s *Status) {
+			if s.Failing.IsZero() {
+				s.Failing = a.now()
+			}
+			s.Err, s.Stopped = err, final
+		})
+		a.metrics.failing.Set(1)
+		a.metrics.retries.Inc()
+		if final {
+			return err
+		}
+		// Full jitter on the upper half: writers that failed together do not
+		// return together, and none returns at once.
+		pause := wait/2 + rand.N(wait/2)
+		a.log.WarnContext(ctx, "step failed and will be repeated", "step", name, "error", err, "wait", pause)
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+		wait = min(2*wait, backoffMost)
+	}
+}

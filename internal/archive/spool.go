@@ -1,0 +1,208 @@
+package archive
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/parquet"
+)
+
+// spool makes sure that the final Parquet bytes of a batch are on our disk and
+// hold exactly the rows of the WAL. A plan that is there already is used as it
+// is: its bytes may have been sent.
+func (a *Archiver) spool(ctx context.Context, b *buffer.Batch) (_ plan, fresh bool, _ error) {
+	if p, ok, err := a.loadPlan(b); err != nil || ok {
+		return p, false, err
+	}
+	dir := a.spoolDir(b.Number)
+	if err := a.removeSpool(b.Number); err != nil {
+		return plan{}, false, err
+	}
+	if err := a.fs.MkdirAll(dir, 0o700); err != nil {
+		return plan{}, false, fmt.Errorf("create spool folder: %w", err)
+	}
+	parts, err := divide(ctx, b)
+	if err != nil {
+		return plan{}, false, fmt.Errorf("read the WAL: %w", err)
+	}
+	p := plan{Version: planVersion, Stream: b.Stream.String(), Batch: b.Number, First: b.First, Last: b.Last}
+	for i, part := range parts {
+		f, err := a.spoolPart(ctx, b, part, fmt.Sprintf("%03d.parquet", i))
+		if err != nil {
+			return plan{}, false, fmt.Errorf("spool %s: %w", part.name(b), err)
+		}
+		p.Files = append(p.Files, f)
+	}
+	if err := a.fs.SyncDir(dir); err != nil {
+		return plan{}, false, fmt.Errorf("sync spool folder: %w", err)
+	}
+	if err := a.savePlan(p); err != nil {
+		return plan{}, false, fmt.Errorf("save spool plan: %w", err)
+	}
+	return p, true, nil
+}
+
+// spoolPart writes one file, syncs it, and reads it back.
+func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, local string) (spooled, error) {
+	until, ok := b.RetainUntil[p.class]
+	if !ok {
+		return spooled{}, fmt.Errorf("the seal has no retention date for class %q", p.class)
+	}
+	path := filepath.Join(a.spoolDir(b.Number), local)
+	f, err := a.fs.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return spooled{}, fmt.Errorf("create: %w", err)
+	}
+	defer f.Close()
+	s := spooled{Name: p.name(b), Local: local, Class: p.class, Day: p.day, Rows: int64(len(p.rows)),
+		FirstSeq: math.MaxInt64, MinNS: p.rows[0].ns, MaxNS: p.rows[len(p.rows)-1].ns, SealedUntil: until, RetainUntil: until}
+	var tree ledger.Tree
+	for _, row := range p.rows {
+		s.FirstSeq, s.LastSeq = min(s.FirstSeq, row.seq), max(s.LastSeq, row.seq)
+		tree.Add(row.leaf)
+	}
+	s.Root = tree.Root()
+	if s.Size, s.SHA256, err = encode(ctx, f, b, p); err != nil {
+		return spooled{}, err
+	}
+	if err := f.Sync(); err != nil {
+		return spooled{}, fmt.Errorf("sync: %w", err)
+	}
+	if err := compare(ctx, f, s.Size, p); err != nil {
+		return spooled{}, fmt.Errorf("read back: %w", err)
+	}
+	return s, nil
+}
+
+// encode writes the rows of p as Parquet and returns size and checksum of what
+// it wrote. It reads one row at a time from the WAL.
+func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (int64, ledger.Hash, error) {
+	h := sha256.New()
+	count := &offsetWriter{f: f}
+	buffered := bufio.NewWriterSize(io.MultiWriter(count, h), spoolBufferBytes)
+	w := parquet.NewWriter(buffered, parquet.Options{Stream: b.Stream, Class: p.class, Day: p.day})
+	for i, at := range p.rows {
+		if i%4096 == 0 && ctx.Err() != nil {
+			return 0, ledger.Hash{}, context.Cause(ctx)
+		}
+		row, err := b.Read(at.ref)
+		if err != nil {
+			return 0, ledger.Hash{}, fmt.Errorf("read seq %d from the WAL: %w", at.seq, err)
+		}
+		if err := w.Write(row); err != nil {
+			return 0, ledger.Hash{}, fmt.Errorf("write seq %d: %w", at.seq, err)
+		}
+	}
+	if err := errors.Join(w.Close(), buffered.Flush()); err != nil {
+		return 0, ledger.Hash{}, fmt.Errorf("finish: %w", err)
+	}
+	return count.n, ledger.Hash(h.Sum(nil)), nil
+}
+
+// compare reads a finished file and demands that each row hashes to the leaf
+// that the WAL gave, in order: nothing is locked for years before this holds.
+func compare(ctx context.Context, f io.ReaderAt, size int64, p *part) error {
+	r, err := parquet.Open(f, size, p.class)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for row, err := range r.Rows() {
+		if err != nil {
+			return fmt.Errorf("row %d: %w", n, err)
+		}
+		if n == len(p.rows) {
+			return fmt.Errorf("more than %d rows", n)
+		}
+		if event.LeafHash(&row) != p.rows[n].leaf {
+			return fmt.Errorf("row %d (seq %d): differs from the WAL", n, p.rows[n].seq)
+		}
+		n++
+		if n%4096 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	if n != len(p.rows) {
+		return fmt.Errorf("%d rows, want %d", n, len(p.rows))
+	}
+	return nil
+}
+
+// rootOf returns the Merkle root over the rows of a Parquet file.
+func rootOf(f io.ReaderAt, size int64, class string) (root ledger.Hash, rows int64, _ error) {
+	r, err := parquet.Open(f, size, class)
+	if err != nil {
+		return ledger.Hash{}, 0, err
+	}
+	var tree ledger.Tree
+	for row, err := range r.Rows() {
+		if err != nil {
+			return ledger.Hash{}, 0, err
+		}
+		tree.Add(event.LeafHash(&row))
+		rows++
+	}
+	return tree.Root(), rows, nil
+}
+
+// removeSpool deletes a spool folder. A plan that outlives its files is told by
+// its hashes, so the order of the removals does not matter.
+func (a *Archiver) removeSpool(number int64) error {
+	dir := a.spoolDir(number)
+	names, err := a.fs.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("list spool folder: %w", err)
+	}
+	for _, n := range names {
+		if err := a.fs.Remove(filepath.Join(dir, n.Name())); err != nil {
+			return fmt.Errorf("clear spool folder: %w", err)
+		}
+	}
+	if err := a.fs.Remove(dir); err != nil {
+		return fmt.Errorf("remove spool folder: %w", err)
+	}
+	return nil
+}
+
+func (a *Archiver) hashFile(path string) (ledger.Hash, int64, error) {
+	f, err := a.fs.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return ledger.Hash{}, 0, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return ledger.Hash{}, 0, err
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(f, 0, size)); err != nil {
+		return ledger.Hash{}, 0, err
+	}
+	return ledger.Hash(h.Sum(nil)), size, nil
+}
+
+// offsetWriter writes a file from its start and counts.
+type offsetWriter struct {
+	f durable.File
+	n int64
+}
+
+func (w *offsetWriter) Write(p []byte) (int, error) {
+	n, err := w.f.WriteAt(p, w.n)
+	w.n += int64(n)
+	return n, err
+}
