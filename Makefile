@@ -1,0 +1,60 @@
+# Few words; CI calls the same ones.
+
+GO     ?= go
+N      ?= 50
+FUZZ   ?= 30s
+TOOLS  := $(CURDIR)/.tools
+LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
+
+# Packages that the race detector can afford: without DuckDB and the embedded S3.
+RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
+	./internal/event ./internal/ingest ./internal/ledger ./internal/object/... ./internal/parquet
+
+.PHONY: help build test race lint fmt fuzz kills bench minio tools clean
+.DEFAULT_GOAL := help
+
+help: ## print these words
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the program, as ./archiver
+	$(GO) build -trimpath -o archiver ./cmd/archiver
+
+test: tools ## everything that must pass: format, vet, all tests
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) test -p 2 -timeout 20m ./...
+
+race: ## the tests of the concurrent packages under the race detector
+	$(GO) test -race -p 2 -timeout 20m $(RACE)
+
+lint: ## golangci-lint, pinned in tools/go.mod (the first time builds it)
+	$(LINT) run ./...
+
+fmt: ## format all Go files
+	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+fuzz: ## every fuzz target for FUZZ=30s
+	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' internal | xargs -n 1 dirname | sort -u | while read -r dir; do \
+	  grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$$dir"/*_test.go | sed 's/^func //' | while read -r name; do \
+	    echo "fuzz $$dir $$name"; \
+	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ) "./$$dir" </dev/null; \
+	  done; \
+	done
+
+kills: ## kill -9 the server N=50 times under load; every acknowledged event is there once
+	KILLS=$(N) $(GO) test -count 1 -timeout 60m -run Kill -v ./testenv/crash/...
+
+bench: ## events per second, latency, CPU and memory
+	$(GO) -C bench run . $(BENCH)
+
+minio: ## MinIO on a loopback port, for looking at by hand
+	$(GO) run ./testenv/minio/run
+
+tools: ## what tests need besides Go, into .tools/
+	@mkdir -p $(TOOLS)
+	@if [ -f testenv/interop/setup.sh ]; then bash testenv/interop/setup.sh; fi
+
+clean: ## remove what was built, not what was downloaded
+	rm -f archiver
+	$(GO) clean -testcache
