@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
+	"github.com/audit-archiver/archiver/internal/s3store"
+)
+
+// floorYears is how far before the archive's creation its oldest event may lie.
+const floorYears = 10
+
+// created is what init made, as it prints it.
+type created struct {
+	Archive  uuid.UUID `json:"archive"`
+	Stream   uuid.UUID `json:"stream"`
+	Bucket   string    `json:"bucket"`
+	Prefix   string    `json:"prefix"`
+	RootVKey string    `json:"root_vkey"`
+	RootKey  string    `json:"root_key_file"`
+}
+
+// birth is a new archive on our disk: everything that will be in the bucket was
+// signed and synced before the first byte is sent, so that init can be repeated
+// after a crash and sends the same again.
+type birth struct {
+	archive    ledger.Archive
+	open       ledger.Open
+	archiveRaw []byte
+	openRaw    []byte
+}
+
+// archiveFile holds the signed archive object beside the stream's certificate.
+// It is written last: with it, the birth is whole.
+func archiveFile(c config.Config) string { return filepath.Join(c.DataDir, "archive.signed") }
+
+// createArchive makes the keys, the bucket, the archive object and the first
+// stream's certificate. It touches nothing that is there: not a key, not a
+// bucket (unless it was told to use it), not an archive.
+func createArchive(ctx context.Context, c config.Config, now time.Time, useBucket bool) (created, error) {
+	store, err := openStore(ctx, c)
+	if err != nil {
+		return created{}, err
+	}
+	b, resumed, err := prepare(c, now)
+	if err != nil {
+		return created{}, err
+	}
+	_, err = store.CreateBucket(ctx, s3store.CreateOptions{UseExisting: useBucket || resumed})
+	if errors.Is(err, s3store.ErrBucketExists) {
+		err = fmt.Errorf("%w; --use-bucket makes the archive in it if it has Object Lock", err)
+	}
+	if err != nil {
+		return created{}, err
+	}
+	until := b.archive.RetainUntil(b.open.OpenedAt)
+	fresh, err := publish(ctx, store, ledger.ArchiveKey(c.S3.Prefix), b.archiveRaw, until)
+	if err != nil {
+		return created{}, err
+	}
+	freshOpen, err := publish(ctx, store, ledger.OpenKey(c.S3.Prefix, b.open.Stream), b.openRaw, until)
+	if err != nil {
+		return created{}, err
+	}
+	if !fresh && !freshOpen {
+		return created{}, fmt.Errorf("archive %s is in bucket %s already: nothing was changed", b.archive.ID, c.S3.Bucket)
+	}
+	return created{Archive: b.archive.ID, Stream: b.open.Stream, Bucket: c.S3.Bucket, Prefix: c.S3.Prefix,
+		RootVKey: b.archive.Root, RootKey: c.Archive.RootKeyFile}, nil
+}
+
+// prepare makes the keys and signs everything, or finds what an earlier run that
+// did not finish has signed.
+func prepare(c config.Config, now time.Time) (_ birth, resumed bool, _ error) {
+	b, err := loadBirth(c)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return b, err == nil, err
+	}
+	for _, file := range []string{c.Archive.RootKeyFile, c.Stream.KeyFile, c.Stream.OpenFile} {
+		if _, err := os.Lstat(file); err == nil {
+			return birth{}, false, fmt.Errorf("%s exists, but %s does not: move the former away if no archive was made with it", file, archiveFile(c))
+		}
+	}
+	fsys := durable.OS()
+	for _, dir := range []string{c.DataDir, filepath.Dir(c.Archive.RootKeyFile), filepath.Dir(c.Stream.KeyFile), filepath.Dir(c.Stream.OpenFile)} {
+		if err := fsys.MkdirAll(dir, 0o700); err != nil {
+			return birth{}, false, fmt.Errorf("create %s: %w", dir, err)
+		}
+	}
+	b, root, stream, err := sign(c, now.UTC().Truncate(time.Second))
+	if err != nil {
+		return birth{}, false, err
+	}
+	if err := ledger.SaveKey(c.Archive.RootKeyFile, root); err != nil {
+		return birth{}, false, fmt.Errorf("root key: %w", err)
+	}
+	if err := ledger.SaveKey(c.Stream.KeyFile, stream); err != nil {
+		return birth{}, false, fmt.Errorf("stream key: %w", err)
+	}
+	if err := durable.WriteFile(fsys, c.Stream.OpenFile, b.openRaw, 0o600); err != nil {
+		return birth{}, false, fmt.Errorf("stream certificate: %w", err)
+	}
+	if err := durable.WriteFile(fsys, archiveFile(c), b.archiveRaw, 0o600); err != nil {
+		return birth{}, false, fmt.Errorf("archive object: %w", err)
+	}
+	return b, false, nil
+}
+
+// sign makes two keys, and with the root key the archive and its first stream.
+func sign(c config.Config, now time.Time) (b birth, root, stream ledger.Key, err error) {
+	id, streamID := uuid.New(), uuid.New()
+	if root, err = ledger.NewKey(ledger.RootName(id)); err != nil {
+		return b, root, stream, err
+	}
+	if stream, err = ledger.NewKey(ledger.StreamName(id, streamID)); err != nil {
+		return b, root, stream, err
+	}
+	a := ledger.Archive{ID: id, Created: now, Floor: now.AddDate(-floorYears, 0, 0), Default: c.Retention.Default}
+	for _, class := range c.Retention.Classes {
+		a.Classes = append(a.Classes, ledger.Class{Name: class.Name, Days: int64(class.Days)})
+	}
+	slices.SortFunc(a.Classes, func(x, y ledger.Class) int { return strings.Compare(x.Name, y.Name) })
+	if b.archiveRaw, err = ledger.SignArchive(a, root); err != nil {
+		return b, root, stream, err
+	}
+	b.archive, err = ledger.ParseArchive(b.archiveRaw, root.VKey())
+	if err != nil {
+		return b, root, stream, err
+	}
+	o := ledger.Open{Archive: id, Stream: streamID, VKey: stream.VKey(), OpenedAt: now, RetainUntil: b.archive.RetainUntil(now)}
+	if b.openRaw, err = ledger.SignOpen(o, root); err != nil {
+		return b, root, stream, err
+	}
+	b.open, err = ledger.ParseOpen(b.openRaw, root.VKey())
+	return b, root, stream, err
+}
+
+// loadBirth reads what prepare wrote. The error is fs.ErrNotExist when there is nothing.
+func loadBirth(c config.Config) (birth, error) {
+	var b birth
+	var err error
+	if b.archiveRaw, err = os.ReadFile(archiveFile(c)); err != nil {
+		return birth{}, fmt.Errorf("read archive object: %w", err)
+	}
+	if b.openRaw, err = os.ReadFile(c.Stream.OpenFile); err != nil {
+		return birth{}, fmt.Errorf("stream certificate is missing beside %s: %v", archiveFile(c), err)
+	}
+	root, err := ledger.LoadKey(c.Archive.RootKeyFile)
+	if err != nil {
+		return birth{}, fmt.Errorf("root key of the archive in %s: %v", archiveFile(c), err)
+	}
+	if b.archive, err = ledger.ParseArchive(b.archiveRaw, root.VKey()); err != nil {
+		return birth{}, fmt.Errorf("%s: %w", archiveFile(c), err)
+	}
+	if b.open, err = ledger.ParseOpen(b.openRaw, root.VKey()); err != nil {
+		return birth{}, fmt.Errorf("%s: %w", c.Stream.OpenFile, err)
+	}
+	return b, nil
+}
+
+// publish puts a locked object where nothing is. What is there already must be
+// the same bytes; fresh tells whether this call put them.
+func publish(ctx context.Context, store object.Store, key string, body []byte, until time.Time) (fresh bool, _ error) {
+	for v, err := range store.Versions(ctx, key) {
+		if err != nil {
+			return false, fmt.Errorf("look for %s: %w", key, err)
+		}
+		if v.Key != key {
+			continue
+		}
+		info, err := store.Head(ctx, key, v.VersionID)
+		if err != nil || info.SHA256 != sha256.Sum256(body) {
+			return false, fmt.Errorf("%s exists in the bucket and is not ours: choose another prefix", key)
+		}
+		return false, nil
+	}
+	version, err := store.Put(ctx, object.Put{Key: key, Body: bytes.NewReader(body), Size: int64(len(body)),
+		SHA256: sha256.Sum256(body), ContentType: "text/plain; charset=utf-8", RetainUntil: until})
+	if err != nil {
+		return false, fmt.Errorf("put %s: %w", key, err)
+	}
+	info, err := store.Head(ctx, key, version)
+	if err != nil {
+		return false, fmt.Errorf("confirm %s: %w", key, err)
+	}
+	if info.Mode != object.Compliance || info.RetainUntil.Before(until) {
+		return false, fmt.Errorf("confirm %s: %w", key, object.ErrUnlocked)
+	}
+	return true, nil
+}
+
+// openStore opens the bucket that a configuration names.
+func openStore(ctx context.Context, c config.Config) (*s3store.Store, error) {
+	return s3store.Open(ctx, s3store.Config{
+		Endpoint: c.S3.Endpoint, Region: c.S3.Region, Bucket: c.S3.Bucket, PathStyle: c.S3.PathStyle,
+		CredentialsFile: c.S3.CredentialsFile, Profile: c.S3.Profile,
+		ExpectedBucketOwner: c.S3.ExpectedBucketOwner, CAFile: c.S3.CAFile,
+	})
+}

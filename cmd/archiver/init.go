@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newInitCommand(a *app) *cobra.Command {
+	var (
+		file              string
+		useBucket, asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Create a new archive: bucket, root key, archive object, first stream",
+		Long: `Create a new archive. It makes the bucket with Object Lock and versioning, the root
+key, the archive object with its retention classes, and the key and certificate of
+the first stream. It touches nothing that is there: an existing key, bucket or
+archive is an error. When it did not finish, run it again: it goes on.
+
+The root key is needed again only to certify another stream. Keep it away from the
+servers, and put the public key that is printed into archive.root_vkey of every
+configuration: trust starts there.
+
+Exit codes:
+  0  the archive was created
+  1  it did not work, or there is something already
+  2  the command line or the configuration is wrong`,
+		Example: `  archiver init --config archiver.yaml
+  archiver init --config archiver.yaml --use-bucket --json`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(file)
+			if err != nil {
+				return err
+			}
+			if err := c.ForInit(file); err != nil {
+				return err
+			}
+			made, err := createArchive(cmd.Context(), c, time.Now(), useBucket)
+			if err != nil {
+				return fmt.Errorf("init: %w", err)
+			}
+			if asJSON {
+				return printJSON(a.out, made)
+			}
+			fmt.Fprintf(a.out, `Created archive %s in bucket %s.
+
+1. Put this into %s, so that everybody knows whom to trust:
+
+   archive:
+     root_vkey: %q
+
+2. Move %s off this machine: it is needed again only to certify another stream.
+3. archiver serve --config %s
+`, made.Archive, made.Bucket, file, made.RootVKey, made.RootKey, file)
+			return nil
+		},
+	}
+	addConfigFlag(cmd, &file)
+	cmd.Flags().BoolVar(&useBucket, "use-bucket", false, "use a bucket that exists, if it has Object Lock and versioning")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
