@@ -22,6 +22,7 @@ type cursor struct {
 	col  *column
 
 	off, end int64 // of the pages that were not read yet
+	data     int64 // where the first data page starts, as the footer says
 	budget   int64 // bytes that the remaining pages may hold, before compression
 	rows     int   // that were not read yet
 	raw      []byte
@@ -39,7 +40,7 @@ func (c *cursor) reset(m *format.ColumnMetaData, rows int64) {
 	start := chunkStart(m)
 	*c = cursor{
 		r: c.r, zstd: c.zstd, col: c.col, raw: c.raw,
-		off: start, end: start + m.TotalCompressedSize,
+		off: start, end: start + m.TotalCompressedSize, data: m.DataPageOffset,
 		budget: m.TotalUncompressedSize, rows: int(rows),
 	}
 }
@@ -104,6 +105,10 @@ func (c *cursor) fill() error {
 		switch {
 		case header.Type == format.DictionaryPage && header.DictionaryPageHeader.Valid && c.dict == nil:
 			err = c.loadDictionary(&header.DictionaryPageHeader.V, data)
+			if err == nil && c.off != c.data {
+				// A reader that goes straight to the data must find what we find.
+				err = fmt.Errorf("%w: data is at %d, footer says %d", errPage, c.off, c.data)
+			}
 		case header.Type == format.DataPage && header.DataPageHeader.Valid:
 			err = c.loadData(&header.DataPageHeader.V, data)
 		default:

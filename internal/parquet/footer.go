@@ -206,6 +206,8 @@ func checkChunk(c *format.ColumnChunk, rows, footer int64, col column) (int64, e
 		return 0, fmt.Errorf("%d values in %d rows", m.NumValues, rows)
 	case size < 1 || size > maxGroupBytes:
 		return 0, fmt.Errorf("%d bytes", size)
+	case m.DictionaryPageOffset != 0 && m.DictionaryPageOffset >= m.DataPageOffset:
+		return 0, errors.New("its dictionary is not in front of its data")
 	case start < int64(len(magic)) || m.TotalCompressedSize < 1 || start > footer || m.TotalCompressedSize > footer-start:
 		return 0, fmt.Errorf("data at %d of %d bytes is outside the file", start, m.TotalCompressedSize)
 	}
@@ -214,8 +216,8 @@ func checkChunk(c *format.ColumnChunk, rows, footer int64, col column) (int64, e
 
 // chunkStart is the offset of a column chunk's first page.
 func chunkStart(m *format.ColumnMetaData) int64 {
-	if d := m.DictionaryPageOffset; d > 0 && d < m.DataPageOffset {
-		return d
+	if m.DictionaryPageOffset != 0 {
+		return m.DictionaryPageOffset
 	}
 	return m.DataPageOffset
 }

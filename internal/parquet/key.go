@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/event"
 )
 
 const dayLayout = "2006-01-02"
@@ -47,7 +49,7 @@ func ParseKey(prefix, key string) (KeyParts, bool) {
 	}
 	const nameLen = 36 + 1 + 20 + 1 + 20 + len(".parquet")
 	name := part[3]
-	if len(name) != nameLen || !validClass(p.Class) || !validDay(p.Day) {
+	if len(name) != nameLen || !event.ValidClass(p.Class) || !validDay(p.Day) {
 		return KeyParts{}, false
 	}
 	var errs [3]error
@@ -66,19 +68,6 @@ func ParseKey(prefix, key string) (KeyParts, bool) {
 		return KeyParts{}, false
 	}
 	return p, true
-}
-
-// validClass reports whether s is a retention class's name: [a-z][a-z0-9-]{0,31}.
-func validClass(s string) bool {
-	if s == "" || len(s) > 32 || s[0] < 'a' || s[0] > 'z' {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
-			return false
-		}
-	}
-	return true
 }
 
 func validDay(s string) bool {

@@ -15,11 +15,12 @@ import (
 
 // Reader reads one file. It may be used by several goroutines if its io.ReaderAt may.
 type Reader struct {
-	r     io.ReaderAt
-	size  int64
-	class string
-	cols  []column
-	meta  *format.FileMetaData
+	r      io.ReaderAt
+	size   int64
+	footer int64 // where data ends
+	class  string
+	cols   []column
+	meta   *format.FileMetaData
 }
 
 // Open reads the footer of the file of size bytes in r and checks it: the schema must be ours, and every
@@ -28,11 +29,11 @@ type Reader struct {
 func Open(r io.ReaderAt, size int64, class string) (_ *Reader, err error) {
 	defer recoverInto(&err)
 	cols := columns()
-	meta, _, err := readFooter(r, size, cols)
+	meta, footer, err := readFooter(r, size, cols)
 	if err != nil {
 		return nil, fmt.Errorf("open parquet file: %w", err)
 	}
-	return &Reader{r: r, size: size, class: class, cols: cols, meta: meta}, nil
+	return &Reader{r: r, size: size, footer: footer, class: class, cols: cols, meta: meta}, nil
 }
 
 // recoverInto turns a panic of the library's metadata decoder into an error. Ours has none to recover from,

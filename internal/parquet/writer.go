@@ -82,8 +82,9 @@ type Writer struct {
 }
 
 // NewWriter returns a Writer that writes to w. Nothing is closed but the file's own structure.
-func NewWriter(w io.Writer, o Options) *Writer {
-	cols := columns()
+func NewWriter(w io.Writer, o Options) *Writer { return newWriter(w, o, columns()) }
+
+func newWriter(w io.Writer, o Options, cols []column) *Writer {
 	writer := &Writer{
 		options:       o,
 		stream:        o.Stream.String(),
@@ -98,7 +99,7 @@ func NewWriter(w io.Writer, o Options) *Writer {
 	for i := range cols {
 		writer.values[i] = make([]pq.Value, 0, chunkRows)
 	}
-	if !validClass(o.Class) {
+	if !event.ValidClass(o.Class) {
 		writer.err = fmt.Errorf("retention class %q: not a class name", o.Class)
 	} else if !validDay(o.Day) {
 		writer.err = fmt.Errorf("day %q: not a date", o.Day)
