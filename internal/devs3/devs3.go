@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
@@ -138,7 +139,11 @@ func run(ctx context.Context, dir, addr string, o Options) (*Server, error) {
 		Quiet:             true,
 		KeepAlive:         true,
 		DisableACLs:       true,
-		S3Options:         []s3api.Option{s3api.WithOnListen(func() { close(listening) })},
+		// What embedgw would choose itself, without the line it prints about that.
+		IAMService: auth.NewIAMServiceSingle(auth.Account{
+			Access: o.AccessKey, Secret: o.SecretKey, Role: auth.RoleAdmin,
+		}),
+		S3Options: []s3api.Option{s3api.WithOnListen(func() { close(listening) })},
 	}
 	srv := &Server{addr: addr, region: o.Region, cancel: cancel, done: make(chan struct{})}
 	go func() {
