@@ -44,6 +44,8 @@ Exit codes of every command:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newConfigCommand(a),
+		newInitCommand(a),
+		newInspectCommand(a),
 		newVersionCommand(a),
 	)
 	return group(root)
