@@ -1,0 +1,278 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// windowMax is the largest zstd window we hold for a sender: what RFC 8878 asks
+// every decoder to support. The zstd command stays below it up to level 19.
+const windowMax = 8 << 20
+
+// slack is how much longer than its content a compressed body may be.
+const slack = 64 << 10
+
+// formatOf reads the Content-Type.
+func formatOf(h http.Header) (format, *problem) {
+	const want = "send Content-Type application/json or application/x-ndjson"
+	values := h["Content-Type"]
+	if len(values) != 1 {
+		return 0, unsupported(want)
+	}
+	mediaType, params, err := mime.ParseMediaType(values[0])
+	if err != nil {
+		return 0, unsupported(want)
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return 0, unsupported("JSON is UTF-8; other charsets are not supported")
+	}
+	switch mediaType {
+	case "application/json":
+		return formatJSON, nil
+	case "application/x-ndjson":
+		return formatNDJSON, nil
+	}
+	return 0, unsupported(want)
+}
+
+// coding is how a body is compressed.
+type coding int
+
+const (
+	codingIdentity coding = iota
+	codingGzip
+	codingZstd
+)
+
+func codingOf(h http.Header) (coding, *problem) {
+	values := h["Content-Encoding"]
+	if len(values) == 0 {
+		return codingIdentity, nil
+	}
+	if len(values) == 1 {
+		switch strings.ToLower(strings.TrimSpace(values[0])) {
+		case "identity":
+			return codingIdentity, nil
+		case "gzip":
+			return codingGzip, nil
+		case "zstd":
+			return codingZstd, nil
+		}
+	}
+	return 0, unsupported("send one Content-Encoding at most: gzip, zstd or identity")
+}
+
+// bodies reads request bodies within the limits, over all requests.
+type bodies struct {
+	max      int // bytes of one body, after decompression
+	free     atomic.Int64
+	unpacker chan *unpacker // as many as may work at once; each holds a window
+}
+
+func newBodies(bytesMax int, inFlight int64) *bodies {
+	b := &bodies{max: bytesMax, unpacker: make(chan *unpacker, max(2, runtime.GOMAXPROCS(0)))}
+	b.free.Store(inFlight)
+	for range cap(b.unpacker) {
+		b.unpacker <- &unpacker{}
+	}
+	return b
+}
+
+// body is bytes in memory that count. The owner calls release.
+type body struct {
+	from     *bodies
+	bytes    []byte
+	reserved int64
+}
+
+func (b *body) release() {
+	b.from.free.Add(b.reserved)
+	b.bytes, b.reserved = nil, 0
+}
+
+var (
+	errTooLong = errors.New("longer than the limit")
+	errNoRoom  = errors.New("no memory left for bodies")
+)
+
+// fill appends all of r. It believes the expected size only as far as that is
+// cheap, because a Content-Length costs the sender nothing; from there on it
+// grows with what really arrived.
+func (b *body) fill(r io.Reader, bytesMax, expected int) error {
+	for {
+		if len(b.bytes) == cap(b.bytes) {
+			size := int64(2 * cap(b.bytes))
+			if size == 0 {
+				size = int64(max(1<<10, min(expected+1, 256<<10)))
+			}
+			size = min(size, int64(bytesMax)+1) // one more, to see the excess
+			if more := size - b.reserved; b.from.free.Add(-more) < 0 {
+				b.from.free.Add(more)
+				return errNoRoom
+			}
+			b.reserved = size
+			grown := make([]byte, len(b.bytes), size)
+			copy(grown, b.bytes)
+			b.bytes = grown
+		}
+		n, err := r.Read(b.bytes[len(b.bytes):cap(b.bytes)])
+		b.bytes = b.bytes[:len(b.bytes)+n]
+		switch {
+		case len(b.bytes) > bytesMax:
+			return errTooLong
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// read returns the body of r, decompressed. On a problem it holds nothing.
+func (s *bodies) read(r *http.Request, c coding) (*body, *problem) {
+	limit := s.max
+	if c != codingIdentity {
+		limit += slack
+	}
+	if r.ContentLength > int64(limit) {
+		return nil, s.problem(errTooLong)
+	}
+	b := &body{from: s}
+	if err := b.fill(r.Body, limit, int(r.ContentLength)); err != nil {
+		b.release()
+		return nil, s.problem(err)
+	}
+	if c == codingIdentity {
+		return b, nil
+	}
+	// All of it is here, so a slow sender does not keep an unpacker busy.
+	defer b.release()
+	plain, err := s.unpack(r.Context(), b.bytes, c)
+	if err != nil {
+		return nil, s.problem(err)
+	}
+	return plain, nil
+}
+
+// problem says what an error of reading means.
+func (s *bodies) problem(err error) *problem {
+	var bad *codingError
+	switch {
+	case errors.Is(err, errTooLong):
+		return tooLarge(fmt.Sprintf("the body has more than %d bytes, after decompression", s.max))
+	case errors.Is(err, errNoRoom), errors.Is(err, context.Canceled):
+		return unavailable(kindBusy, "Too much at once", "nothing was stored; other requests fill the memory set aside for bodies", 1)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return newProblem(http.StatusRequestTimeout, kindTimeout, "The request took too long", "the body did not arrive in time; nothing was stored")
+	case errors.As(err, &bad):
+		return badRequest(bad.Error())
+	default:
+		return badRequest("the body ended before it was complete, or its framing is wrong")
+	}
+}
+
+// codingError is compressed data that cannot be decompressed.
+type codingError struct {
+	coding string
+	err    error
+}
+
+func (e *codingError) Error() string { return e.coding + " body: " + e.err.Error() }
+func (e *codingError) Unwrap() error { return e.err }
+
+// unpack decompresses packed in one of the unpackers.
+func (s *bodies) unpack(ctx context.Context, packed []byte, c coding) (*body, error) {
+	var u *unpacker
+	select {
+	case u = <-s.unpacker:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { s.unpacker <- u }()
+	plain := &body{from: s}
+	unpack := u.gunzip
+	if c == codingZstd {
+		unpack = u.unzstd
+	}
+	if err := unpack(plain, packed); err != nil {
+		plain.release()
+		return nil, err
+	}
+	return plain, nil
+}
+
+// unpacker is the reusable state of decompression: at most a few windows.
+type unpacker struct {
+	src  bytes.Reader
+	gzip gzip.Reader
+	zstd *zstd.Decoder
+}
+
+// gunzip takes exactly one gzip member.
+func (u *unpacker) gunzip(dst *body, packed []byte) error {
+	u.src.Reset(packed)
+	defer u.src.Reset(nil) // do not keep the body alive
+	if err := u.gzip.Reset(&u.src); err != nil {
+		return &codingError{"gzip", unexpected(err)}
+	}
+	u.gzip.Multistream(false)
+	if err := dst.fill(&u.gzip, dst.from.max, 4*len(packed)); err != nil {
+		return wrapCoding("gzip", err)
+	}
+	if u.src.Len() > 0 {
+		return &codingError{"gzip", errors.New("there is something after the end")}
+	}
+	return nil
+}
+
+func (u *unpacker) unzstd(dst *body, packed []byte) error {
+	if u.zstd == nil {
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(windowMax), zstd.WithDecodeBuffersBelow(0))
+		if err != nil {
+			return fmt.Errorf("zstd: %w", err)
+		}
+		u.zstd = d
+	}
+	if len(packed) == 0 {
+		return &codingError{"zstd", io.ErrUnexpectedEOF} // the library takes it for an empty body
+	}
+	u.src.Reset(packed)
+	defer u.src.Reset(nil)
+	err := u.zstd.Reset(&u.src)
+	if err == nil {
+		err = dst.fill(u.zstd, dst.from.max, 4*len(packed))
+	}
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		return fmt.Errorf("zstd window: %w", errTooLong)
+	}
+	return wrapCoding("zstd", err)
+}
+
+// wrapCoding marks errors of the compressed data, as opposed to our limits.
+func wrapCoding(name string, err error) error {
+	if err == nil || errors.Is(err, errTooLong) || errors.Is(err, errNoRoom) {
+		return err
+	}
+	return &codingError{name, unexpected(err)}
+}
+
+// unexpected makes the end of the data an error that says so.
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,59 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics of POST /v1/events. All labels come from closed sets.
+type metrics struct {
+	requests *prometheus.CounterVec // by class of status: 2xx, 4xx, 5xx
+	refused  *prometheus.CounterVec // by kind of problem
+	events   prometheus.Counter
+	bytes    prometheus.Counter
+	seconds  prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "archiver_ingest_requests_total",
+			Help: "Requests to POST /v1/events, by class of the status.",
+		}, []string{"code"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "archiver_ingest_refused_total",
+			Help: "Requests refused after the sender was known, by the kind of problem.",
+		}, []string{"kind"}),
+		events: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "archiver_ingest_events_total",
+			Help: "Events acknowledged: they are on disk.",
+		}),
+		bytes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "archiver_ingest_received_bytes_total",
+			Help: "Bytes of bodies that were read completely, after decompression.",
+		}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "archiver_ingest_request_duration_seconds",
+			Help: "Time from the request's header to its answer, disk included.",
+			Buckets: []float64{
+				.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20, 60,
+			},
+		}),
+	}
+	for _, class := range []string{"2xx", "4xx", "5xx"} {
+		m.requests.WithLabelValues(class) // zero is a fact, absent is a question
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{m.requests, m.refused, m.events, m.bytes, m.seconds} {
+		errs = append(errs, reg.Register(c))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	return m, nil
+}
+
+// classOf returns the label for a status: 200 is 2xx.
+func classOf(status int) string { return string('0'+rune(status/100)) + "xx" }

@@ -1,0 +1,169 @@
+package ingest
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Route is one more endpoint: an exact path and a method.
+type Route struct {
+	Method  string // GET includes HEAD
+	Path    string
+	Scope   string // that the client must have; empty: everybody may
+	Handler http.Handler
+}
+
+// Check is one condition of readiness. Its Name and the text of its error are
+// shown to everybody who can connect.
+type Check struct {
+	Name  string
+	Ready func(context.Context) error // nil: ready. It must return at once.
+}
+
+//go:embed openapi.json
+var openAPI []byte
+
+// mux serves exact paths. It knows no patterns, cleans no paths and redirects
+// nobody, so what is not one of its routes is not found.
+type mux struct {
+	routes map[string]Route
+	log    *slog.Logger
+}
+
+func newMux(o *Options, a *auth, m *metrics) (*mux, error) {
+	x := &mux{routes: make(map[string]Route), log: o.Log}
+	own := []Route{
+		{http.MethodPost, "/v1/events", "", count(m, a.require(ScopeIngest, newEvents(o, m)))},
+		{http.MethodGet, "/livez", "", http.HandlerFunc(livez)},
+		{http.MethodGet, "/readyz", "", readyz(o.Checks)},
+		{http.MethodGet, "/metrics", "", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{Registry: o.Registry})},
+		{http.MethodGet, "/openapi.json", "", http.HandlerFunc(openapi)},
+	}
+	for _, r := range slices.Concat(own, o.Routes) {
+		if _, ok := x.routes[r.Path]; ok || r.Handler == nil || !strings.HasPrefix(r.Path, "/") {
+			return nil, fmt.Errorf("http: route %q is there already, or has no handler", r.Path)
+		}
+		if r.Scope != "" {
+			r.Handler = a.require(r.Scope, r.Handler)
+		}
+		x.routes[r.Path] = r
+	}
+	return x, nil
+}
+
+func (x *mux) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w := &statusWriter{ResponseWriter: rw}
+	defer x.recover(w, r)
+	route, ok := x.routes[r.URL.Path]
+	switch {
+	case !ok:
+		newProblem(http.StatusNotFound, kindNotFound, "There is nothing here", "see /openapi.json for what there is").write(w)
+	case r.Method != route.Method && (r.Method != http.MethodHead || route.Method != http.MethodGet):
+		allow := route.Method
+		if allow == http.MethodGet {
+			allow = "GET, HEAD"
+		}
+		w.Header().Set("Allow", allow)
+		newProblem(http.StatusMethodNotAllowed, kindMethod, "The method is not supported", "use "+allow).write(w)
+	default:
+		route.Handler.ServeHTTP(w, r)
+	}
+}
+
+// recover turns a panic of a handler into 500, and one line in the log: one
+// request must not take the events of all others with it.
+func (x *mux) recover(w *statusWriter, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler {
+		panic(cause) // net/http knows what to do
+	}
+	x.log.ErrorContext(r.Context(), "handler panicked", "path", r.URL.Path, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	if w.status != 0 {
+		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+	}
+	newProblem(http.StatusInternalServerError, kindInternal, "Internal error",
+		"whether anything was stored is unknown; send the same events again with the same ids").write(w)
+}
+
+// count counts answers by class of status.
+func count(m *metrics, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w := &statusWriter{ResponseWriter: rw}
+		class := "5xx" // if next panics
+		defer func() { m.requests.WithLabelValues(class).Inc() }()
+		next.ServeHTTP(w, r)
+		class = classOf(w.status)
+	})
+}
+
+// statusWriter remembers the status that was sent, 0 until then.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController through: a route may extend its deadline.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func livez(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, "application/json", struct {
+		Alive bool `json:"alive"`
+	}{true})
+}
+
+// checkState is the answer of one [Check].
+type checkState struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func readyz(checks []Check) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := struct {
+			Ready  bool         `json:"ready"`
+			Checks []checkState `json:"checks"`
+		}{Ready: true, Checks: []checkState{}}
+		for _, c := range checks {
+			state := checkState{Name: c.Name, OK: true}
+			if err := c.Ready(r.Context()); err != nil {
+				state.OK, state.Reason, answer.Ready = false, err.Error(), false
+			}
+			answer.Checks = append(answer.Checks, state)
+		}
+		status := http.StatusOK
+		if !answer.Ready {
+			status = http.StatusServiceUnavailable
+		}
+		writeJSON(w, status, "application/json", answer)
+	})
+}
+
+func openapi(w http.ResponseWriter, _ *http.Request) {
+	writeBody(w, http.StatusOK, "application/json", openAPI)
+}
