@@ -137,8 +137,10 @@ func run(ctx context.Context, dir, addr string, o Options) (*Server, error) {
 		MaxRequests:       maxRequests,
 		MultipartMaxParts: maxParts,
 		Quiet:             true,
-		KeepAlive:         true,
-		DisableACLs:       true,
+		// No keep-alive: the server waits for its connections when it stops, and
+		// clients would keep idle ones for longer than anybody wants to wait.
+		KeepAlive:   false,
+		DisableACLs: true,
 		// What embedgw would choose itself, without the line it prints about that.
 		IAMService: auth.NewIAMServiceSingle(auth.Account{
 			Access: o.AccessKey, Secret: o.SecretKey, Role: auth.RoleAdmin,

@@ -67,7 +67,7 @@ func (s *Store) page(ctx context.Context, in *awss3.ListObjectVersionsInput) ([]
 	}
 	next := *in
 	next.KeyMarker = &key
-	next.VersionIdMarker = out.NextVersionIdMarker
+	next.VersionIdMarker = optional(aws.ToString(out.NextVersionIdMarker))
 	if key == "" || (key == aws.ToString(in.KeyMarker) &&
 		aws.ToString(next.VersionIdMarker) == aws.ToString(in.VersionIdMarker)) {
 		// Asking again would never end.

@@ -167,6 +167,13 @@ func listing(t *testing.T, f *fixture) {
 			t.Errorf("position %d: %+v, want version %s", i, info, want[i])
 		}
 	}
+	last := ""
+	for _, info := range f.list(t, "list") { // "-" sorts before "/": the order of keys, not of folders
+		if info.Key < last {
+			t.Errorf("%s comes after %s", info.Key, last)
+		}
+		last = info.Key
+	}
 	seen := 0
 	for _, err := range f.store.Versions(t.Context(), "list/") {
 		if err != nil {
