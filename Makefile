@@ -43,7 +43,7 @@ fuzz: ## every fuzz target for FUZZ=30s
 	done
 
 kills: ## kill -9 the server N=50 times under load; every acknowledged event is there once
-	KILLS=$(N) $(GO) test -count 1 -timeout 60m -run Kill -v ./testenv/crash/...
+	KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/e2e
 
 bench: ## events per second, latency, CPU and memory
 	$(GO) -C bench run . $(BENCH)

@@ -89,7 +89,7 @@ func inspectFile(out io.Writer, name string) error {
 	if err != nil {
 		return fmt.Errorf("inspect: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("inspect: %w", err)
@@ -119,7 +119,7 @@ func inspectObject(ctx context.Context, out io.Writer, store object.Store, rootV
 	if err != nil {
 		return fmt.Errorf("inspect %s: %w", key, err)
 	}
-	defer body.Close() //nolint:errcheck // it was only read
+	defer body.Close()
 	temp, err := os.CreateTemp("", "archiver-inspect-*")
 	if err != nil {
 		return fmt.Errorf("inspect %s: %w", key, err)
