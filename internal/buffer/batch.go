@@ -3,81 +3,186 @@ package buffer
 import (
 	"context"
 	"errors"
-	"iter"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/durable"
 )
 
-// Batch is a contiguous seq range that was sealed together: the unit of
-// archiving. Everything in it was fixed by the seal, for ever.
+// Batch is a contiguous range of seqs that was sealed together: the unit of
+// archiving. Everything about it was fixed by its seal, for ever.
 type Batch struct {
 	Stream             uuid.UUID
 	Number             int64                // 0, 1, 2, … per stream, empty ones included
 	First, Last, Count int64                // Count 0: a heartbeat; then First is the next seq and Last = First-1
-	SealedAt           time.Time            // whole UTC seconds, never goes back
-	Through            time.Time            // milliseconds: every event received at or before it is in this batch or an earlier one
-	RetainUntil        map[string]time.Time // per class in the batch: SealedAt + retention, whole UTC seconds. Do not change it.
+	SealedAt           time.Time            // whole UTC seconds; never goes back
+	Through            time.Time            // milliseconds; every event received at or before it is in this batch or an earlier one
+	RetainUntil        map[string]time.Time // of each class in it: SealedAt + retention, whole UTC seconds. Read only.
 
 	span
 }
 
-// Ref is the place of one row in the log. It is comparable, 24 bytes small, and
-// valid as long as the Batch or Snapshot that it came from can be read.
-type Ref struct {
-	seq      int64
-	received int64 // Unix milliseconds
-	segment  uint32
-	offset   uint32
+func (b *Buffer) batch(s *sealedBatch, of *Snapshot) (*Batch, error) {
+	sl, err := decodeSeal([]byte(s.payload))
+	if err != nil {
+		return nil, fmt.Errorf("%w: batch %d: %w", ErrCorrupt, s.number, err)
+	}
+	out := &Batch{
+		Stream: b.o.Stream, Number: s.number, First: s.first, Last: s.last, Count: sl.count,
+		SealedAt: time.Unix(sl.sealedAt, 0).UTC(), Through: time.UnixMilli(sl.through).UTC(),
+		RetainUntil: make(map[string]time.Time, len(sl.retain)),
+		span:        span{b: b, start: s.start, end: s.end, first: s.first, last: s.last, batch: s.number, snapshot: of},
+	}
+	for _, r := range sl.retain {
+		out.RetainUntil[r.class] = time.Unix(r.until, 0).UTC()
+	}
+	return out, nil
 }
 
-// Seq is the row's seq.
-func (r Ref) Seq() int64 { return r.seq }
-
-// Entry is one row of a Scan and the Ref with which Read finds it again.
-type Entry struct {
-	Ref Ref
-	Row event.Row
+// Next returns the oldest sealed batch that is not released, the same one until
+// it is. It waits for one.
+func (b *Buffer) Next(ctx context.Context) (*Batch, error) {
+	for {
+		b.mu.Lock()
+		next, changed, err := b.current, b.changed, b.broken
+		if err == nil && next == nil && len(b.sealed) > 0 {
+			next, err = b.batch(&b.sealed[0], nil)
+			b.current = next
+		}
+		b.mu.Unlock()
+		if err != nil {
+			return nil, fmt.Errorf("next batch: %w", err)
+		}
+		if next != nil {
+			return next, nil
+		}
+		select {
+		case <-changed:
+		case <-b.gone:
+			return nil, fmt.Errorf("next batch: %w", b.stopped())
+		case <-ctx.Done():
+			return nil, fmt.Errorf("next batch: %w", context.Cause(ctx))
+		}
+	}
 }
 
-// span is a readable range of the log.
-type span struct{}
-
-// Scan yields the rows in seq order. Every row was checked against its frame's
-// checksum. The sequence ends at the first error. It may run several times, also
-// concurrently.
-func (s *span) Scan(ctx context.Context) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) { yield(Entry{}, errors.ErrUnsupported) }
-}
-
-// Read returns the row at ref, which a Scan yielded. It may be called concurrently.
-func (s *span) Read(ref Ref) (event.Row, error) { return event.Row{}, errors.ErrUnsupported }
-
-// Snapshot is everything that was synced and not released when it was taken. It
-// pins its segments until Close: a Release in the meantime changes nothing in it.
+// Release forgets the oldest batch: it is archived. It returns after the note of
+// that is durable. The segments are recycled later, by Run: if we die in
+// between, the note says on the next start that they can be.
 //
-// To join it with committed files, take the Snapshot FIRST and the list of
-// committed files after it, and keep of the files only what is below FirstSeq.
-// A batch is released only after its commit, so what is below FirstSeq is in the
-// list; what is at or above it is in the Snapshot, committed or not.
+// After an error that is not ErrDamaged the batch is as it was; try again.
+func (b *Buffer) Release(ctx context.Context, batch *Batch) error {
+	if err := b.release(ctx, batch); err != nil {
+		return fmt.Errorf("release batch %d: %w", batch.Number, err)
+	}
+	return nil
+}
+
+func (b *Buffer) release(ctx context.Context, batch *Batch) error {
+	b.releasing.Lock()
+	defer b.releasing.Unlock()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	broken, past := b.broken, batch.Number <= b.released.batch
+	oldest := len(b.sealed) > 0 && b.sealed[0].number == batch.Number
+	b.mu.Unlock()
+	switch {
+	case broken != nil:
+		return broken
+	case past:
+		return ErrReleased
+	case !oldest:
+		return errors.New("not the oldest batch")
+	}
+	r := released{batch: batch.Number, nextSeq: batch.Last + 1}
+	if err := b.writeNote(r); errors.Is(err, durable.ErrSync) {
+		return b.fail(err)
+	} else if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	r.written = b.sealed[0].written
+	b.released = r
+	b.sealed[0] = sealedBatch{}
+	b.sealed = b.sealed[1:]
+	b.current = nil
+	b.mu.Unlock()
+	poke(b.keeperGo)
+	return nil
+}
+
+// Snapshot is everything that was on disk and not released when it was taken. It
+// stays readable until Close: what is released meanwhile is not recycled.
+//
+// To join it with committed files, take the Snapshot FIRST and the list of the
+// committed files after it, and leave out of the files everything from FirstSeq
+// on. A batch is released only after its commit, so all that is below FirstSeq
+// is in that list; all from FirstSeq on is in the Snapshot, committed or not.
 type Snapshot struct {
 	Stream   uuid.UUID
-	FirstSeq int64     // first seq that is not released; equals NextSeq when the Snapshot is empty
+	FirstSeq int64     // first seq that is not released; equal to NextSeq when there are no rows
 	NextSeq  int64     // one past the last row
-	At       time.Time // every event acknowledged at or before it is in the Snapshot or was released before
+	At       time.Time // every event acknowledged at or before it is in here or was released before
 
 	Batches []*Batch // sealed, oldest first
-	Open    *Tail    // not sealed yet; never nil
+	Open    *Tail    // not sealed; never nil
+
+	b   *Buffer
+	pin *pin // nil after Close
 }
 
 // Tail is the part of a Snapshot that no seal covers yet.
 type Tail struct {
-	First, Last, Count int64 // Last = First-1 when empty
+	First, Last, Count int64 // Count 0: Last = First-1
 
 	span
 }
 
-// Close unpins the segments. The Snapshot and its Batches cannot be read afterwards.
-func (s *Snapshot) Close() error { return errors.ErrUnsupported }
+// Snapshot takes one. The caller closes it, soon: it keeps the disk from being
+// freed.
+func (b *Buffer) Snapshot(ctx context.Context) (*Snapshot, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.broken != nil {
+		return nil, fmt.Errorf("snapshot: %w", b.broken)
+	}
+	// An answer follows its publication, which holds mu. So what was answered
+	// until this moment was published before we got mu.
+	s := &Snapshot{
+		Stream: b.o.Stream, FirstSeq: b.released.nextSeq, NextSeq: b.synced.nextSeq, At: b.o.Now().UTC(),
+		b: b, pin: &pin{b.firstNeeded()},
+	}
+	s.Batches = make([]*Batch, 0, len(b.sealed))
+	for i := range b.sealed {
+		batch, err := b.batch(&b.sealed[i], s)
+		if err != nil {
+			return nil, fmt.Errorf("snapshot: %w", err)
+		}
+		s.Batches = append(s.Batches, batch)
+	}
+	first, last := b.synced.batchFirst, b.synced.nextSeq-1
+	s.Open = &Tail{
+		First: first, Last: last, Count: last - first + 1,
+		span: span{b: b, start: b.open.start, end: b.end, first: first, last: last, batch: -1, snapshot: s},
+	}
+	b.pins[s.pin] = true
+	return s, nil
+}
+
+// Close lets the segments go. The Snapshot and its Batches cannot be read
+// afterwards. Closing twice is fine.
+func (s *Snapshot) Close() {
+	s.b.mu.Lock()
+	p := s.pin
+	s.pin = nil
+	delete(s.b.pins, p)
+	s.b.mu.Unlock()
+	poke(s.b.keeperGo)
+}

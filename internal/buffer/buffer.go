@@ -17,10 +17,9 @@ package buffer
 
 import (
 	"errors"
-	"log/slog"
+	"fmt"
+	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/durable"
 )
@@ -33,42 +32,186 @@ var (
 	// ErrDamaged: a write or a sync failed. The outcome of what was in flight is
 	// unknown. Nothing works any more; exit and recover.
 	ErrDamaged = errors.New("buffer damaged")
-	// ErrStopped: Run has returned; nothing was stored.
+	// ErrStopped: Run is over. What Append was given was not stored.
 	ErrStopped = errors.New("buffer stopped")
-	// ErrRefused: this call can never succeed (too large, unknown class, too many
-	// partitions). Nothing was stored.
+	// ErrRefused: this Append can never succeed (too large, unknown class, too
+	// many partitions). Nothing was stored.
 	ErrRefused = errors.New("buffer refuses")
-	// ErrCorrupt: the log is damaged before its end, or belongs to another
-	// stream. Open changed nothing.
+	// ErrCorrupt: the log is damaged before its end or is not of this stream.
+	// Open changed nothing.
 	ErrCorrupt = errors.New("log corrupt")
 	// ErrReleased: the batch or snapshot was given back and cannot be read.
 	ErrReleased = errors.New("already released")
 )
 
-// Options say where the log is and when its batches are sealed. Zero numbers
-// mean the default.
-type Options struct {
-	Dir    string // a local disk; created when missing; its other files are left alone
-	FS     durable.FS
-	Stream uuid.UUID
-	Now    func() time.Time
-	Log    *slog.Logger // nil: silent
+// Buffer is safe for concurrent use.
+type Buffer struct {
+	o        Options
+	control  chan control  // Seal and Heartbeat -> Run
+	wake     chan struct{} // capacity 1: the queue is not empty
+	pressure chan struct{} // capacity 1: an Append met a full log
+	keeperGo chan struct{} // capacity 1: segments were released or taken
+	spareGo  chan struct{} // capacity 1: the keeper tried to make a spare
+	damaged  chan struct{} // closed by the first fail
+	gone     chan struct{} // closed when Run is over: nobody will answer
+	payloads sync.Pool     // *[]byte: buffers of encoded events
+	files    handles       // open segments of the readers
 
-	SegmentBytes int64         // size of a new segment file; default 64 MiB
-	SealRows     int64         // a batch is sealed before it has more rows; default 1,000,000
-	SealBytes    int64         // … or more WAL bytes; default 256 MiB
-	SealAge      time.Duration // … or when its oldest event waited that long; default 15 min
-	Partitions   int           // … or more (class, day) partitions; default 64, at most 128
-	Heartbeat    time.Duration // an empty batch after that long without a seal; default 1 h; negative: never
+	// Owned by Run. No lock, because nothing else may touch them.
+	w writer
 
-	// Retention says how long a class is locked. It must know every class that
-	// is appended, also the next time the log is opened.
-	Retention func(class string) (time.Duration, bool)
+	// releasing serialises Release: it is held across its writes.
+	releasing sync.Mutex
 
-	Reserve     int64 // bytes that stay free on the disk; below: ErrFull; default 64 MiB, negative: none
-	HighWater   int64 // most unreleased WAL bytes; above: ErrFull; default 8 GiB
-	QueueEvents int   // most events that wait for the group commit; default 65,536
-	QueueBytes  int64 // most encoded bytes that wait for it; default 64 MiB
+	// mu guards what follows. Hold it for memory only: never across a read, a
+	// write, a sync or a wait.
+	mu       sync.Mutex
+	running  bool
+	draining bool  // Run takes no more work
+	broken   error // first unrecoverable error; set once, never cleared
 
-	FirstSeq int64 // seq of the first event of a new log
+	// Set by the keeper: why nothing is taken, and why there is no spare. The
+	// active segment may be filled up without a spare; exhausted says that it is.
+	full, noSpare string
+	exhausted     bool
+
+	queue                     []*request
+	queuedEvents, queuedBytes int64
+
+	segments []*segment    // contiguous numbers, oldest first; the last one is written to
+	spares   []spare       // ready to become a segment
+	pins     map[*pin]bool // readers; what they pin is not recycled
+
+	synced   state         // after the last synced frame
+	end      position      // behind the last synced frame
+	written  int64         // bytes of all frames since Open
+	sealed   []sealedBatch // not released, oldest first
+	open     openBatch     // synced, but not sealed
+	released released
+	current  *Batch        // what Next returned; nil after its release
+	changed  chan struct{} // closed and replaced when sealed, broken or gone change
+}
+
+// position is a place in the log.
+type position struct {
+	segment int64 // number
+	offset  int64
+}
+
+// segment is a file of the log.
+type segment struct {
+	header
+	name string
+}
+
+// spare is a file of the right size, all of whose blocks were written before.
+type spare struct {
+	file durable.File
+	name string
+}
+
+// released says how much of the log is archived.
+type released struct {
+	batch   int64 // number of the last released batch; -1: none
+	nextSeq int64 // first seq that is not released
+	written int64 // Buffer.written at its end
+}
+
+// openBatch is what the next seal will cover.
+type openBatch struct {
+	start position // of its first frame
+	rows  int64
+	bytes int64
+	since int64 // received_at of its first event, Unix milliseconds
+}
+
+// fail records the first unrecoverable error and returns it, marked ErrDamaged.
+func (b *Buffer) fail(err error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.broken == nil {
+		b.broken = fmt.Errorf("%w: %w", ErrDamaged, err)
+		close(b.damaged)
+		b.broadcast()
+	}
+	return b.broken
+}
+
+// broadcast wakes everybody who waits for a change. The caller holds mu.
+func (b *Buffer) broadcast() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// poke sends without waiting: one signal in the channel is as good as two.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Close gives back the open files. Call it after Run returned; batches and
+// snapshots cannot be read afterwards.
+func (b *Buffer) Close() error {
+	b.mu.Lock()
+	spares := b.spares
+	b.spares = nil
+	b.mu.Unlock()
+	errs := []error{b.files.close()}
+	if b.w.file != nil {
+		errs = append(errs, b.w.file.Close())
+	}
+	for _, s := range spares {
+		errs = append(errs, s.file.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Stats is a picture of the buffer for metrics and readiness.
+type Stats struct {
+	FirstSeq, NextSeq         int64 // seqs from FirstSeq to before NextSeq are on disk and not released
+	QueuedEvents, QueuedBytes int64 // waiting for the group commit
+	UnreleasedBytes           int64
+	FreeBytes                 int64     // on the disk; -1: unknown
+	Segments, Spares          int       // files
+	SealedBatches             int       // not released
+	OpenRows, OpenBytes       int64     // not sealed
+	OldestUnsealed            time.Time // received_at; zero when there is none
+	OldestSealed              time.Time // SealedAt of the oldest batch that is not released; zero when there is none
+	Through                   time.Time // of the last seal; zero before the first one
+	// Ahead is how far received_at is ahead of the clock, which was set back.
+	Ahead   time.Duration
+	Full    string // why Append answers ErrFull; "" when it does not
+	Damaged error
+}
+
+// Stats returns the present state. It asks the disk for its free space.
+func (b *Buffer) Stats() Stats {
+	free, err := b.o.FS.Free(b.o.Dir)
+	if err != nil {
+		free = -1
+	}
+	now := b.o.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := Stats{
+		FirstSeq: b.released.nextSeq, NextSeq: b.synced.nextSeq,
+		QueuedEvents: b.queuedEvents, QueuedBytes: b.queuedBytes,
+		UnreleasedBytes: b.written - b.released.written, FreeBytes: free,
+		Segments: len(b.segments), Spares: len(b.spares),
+		SealedBatches: len(b.sealed), OpenRows: b.open.rows, OpenBytes: b.open.bytes,
+		Full: b.fullReason(0, 0), Damaged: b.broken,
+	}
+	if b.open.rows > 0 {
+		s.OldestUnsealed = time.UnixMilli(b.open.since).UTC()
+	}
+	if len(b.sealed) > 0 {
+		s.OldestSealed = time.Unix(b.sealed[0].sealedAt, 0).UTC()
+	}
+	if b.synced.nextBatch > 0 {
+		s.Through = time.UnixMilli(b.synced.through).UTC()
+	}
+	s.Ahead = max(0, time.UnixMilli(b.synced.received).Sub(now))
+	return s
 }

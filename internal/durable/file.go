@@ -13,6 +13,10 @@ import (
 // on the content of such a file, and anybody may delete it.
 const tempSuffix = ".tmp"
 
+// ErrSync marks the failure of a sync, which is final: see File and FS. Any other
+// error of WriteFile leaves name as it was, and the call may be repeated.
+var ErrSync = errors.New("sync failed")
+
 // WriteFile replaces name with data, all or nothing, and returns nil only once
 // both the bytes and the name are durable.
 //
@@ -31,7 +35,7 @@ func WriteFile(fsys FS, name string, data []byte, perm fs.FileMode) error {
 		return fmt.Errorf("write %s: rename: %w", name, err)
 	}
 	if err := fsys.SyncDir(filepath.Dir(name)); err != nil {
-		return fmt.Errorf("write %s: sync folder: %w", name, err)
+		return fmt.Errorf("write %s: %w: folder: %w", name, ErrSync, err)
 	}
 	return nil
 }
@@ -42,10 +46,17 @@ func writeSynced(fsys FS, name string, data []byte, perm fs.FileMode) (err error
 		return fmt.Errorf("create: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.WriteAt(data, 0); err != nil {
+	n, err := f.WriteAt(data, 0)
+	if err == nil && n < len(data) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
 		return err
 	}
-	return f.Sync()
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("%w: %w", ErrSync, err)
+	}
+	return nil
 }
 
 func ignoreMissing(err error) error {

@@ -36,7 +36,13 @@ func (o osFS) MkdirAll(name string, perm fs.FileMode) error {
 		if !info.IsDir() {
 			return &fs.PathError{Op: "mkdir", Path: name, Err: unix.ENOTDIR}
 		}
-		return nil
+		// Somebody may have made it and died before its name was durable. Without
+		// the right to read the parent, we did not make it.
+		err := o.SyncDir(filepath.Dir(name))
+		if errors.Is(err, fs.ErrPermission) {
+			return nil
+		}
+		return err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err

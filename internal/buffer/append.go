@@ -1,0 +1,185 @@
+package buffer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/event"
+)
+
+// request is one Append on its way to Run.
+type request struct {
+	payload *[]byte // records
+	count   int64
+	parts   []partition // distinct
+	first   int64       // set by Run before done
+	at      int64       // received_at, set by Run before done
+	done    chan error  // capacity 1: an abandoned request does not block Run
+}
+
+func (r *request) bytes() int64 { return int64(len(*r.payload)) }
+
+// partition is where a row will lie in the bucket: rows of different partitions
+// never share a file.
+type partition struct {
+	class string
+	day   int64 // since 1970-01-01
+}
+
+func partitionOf(e *event.Event) partition {
+	const day = int64(24 * time.Hour)
+	d := e.TimestampNS / day
+	if e.TimestampNS%day < 0 {
+		d--
+	}
+	return partition{e.Retention, d}
+}
+
+// Append stores events as one atomic unit: all or none, also after a crash. It
+// returns the seq of the first one once they are on disk; the others follow
+// without a gap. Only then it sets ReceivedAtMS of each.
+//
+// ErrFull, ErrStopped and ErrRefused say that nothing was stored. ErrDamaged and
+// the context's error say that the outcome is unknown.
+func (b *Buffer) Append(ctx context.Context, events []event.Event) (first int64, err error) {
+	// Asked twice: here, so that a full buffer does not cost the encoding.
+	if err := b.admit(nil); err != nil {
+		return 0, err
+	}
+	r, err := b.encode(events)
+	if err != nil {
+		return 0, err
+	}
+	if err := b.admit(r); err != nil {
+		b.payloads.Put(r.payload)
+		return 0, err
+	}
+	select {
+	case err := <-r.done:
+		b.payloads.Put(r.payload)
+		if err != nil {
+			return 0, err
+		}
+	case <-ctx.Done():
+		// They may still become durable. The client retries with the same ids,
+		// so saying "unknown" costs a duplicate, never a loss.
+		return 0, fmt.Errorf("append %d events: outcome unknown: %w", len(events), context.Cause(ctx))
+	}
+	for i := range events {
+		events[i].ReceivedAtMS = r.at
+	}
+	return r.first, nil
+}
+
+// encode runs on the caller's goroutine, so that many encode at a time. What
+// only Run knows is not part of the bytes: seq and received_at stand in the
+// frame's head.
+func (b *Buffer) encode(events []event.Event) (*request, error) {
+	if len(events) == 0 {
+		return nil, fmt.Errorf("%w: no events", ErrRefused)
+	}
+	if len(events) > b.o.QueueEvents {
+		return nil, fmt.Errorf("%w: %d events, at most %d", ErrRefused, len(events), b.o.QueueEvents)
+	}
+	buf, ok := b.payloads.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
+	r := &request{payload: buf, count: int64(len(events)), done: make(chan error, 1)}
+	p := (*buf)[:0]
+	most := min(b.o.appendBytesMax(), b.o.QueueBytes, b.o.HighWater)
+	for i := range events {
+		p = appendRecord(p, &events[i])
+		if int64(len(p)) > most {
+			return nil, fmt.Errorf("%w: %d events are more than %d bytes", ErrRefused, len(events), most)
+		}
+		if err := b.addPartition(r, &events[i]); err != nil {
+			return nil, err
+		}
+	}
+	*buf = p
+	return r, nil
+}
+
+func appendRecord(p []byte, e *event.Event) []byte {
+	stored := *e
+	stored.ReceivedAtMS = 0
+	at := len(p)
+	p = append(p, make([]byte, recordHead)...)
+	p = event.AppendBinary(p, &stored)
+	body := p[at+recordHead:]
+	le.PutUint32(p[at:], uint32(len(body)))
+	le.PutUint32(p[at+4:], checksum(body))
+	return p
+}
+
+func (b *Buffer) addPartition(r *request, e *event.Event) error {
+	part := partitionOf(e)
+	// Nearly always the same as that of the event before.
+	if n := len(r.parts); n > 0 && r.parts[n-1] == part || slices.Contains(r.parts, part) {
+		return nil
+	}
+	if _, ok := b.o.Retention(part.class); !ok {
+		return fmt.Errorf("%w: retention class %q is unknown", ErrRefused, part.class)
+	}
+	if len(part.class) > classBytesMax {
+		return fmt.Errorf("%w: retention class of %d bytes, at most %d", ErrRefused, len(part.class), classBytesMax)
+	}
+	if len(r.parts) == b.o.Partitions {
+		return fmt.Errorf("%w: more than %d different days and classes at once", ErrRefused, b.o.Partitions)
+	}
+	r.parts = append(r.parts, part)
+	return nil
+}
+
+// admit puts r into the queue, or says why not. With nil it only asks.
+func (b *Buffer) admit(r *request) error {
+	var count, bytes int64
+	if r != nil {
+		count, bytes = r.count, r.bytes()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.broken != nil:
+		return b.broken
+	case b.draining:
+		return ErrStopped
+	}
+	if reason := b.fullReason(count, bytes); reason != "" {
+		if reason != fullQueue {
+			poke(b.pressure)
+		}
+		return fmt.Errorf("%w: %s", ErrFull, reason)
+	}
+	if r != nil {
+		b.queue = append(b.queue, r)
+		b.queuedEvents += count
+		b.queuedBytes += bytes
+		poke(b.wake)
+	}
+	return nil
+}
+
+// Reasons of ErrFull that are not of the disk.
+const (
+	fullQueue     = "queue of the group commit"
+	fullHighWater = "high-water mark of the log"
+)
+
+// fullReason says why so much more cannot be taken, or "". The caller holds mu.
+func (b *Buffer) fullReason(count, bytes int64) string {
+	switch {
+	case b.full != "":
+		return b.full
+	case b.exhausted:
+		return b.noSpare
+	case b.queuedEvents+max(count, 1) > int64(b.o.QueueEvents), b.queuedBytes+bytes > b.o.QueueBytes:
+		return fullQueue
+	case b.written-b.released.written+b.queuedBytes+bytes > b.o.HighWater:
+		return fullHighWater
+	}
+	return ""
+}

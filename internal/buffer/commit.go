@@ -1,0 +1,239 @@
+package buffer
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/durable"
+)
+
+// groupBytes is where a group stops growing. Beyond it a larger write does not
+// make a sync cheaper per byte, and everybody in it would wait longer.
+const groupBytes = 4 << 20
+
+// bufferKept bounds the frame buffer that is kept between groups.
+const bufferKept = 2 * groupBytes
+
+// writer is what only Run touches.
+type writer struct {
+	file   durable.File
+	header header // of the active segment
+	offset int64  // where the next frame goes
+	state  state
+	open   openBatch
+	parts  map[partition]bool // of the open batch
+	buf    []byte
+
+	age   *time.Timer // SealAge after the first unsealed event
+	quiet *time.Timer // Heartbeat after the last seal
+	first struct{ age, quiet time.Duration }
+}
+
+func (w *writer) startTimers(beats bool) {
+	w.age, w.quiet = time.NewTimer(w.first.age), time.NewTimer(w.first.quiet)
+	if w.open.rows == 0 {
+		w.age.Stop()
+	}
+	if !beats {
+		w.quiet.Stop()
+	}
+}
+
+func (w *writer) stopTimers() {
+	w.age.Stop()
+	w.quiet.Stop()
+}
+
+// commitGroup writes the requests at the front of the queue as one frame, syncs
+// it, and answers them. ErrFull has been answered already and is not for Run.
+func (b *Buffer) commitGroup() error {
+	g, sealFirst := b.takeGroup()
+	if sealFirst {
+		if err := b.sealOpen(); err != nil {
+			// Nothing was taken, so nobody would get an answer.
+			return b.refuseQueue(err)
+		}
+		g, _ = b.takeGroup()
+	}
+	if len(g.requests) == 0 {
+		return nil
+	}
+	err := b.writeGroup(g)
+	for _, r := range g.requests {
+		r.done <- err
+	}
+	if err != nil {
+		for _, p := range g.parts {
+			delete(b.w.parts, p)
+		}
+		return err
+	}
+	if b.w.open.rows >= b.o.SealRows || b.w.open.bytes >= b.o.SealBytes {
+		return b.sealOpen()
+	}
+	return nil
+}
+
+// group is what one frame will hold.
+type group struct {
+	requests    []*request
+	rows, bytes int64
+	parts       []partition // new to the open batch
+}
+
+// takeGroup takes from the queue what fits in one frame and in the open batch.
+// It says when the batch has to be sealed before anything fits.
+func (b *Buffer) takeGroup() (g group, sealFirst bool) {
+	w := &b.w
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for _, r := range b.queue {
+		if n > 0 && g.bytes+r.bytes() > min(groupBytes, b.o.appendBytesMax()) {
+			break
+		}
+		rows := w.open.rows + g.rows
+		if rows > 0 && (rows+r.count > b.o.SealRows || !w.fits(r, b.o.Partitions)) {
+			sealFirst = n == 0
+			break
+		}
+		for _, p := range r.parts {
+			if !w.parts[p] {
+				w.parts[p] = true
+				g.parts = append(g.parts, p)
+			}
+		}
+		n++
+		g.rows += r.count
+		g.bytes += r.bytes()
+	}
+	g.requests = b.queue[:n:n]
+	b.queue = b.queue[n:]
+	b.queuedEvents -= g.rows
+	b.queuedBytes -= g.bytes
+	if len(b.queue) > 0 && !sealFirst {
+		poke(b.wake)
+	}
+	return g, sealFirst
+}
+
+// fits reports whether the open batch can take r's partitions.
+func (w *writer) fits(r *request, most int) bool {
+	n := len(w.parts)
+	for _, p := range r.parts {
+		if !w.parts[p] {
+			n++
+		}
+	}
+	return n <= most
+}
+
+// refuseQueue answers everybody in the queue with err.
+func (b *Buffer) refuseQueue(err error) error {
+	b.mu.Lock()
+	queue := b.queue
+	b.queue, b.queuedEvents, b.queuedBytes = nil, 0, 0
+	b.mu.Unlock()
+	for _, r := range queue {
+		r.done <- err
+	}
+	return err
+}
+
+func (b *Buffer) writeGroup(g group) error {
+	w := &b.w
+	buf := append(w.buf[:0], make([]byte, frameHead)...)
+	for _, r := range g.requests {
+		buf = append(buf, *r.payload...)
+	}
+	f := frame{kind: typeEvents, count: g.rows, firstSeq: w.state.nextSeq, received: b.receivedAt()}
+	start, size, err := b.commit(buf, &f)
+	if err != nil {
+		return err
+	}
+	w.state.nextSeq += g.rows
+	w.state.received = f.received
+	if w.open.rows == 0 {
+		w.open.start, w.open.since = start, f.received
+		w.age.Reset(b.o.SealAge)
+	}
+	w.open.rows += g.rows
+	w.open.bytes += size
+	b.publish(size, nil)
+
+	seq := f.firstSeq
+	for _, r := range g.requests {
+		r.first, r.at = seq, f.received
+		seq += r.count
+	}
+	return nil
+}
+
+// receivedAt is the clock, except that it never goes back and is always after
+// the Through of the last seal.
+func (b *Buffer) receivedAt() int64 {
+	at := max(b.o.Now().UnixMilli(), b.w.state.received, 0)
+	if b.w.state.nextBatch > 0 {
+		at = max(at, b.w.state.through+1)
+	}
+	return at
+}
+
+// commit makes one frame durable. It is the only place that writes frames, and
+// there is never more than one in flight: the next one is written only after the
+// sync of this one, so that a frame that is whole proves all before it.
+func (b *Buffer) commit(buf []byte, f *frame) (start position, size int64, err error) {
+	w := &b.w
+	size = padded(int64(len(buf)) + 4)
+	limit := w.header.size - sector // room for the end mark
+	if f.kind == typeEvents {
+		limit -= sealBytesMax // so that what is in a full log can be sealed, and archived
+	}
+	if w.offset+size > limit {
+		if err := b.rotate(); err != nil {
+			return start, 0, err
+		}
+	}
+	f.prev = w.state.chain
+	buf, sum := finishFrame(buf, f, w.header.salt())
+	if err := writeAll(w.file, buf, w.offset); err != nil {
+		return start, 0, b.fail(fmt.Errorf("write segment %d at %d: %w", w.header.number, w.offset, err))
+	}
+	if err := w.file.Sync(); err != nil {
+		return start, 0, b.fail(fmt.Errorf("sync segment %d at %d: %w", w.header.number, w.offset, err))
+	}
+	start = position{w.header.number, w.offset}
+	w.offset += size
+	w.state.chain = sum
+	if w.buf = buf[:0]; cap(buf) > bufferKept {
+		w.buf = nil
+	}
+	return start, size, nil
+}
+
+// publish shows readers what the last sync made durable. It comes before the
+// answers: whoever has one finds its events in the next Snapshot.
+func (b *Buffer) publish(size int64, done *sealedBatch) {
+	w := &b.w
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.synced = w.state
+	b.end = position{w.header.number, w.offset}
+	b.written += size
+	b.open = w.open
+	if done != nil {
+		done.written = b.written
+		b.sealed = append(b.sealed, *done)
+		b.broadcast()
+	}
+}
+
+// writeAll treats a short write as the failure that it is.
+func writeAll(f durable.File, p []byte, off int64) error {
+	n, err := f.WriteAt(p, off)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
