@@ -35,12 +35,7 @@ fmt: ## format all Go files
 	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
 
 fuzz: ## every fuzz target for FUZZ=30s
-	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' internal | xargs -n 1 dirname | sort -u | while read -r dir; do \
-	  grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$$dir"/*_test.go | sed 's/^func //' | while read -r name; do \
-	    echo "fuzz $$dir $$name"; \
-	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ) "./$$dir" </dev/null; \
-	  done; \
-	done
+	tools/fuzz.sh $(FUZZ)
 
 kills: ## kill -9 the server N=50 times under load; every acknowledged event is there once
 	KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/e2e
