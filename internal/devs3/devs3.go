@@ -20,6 +20,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
@@ -42,6 +43,13 @@ const (
 
 // DefaultRegion is the region that clients must sign for unless Options say otherwise.
 const DefaultRegion = "us-east-1"
+
+// running guards what exists once per process: the working directory and the state
+// of versitygw. A second Start would pull the floor from under the first server.
+var (
+	running    atomic.Bool
+	errRunning = errors.New("this process runs one already")
+)
 
 // Options say where the data is and who may connect.
 type Options struct {
@@ -109,7 +117,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		if err == nil {
 			return srv, nil
 		}
-		if port != "0" || attempt == bindAttempts || ctx.Err() != nil {
+		if port != "0" || attempt == bindAttempts || ctx.Err() != nil || errors.Is(err, errRunning) {
 			return nil, fmt.Errorf("start dev s3 on %s: %w", addr, err)
 		}
 	}
@@ -117,14 +125,20 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 // run starts the gateway once on a definite address.
 func run(ctx context.Context, dir, addr string, o Options) (*Server, error) {
+	if !running.CompareAndSwap(false, true) {
+		return nil, errRunning
+	}
 	// What posix.New changes for the whole process is put back when it ends.
 	before, err := os.Getwd()
 	if err != nil {
+		running.Store(false)
 		return nil, err
 	}
 	be, err := newBackend(dir, !o.NoSync)
 	if err != nil {
-		return nil, errors.Join(err, os.Chdir(before))
+		err = errors.Join(err, os.Chdir(before))
+		running.Store(false)
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	listening := make(chan struct{})
@@ -151,6 +165,7 @@ func run(ctx context.Context, dir, addr string, o Options) (*Server, error) {
 	go func() {
 		defer close(srv.done)
 		srv.err = errors.Join(embedgw.RunVersityGW(ctx, be, cfg), os.Chdir(before))
+		running.Store(false)
 	}()
 	select {
 	case <-listening:
