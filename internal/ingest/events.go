@@ -103,8 +103,7 @@ func (s *events) decode(b []byte, f format, c Client) ([]event.Event, *problem) 
 			return nil, tooLarge(fmt.Sprintf("the request has more than %d events", s.lim.RequestEvents))
 		}
 		if broken != "" {
-			faults.framing = true
-			faults.add(index, event.FieldError{Reason: broken})
+			faults.addBroken(index, broken)
 			break
 		}
 		e, errs := d.Decode(raw, now)
@@ -147,6 +146,16 @@ func (f *faults) add(index int, errs ...event.FieldError) {
 		f.list = append(f.list, itemError{Index: index, Field: e.Field, Reason: e.Reason})
 		f.small = f.small || !e.TooLarge
 	}
+}
+
+// addBroken complains that the body cannot be taken apart after the event before
+// index, unless that one is to blame itself: its end was not found.
+func (f *faults) addBroken(index int, reason string) {
+	if n := len(f.list); n > 0 && f.list[n-1].Index == index-1 {
+		return
+	}
+	f.framing = true
+	f.add(index, event.FieldError{Reason: reason})
 }
 
 // addDuplicates complains about ids that are in a request twice.
