@@ -4,6 +4,7 @@
 package archiver_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -269,5 +270,29 @@ func TestForeignersWearTheirAlias(t *testing.T) {
 				t.Errorf("%s imports %s without its alias %s", f.path, imported, want)
 			}
 		}
+	}
+}
+
+// A test that sleeps is slow when it sleeps too long and wrong when it sleeps too
+// short. In a synctest bubble sleeping takes no time, so there it is fine.
+func TestNobodySleeps(t *testing.T) {
+	for _, f := range files(t) {
+		if slices.Contains(f.imports, "testing/synctest") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash(f.path), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok || sel.Sel.Name != "Sleep" {
+				return true
+			}
+			if pkg, ok := sel.X.(*ast.Ident); ok && pkg.Name == "time" {
+				t.Errorf("%s sleeps: wait for what it waits for, or use testing/synctest", f.path)
+			}
+			return true
+		})
 	}
 }
