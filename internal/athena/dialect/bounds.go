@@ -1,0 +1,322 @@
+package dialect
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// boundsOf reads from a SELECT over nothing but the table which rows it can
+// use. It looks at the top-level AND of WHERE only, before anything is
+// translated, and leaves out what it does not understand: the conditions
+// themselves stay in the query. nil when there is nothing to say.
+func (t *translator) boundsOf(sel node) *athena.Bounds {
+	from := child(sel, "from_table")
+	where := child(sel, "where_clause")
+	if where == nil || text(from, "type") != "BASE_TABLE" || len(list(from, "column_name_alias")) > 0 {
+		return nil
+	}
+	alias := text(from, "alias")
+	if alias == "" {
+		alias = text(from, "table_name")
+	}
+	b := bounder{Bounds: athena.Everything(), t: t, alias: alias}
+	b.narrow(where)
+	return &b.Bounds
+}
+
+// bounder collects bounds on the relation called alias. A column of another
+// name belongs to an enclosing query and says nothing about our rows.
+type bounder struct {
+	athena.Bounds
+	t     *translator
+	alias string
+}
+
+func (b *bounder) narrow(cond node) {
+	switch text(cond, "type") {
+	case "CONJUNCTION_AND":
+		for _, c := range children(cond) {
+			b.narrow(c)
+		}
+	case "COMPARE_BETWEEN":
+		column := b.column(child(cond, "input"))
+		b.compare(column, "COMPARE_GREATERTHANOREQUALTO", child(cond, "lower"))
+		b.compare(column, "COMPARE_LESSTHANOREQUALTO", child(cond, "upper"))
+	case "COMPARE_IN":
+		b.narrowIn(children(cond))
+	case "COMPARE_EQUAL", "COMPARE_LESSTHAN", "COMPARE_LESSTHANOREQUALTO", "COMPARE_GREATERTHAN", "COMPARE_GREATERTHANOREQUALTO":
+		op := text(cond, "type")
+		if column := b.column(child(cond, "left")); column != "" {
+			b.compare(column, op, child(cond, "right"))
+		} else if column := b.column(child(cond, "right")); column != "" {
+			b.compare(column, mirrored(op), child(cond, "left"))
+		}
+	}
+}
+
+func mirrored(op string) string {
+	if strings.HasPrefix(op, "COMPARE_LESS") {
+		return strings.Replace(op, "LESS", "GREATER", 1)
+	}
+	return strings.Replace(op, "GREATER", "LESS", 1)
+}
+
+// column is the column of our relation that n names, if it is one that prunes.
+func (b *bounder) column(n node) string {
+	names := strings1(n, "column_names")
+	if text(n, "class") != "COLUMN_REF" || len(names) == 0 {
+		return ""
+	}
+	if len(names) > 1 && !strings.EqualFold(names[len(names)-2], b.alias) {
+		return ""
+	}
+	switch name := strings.ToLower(names[len(names)-1]); name {
+	case "timestamp", "dt", "retention":
+		return name
+	}
+	return ""
+}
+
+func (b *bounder) compare(column, op string, value node) {
+	switch column {
+	case "timestamp":
+		if at, ok := b.t.instant(value); ok {
+			narrowTime(&b.Bounds, op, at)
+		}
+	case "dt":
+		if s, ok := literal(value); ok {
+			narrowDay(&b.Bounds, op, s)
+		}
+	case "retention":
+		if s, ok := literal(value); ok && op == "COMPARE_EQUAL" {
+			b.Classes = intersect(b.Classes, []string{s})
+		}
+	}
+}
+
+func (b *bounder) narrowIn(parts []node) {
+	column := b.column(parts[0])
+	if column != "dt" && column != "retention" {
+		return
+	}
+	var values []string
+	for _, p := range parts[1:] {
+		s, ok := literal(p)
+		if !ok {
+			return
+		}
+		values = append(values, s)
+	}
+	if column == "dt" {
+		b.Days = intersect(b.Days, values)
+	} else {
+		b.Classes = intersect(b.Classes, values)
+	}
+}
+
+// intersect treats nil as everything and never returns nil.
+func intersect(a, b []string) []string {
+	out := []string{}
+	for _, s := range b {
+		keep := a == nil
+		for _, x := range a {
+			keep = keep || x == s
+		}
+		if keep {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// narrowTime uses that the column has whole milliseconds.
+func narrowTime(b *athena.Bounds, op string, at time.Time) {
+	floor := at.UnixMilli()
+	ceil := floor
+	if at.Nanosecond()%1_000_000 != 0 {
+		ceil++
+	}
+	switch op {
+	case "COMPARE_GREATERTHAN":
+		b.MinMS = max(b.MinMS, floor+1)
+	case "COMPARE_GREATERTHANOREQUALTO":
+		b.MinMS = max(b.MinMS, ceil)
+	case "COMPARE_LESSTHAN":
+		b.MaxMS = min(b.MaxMS, ceil-1)
+	case "COMPARE_LESSTHANOREQUALTO":
+		b.MaxMS = min(b.MaxMS, floor)
+	case "COMPARE_EQUAL":
+		b.MinMS, b.MaxMS = max(b.MinMS, ceil), min(b.MaxMS, floor)
+	}
+}
+
+func narrowDay(b *athena.Bounds, op, day string) {
+	if op == "COMPARE_EQUAL" {
+		b.Days = intersect(b.Days, []string{day})
+		return
+	}
+	if day == "" { // "" means open
+		return
+	}
+	if strings.HasPrefix(op, "COMPARE_GREATER") {
+		b.MinDay = max(b.MinDay, day)
+	} else if b.MaxDay == "" || day < b.MaxDay {
+		b.MaxDay = day
+	}
+}
+
+// instant evaluates the constants that people compare timestamps with: literals,
+// now() and its relatives, and intervals added to them.
+func (t *translator) instant(n node) (time.Time, bool) {
+	switch text(n, "class") {
+	case "CAST":
+		s, ok := literal(child(n, "child"))
+		if !ok || n["try_cast"] == true {
+			return time.Time{}, false
+		}
+		switch text(child(n, "cast_type"), "id") {
+		case "TIMESTAMP":
+			return parseTime(s)
+		case "DATE":
+			return parseDate(s)
+		}
+	case "COLUMN_REF":
+		names := strings1(n, "column_names")
+		if len(names) == 1 {
+			switch strings.ToLower(names[0]) {
+			case "current_timestamp", "localtimestamp":
+				return t.now, true
+			case "current_date":
+				return t.now.Truncate(24 * time.Hour), true
+			}
+		}
+	case "FUNCTION":
+		return t.instantCall(n)
+	}
+	return time.Time{}, false
+}
+
+func (t *translator) instantCall(n node) (time.Time, bool) {
+	args := children(n)
+	name := strings.ToLower(text(n, "function_name"))
+	switch {
+	case name == "now" && len(args) == 0:
+		return t.now, true
+	case name == "from_iso8601_timestamp" && len(args) == 1:
+		s, _ := literal(args[0])
+		at, err := time.Parse(time.RFC3339Nano, s)
+		return at, err == nil
+	case (name == "+" || name == "-") && len(args) == 2:
+		at, ok := t.instant(args[0])
+		if !ok {
+			return time.Time{}, false
+		}
+		months, length, ok := interval(args[1])
+		if !ok {
+			return time.Time{}, false
+		}
+		if name == "-" {
+			months, length = -months, -length
+		}
+		return addMonths(at, months).Add(length), true
+	}
+	return time.Time{}, false
+}
+
+// addMonths keeps the day of the month, or takes the month's last.
+func addMonths(at time.Time, months int) time.Time {
+	if months == 0 {
+		return at
+	}
+	first := time.Date(at.Year(), at.Month()+time.Month(months), 1, at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), time.UTC)
+	last := first.AddDate(0, 1, -1).Day()
+	return first.AddDate(0, 0, min(at.Day(), last)-1)
+}
+
+// interval reads what DuckDB's parser makes of interval '2' day:
+// to_days(CAST(trunc(CAST('2' AS DOUBLE)) AS INTEGER)).
+func interval(n node) (months int, length time.Duration, ok bool) {
+	args := children(n)
+	if text(n, "class") != "FUNCTION" || len(args) != 1 {
+		return 0, 0, false
+	}
+	digits, ok := intervalDigits(args[0])
+	if !ok {
+		return 0, 0, false
+	}
+	count, err := strconv.ParseInt(digits, 10, 32)
+	if err != nil {
+		return 0, 0, false
+	}
+	scale := func(unit time.Duration) (int, time.Duration, bool) {
+		if count > int64(math.MaxInt64/unit) || -count > int64(math.MaxInt64/unit) {
+			return 0, 0, false
+		}
+		return 0, time.Duration(count) * unit, true
+	}
+	switch text(n, "function_name") {
+	case "to_years":
+		if count > math.MaxInt32/12 || -count > math.MaxInt32/12 {
+			return 0, 0, false
+		}
+		return int(count) * 12, 0, true
+	case "to_months":
+		return int(count), 0, true
+	case "to_weeks":
+		return scale(7 * 24 * time.Hour)
+	case "to_days":
+		return scale(24 * time.Hour)
+	case "to_hours":
+		return scale(time.Hour)
+	case "to_minutes":
+		return scale(time.Minute)
+	case "to_seconds":
+		return scale(time.Second)
+	}
+	return 0, 0, false
+}
+
+// intervalDigits unwraps the casts that the parser puts around the quoted number.
+func intervalDigits(n node) (string, bool) {
+	for text(n, "class") == "CAST" || text(n, "function_name") == "trunc" {
+		if text(n, "class") == "CAST" {
+			n = child(n, "child")
+			continue
+		}
+		args := children(n)
+		if len(args) != 1 {
+			return "", false
+		}
+		n = args[0]
+	}
+	return literal(n)
+}
+
+func parseDate(s string) (time.Time, bool) {
+	at, err := time.Parse("2006-01-02", strings.TrimSpace(s))
+	return at, err == nil
+}
+
+// parseTime reads a timestamp literal without a zone.
+func parseTime(s string) (time.Time, bool) {
+	s = strings.TrimSpace(s)
+	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// zoneOf is what follows the time of day in a timestamp literal.
+func zoneOf(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) <= len("2006-01-02") {
+		return ""
+	}
+	return strings.TrimLeft(s[len("2006-01-02"):], " 0123456789:.T")
+}

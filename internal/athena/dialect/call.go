@@ -1,0 +1,280 @@
+package dialect
+
+import (
+	"strings"
+)
+
+// call is one function call with its arguments translated.
+type call struct {
+	n      node
+	name   string
+	args   []node
+	types  []string
+	scope  *scope
+	window bool
+}
+
+// call translates a function call or an operator that DuckDB writes as one.
+func (t *translator) call(n node, s *scope) (string, error) {
+	if err := t.fields(n, "class", "type", "alias", "query_location", "function_name", "schema", "catalog",
+		"children", "filter", "order_bys", "distinct", "is_operator", "export_state"); err != nil {
+		return "", err
+	}
+	name := strings.ToLower(text(n, "function_name"))
+	if schema := text(n, "schema"); schema != "" && schema != "main" || text(n, "catalog") != "" {
+		return "", t.refuse(n, "function "+schema+"."+name, "")
+	}
+	if n["export_state"] == true {
+		return "", t.refuse(n, "EXPORT_STATE", "")
+	}
+	if n["is_operator"] == true {
+		if err := t.plainCall(n); err != nil {
+			return "", err
+		}
+		return t.operatorCall(n, name, s)
+	}
+	if typ, ok, err := t.intervalCall(n, name); ok || err != nil {
+		return typ, err
+	}
+	f, ok := t.fns[name]
+	if !ok {
+		return "", t.refuse(n, "function "+name, refusedFunctions[name])
+	}
+	c := &call{n: n, name: name, args: children(n), scope: s}
+	if f.lambda {
+		return f.apply(t, c)
+	}
+	types, err := t.exprs(c.args, s)
+	if err != nil {
+		return "", err
+	}
+	c.types = types
+	if !f.aggregate {
+		if err := t.plainCall(n); err != nil {
+			return "", err
+		}
+		return t.apply(f, c)
+	}
+	if cond := child(n, "filter"); cond != nil {
+		if err := t.condition(cond, s); err != nil {
+			return "", err
+		}
+	}
+	orders := child(n, "order_bys")
+	if len(list(orders, "orders")) > 0 && name != "array_agg" {
+		return "", t.refuse(n, "ORDER BY in "+name, "")
+	}
+	if err := t.orders(orders, s); err != nil {
+		return "", err
+	}
+	return t.apply(f, c)
+}
+
+// plainCall refuses what only aggregates have.
+func (t *translator) plainCall(n node) error {
+	if n["distinct"] == true || n["filter"] != nil || len(list(child(n, "order_bys"), "orders")) > 0 {
+		return t.refuse(n, "DISTINCT, FILTER or ORDER BY in "+strings.ToLower(text(n, "function_name")), "it is no aggregate")
+	}
+	return nil
+}
+
+// apply checks the arguments against the signature and lets the function rewrite the call.
+func (t *translator) apply(f signature, c *call) (string, error) {
+	least := 0
+	for _, a := range f.args {
+		if !strings.HasSuffix(a, "?") && !strings.HasSuffix(a, "…") {
+			least++
+		}
+	}
+	variadic := len(f.args) > 0 && strings.HasSuffix(f.args[len(f.args)-1], "…")
+	if len(c.args) < least || len(c.args) > len(f.args) && !variadic {
+		return "", t.invalid(c.n, "%s takes (%s), not %d arguments", c.name, strings.Join(f.args, ", "), len(c.args))
+	}
+	for i, typ := range c.types {
+		want := strings.TrimRight(f.args[min(i, len(f.args)-1)], "?…")
+		if typ == typeZoned && want != "local" {
+			return "", t.refuse(c.args[i], "AT TIME ZONE in "+c.name, zonedAdvice)
+		}
+		if !fits(typ, want) {
+			return "", t.invalid(c.args[i], "argument %d of %s must be %s, this is %s", i+1, c.name, want, describe(typ))
+		}
+	}
+	if f.apply != nil {
+		return f.apply(t, c)
+	}
+	if f.name != "" {
+		c.n["function_name"], c.n["schema"] = f.name, ""
+	}
+	return f.result(c), nil
+}
+
+// fits reports whether a value of type typ may stand where class is asked for.
+func fits(typ, class string) bool {
+	if typ == typeNull {
+		return true
+	}
+	switch class {
+	case "any":
+		return true
+	case "integer":
+		return isInteger(typ)
+	case "number":
+		return isNumber(typ)
+	case "time":
+		return isTime(typ)
+	case "local":
+		return isTime(typ) || typ == typeZoned
+	case "array":
+		return isArray(typ)
+	case "map":
+		return isMap(typ)
+	case "array or map":
+		return isArray(typ) || isMap(typ)
+	case "json or varchar":
+		return typ == typeJSON || typ == typeVarchar
+	}
+	return typ == class
+}
+
+// result is the type the signature promises.
+func (f signature) result(c *call) string {
+	if f.returns == "first" {
+		return c.types[0]
+	}
+	return f.returns
+}
+
+// intervalCall accepts what the parser makes of interval '1' hour, and nothing
+// else that calls the same functions.
+func (t *translator) intervalCall(n node, name string) (typ string, ok bool, err error) {
+	switch name {
+	case "to_years", "to_months", "to_weeks", "to_days", "to_hours", "to_minutes", "to_seconds":
+	case "to_milliseconds", "to_microseconds", "to_quarters", "to_decades", "to_centuries", "to_millennia":
+		return "", false, t.refuse(n, "interval of "+strings.TrimPrefix(name, "to_"), "")
+	default:
+		return "", false, nil
+	}
+	if _, _, ok := interval(n); !ok {
+		return "", false, t.refuse(n, "interval", "write interval '1' hour: a whole number in quotes, then the unit")
+	}
+	if name == "to_years" || name == "to_months" {
+		return typeInterval + " year to month", true, nil
+	}
+	return typeInterval + " day to second", true, nil
+}
+
+func (t *translator) operatorCall(n node, name string, s *scope) (string, error) {
+	args := children(n)
+	types, err := t.exprs(args, s)
+	if err != nil {
+		return "", err
+	}
+	for i, typ := range types {
+		if typ == typeZoned {
+			return "", t.refuse(args[i], "AT TIME ZONE with "+name, zonedAdvice)
+		}
+	}
+	switch name {
+	case "~~", "!~~":
+		if !fits(types[0], typeVarchar) || !fits(types[1], typeVarchar) {
+			return "", t.invalid(n, "LIKE compares varchar, not %s with %s", describe(types[0]), describe(types[1]))
+		}
+		return typeBool, nil
+	case "||":
+		return t.concatenation(n, types)
+	case "+", "-":
+		if len(args) == 1 {
+			if !isNumber(types[0]) && !isInterval(types[0]) {
+				return "", t.invalid(n, "%s needs a number, this is %s", name, describe(types[0]))
+			}
+			return types[0], nil
+		}
+		return t.sum(n, name, args, types)
+	case "*", "/", "%":
+		if !fits(types[0], "number") || !fits(types[1], "number") {
+			return "", t.invalid(n, "%s needs numbers, not %s and %s", name, describe(types[0]), describe(types[1]))
+		}
+		return t.product(n, name, args, types)
+	}
+	return "", t.refuse(n, "operator "+operatorName(name), operatorAdvice[name])
+}
+
+func operatorName(name string) string {
+	switch name {
+	case "~~*", "!~~*":
+		return "ILIKE"
+	case "~~~":
+		return "GLOB"
+	}
+	return name
+}
+
+var operatorAdvice = map[string]string{
+	"~~*": "write lower(x) LIKE lower(y)", "!~~*": "write lower(x) NOT LIKE lower(y)",
+	"~": "use regexp_like", "!~": "use regexp_like",
+	"->": "use json_extract", "->>": "use json_extract_scalar",
+	"//": "/ of two whole numbers is a whole number", "^": "use power", "**": "use power",
+}
+
+func (t *translator) concatenation(n node, types []string) (string, error) {
+	for _, typ := range types {
+		if typ != typeNull && typ != typeVarchar && !isArray(typ) {
+			return "", t.invalid(n, "|| joins varchar, not %s: cast it", describe(typ))
+		}
+	}
+	typ, ok := common(types[0], types[1])
+	if !ok {
+		return "", t.invalid(n, "|| cannot join %s and %s", types[0], types[1])
+	}
+	return typ, nil
+}
+
+// sum is + and -, of numbers or of times and intervals.
+func (t *translator) sum(n node, name string, args []node, types []string) (string, error) {
+	a, b := types[0], types[1]
+	switch {
+	case fits(a, "number") && fits(b, "number"):
+		typ, _ := common(a, b)
+		return typ, nil
+	case isInterval(a) && isInterval(b) && a == b:
+		return a, nil
+	case isTime(a) && isInterval(b), isInterval(a) && isTime(b) && name == "+":
+		typ := a
+		if isInterval(a) {
+			typ, args = b, []node{args[1], args[0]}
+		}
+		if typ != typeDate {
+			return typ, nil
+		}
+		if text(args[1], "function_name") == "to_hours" || text(args[1], "function_name") == "to_minutes" || text(args[1], "function_name") == "to_seconds" {
+			return "", t.invalid(n, "a date has no hours: cast it to timestamp")
+		}
+		become(n, castTo(copyOf(n), "DATE")) // DuckDB makes a timestamp of it
+		return typeDate, nil
+	case isTime(a) && isTime(b) && name == "-":
+		return "", t.refuse(n, "difference of times", "use date_diff('second', a, b)")
+	}
+	return "", t.invalid(n, "cannot compute %s %s %s", describe(a), name, describe(b))
+}
+
+// product is *, / and %. Division by zero is an error for whole numbers, and
+// the quotient of whole numbers is whole.
+func (t *translator) product(n node, name string, args []node, types []string) (string, error) {
+	typ, _ := common(types[0], types[1])
+	switch {
+	case name == "*":
+		return typ, nil
+	case isInteger(typ) || typ == typeNull:
+		macro := internal + "div"
+		if name == "%" {
+			macro = internal + "mod"
+		}
+		become(n, function(macro, args[0], args[1]))
+		return typ, nil
+	case name == "/" && (typ == typeDouble || typ == typeReal):
+		return typ, nil
+	case typ == typeDecimal:
+		return "", t.refuse(n, "division of decimals", "Trino rounds it to the operands' scale; write 100e0 or CAST(x AS double)")
+	}
+	return "", t.refuse(n, "% of doubles", "")
+}

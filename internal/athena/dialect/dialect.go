@@ -1,0 +1,145 @@
+// Package dialect turns a query in Athena's SQL into one that DuckDB answers in the same way.
+//
+// The promise: what leaves this package is a single SELECT that reads nothing
+// but the table, calls only functions on a list, and gives Trino's answer.
+// What would be answered differently is translated; what cannot be translated
+// is refused by name. The check is an allow-list at every node and every field
+// of the syntax tree: what this package has never heard of is refused.
+//
+// The tree is DuckDB's own, from json_serialize_sql; this package never runs it.
+package dialect
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// Table is the one table there is. Users may also write audit.audit_logs and
+// "AwsDataCatalog"."audit"."audit_logs".
+const Table = "audit_logs"
+
+// The names under which Table may be found.
+const (
+	database = "audit"
+	catalog  = "awsdatacatalog"
+)
+
+// Scan is one mention of the table: the relation that the translated query
+// reads, and what is known about the rows that it can use.
+type Scan struct {
+	Name   string
+	Bounds athena.Bounds
+}
+
+// Plan is a checked and translated query.
+type Plan struct {
+	Tree  []byte   // for json_deserialize_sql
+	Names []string // of the answer's columns, Athena's spelling
+	Scans []Scan
+}
+
+// Prepare looks at the text before DuckDB parses it. It refuses what DuckDB's
+// parser would read differently from Trino's without leaving a trace in the
+// tree, and takes away a trailing semicolon.
+func Prepare(sql string) (string, error) {
+	if len(sql) > athena.MaxSQLBytes {
+		return "", &athena.Error{Kind: athena.ErrRefused, Detail: fmt.Sprintf("query is %d bytes long, at most %d are read", len(sql), athena.MaxSQLBytes)}
+	}
+	if i := strings.IndexByte(sql, 0); i >= 0 {
+		return "", errAt(sql, i, athena.ErrSyntax, "character U+0000", "")
+	}
+	if !utf8.ValidString(sql) {
+		return "", &athena.Error{Kind: athena.ErrSyntax, Detail: "query is not valid UTF-8"}
+	}
+	return lex(sql)
+}
+
+// Translate checks the tree that json_serialize_sql made of sql (which Prepare
+// returned) and translates it. now is what now() means throughout the query.
+func Translate(sql string, tree []byte, now time.Time) (*Plan, error) {
+	var doc node
+	dec := json.NewDecoder(bytes.NewReader(tree))
+	dec.UseNumber()
+	if err := dec.Decode(&doc); err != nil {
+		return nil, fmt.Errorf("decode syntax tree: %w", err)
+	}
+	if doc["error"] == true {
+		return nil, parseError(sql, doc)
+	}
+	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions()}
+	statements, _ := doc["statements"].([]any)
+	if len(statements) != 1 {
+		return nil, &athena.Error{Kind: athena.ErrRefused, Construct: fmt.Sprintf("%d statements", len(statements)), Detail: "send exactly one SELECT"}
+	}
+	stmt, _ := statements[0].(map[string]any)
+	cols, err := t.statement(stmt, &scope{})
+	if err != nil {
+		return nil, err
+	}
+	out, err := json.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("encode syntax tree: %w", err)
+	}
+	plan := &Plan{Tree: out, Scans: t.scans, Names: make([]string, len(cols))}
+	for i, c := range cols {
+		if c.typ == typeZoned {
+			return nil, t.refuse(stmt, "AT TIME ZONE", zonedAdvice)
+		}
+		if strings.HasPrefix(c.typ, "interval") {
+			return nil, t.refuse(stmt, "a result of type interval", "use date_diff, or add the interval to a timestamp")
+		}
+		plan.Names[i] = c.name
+	}
+	return plan, nil
+}
+
+// parseError turns DuckDB's report about a text it cannot serialize into ours.
+func parseError(sql string, doc node) error {
+	message, _ := doc["error_message"].(string)
+	if doc["error_type"] == "not implemented" {
+		return &athena.Error{Kind: athena.ErrRefused, Construct: firstWord(sql), Detail: "only SELECT is answered"}
+	}
+	e := &athena.Error{Kind: athena.ErrSyntax, Detail: message}
+	if p, ok := doc["position"].(string); ok {
+		if offset, err := strconv.Atoi(p); err == nil {
+			e.Line, e.Column = athena.Position(sql, offset)
+		}
+	}
+	if word := firstWord(sql); !mayStartSelect(word) {
+		e.Kind, e.Construct, e.Detail = athena.ErrRefused, word, "only SELECT is answered"
+	}
+	return e
+}
+
+func mayStartSelect(word string) bool {
+	switch word {
+	case "SELECT", "WITH", "VALUES", "TABLE", "":
+		return true
+	}
+	return false
+}
+
+// firstWord is the statement's first word in capitals, comments skipped.
+func firstWord(sql string) string {
+	sql = strings.TrimLeft(stripComments(sql), " \t\r\n(;")
+	end := strings.IndexFunc(sql, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_'
+	})
+	if end < 0 {
+		end = len(sql)
+	}
+	return strings.ToUpper(sql[:end])
+}
+
+func errAt(sql string, offset int, kind error, construct, detail string) error {
+	e := &athena.Error{Kind: kind, Construct: construct, Detail: detail}
+	e.Line, e.Column = athena.Position(sql, offset)
+	return e
+}

@@ -1,0 +1,541 @@
+package dialect
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// expr translates n in place and returns its Trino type, "" when not known.
+func (t *translator) expr(n node, s *scope) (string, error) {
+	t.depth++
+	defer func() { t.depth-- }()
+	if t.depth > maxDepth {
+		return "", t.refuse(n, "expression", "nested too deep")
+	}
+	switch text(n, "class") {
+	case "CONSTANT":
+		return t.constant(n)
+	case "COLUMN_REF":
+		return t.reference(n, s)
+	case "FUNCTION":
+		return t.call(n, s)
+	case "OPERATOR":
+		return t.operator(n, s)
+	case "COMPARISON":
+		return t.comparison(n, s)
+	case "BETWEEN":
+		return t.between(n, s)
+	case "CONJUNCTION":
+		return t.conjunction(n, s)
+	case "CASE":
+		return t.caseOf(n, s)
+	case "CAST":
+		return t.cast(n, s)
+	case "SUBQUERY":
+		return t.subquery(n, s)
+	case "WINDOW":
+		return t.window(n, s)
+	case "PARAMETER":
+		return "", t.refuse(n, "parameter ?", "put the value into the query")
+	case "LAMBDA":
+		return "", t.refuse(n, "-> (JSON arrow or lambda)", "use json_extract or json_extract_scalar; lambdas belong into transform and filter")
+	case "STAR":
+		return "", t.refuse(n, "*", "it belongs into the select list or count(*)")
+	case "POSITIONAL_REFERENCE":
+		return "", t.refuse(n, "#n", "name the column")
+	}
+	return "", t.refuse(n, construct(text(n, "class")), "")
+}
+
+func (t *translator) exprs(l []node, s *scope) ([]string, error) {
+	types := make([]string, len(l))
+	for i, n := range l {
+		typ, err := t.expr(n, s)
+		if err != nil {
+			return nil, err
+		}
+		types[i] = typ
+	}
+	return types, nil
+}
+
+func (t *translator) constant(n node) (string, error) {
+	if err := t.fields(n, "class", "type", "alias", "query_location", "value"); err != nil {
+		return "", err
+	}
+	v := child(n, "value")
+	if v["is_null"] == true {
+		return typeNull, nil
+	}
+	switch id := text(child(v, "type"), "id"); id {
+	case "VARCHAR":
+		return typeVarchar, nil
+	case "INTEGER":
+		return typeInt, nil
+	case "BIGINT":
+		return typeBigint, nil
+	case "DOUBLE":
+		return typeDouble, nil
+	case "BOOLEAN":
+		return typeBool, nil
+	case "DECIMAL":
+		return typeDecimal, nil
+	default:
+		return "", t.refuse(n, "literal of type "+strings.ToLower(id), "whole numbers end at 9223372036854775807")
+	}
+}
+
+func (t *translator) conjunction(n node, s *scope) (string, error) {
+	if err := t.fields(n, "class", "type", "alias", "query_location", "children"); err != nil {
+		return "", err
+	}
+	for _, c := range children(n) {
+		if err := t.condition(c, s); err != nil {
+			return "", err
+		}
+	}
+	return typeBool, nil
+}
+
+func (t *translator) comparison(n node, s *scope) (string, error) {
+	if err := t.fields(n, "class", "type", "alias", "query_location", "left", "right"); err != nil {
+		return "", err
+	}
+	left, right := child(n, "left"), child(n, "right")
+	types, err := t.exprs([]node{left, right}, s)
+	if err != nil {
+		return "", err
+	}
+	return typeBool, t.comparable(n, []node{left, right}, types)
+}
+
+func (t *translator) between(n node, s *scope) (string, error) {
+	if err := t.fields(n, "class", "type", "alias", "query_location", "input", "lower", "upper"); err != nil {
+		return "", err
+	}
+	parts := []node{child(n, "input"), child(n, "lower"), child(n, "upper")}
+	types, err := t.exprs(parts, s)
+	if err != nil {
+		return "", err
+	}
+	return typeBool, t.comparable(n, parts, types)
+}
+
+// comparable refuses what Trino refuses to compare. DuckDB would cast string
+// literals to whatever stands on the other side.
+func (t *translator) comparable(n node, parts []node, types []string) error {
+	typ := types[0]
+	for i := 1; i < len(types); i++ {
+		both, ok := common(typ, types[i])
+		if !ok {
+			return t.mismatch(n, parts[0], parts[i], types[0], types[i])
+		}
+		typ = both
+	}
+	for i, other := range types {
+		if other == typeZoned {
+			return t.refuse(parts[i], "comparison of AT TIME ZONE", zonedAdvice)
+		}
+	}
+	if typ == typeJSON {
+		return t.refuse(n, "comparison of json", "compare json_extract_scalar(…)")
+	}
+	return nil
+}
+
+func (t *translator) mismatch(n, a, b node, typeA, typeB string) error {
+	if !isTime(typeA) {
+		a, b, typeA, typeB = b, a, typeB, typeA
+	}
+	if s, ok := literal(b); ok && isTime(typeA) {
+		return t.fail(b, athena.ErrInvalid, "'"+s+"'", "a string is no "+typeA+": write "+suggestion(typeA, s))
+	}
+	return t.invalid(n, "cannot compare %s with %s: cast one of them", typeA, typeB)
+}
+
+// suggestion is the literal that the writer of a bare string meant.
+func suggestion(typ, s string) string {
+	if typ == typeDate {
+		return "date '" + s + "'"
+	}
+	if s == "" || s[0] < '0' || s[0] > '9' {
+		s = "2024-01-01"
+	}
+	return "timestamp '" + strings.NewReplacer("T", " ", "Z", "").Replace(s) + "'"
+}
+
+func (t *translator) operator(n node, s *scope) (string, error) {
+	if err := t.fields(n, "class", "type", "alias", "query_location", "children"); err != nil {
+		return "", err
+	}
+	args := children(n)
+	types, err := t.exprs(args, s)
+	if err != nil {
+		return "", err
+	}
+	switch typ := text(n, "type"); typ {
+	case "OPERATOR_NOT":
+		if types[0] != typeBool && types[0] != typeNull && types[0] != "" {
+			return "", t.invalid(n, "NOT needs a boolean, this is %s", types[0])
+		}
+		return typeBool, nil
+	case "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL":
+		return typeBool, nil
+	case "COMPARE_IN", "COMPARE_NOT_IN":
+		return typeBool, t.comparable(n, args, types)
+	case "OPERATOR_COALESCE":
+		return t.unify(n, "COALESCE", types)
+	case "OPERATOR_TRY":
+		return types[0], nil
+	case "ARRAY_CONSTRUCTOR":
+		typ, err := t.unify(n, "ARRAY", types)
+		return "array(" + typ + ")", err
+	case "ARRAY_EXTRACT":
+		return t.subscript(n, args, types)
+	case "GROUPING_FUNCTION":
+		return typeBigint, nil
+	default:
+		return "", t.refuse(n, construct(strings.TrimPrefix(typ, "OPERATOR_")), "")
+	}
+}
+
+// unify is the common type of values that end up in one place.
+func (t *translator) unify(n node, what string, types []string) (string, error) {
+	typ := typeNull
+	for _, other := range types {
+		both, ok := common(typ, other)
+		if !ok || other == typeZoned {
+			return "", t.invalid(n, "%s mixes %s and %s: cast one of them", what, typ, other)
+		}
+		typ = both
+	}
+	return typ, nil
+}
+
+// subscript is a[i] or m[k]: an error where there is no such element, as in Trino.
+func (t *translator) subscript(n node, args []node, types []string) (string, error) {
+	switch {
+	case isArray(types[0]) && isInteger(types[1]):
+		become(n, function(internal+"subscript", args[0], args[1]))
+		return elementOf(types[0]), nil
+	case isMap(types[0]):
+		become(n, function(internal+"map_subscript", args[0], args[1]))
+		return valueOf(types[0]), nil
+	}
+	return "", t.refuse(n, "subscript of "+describe(types[0]), "only arrays and maps have elements")
+}
+
+func (t *translator) caseOf(n node, s *scope) (string, error) {
+	if err := t.fields(n, "class", "type", "alias", "query_location", "case_checks", "else_expr"); err != nil {
+		return "", err
+	}
+	var types []string
+	for _, item := range list(n, "case_checks") {
+		c, _ := item.(map[string]any)
+		if err := t.condition(child(c, "when_expr"), s); err != nil {
+			return "", err
+		}
+		typ, err := t.expr(child(c, "then_expr"), s)
+		if err != nil {
+			return "", err
+		}
+		types = append(types, typ)
+	}
+	if e := child(n, "else_expr"); e != nil {
+		typ, err := t.expr(e, s)
+		if err != nil {
+			return "", err
+		}
+		types = append(types, typ)
+	}
+	return t.unify(n, "CASE", types)
+}
+
+func (t *translator) subquery(n node, s *scope) (string, error) {
+	err := t.fields(n, "class", "type", "alias", "query_location", "subquery_type", "subquery", "child", "comparison_type")
+	if err != nil {
+		return "", err
+	}
+	cols, err := t.statement(child(n, "subquery"), s)
+	if err != nil {
+		return "", err
+	}
+	kind := text(n, "subquery_type")
+	if kind == "EXISTS" || kind == "NOT_EXISTS" {
+		return typeBool, nil
+	}
+	if len(cols) != 1 {
+		return "", t.invalid(n, "a subquery must give one column here, this one gives %d", len(cols))
+	}
+	switch kind {
+	case "SCALAR":
+		return cols[0].typ, nil
+	case "ANY":
+		left := child(n, "child")
+		typ, err := t.expr(left, s)
+		if err != nil {
+			return "", err
+		}
+		return typeBool, t.comparable(n, []node{left, n}, []string{typ, cols[0].typ})
+	}
+	return "", t.refuse(n, "subquery of kind "+kind, "")
+}
+
+func (t *translator) window(n node, s *scope) (string, error) {
+	err := t.fields(n, "class", "type", "alias", "query_location", "function_name", "schema", "catalog", "children",
+		"partitions", "orders", "start", "end", "start_expr", "end_expr", "offset_expr", "default_expr",
+		"ignore_nulls", "filter_expr", "exclude_clause", "distinct", "arg_orders")
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case text(n, "exclude_clause") != "NO_OTHER":
+		return "", t.refuse(n, "EXCLUDE in a window frame", "")
+	case n["distinct"] == true:
+		return "", t.refuse(n, "DISTINCT in a window function", "")
+	case len(list(n, "arg_orders")) > 0:
+		return "", t.refuse(n, "ORDER BY among the arguments of a window function", "")
+	case n["ignore_nulls"] == true:
+		return "", t.refuse(n, "IGNORE NULLS", "")
+	}
+	for _, key := range []string{"start", "end"} {
+		if frame := text(n, key); strings.HasPrefix(frame, "EXPR_") && !strings.HasSuffix(frame, "_ROWS") || strings.HasSuffix(frame, "_GROUPS") {
+			return "", t.refuse(n, "window frame by RANGE or GROUPS with an offset", "use ROWS")
+		}
+	}
+	for _, item := range list(n, "partitions") {
+		e, _ := item.(map[string]any)
+		if _, err := t.expr(e, s); err != nil {
+			return "", err
+		}
+	}
+	if err := t.orders(node{"type": "", "orders": n["orders"]}, s); err != nil {
+		return "", err
+	}
+	for _, key := range []string{"start_expr", "end_expr", "offset_expr"} {
+		if e := child(n, key); e != nil {
+			if typ, err := t.expr(e, s); err != nil {
+				return "", err
+			} else if !isInteger(typ) {
+				return "", t.invalid(e, "a window offset must be a whole number, this is %s", describe(typ))
+			}
+		}
+	}
+	if f := child(n, "filter_expr"); f != nil {
+		if err := t.condition(f, s); err != nil {
+			return "", err
+		}
+	}
+	return t.windowCall(n, s)
+}
+
+// windowCall translates the function of a window expression.
+func (t *translator) windowCall(n node, s *scope) (string, error) {
+	name := strings.ToLower(text(n, "function_name"))
+	if schema := text(n, "schema"); schema != "" && schema != "main" || text(n, "catalog") != "" {
+		return "", t.refuse(n, "function "+schema+"."+name, "")
+	}
+	args := children(n)
+	types, err := t.exprs(args, s)
+	if err != nil {
+		return "", err
+	}
+	if d := child(n, "default_expr"); d != nil {
+		typ, err := t.expr(d, s)
+		if err != nil {
+			return "", err
+		}
+		if _, err := t.unify(n, name, append([]string{typ}, types...)); err != nil {
+			return "", err
+		}
+	}
+	switch name {
+	case "row_number", "rank", "dense_rank", "ntile":
+		return typeBigint, nil
+	case "percent_rank", "cume_dist":
+		return typeDouble, nil
+	case "lag", "lead", "first_value", "last_value", "nth_value":
+		if len(types) == 0 {
+			return "", t.invalid(n, "%s needs an argument", name)
+		}
+		return types[0], nil
+	}
+	f, ok := t.fns[name]
+	if !ok || !f.aggregate {
+		return "", t.refuse(n, "window function "+name, "")
+	}
+	return t.apply(f, &call{n: n, name: name, args: args, types: types, scope: s, window: true})
+}
+
+func (t *translator) cast(n node, s *scope) (string, error) {
+	if err := t.fields(n, "class", "type", "alias", "query_location", "child", "cast_type", "try_cast"); err != nil {
+		return "", err
+	}
+	c := child(n, "child")
+	from, err := t.expr(c, s)
+	if err != nil {
+		return "", err
+	}
+	to, err := t.castType(n)
+	if err != nil {
+		return "", err
+	}
+	if from == to && to != typeDecimal {
+		return to, t.checkLiteralTime(n, c, to)
+	}
+	if from == "" || from == typeNull {
+		return to, nil
+	}
+	return to, t.convert(n, c, from, to)
+}
+
+// castType reads the target of a cast.
+func (t *translator) castType(n node) (string, error) {
+	ct := child(n, "cast_type")
+	switch id := text(ct, "id"); id {
+	case "BOOLEAN":
+		return typeBool, nil
+	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT":
+		return strings.ToLower(id), nil
+	case "FLOAT":
+		return typeReal, nil
+	case "DOUBLE":
+		return typeDouble, nil
+	case "DECIMAL":
+		if ct["type_info"] == nil {
+			return "", t.refuse(n, "CAST AS decimal", "name precision and scale")
+		}
+		return typeDecimal, nil
+	case "VARCHAR":
+		return typeVarchar, nil
+	case "DATE":
+		return typeDate, nil
+	case "TIMESTAMP":
+		return typeTime, nil
+	case "TIMESTAMP_MS": // timestamp(3)
+		n["cast_type"] = node{"id": "TIMESTAMP", "type_info": nil}
+		return typeTime, nil
+	case "TIMESTAMP WITH TIME ZONE":
+		return typeZone, nil
+	case "INTERVAL":
+		return "", t.refuse(n, "interval '1 hour'", "write interval '1' hour")
+	case "UNBOUND":
+		if name := text(child(ct, "type_info"), "name"); strings.EqualFold(name, "json") {
+			return "", t.refuse(n, "CAST AS json", "use json_parse")
+		} else if name != "" {
+			return "", t.refuse(n, "type "+name, "")
+		}
+	}
+	return "", t.refuse(n, "CAST AS "+strings.ToLower(text(ct, "id")), "")
+}
+
+// convert checks and translates a cast whose result depends on more than DuckDB's cast.
+func (t *translator) convert(n, c node, from, to string) error {
+	switch {
+	case from == typeJSON:
+		return t.refuse(n, "CAST of json", "use json_extract_scalar, or json_format for the text")
+	case from == typeZoned:
+		if to == typeDate || to == typeTime {
+			return nil
+		}
+		return t.refuse(n, "AT TIME ZONE", zonedAdvice)
+	case to == typeVarchar:
+		return t.toText(n, c, from)
+	case from == typeVarchar && isTime(to):
+		return t.checkLiteralTime(n, c, to)
+	case from == typeVarchar, isNumber(from) && (isNumber(to) || to == typeBool), from == typeBool && isNumber(to):
+		return t.toNumber(n, c, from, to)
+	case isTime(from) && isTime(to):
+		return nil
+	}
+	return t.invalid(n, "cannot cast %s to %s", from, to)
+}
+
+// toNumber is a cast to a number or boolean.
+func (t *translator) toNumber(n, c node, from, to string) error {
+	if from == typeDecimal && isInteger(to) || to == typeBool && from == typeDecimal {
+		return nil
+	}
+	if from != typeVarchar {
+		return nil
+	}
+	// DuckDB reads '1_000', ' 7 ' and '1.5' as whole numbers; Trino does not.
+	if isInteger(to) {
+		macro := internal + "int_text"
+		if n["try_cast"] == true {
+			macro = internal + "try_int_text"
+		}
+		n["child"] = function(macro, c)
+	}
+	if to == typeBool {
+		macro := internal + "bool_text"
+		if n["try_cast"] == true {
+			macro = internal + "try_bool_text"
+		}
+		n["child"] = function(macro, c)
+	}
+	return nil
+}
+
+// toText is CAST(x AS varchar): the text must be Trino's.
+func (t *translator) toText(n, c node, from string) error {
+	switch {
+	case isInteger(from), from == typeBool, from == typeDecimal, from == typeDate:
+		return nil
+	case from == typeTime:
+		become(n, function(internal+"time_text", c))
+		return nil
+	case from == typeZone:
+		become(n, function(internal+"zone_text", c))
+		return nil
+	case from == typeDouble || from == typeReal:
+		return t.refuse(n, "CAST of "+from+" to varchar", "the text of a double differs between engines; cast to decimal(p,s) first")
+	}
+	return t.refuse(n, "CAST of "+from+" to varchar", "")
+}
+
+// checkLiteralTime looks at timestamp '…' and date '…' before the engine does.
+func (t *translator) checkLiteralTime(n, c node, to string) error {
+	s, ok := literal(c)
+	if !ok {
+		return nil
+	}
+	if to == typeTime {
+		if zone := zoneOf(s); zone != "" {
+			return t.refuse(c, "timestamp '"+s+"'", "write from_iso8601_timestamp('2024-01-01T00:00:00+01:00'), or the time in UTC without a zone")
+		}
+		if _, frac, _ := strings.Cut(s, "."); len(frac) > 3 {
+			return t.refuse(c, "timestamp '"+s+"'", "the table's timestamps have three fraction digits; timestamp_ns has nine")
+		}
+		if _, ok := parseTime(s); !ok {
+			return t.invalid(c, "'%s' is no timestamp: write timestamp '2024-01-31 10:11:12.345'", s)
+		}
+	}
+	if to == typeDate {
+		if _, ok := parseDate(s); !ok && n["try_cast"] != true {
+			return t.invalid(c, "'%s' is no date: write date '2024-01-31'", s)
+		}
+	}
+	return nil
+}
+
+// number returns the value of an integer constant.
+func number(n node) (int64, bool) {
+	if text(n, "class") != "CONSTANT" {
+		return 0, false
+	}
+	v := child(n, "value")
+	switch text(child(v, "type"), "id") {
+	case "INTEGER", "BIGINT":
+	default:
+		return 0, false
+	}
+	num, ok := v["value"].(json.Number)
+	if !ok {
+		return 0, false
+	}
+	i, err := num.Int64()
+	return i, err == nil
+}

@@ -1,0 +1,123 @@
+package dialect
+
+import (
+	"strings"
+)
+
+func (t *translator) join(n node, s *scope) error {
+	err := t.fields(n, "type", "alias", "sample", "query_location", "left", "right", "condition", "join_type",
+		"ref_type", "using_columns", "delim_flipped", "duplicate_eliminated_columns")
+	if err != nil {
+		return err
+	}
+	switch ref := text(n, "ref_type"); ref {
+	case "REGULAR", "CROSS":
+	default:
+		return t.refuse(n, ref+" JOIN", "")
+	}
+	switch kind := text(n, "join_type"); kind {
+	case "INNER", "LEFT", "RIGHT", "OUTER", "FULL":
+	default:
+		return t.refuse(n, kind+" JOIN", "")
+	}
+	if err := t.from(child(n, "left"), s); err != nil {
+		return err
+	}
+	if err := t.from(child(n, "right"), s); err != nil {
+		return err
+	}
+	if len(list(n, "using_columns")) > 0 {
+		s.using = true
+		for _, name := range strings1(n, "using_columns") {
+			if _, ok := s.lookup([]string{name}); !ok {
+				return t.invalid(n, "column %s of USING does not exist", name)
+			}
+		}
+	}
+	if cond := child(n, "condition"); cond != nil {
+		return t.condition(cond, s)
+	}
+	return nil
+}
+
+// unnest is the only table function: UNNEST(array) [WITH ORDINALITY] AS t(x [, n]).
+func (t *translator) unnest(n node, s *scope) error {
+	err := t.fields(n, "type", "alias", "sample", "query_location", "function", "column_name_alias", "with_ordinality")
+	if err != nil {
+		return err
+	}
+	f := child(n, "function")
+	name := strings.ToLower(text(f, "function_name"))
+	if text(f, "class") != "FUNCTION" || name != "unnest" || text(f, "schema") != "" || text(f, "catalog") != "" {
+		return t.refuse(n, "table function "+name, "the only table is "+Table)
+	}
+	if err := t.plainCall(f); err != nil {
+		return err
+	}
+	args := children(f)
+	if len(args) != 1 {
+		return t.refuse(n, "UNNEST of several values", "use one UNNEST each")
+	}
+	typ, err := t.expr(args[0], s)
+	if err != nil {
+		return err
+	}
+	if !isArray(typ) {
+		return t.refuse(n, "UNNEST of "+describe(typ), "only arrays are unnested")
+	}
+	cols := []column{{"unnest", elementOf(typ)}}
+	if text(n, "with_ordinality") == "WITH_ORDINALITY" {
+		cols = append(cols, column{"ordinality", typeBigint})
+	}
+	if strings.HasPrefix(elementOf(typ), "row") {
+		return t.refuse(n, "UNNEST of an array of rows", "")
+	}
+	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
+		return err
+	}
+	alias := text(n, "alias")
+	if alias == "" {
+		alias = "unnest"
+	}
+	s.rels = append(s.rels, relation{alias, cols})
+	return nil
+}
+
+func (t *translator) values(n node, s *scope) error {
+	err := t.fields(n, "type", "alias", "sample", "query_location", "expected_names", "expected_types", "values", "column_name_alias")
+	if err != nil {
+		return err
+	}
+	var cols []column
+	for i, r := range list(n, "values") {
+		row, _ := r.([]any)
+		for j, v := range row {
+			e, _ := v.(map[string]any)
+			typ, err := t.expr(e, s)
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				cols = append(cols, column{"col" + itoa(j), typ})
+				continue
+			}
+			if j >= len(cols) {
+				return t.invalid(e, "VALUES of different lengths")
+			}
+			both, ok := common(cols[j].typ, typ)
+			if !ok {
+				return t.invalid(e, "VALUES mixes %s and %s in one column", cols[j].typ, typ)
+			}
+			cols[j].typ = both
+		}
+	}
+	names := strings1(n, "expected_names")
+	if len(names) == 0 {
+		names = strings1(n, "column_name_alias")
+	}
+	if cols, err = t.rename(n, cols, names); err != nil {
+		return err
+	}
+	s.rels = append(s.rels, relation{text(n, "alias"), cols})
+	return nil
+}

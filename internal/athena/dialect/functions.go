@@ -1,0 +1,201 @@
+package dialect
+
+import "maps"
+
+// signature is an allowed function.
+//
+// args are classes: a Trino type, or any, integer, number, time, local (a time,
+// also AT TIME ZONE), array, map; "?" marks an optional one, "…" the last one
+// that may be repeated. returns is a type, or "first": that of the first argument.
+type signature struct {
+	args      []string
+	returns   string
+	name      string // DuckDB's name, when it is another
+	apply     func(t *translator, c *call) (string, error)
+	aggregate bool
+	lambda    bool // arguments are translated by apply
+}
+
+func sig(returns string, args ...string) signature { return signature{args: args, returns: returns} }
+
+func (f signature) as(name string) signature { f.name = name; return f }
+
+func (f signature) by(apply func(*translator, *call) (string, error)) signature {
+	f.apply = apply
+	return f
+}
+
+// macro names the macro that gives Trino's answer.
+func (f signature) macro(name string) signature { return f.as(internal + name) }
+
+// functions is the allow-list. What is not in it is refused.
+func functions() map[string]signature {
+	all := make(map[string]signature)
+	for _, group := range []map[string]signature{
+		textFunctions(), numberFunctions(), timeFunctions(), jsonFunctions(), arrayFunctions(), aggregates(),
+	} {
+		maps.Copy(all, group)
+	}
+	return all
+}
+
+func textFunctions() map[string]signature {
+	return map[string]signature{
+		"length":               sig(typeBigint, "varchar"),
+		"lower":                sig(typeVarchar, "varchar"),
+		"upper":                sig(typeVarchar, "varchar"),
+		"trim":                 sig(typeVarchar, "varchar", "varchar?").by(trim),
+		"ltrim":                sig(typeVarchar, "varchar", "varchar?").by(trim),
+		"rtrim":                sig(typeVarchar, "varchar", "varchar?").by(trim),
+		"substr":               sig(typeVarchar, "varchar", "integer", "integer?").by(substr),
+		"substring":            sig(typeVarchar, "varchar", "integer", "integer?").by(substr),
+		"strpos":               sig(typeBigint, "varchar", "varchar"),
+		"position":             sig(typeBigint, "varchar", "varchar"),
+		"replace":              sig(typeVarchar, "varchar", "varchar", "varchar?").by(replaceText),
+		"translate":            sig(typeVarchar, "varchar", "varchar", "varchar"),
+		"concat":               sig(typeVarchar, "any", "any…").by(concat),
+		"split":                sig("array(varchar)", "varchar", "varchar").as("string_split"),
+		"split_part":           sig(typeVarchar, "varchar", "varchar", "integer").macro("split_part"),
+		"starts_with":          sig(typeBool, "varchar", "varchar"),
+		"lpad":                 sig(typeVarchar, "varchar", "integer", "varchar"),
+		"rpad":                 sig(typeVarchar, "varchar", "integer", "varchar"),
+		"chr":                  sig(typeVarchar, "integer"),
+		"codepoint":            sig(typeInt, "varchar").as("unicode"),
+		"like_escape":          sig(typeBool, "varchar", "varchar", "varchar"),
+		"not_like_escape":      sig(typeBool, "varchar", "varchar", "varchar"),
+		"regexp_like":          sig(typeBool, "varchar", "varchar").as("regexp_matches"),
+		"regexp_extract":       sig(typeVarchar, "varchar", "varchar", "integer?").by(regexpExtract),
+		"regexp_extract_all":   sig("array(varchar)", "varchar", "varchar"),
+		"regexp_replace":       sig(typeVarchar, "varchar", "varchar", "varchar?").by(regexpReplace),
+		"levenshtein_distance": sig(typeBigint, "varchar", "varchar").as("levenshtein"),
+	}
+}
+
+func numberFunctions() map[string]signature {
+	return map[string]signature{
+		"abs":      sig("first", "number"),
+		"ceil":     sig("first", "number").by(roundTo),
+		"ceiling":  sig("first", "number").by(roundTo),
+		"floor":    sig("first", "number").by(roundTo),
+		"round":    sig("first", "number", "integer?").by(roundTo),
+		"truncate": sig("first", "number").by(roundTo),
+		"mod":      sig("first", "number", "number").by(modulo),
+		"power":    sig(typeDouble, "number", "number"),
+		"pow":      sig(typeDouble, "number", "number"),
+		"sqrt":     sig(typeDouble, "number"),
+		"cbrt":     sig(typeDouble, "number"),
+		"exp":      sig(typeDouble, "number"),
+		"ln":       sig(typeDouble, "number"),
+		"log2":     sig(typeDouble, "number"),
+		"log10":    sig(typeDouble, "number"),
+		"greatest": sig("first", "any", "any…").by(extremum),
+		"least":    sig("first", "any", "any…").by(extremum),
+		"nullif":   sig("first", "any", "any").by(nullif),
+		"if":       sig("first", "boolean", "any", "any?").by(ifCall),
+	}
+}
+
+func timeFunctions() map[string]signature {
+	all := map[string]signature{
+		"now":                    sig(typeZone).by(now),
+		"date_trunc":             sig("", "varchar", "local").by(dateTrunc),
+		"date_part":              sig(typeBigint, "varchar", "local").by(datePart), // extract(x FROM y)
+		"date_add":               sig("", "varchar", "integer", "time").by(dateAdd),
+		"date_diff":              sig(typeBigint, "varchar", "time", "time").by(dateDiff),
+		"date":                   sig(typeDate, "any").by(toDate),
+		"timezone":               sig("", "varchar", "time").by(atTimeZone), // AT TIME ZONE
+		"at_timezone":            sig("", "time", "varchar").by(atTimeZone),
+		"from_unixtime":          sig(typeZone, "number").as("to_timestamp").by(fromUnixtime),
+		"to_unixtime":            sig(typeDouble, "time").by(toUnixtime),
+		"from_iso8601_timestamp": sig(typeZone, "varchar").macro("from_iso8601"),
+		"from_iso8601_date":      sig(typeDate, "varchar").by(toDate),
+		"to_iso8601":             sig(typeVarchar, "time").by(toISO8601),
+		"date_format":            sig(typeVarchar, "local", "varchar").by(dateFormat),
+		"date_parse":             sig(typeTime, "varchar", "varchar").by(dateParse),
+	}
+	for _, field := range []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second",
+		"millisecond", "day_of_week", "dow", "day_of_month", "day_of_year", "doy", "week_of_year", "year_of_week", "yow"} {
+		all[field] = sig(typeBigint, "local").by(timeField)
+	}
+	return all
+}
+
+func jsonFunctions() map[string]signature {
+	return map[string]signature{
+		"json_extract":        sig(typeJSON, "json or varchar", "varchar").by(jsonExtract),
+		"json_extract_scalar": sig(typeVarchar, "json or varchar", "varchar").by(jsonExtract),
+		"json_array_length":   sig(typeBigint, "json or varchar").macro("json_array_length"),
+		"json_parse":          sig(typeJSON, "varchar").as("json"),
+		"json_format":         sig(typeVarchar, "json").by(jsonFormat),
+	}
+}
+
+func arrayFunctions() map[string]signature {
+	return map[string]signature{
+		"cardinality": sig(typeBigint, "array or map").by(cardinality),
+		"contains":    sig(typeBool, "array", "any").by(contains),
+		"element_at":  sig("", "array or map", "any").by(elementAt),
+		"array_join":  sig(typeVarchar, "array(varchar)", "varchar").as("array_to_string"),
+		"map_keys":    sig("", "map").by(func(_ *translator, c *call) (string, error) { return "array(" + keyOf(c.types[0]) + ")", nil }),
+		"map_values":  sig("", "map").by(func(_ *translator, c *call) (string, error) { return "array(" + valueOf(c.types[0]) + ")", nil }),
+		"map":         sig("", "array", "array").by(mapOf),
+		"sequence":    sig("array(bigint)", "integer", "integer", "integer?").by(sequence),
+		"transform":   {lambda: true, apply: lambdaCall},
+		"filter":      {lambda: true, apply: lambdaCall},
+	}
+}
+
+func aggregates() map[string]signature {
+	all := map[string]signature{
+		"count":             sig(typeBigint, "any?"),
+		"count_star":        sig(typeBigint),
+		"count_if":          sig(typeBigint, "boolean").by(countIf),
+		"sum":               sig("first", "number").by(sumOf),
+		"avg":               sig(typeDouble, "number").by(avgOf),
+		"min":               sig("first", "any").by(ordered),
+		"max":               sig("first", "any").by(ordered),
+		"min_by":            sig("first", "any", "any").as("arg_min_null"),
+		"max_by":            sig("first", "any", "any").as("arg_max_null"),
+		"arbitrary":         sig("first", "any").as("any_value"),
+		"any_value":         sig("first", "any"),
+		"bool_and":          sig(typeBool, "boolean"),
+		"bool_or":           sig(typeBool, "boolean"),
+		"every":             sig(typeBool, "boolean").as("bool_and"),
+		"array_agg":         sig("", "any").by(func(_ *translator, c *call) (string, error) { return "array(" + c.types[0] + ")", nil }),
+		"histogram":         sig("", "any").by(histogram),
+		"approx_distinct":   sig(typeBigint, "any").by(approxDistinct),
+		"approx_percentile": sig("first", "number", "number").by(approxPercentile),
+	}
+	for _, name := range []string{"stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop"} {
+		all[name] = sig(typeDouble, "number")
+	}
+	for name, f := range all {
+		f.aggregate = true
+		all[name] = f
+	}
+	return all
+}
+
+// refusedFunctions says what to write instead.
+var refusedFunctions = map[string]string{
+	"typeof":              "the answer names the type of each column",
+	"reverse":             "engines differ on combined characters",
+	"format":              "use concat or ||",
+	"listagg":             "use array_join(array_agg(x), ',')",
+	"string_agg":          "use array_join(array_agg(x), ',')",
+	"list_value":          "write ARRAY[…]",
+	"struct_pack":         "",
+	"to_timestamp":        "use from_unixtime",
+	"strftime":            "use date_format",
+	"strptime":            "use date_parse",
+	"json_extract_string": "use json_extract_scalar",
+	"regexp_matches":      "use regexp_like",
+	"len":                 "use length or cardinality",
+	"datediff":            "use date_diff",
+	"format_datetime":     "use date_format",
+	"parse_datetime":      "use date_parse",
+	"unnest":              "it belongs into FROM: CROSS JOIN UNNEST(x) AS t(y)",
+	"sha256":              "hashes take and return varbinary, which is not supported",
+	"md5":                 "hashes take and return varbinary, which is not supported",
+	"row":                 "",
+}

@@ -1,0 +1,143 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// lex walks over the text as both parsers would and stops where they would part.
+func lex(sql string) (string, error) {
+	end := len(sql) // where the statement ends
+	word := ""      // the identifier just before i, lower case
+	for i := 0; i < len(sql); {
+		if isWordByte(sql[i]) {
+			n := wordLen(sql[i:])
+			next := strings.ToLower(sql[i : i+n])
+			if end < len(sql) {
+				return "", severalStatements(sql, i)
+			}
+			word, i = next, i+n
+			continue
+		}
+		n, err := skip(sql, i, word)
+		if err != nil {
+			return "", err
+		}
+		switch c := sql[i]; {
+		case c == ';' && end == len(sql):
+			end = i
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r' || isComment(sql[i:]):
+		case c == ';':
+		case end < len(sql):
+			return "", severalStatements(sql, i)
+		}
+		if c := sql[i]; c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			word = ""
+		}
+		i += n
+	}
+	return strings.TrimRight(sql[:end], " \t\r\n"), nil
+}
+
+func severalStatements(sql string, i int) error {
+	return errAt(sql, i, athena.ErrRefused, "a second statement", "send exactly one SELECT")
+}
+
+// skip returns the length of the token at i, which is no word. word is the
+// identifier before it, blanks between them ignored.
+func skip(sql string, i int, word string) (int, error) {
+	rest := sql[i:]
+	switch {
+	case rest[0] == '\'':
+		if i > 0 && isWordByte(sql[i-1]) {
+			return 0, prefixedString(sql, i, word)
+		}
+		return quoted(sql, i, '\'')
+	case rest[0] == '"':
+		return quoted(sql, i, '"')
+	case rest[0] == '`':
+		return 0, errAt(sql, i, athena.ErrSyntax, "backquoted identifier", `quote identifiers with "`)
+	case rest[0] == '$' && len(rest) > 1 && (rest[1] == '$' || isWordByte(rest[1])):
+		return 0, errAt(sql, i, athena.ErrRefused, "dollar-quoted string or parameter", "quote strings with '")
+	case strings.HasPrefix(rest, "--"):
+		if n := strings.IndexByte(rest, '\n'); n >= 0 {
+			return n, nil
+		}
+		return len(rest), nil
+	case strings.HasPrefix(rest, "/*"):
+		n := strings.Index(rest[2:], "*/")
+		if n < 0 {
+			return 0, errAt(sql, i, athena.ErrSyntax, "comment", "it is not closed")
+		}
+		// Trino ends a comment at the first */, DuckDB counts openings.
+		if strings.Contains(rest[2:2+n], "/*") {
+			return 0, errAt(sql, i, athena.ErrRefused, "nested comment", "")
+		}
+		return n + 4, nil
+	case rest[0] == '(' && (word == "varchar" || word == "char"):
+		// DuckDB forgets the length, Trino cuts the value.
+		return 0, errAt(sql, i, athena.ErrRefused, word+"(n)", "use varchar, and substr(x, 1, n) to shorten a value")
+	}
+	return 1, nil
+}
+
+// prefixedString refuses x'…', b'…', e'…', u&'…'. Keywords may stand right
+// before a string: interval'1', date'2024-01-01', like'%x'.
+func prefixedString(sql string, i int, word string) error {
+	switch word {
+	case "x", "b":
+		return errAt(sql, i-1, athena.ErrRefused, "binary literal "+strings.ToUpper(word)+"'…'", "")
+	case "e", "n", "u", "":
+		return errAt(sql, i-1, athena.ErrRefused, "string literal with a prefix", "write '…'")
+	}
+	return errAt(sql, i, athena.ErrSyntax, "string right after "+word, "put a blank between them")
+}
+
+// quoted returns the length of a quoted token; the quote is doubled inside.
+func quoted(sql string, i int, quote byte) (int, error) {
+	for j := i + 1; j < len(sql); j++ {
+		if sql[j] != quote {
+			continue
+		}
+		if j+1 < len(sql) && sql[j+1] == quote {
+			j++
+			continue
+		}
+		return j + 1 - i, nil
+	}
+	return 0, errAt(sql, i, athena.ErrSyntax, "quoted text", "it is not closed")
+}
+
+func isComment(s string) bool { return strings.HasPrefix(s, "--") || strings.HasPrefix(s, "/*") }
+
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c >= 0x80
+}
+
+func wordLen(s string) int {
+	n := 0
+	for n < len(s) && isWordByte(s[n]) {
+		n++
+	}
+	return n
+}
+
+// stripComments removes leading comments and blanks.
+func stripComments(sql string) string {
+	for {
+		sql = strings.TrimLeft(sql, " \t\r\n(;")
+		switch {
+		case strings.HasPrefix(sql, "--"):
+			_, sql, _ = strings.Cut(sql, "\n")
+		case strings.HasPrefix(sql, "/*"):
+			_, after, ok := strings.Cut(sql[2:], "*/")
+			if !ok {
+				return ""
+			}
+			sql = after
+		default:
+			return sql
+		}
+	}
+}

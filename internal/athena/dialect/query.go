@@ -1,0 +1,395 @@
+package dialect
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// translator walks one tree once, from the top, and rewrites it in place.
+type translator struct {
+	sql   string
+	now   time.Time
+	scans []Scan
+	fns   map[string]signature
+	depth int
+}
+
+// maxDepth bounds the recursion; DuckDB's own limit is 1000.
+const maxDepth = 200
+
+// statement translates {"node": …} and returns the columns of its answer.
+func (t *translator) statement(stmt node, parent *scope) ([]column, error) {
+	if err := t.fields(stmt, "node", "named_param_map"); err != nil {
+		return nil, err
+	}
+	if len(list(stmt, "named_param_map")) > 0 {
+		return nil, t.refuse(stmt, "parameter", "put the value into the query")
+	}
+	return t.query(child(stmt, "node"), parent)
+}
+
+func (t *translator) query(n node, parent *scope) ([]column, error) {
+	t.depth++
+	defer func() { t.depth-- }()
+	if t.depth > maxDepth {
+		return nil, t.refuse(n, "query", fmt.Sprintf("nested more than %d levels deep", maxDepth))
+	}
+	s := &scope{parent: parent, ctes: make(map[string][]column)}
+	if err := t.with(n, s); err != nil {
+		return nil, err
+	}
+	switch text(n, "type") {
+	case "SELECT_NODE":
+		return t.selectNode(n, s)
+	case "SET_OPERATION_NODE":
+		return t.setOperation(n, s)
+	}
+	return nil, t.refuse(n, construct(text(n, "type")), "")
+}
+
+// construct names a node type for a message.
+func construct(typ string) string {
+	switch typ {
+	case "RECURSIVE_CTE_NODE":
+		return "WITH RECURSIVE"
+	case "SHOW_REF":
+		return "SHOW, DESCRIBE or SUMMARIZE"
+	case "EXPRESSION_LIST":
+		return "VALUES"
+	case "VALUE_PARAMETER":
+		return "parameter ?"
+	}
+	return strings.ToUpper(strings.ReplaceAll(strings.TrimSuffix(typ, "_NODE"), "_", " "))
+}
+
+func (t *translator) with(n node, s *scope) error {
+	for _, entry := range list(child(n, "cte_map"), "map") {
+		e, _ := entry.(map[string]any)
+		name, value := text(e, "key"), child(e, "value")
+		if err := t.fields(value, "aliases", "query", "materialized", "key_targets"); err != nil {
+			return err
+		}
+		if len(list(value, "key_targets")) > 0 || text(value, "materialized") != "CTE_MATERIALIZE_DEFAULT" {
+			return t.refuse(value, "WITH "+name+" AS MATERIALIZED or USING KEY", "")
+		}
+		if strings.HasPrefix(name, internal) {
+			return t.refuse(value, "name "+name, "names that begin with "+internal+" are taken")
+		}
+		cols, err := t.statement(child(value, "query"), s)
+		if err != nil {
+			return err
+		}
+		if cols, err = t.rename(value, cols, strings1(value, "aliases")); err != nil {
+			return err
+		}
+		s.ctes[strings.ToLower(name)] = cols
+	}
+	return nil
+}
+
+// rename applies a list of column aliases.
+func (t *translator) rename(n node, cols []column, names []string) ([]column, error) {
+	if len(names) == 0 {
+		return cols, nil
+	}
+	if len(names) != len(cols) {
+		return nil, t.invalid(n, "%d column names for %d columns", len(names), len(cols))
+	}
+	out := make([]column, len(cols))
+	for i, name := range names {
+		out[i] = column{name, cols[i].typ}
+	}
+	return out, nil
+}
+
+func (t *translator) setOperation(n node, s *scope) ([]column, error) {
+	if err := t.fields(n, "type", "modifiers", "cte_map", "setop_type", "left", "right", "setop_all"); err != nil {
+		return nil, err
+	}
+	switch text(n, "setop_type") {
+	case "UNION", "EXCEPT", "INTERSECT":
+	default:
+		return nil, t.refuse(n, construct(text(n, "setop_type")), "write UNION and name the columns in order")
+	}
+	left, err := t.query(child(n, "left"), s)
+	if err != nil {
+		return nil, err
+	}
+	right, err := t.query(child(n, "right"), s)
+	if err != nil {
+		return nil, err
+	}
+	if len(left) != len(right) {
+		return nil, t.invalid(n, "%s of %d and %d columns", text(n, "setop_type"), len(left), len(right))
+	}
+	for i := range left {
+		typ, ok := common(left[i].typ, right[i].typ)
+		if !ok {
+			return nil, t.invalid(n, "column %d of %s is %s on the left and %s on the right", i+1, text(n, "setop_type"), left[i].typ, right[i].typ)
+		}
+		left[i].typ = typ
+	}
+	return left, t.modifiers(n, &scope{parent: s, first: left})
+}
+
+func (t *translator) selectNode(n node, s *scope) ([]column, error) {
+	err := t.fields(n, "type", "modifiers", "cte_map", "select_list", "from_table", "where_clause",
+		"group_expressions", "group_sets", "aggregate_handling", "having", "sample", "qualify")
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case text(n, "aggregate_handling") != "STANDARD_HANDLING":
+		return nil, t.refuse(n, "GROUP BY ALL", "name the columns")
+	case n["sample"] != nil:
+		return nil, t.refuse(n, "SAMPLE", "")
+	case n["qualify"] != nil:
+		return nil, t.refuse(child(n, "qualify"), "QUALIFY", "filter the window function in an outer query")
+	}
+	bounds := t.boundsOf(n)
+	scans := len(t.scans)
+	if err := t.from(child(n, "from_table"), s); err != nil {
+		return nil, err
+	}
+	if bounds != nil && len(t.scans) == scans+1 {
+		t.scans[scans].Bounds = *bounds
+	}
+	cols, err := t.selectList(n, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range []string{"where_clause", "having"} {
+		if cond := child(n, key); cond != nil {
+			if err := t.condition(cond, s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, g := range list(n, "group_expressions") {
+		e, _ := g.(map[string]any)
+		if _, err := t.expr(e, s); err != nil {
+			return nil, err
+		}
+	}
+	return cols, t.modifiers(n, &scope{parent: s, first: cols})
+}
+
+// condition translates an expression that must be boolean.
+func (t *translator) condition(n node, s *scope) error {
+	typ, err := t.expr(n, s)
+	if err != nil {
+		return err
+	}
+	if typ != "" && typ != typeNull && typ != typeBool {
+		return t.invalid(n, "a condition must be boolean, this is %s", typ)
+	}
+	return nil
+}
+
+func (t *translator) selectList(n node, s *scope) ([]column, error) {
+	var cols []column
+	for _, item := range list(n, "select_list") {
+		e, _ := item.(map[string]any)
+		if text(e, "class") == "STAR" {
+			all, err := t.star(e, s)
+			if err != nil {
+				return nil, err
+			}
+			cols = append(cols, all...)
+			continue
+		}
+		name := text(e, "alias")
+		if name == "" && text(e, "class") == "COLUMN_REF" {
+			names := strings1(e, "column_names")
+			name = names[len(names)-1]
+			if _, isColumn := s.lookup(names); !isColumn {
+				name = ""
+			}
+		}
+		if name == "" {
+			name = fmt.Sprintf("_col%d", len(cols))
+		}
+		typ, err := t.expr(e, s)
+		if err != nil {
+			return nil, err
+		}
+		e["alias"] = name
+		cols = append(cols, column{name, typ})
+	}
+	return cols, nil
+}
+
+func (t *translator) star(n node, s *scope) ([]column, error) {
+	err := t.fields(n, "class", "type", "alias", "query_location", "relation_name", "exclude_list",
+		"replace_list", "columns", "expr", "qualified_exclude_list", "rename_list")
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range []string{"exclude_list", "replace_list", "qualified_exclude_list", "rename_list"} {
+		if len(list(n, key)) > 0 {
+			return nil, t.refuse(n, "* EXCLUDE, REPLACE or RENAME", "name the columns")
+		}
+	}
+	if n["columns"] == true || n["expr"] != nil {
+		return nil, t.refuse(n, "COLUMNS(…)", "name the columns")
+	}
+	if s.using && text(n, "relation_name") == "" {
+		return nil, t.refuse(n, "SELECT * from a join with USING", "name the columns, or join with ON")
+	}
+	var cols []column
+	for _, r := range s.rels {
+		if name := text(n, "relation_name"); name == "" || strings.EqualFold(name, r.alias) {
+			cols = append(cols, r.cols...)
+		}
+	}
+	if len(cols) == 0 {
+		return nil, t.invalid(n, "nothing to select with *")
+	}
+	return cols, nil
+}
+
+func (t *translator) modifiers(n node, s *scope) error {
+	for _, item := range list(n, "modifiers") {
+		m, _ := item.(map[string]any)
+		switch typ := text(m, "type"); typ {
+		case "ORDER_MODIFIER":
+			if err := t.orders(m, s); err != nil {
+				return err
+			}
+		case "LIMIT_MODIFIER":
+			for _, key := range []string{"limit", "offset"} {
+				if err := t.limit(child(m, key)); err != nil {
+					return err
+				}
+			}
+		case "DISTINCT_MODIFIER":
+			if len(list(m, "distinct_on_targets")) > 0 {
+				return t.refuse(n, "DISTINCT ON", "use row_number()")
+			}
+		default:
+			return t.refuse(n, construct(strings.TrimSuffix(typ, "_MODIFIER")), "")
+		}
+	}
+	return nil
+}
+
+// limit accepts whole numbers only.
+func (t *translator) limit(n node) error {
+	if n == nil {
+		return nil
+	}
+	v := child(n, "value")
+	id := text(child(v, "type"), "id")
+	if text(n, "class") != "CONSTANT" || (id != "INTEGER" && id != "BIGINT" && id != "NULL") {
+		return t.refuse(n, "LIMIT or OFFSET that is no whole number", "")
+	}
+	return nil
+}
+
+// orders translates ORDER BY. NULLs come last in both directions in Trino; that
+// is DuckDB's default too, and the engine sets it.
+func (t *translator) orders(m node, s *scope) error {
+	if err := t.fields(m, "type", "orders"); err != nil {
+		return err
+	}
+	for _, item := range list(m, "orders") {
+		o, _ := item.(map[string]any)
+		if err := t.fields(o, "type", "null_order", "expression"); err != nil {
+			return err
+		}
+		e := child(o, "expression")
+		if text(e, "class") == "STAR" {
+			return t.refuse(e, "ORDER BY ALL", "name the columns")
+		}
+		typ, err := t.expr(e, s)
+		if err != nil {
+			return err
+		}
+		if typ == typeJSON || strings.HasPrefix(typ, "map") {
+			return t.invalid(e, "values of type %s have no order", typ)
+		}
+	}
+	return nil
+}
+
+// from adds the relations of n to s.
+func (t *translator) from(n node, s *scope) error {
+	if n["sample"] != nil {
+		return t.refuse(n, "TABLESAMPLE", "")
+	}
+	switch typ := text(n, "type"); typ {
+	case "EMPTY":
+		return nil
+	case "BASE_TABLE":
+		return t.table(n, s)
+	case "SUBQUERY":
+		return t.subqueryTable(n, s)
+	case "JOIN":
+		return t.join(n, s)
+	case "TABLE_FUNCTION":
+		return t.unnest(n, s)
+	case "EXPRESSION_LIST":
+		return t.values(n, s)
+	default:
+		return t.refuse(n, construct(typ), "")
+	}
+}
+
+func (t *translator) table(n node, s *scope) error {
+	err := t.fields(n, "type", "alias", "sample", "query_location", "schema_name", "table_name",
+		"column_name_alias", "catalog_name", "at_clause")
+	if err != nil {
+		return err
+	}
+	if n["at_clause"] != nil {
+		return t.refuse(n, "time travel", "")
+	}
+	name, path := text(n, "table_name"), tablePath(n)
+	alias := text(n, "alias")
+	if alias == "" {
+		alias = name
+	}
+	cols, isCTE := s.cte(name)
+	if !isCTE || len(path) > 1 {
+		if !isTablePath(path) {
+			return t.fail(n, athena.ErrInvalid, "table "+strings.Join(path, "."), "the only table is "+Table)
+		}
+		cols = tableColumns()
+		scan := fmt.Sprintf("%sscan%d", internal, len(t.scans))
+		t.scans = append(t.scans, Scan{Name: scan, Bounds: athena.Everything()})
+		n["table_name"], n["schema_name"], n["catalog_name"], n["alias"] = scan, "main", "", alias
+	}
+	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
+		return err
+	}
+	s.rels = append(s.rels, relation{alias, cols})
+	return nil
+}
+
+func tablePath(n node) []string {
+	var path []string
+	for _, key := range []string{"catalog_name", "schema_name", "table_name"} {
+		if name := text(n, key); name != "" {
+			path = append(path, name)
+		}
+	}
+	return path
+}
+
+func (t *translator) subqueryTable(n node, s *scope) error {
+	if err := t.fields(n, "type", "alias", "sample", "query_location", "subquery", "column_name_alias"); err != nil {
+		return err
+	}
+	cols, err := t.statement(child(n, "subquery"), s)
+	if err != nil {
+		return err
+	}
+	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
+		return err
+	}
+	s.rels = append(s.rels, relation{text(n, "alias"), cols})
+	return nil
+}

@@ -1,0 +1,387 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// The rewrites of single functions. Each returns the type of the call.
+
+// whitespace is what Trino's trim removes; DuckDB's removes blanks only.
+const whitespace = "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029\u205f\u3000"
+
+func trim(_ *translator, c *call) (string, error) {
+	if len(c.args) == 1 {
+		c.n["children"] = []any{c.args[0], varcharConst(whitespace)}
+	}
+	return typeVarchar, nil
+}
+
+func substr(_ *translator, c *call) (string, error) {
+	name := internal + "substr"
+	if len(c.args) == 3 {
+		name = internal + "substr_len"
+	}
+	become(c.n, function(name, c.args...))
+	return typeVarchar, nil
+}
+
+func replaceText(_ *translator, c *call) (string, error) {
+	args := c.args
+	if len(args) == 2 {
+		args = append(args, varcharConst(""))
+	}
+	become(c.n, function(internal+"replace", args...))
+	return typeVarchar, nil
+}
+
+// concat is NULL when an argument is; DuckDB's skips NULLs, its || does not.
+func concat(t *translator, c *call) (string, error) {
+	typ := c.types[0]
+	n := c.args[0]
+	for i, arg := range c.args[1:] {
+		if _, err := t.concatenation(c.n, []string{typ, c.types[i+1]}); err != nil {
+			return "", err
+		}
+		typ, _ = common(typ, c.types[i+1])
+		n = operator("||", n, arg)
+	}
+	if len(c.args) == 1 {
+		return "", t.invalid(c.n, "concat takes two or more arguments")
+	}
+	become(c.n, n)
+	return typ, nil
+}
+
+func regexpExtract(_ *translator, c *call) (string, error) {
+	args := c.args
+	if len(args) == 2 {
+		args = append(args, intConst(0))
+	}
+	become(c.n, function(internal+"regexp_extract", args...))
+	return typeVarchar, nil
+}
+
+// regexpReplace replaces all matches, and groups are written $1 as in Trino.
+func regexpReplace(t *translator, c *call) (string, error) {
+	replacement := ""
+	if len(c.args) == 3 {
+		s, ok := literal(c.args[2])
+		if !ok {
+			return "", t.refuse(c.n, "regexp_replace with a computed replacement", "write it as a literal")
+		}
+		replacement = s
+	}
+	translated, ok := groupReferences(replacement)
+	if !ok {
+		return "", t.refuse(c.n, "replacement '"+replacement+"'", "groups are $0 to $9")
+	}
+	become(c.n, function("regexp_replace", c.args[0], c.args[1], varcharConst(translated), varcharConst("g")))
+	return typeVarchar, nil
+}
+
+// groupReferences turns $1 into \1; ok is false for what has no counterpart.
+func groupReferences(s string) (string, bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '$':
+			if i+1 >= len(s) || s[i+1] < '0' || s[i+1] > '9' || i+2 < len(s) && s[i+2] >= '0' && s[i+2] <= '9' {
+				return "", false
+			}
+			b.WriteString(`\` + s[i+1:i+2])
+			i++
+		case s[i] == '\\' && i+1 < len(s): // an escaped character stands for itself
+			i++
+			if s[i] == '\\' {
+				b.WriteString(`\\`)
+			} else {
+				b.WriteByte(s[i])
+			}
+		case s[i] == '\\':
+			return "", false
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String(), true
+}
+
+// roundTo leaves whole numbers alone, which DuckDB would retype.
+func roundTo(t *translator, c *call) (string, error) {
+	switch typ := c.types[0]; {
+	case isInteger(typ) && len(c.args) == 1:
+		become(c.n, copyOf(c.args[0]))
+		return typ, nil
+	case isInteger(typ):
+		return "", t.refuse(c.n, "round of a whole number to digits", "")
+	case typ == typeDecimal:
+		return "", t.refuse(c.n, c.name+" of a decimal", "cast it to double")
+	default:
+		if c.name == "truncate" {
+			c.n["function_name"] = "trunc"
+		}
+		return typ, nil
+	}
+}
+
+func modulo(t *translator, c *call) (string, error) {
+	return t.product(c.n, "%", c.args, c.types)
+}
+
+// extremum is greatest and least, which are NULL when an argument is; DuckDB's skip NULLs.
+func extremum(t *translator, c *call) (string, error) {
+	typ, err := t.unify(c.n, c.name, c.types)
+	if err != nil {
+		return "", err
+	}
+	checks := make([]node, len(c.args))
+	for i, a := range c.args {
+		checks[i] = node{"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "alias": "", "query_location": nowhere, "children": []any{copyOf(a)}}
+	}
+	anyNull := node{"class": "CONJUNCTION", "type": "CONJUNCTION_OR", "alias": "", "query_location": nowhere, "children": toList(checks)}
+	if len(checks) == 1 {
+		anyNull = checks[0]
+	}
+	become(c.n, caseWhen(anyNull, nullConst(), copyOf(c.n)))
+	return typ, nil
+}
+
+func caseWhen(when, then, otherwise node) node {
+	return node{
+		"class": "CASE", "type": "CASE_EXPR", "alias": "", "query_location": nowhere,
+		"case_checks": []any{node{"when_expr": when, "then_expr": then}}, "else_expr": otherwise,
+	}
+}
+
+func nullif(t *translator, c *call) (string, error) {
+	return c.types[0], t.comparable(c.n, c.args, c.types)
+}
+
+func ifCall(t *translator, c *call) (string, error) {
+	otherwise := nullConst()
+	if len(c.args) == 3 {
+		otherwise = c.args[2]
+	}
+	typ, err := t.unify(c.n, "IF", c.types[1:])
+	become(c.n, caseWhen(c.args[0], c.args[1], otherwise))
+	return typ, err
+}
+
+func jsonExtract(t *translator, c *call) (string, error) {
+	s, ok := literal(c.args[1])
+	if !ok {
+		return "", t.refuse(c.n, c.name+" with a computed path", "write the path as a literal")
+	}
+	path, ok := jsonPath(s)
+	if !ok {
+		return "", t.refuse(c.args[1], "JSON path '"+s+"'", `write $.name, $["any name"] and $[0]`)
+	}
+	become(c.n, function(internal+c.name, c.args[0], varcharConst(path)))
+	if c.name == "json_extract" {
+		return typeJSON, nil
+	}
+	return typeVarchar, nil
+}
+
+// jsonPath turns a path as Trino writes it into one of DuckDB's with every name quoted.
+func jsonPath(s string) (string, bool) {
+	rest, ok := strings.CutPrefix(s, "$")
+	if !ok {
+		return "", false
+	}
+	var b strings.Builder
+	b.WriteByte('$')
+	for rest != "" {
+		var name string
+		switch {
+		case strings.HasPrefix(rest, `["`):
+			name, rest, ok = strings.Cut(rest[2:], `"]`)
+		case strings.HasPrefix(rest, "["):
+			name, rest, ok = strings.Cut(rest[1:], "]")
+			if !ok || name == "" || strings.Trim(name, "0123456789") != "" {
+				return "", false
+			}
+			b.WriteString("[" + name + "]")
+			continue
+		case strings.HasPrefix(rest, `."`):
+			name, rest, ok = strings.Cut(rest[2:], `"`)
+		case strings.HasPrefix(rest, "."):
+			end := strings.IndexAny(rest[1:], ".[")
+			if end < 0 {
+				end = len(rest) - 1
+			}
+			name, rest = rest[1:1+end], rest[1+end:]
+			ok = strings.IndexFunc(name, func(r rune) bool {
+				return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r < 0x80
+			}) < 0
+		default:
+			return "", false
+		}
+		if !ok || name == "" || strings.ContainsAny(name, `"\`) {
+			return "", false
+		}
+		b.WriteString(`."` + name + `"`)
+	}
+	return b.String(), true
+}
+
+func jsonFormat(_ *translator, c *call) (string, error) {
+	become(c.n, castTo(c.args[0], "VARCHAR"))
+	return typeVarchar, nil
+}
+
+func cardinality(_ *translator, c *call) (string, error) {
+	name := "len"
+	if isMap(c.types[0]) {
+		name = "cardinality"
+	}
+	become(c.n, castTo(function(name, c.args[0]), "BIGINT"))
+	return typeBigint, nil
+}
+
+func contains(t *translator, c *call) (string, error) {
+	element := elementOf(c.types[0])
+	if _, ok := common(element, c.types[1]); !ok {
+		return "", t.invalid(c.n, "an array of %s cannot contain %s", element, c.types[1])
+	}
+	become(c.n, function(internal+"contains", c.args...))
+	return typeBool, nil
+}
+
+// elementAt is NULL where there is no such element.
+func elementAt(t *translator, c *call) (string, error) {
+	if isMap(c.types[0]) {
+		become(c.n, node{"class": "OPERATOR", "type": "ARRAY_EXTRACT", "alias": "", "query_location": nowhere, "children": toList(c.args)})
+		return valueOf(c.types[0]), nil
+	}
+	if !isInteger(c.types[1]) {
+		return "", t.invalid(c.n, "an array's elements are numbered, this is %s", describe(c.types[1]))
+	}
+	become(c.n, function(internal+"element_at", c.args...))
+	return elementOf(c.types[0]), nil
+}
+
+func mapOf(_ *translator, c *call) (string, error) {
+	return "map(" + elementOf(c.types[0]) + ", " + elementOf(c.types[1]) + ")", nil
+}
+
+func sequence(_ *translator, c *call) (string, error) {
+	for i, a := range c.args {
+		c.args[i] = castTo(a, "BIGINT")
+	}
+	become(c.n, function(internal+c.name, c.args...))
+	if len(c.args) == 3 {
+		c.n["function_name"] = internal + "sequence_step"
+	}
+	return "array(bigint)", nil
+}
+
+// lambdaCall is transform(a, x -> …) and filter(a, x -> …).
+func lambdaCall(t *translator, c *call) (string, error) {
+	if err := t.plainCall(c.n); err != nil {
+		return "", err
+	}
+	if len(c.args) != 2 || text(c.args[1], "class") != "LAMBDA" {
+		return "", t.invalid(c.n, "%s takes an array and a function x -> …", c.name)
+	}
+	array, err := t.expr(c.args[0], c.scope)
+	if err != nil {
+		return "", err
+	}
+	if !isArray(array) {
+		return "", t.invalid(c.args[0], "%s needs an array, this is %s", c.name, describe(array))
+	}
+	lambda := c.args[1]
+	if err := t.fields(lambda, "class", "type", "alias", "query_location", "lhs", "expr"); err != nil {
+		return "", err
+	}
+	lhs := child(lambda, "lhs")
+	names := strings1(lhs, "column_names")
+	if text(lhs, "class") != "COLUMN_REF" || len(names) != 1 {
+		return "", t.refuse(lambda, "lambda with several parameters", "")
+	}
+	inner := &scope{parent: c.scope, first: []column{{names[0], elementOf(array)}}}
+	typ, err := t.expr(child(lambda, "expr"), inner)
+	if err != nil {
+		return "", err
+	}
+	c.n["schema"] = ""
+	if c.name == "filter" {
+		c.n["function_name"] = "list_filter"
+		if typ != typeBool {
+			return "", t.invalid(lambda, "the function of filter must give a boolean, this gives %s", describe(typ))
+		}
+		return array, nil
+	}
+	c.n["function_name"] = "list_transform"
+	return "array(" + typ + ")", nil
+}
+
+// wrapCall puts a cast around an aggregate, which may be a window function.
+func wrapCall(c *call, id string) { become(c.n, castTo(copyOf(c.n), id)) }
+
+func countIf(_ *translator, c *call) (string, error) {
+	wrapCall(c, "BIGINT")
+	return typeBigint, nil
+}
+
+// sumOf gives bigint for whole numbers, or an error when they pass it, as in Trino.
+func sumOf(_ *translator, c *call) (string, error) {
+	if isInteger(c.types[0]) {
+		wrapCall(c, "BIGINT")
+		return typeBigint, nil
+	}
+	return c.types[0], nil
+}
+
+func avgOf(t *translator, c *call) (string, error) {
+	if c.types[0] == typeDecimal {
+		return "", t.refuse(c.n, "avg of decimals", "cast to double")
+	}
+	return typeDouble, nil
+}
+
+func ordered(t *translator, c *call) (string, error) {
+	if typ := c.types[0]; typ == typeJSON || isMap(typ) || typ == typeZoned {
+		return "", t.invalid(c.n, "values of type %s have no order", typ)
+	}
+	return c.types[0], nil
+}
+
+func histogram(t *translator, c *call) (string, error) {
+	if c.window {
+		return "", t.refuse(c.n, "histogram as a window function", "")
+	}
+	return "map(" + c.types[0] + ", bigint)", nil
+}
+
+// approxDistinct counts exactly, which is within any error bound.
+func approxDistinct(t *translator, c *call) (string, error) {
+	if c.window {
+		return "", t.refuse(c.n, "approx_distinct as a window function", "")
+	}
+	c.n["function_name"], c.n["distinct"] = "count", true
+	return typeBigint, nil
+}
+
+func approxPercentile(t *translator, c *call) (string, error) {
+	if text(c.args[1], "class") != "CONSTANT" {
+		return "", t.refuse(c.n, "approx_percentile of a computed percentage", "")
+	}
+	c.n["function_name"] = "quantile_disc"
+	return c.types[0], nil
+}
+
+// checkUnit returns a time unit that is written as a literal and is in allowed.
+func (t *translator) checkUnit(c *call, allowed ...string) (string, error) {
+	unit, ok := literal(c.args[0])
+	unit = strings.ToLower(unit)
+	for _, a := range allowed {
+		if ok && unit == a {
+			return unit, nil
+		}
+	}
+	return "", t.fail(c.args[0], athena.ErrInvalid, "unit of "+c.name, "write one of '"+strings.Join(allowed, "', '")+"'")
+}

@@ -1,0 +1,158 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// column is a column of a relation with its Trino type; "" when not known.
+type column struct {
+	name string
+	typ  string
+}
+
+// relation is one entry of a FROM clause.
+type relation struct {
+	alias string
+	cols  []column
+}
+
+// scope is what names mean at one place of the query.
+type scope struct {
+	parent *scope // of the enclosing query: correlation
+	rels   []relation
+	ctes   map[string][]column // WITH; nil: look at the parent
+	first  []column            // ORDER BY: the names of the select list come first
+	using  bool                // a join with USING: the order of SELECT * differs from Trino's
+}
+
+func (s *scope) cte(name string) ([]column, bool) {
+	for ; s != nil; s = s.parent {
+		if cols, ok := s.ctes[strings.ToLower(name)]; ok {
+			return cols, true
+		}
+	}
+	return nil, false
+}
+
+// lookup resolves a column reference. found is false when no relation has it.
+func (s *scope) lookup(names []string) (typ string, found bool) {
+	for ; s != nil; s = s.parent {
+		if len(names) == 1 {
+			if c, ok := pick(s.first, names[0]); ok {
+				return c.typ, true
+			}
+		}
+		for _, r := range s.rels {
+			if len(names) > 1 && !strings.EqualFold(r.alias, names[len(names)-2]) {
+				continue
+			}
+			if c, ok := pick(r.cols, names[len(names)-1]); ok {
+				return c.typ, true
+			}
+		}
+	}
+	return "", false
+}
+
+func (s *scope) isRelation(name string) bool {
+	for ; s != nil; s = s.parent {
+		for _, r := range s.rels {
+			if strings.EqualFold(r.alias, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func pick(cols []column, name string) (column, bool) {
+	for _, c := range cols {
+		if strings.EqualFold(c.name, name) {
+			return c, true
+		}
+	}
+	return column{}, false
+}
+
+// tableColumns is audit_logs as the dialect sees it.
+func tableColumns() []column {
+	var cols []column
+	for _, c := range athena.Columns() {
+		cols = append(cols, column{c.Name, c.Type})
+	}
+	return cols
+}
+
+// reference checks a column reference and returns its type.
+func (t *translator) reference(n node, s *scope) (string, error) {
+	if err := t.fields(n, "class", "type", "alias", "query_location", "column_names"); err != nil {
+		return "", err
+	}
+	names := strings1(n, "column_names")
+	if len(names) == 1 {
+		if typ, ok, err := t.keyword(n, names[0], s); ok || err != nil {
+			return typ, err
+		}
+	}
+	if len(names) > 2 { // "AwsDataCatalog"."audit"."audit_logs"."action", audit.audit_logs.action
+		if !isTablePath(names[:len(names)-1]) {
+			return "", t.refuse(n, strings.Join(names, "."), "fields of a row are not supported")
+		}
+		names = names[len(names)-2:]
+		n["column_names"] = []any{names[0], names[1]}
+	}
+	if typ, ok := s.lookup(names); ok {
+		return typ, nil
+	}
+	if len(names) == 1 && s.isRelation(names[0]) {
+		return "", t.refuse(n, names[0], "a table is no value; name its columns")
+	}
+	return "", t.invalid(n, "column %s does not exist here", strings.Join(names, "."))
+}
+
+// keyword handles the functions that are written like a column.
+func (t *translator) keyword(n node, name string, s *scope) (typ string, ok bool, err error) {
+	if _, isColumn := s.lookup([]string{name}); isColumn {
+		return "", false, nil
+	}
+	switch strings.ToLower(name) {
+	case "current_timestamp":
+		become(n, t.nowConst())
+		return typeZone, true, nil
+	case "localtimestamp":
+		become(n, castTo(varcharConst(t.now.Format(microLayout)), "TIMESTAMP"))
+		return typeTime, true, nil
+	case "current_date":
+		become(n, castTo(varcharConst(t.now.Format("2006-01-02")), "DATE"))
+		return typeDate, true, nil
+	case "current_time", "localtime", "current_user", "current_role", "current_catalog",
+		"current_schema", "session_user", "user", "current_path":
+		return "", false, t.refuse(n, strings.ToLower(name), "")
+	}
+	return "", false, nil
+}
+
+const microLayout = "2006-01-02 15:04:05.000000"
+
+// nowConst is the instant of the query: the same everywhere in it, as in Trino.
+func (t *translator) nowConst() node {
+	return castTo(varcharConst(t.now.Format(microLayout)+"+00"), "TIMESTAMP WITH TIME ZONE")
+}
+
+func isTablePath(names []string) bool {
+	lower := make([]string, len(names))
+	for i, n := range names {
+		lower[i] = strings.ToLower(n)
+	}
+	switch len(lower) {
+	case 1:
+		return lower[0] == Table
+	case 2:
+		return lower[0] == database && lower[1] == Table
+	case 3:
+		return lower[0] == catalog && lower[1] == database && lower[2] == Table
+	}
+	return false
+}

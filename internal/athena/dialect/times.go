@@ -1,0 +1,241 @@
+package dialect
+
+import (
+	"strings"
+)
+
+func now(t *translator, c *call) (string, error) {
+	become(c.n, t.nowConst())
+	return typeZone, nil
+}
+
+func dateTrunc(t *translator, c *call) (string, error) {
+	typ := c.types[1]
+	units := []string{"day", "week", "month", "quarter", "year"}
+	if typ != typeDate {
+		units = append(units, "millisecond", "second", "minute", "hour")
+	}
+	unit, err := t.checkUnit(c, units...)
+	if err != nil {
+		return "", err
+	}
+	c.args[0] = varcharConst(unit)
+	c.n["children"] = toList(c.args)
+	if typ == typeDate {
+		become(c.n, castTo(copyOf(c.n), "DATE"))
+	}
+	return typ, nil
+}
+
+// dateParts maps Trino's fields to DuckDB's where they differ: DuckDB's week
+// begins on Sunday as day 0, and its milliseconds include the seconds.
+func datePartOf(field string) (part string, ok bool) {
+	switch field {
+	case "year", "quarter", "month", "week", "day", "hour", "minute", "second":
+		return field, true
+	case "millisecond":
+		return "millisecond", true
+	case "day_of_week", "dow":
+		return "isodow", true
+	case "day_of_month":
+		return "day", true
+	case "day_of_year", "doy":
+		return "doy", true
+	case "week_of_year":
+		return "week", true
+	case "year_of_week", "yow":
+		return "isoyear", true
+	}
+	return "", false
+}
+
+func datePart(t *translator, c *call) (string, error) {
+	field, _ := literal(c.args[0])
+	return t.field(c, strings.ToLower(field), c.args[1], c.types[1])
+}
+
+func timeField(t *translator, c *call) (string, error) {
+	return t.field(c, c.name, c.args[0], c.types[0])
+}
+
+func (t *translator) field(c *call, field string, arg node, typ string) (string, error) {
+	part, ok := datePartOf(field)
+	if !ok {
+		return "", t.refuse(c.n, "extract("+field+")", "")
+	}
+	switch part {
+	case "hour", "minute", "second", "millisecond":
+		if typ == typeDate {
+			return "", t.invalid(c.n, "a date has no %s", field)
+		}
+	}
+	n := function("date_part", varcharConst(part), arg)
+	if part == "millisecond" {
+		n = function(internal+"millis", arg)
+	}
+	become(c.n, n)
+	return typeBigint, nil
+}
+
+func dateAdd(t *translator, c *call) (string, error) {
+	typ := c.types[2]
+	units := []string{"day", "week", "month", "quarter", "year"}
+	if typ != typeDate {
+		units = append(units, "millisecond", "second", "minute", "hour")
+	}
+	unit, err := t.checkUnit(c, units...)
+	if err != nil {
+		return "", err
+	}
+	count := castTo(c.args[1], "BIGINT")
+	switch unit {
+	case "day", "week", "month", "quarter", "year":
+		count = castTo(c.args[1], "INTEGER")
+	}
+	name := "to_" + unit + "s"
+	if unit == "quarter" {
+		name, count = "to_months", operator("*", count, intConst(3))
+	}
+	if unit == "second" {
+		count = castTo(c.args[1], "DOUBLE")
+	}
+	if unit == "millisecond" {
+		count = castTo(c.args[1], "DOUBLE")
+	}
+	sum := operator("+", c.args[2], function(name, count))
+	if typ == typeDate {
+		sum = castTo(sum, "DATE")
+	}
+	become(c.n, sum)
+	return typ, nil
+}
+
+// dateDiff counts whole units; DuckDB's date_diff counts boundaries.
+func dateDiff(t *translator, c *call) (string, error) {
+	unit, err := t.checkUnit(c, "millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year")
+	if err != nil {
+		return "", err
+	}
+	a, b := c.args[1], c.args[2]
+	if c.types[1] != c.types[2] {
+		typ, _ := common(c.types[1], c.types[2])
+		id := "TIMESTAMP"
+		if typ == typeZone {
+			id = "TIMESTAMP WITH TIME ZONE"
+		}
+		a, b = castTo(a, id), castTo(b, id)
+	}
+	become(c.n, function("date_sub", varcharConst(unit), a, b))
+	return typeBigint, nil
+}
+
+func toDate(t *translator, c *call) (string, error) {
+	typ := c.types[0]
+	if typ != typeVarchar && !isTime(typ) && typ != typeZoned {
+		return "", t.invalid(c.n, "%s needs a timestamp or varchar, this is %s", c.name, describe(typ))
+	}
+	become(c.n, castTo(c.args[0], "DATE"))
+	return typeDate, nil
+}
+
+// atTimeZone is x AT TIME ZONE z and at_timezone(x, z). DuckDB reads a timestamp
+// without a zone as one in z; Trino reads it as UTC and shows it in z.
+func atTimeZone(t *translator, c *call) (string, error) {
+	zone, at, typ := c.args[0], c.args[1], c.types[1]
+	if c.name == "at_timezone" {
+		zone, at, typ = c.args[1], c.args[0], c.types[0]
+	}
+	if typ == typeDate {
+		return "", t.invalid(c.n, "a date has no time zone: cast it to timestamp")
+	}
+	name, ok := literal(zone)
+	if !ok {
+		return "", t.refuse(c.n, "AT TIME ZONE with a computed zone", "write the zone as a literal")
+	}
+	if name == "" || strings.ContainsAny(name[:1], "+-") {
+		return "", t.refuse(zone, "time zone '"+name+"'", "write the name of a region, such as 'Europe/Berlin'")
+	}
+	instant := at
+	if typ != typeZone {
+		instant = castTo(at, "TIMESTAMP WITH TIME ZONE") // the session's zone is UTC
+	}
+	if strings.EqualFold(name, "UTC") {
+		become(c.n, copyOf(instant))
+		return typeZone, nil
+	}
+	become(c.n, function("timezone", varcharConst(name), instant))
+	return typeZoned, nil
+}
+
+func fromUnixtime(_ *translator, c *call) (string, error) {
+	become(c.n, function("to_timestamp", castTo(c.args[0], "DOUBLE")))
+	return typeZone, nil
+}
+
+func toUnixtime(t *translator, c *call) (string, error) {
+	if c.types[0] == typeDate {
+		return "", t.invalid(c.n, "to_unixtime needs a timestamp: cast the date")
+	}
+	become(c.n, function("epoch", c.args[0]))
+	return typeDouble, nil
+}
+
+func toISO8601(_ *translator, c *call) (string, error) {
+	switch c.types[0] {
+	case typeDate:
+		become(c.n, castTo(c.args[0], "VARCHAR"))
+	case typeZone:
+		become(c.n, function(internal+"iso_zone", c.args[0]))
+	default:
+		become(c.n, function(internal+"iso_time", c.args[0]))
+	}
+	return typeVarchar, nil
+}
+
+func dateFormat(t *translator, c *call) (string, error) {
+	format, err := t.timeFormat(c, c.args[1])
+	if err != nil {
+		return "", err
+	}
+	at := c.args[0]
+	if c.types[0] == typeZone {
+		at = castTo(at, "TIMESTAMP")
+	}
+	become(c.n, function("strftime", at, varcharConst(format)))
+	return typeVarchar, nil
+}
+
+func dateParse(t *translator, c *call) (string, error) {
+	format, err := t.timeFormat(c, c.args[1])
+	if err != nil {
+		return "", err
+	}
+	become(c.n, function("strptime", c.args[0], varcharConst(format)))
+	return typeTime, nil
+}
+
+// timeFormat translates MySQL's specifiers, which Trino uses, into strftime's.
+func (t *translator) timeFormat(c *call, n node) (string, error) {
+	s, ok := literal(n)
+	if !ok {
+		return "", t.refuse(c.n, c.name+" with a computed format", "write the format as a literal")
+	}
+	specifiers := map[byte]string{
+		'Y': "%Y", 'y': "%y", 'm': "%m", 'c': "%-m", 'd': "%d", 'e': "%-d", 'H': "%H", 'k': "%-H", 'h': "%I",
+		'I': "%I", 'l': "%-I", 'i': "%M", 's': "%S", 'S': "%S", 'f': "%f", 'p': "%p", 'M': "%B", 'b': "%b",
+		'W': "%A", 'a': "%a", 'j': "%j", 'T': "%H:%M:%S", 'r': "%I:%M:%S %p", '%': "%%",
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		if i >= len(s) || specifiers[s[i]] == "" {
+			return "", t.refuse(n, "format '"+s+"'", "allowed are %Y %y %m %c %d %e %H %k %h %l %i %s %f %p %M %b %W %a %j %T %r")
+		}
+		b.WriteString(specifiers[s[i]])
+	}
+	return b.String(), nil
+}

@@ -1,0 +1,126 @@
+package dialect
+
+import (
+	"strconv"
+	"strings"
+)
+
+// The Trino types that the translator reasons about. "" is a type it does not know.
+const (
+	typeBool     = "boolean"
+	typeInt      = "integer"
+	typeBigint   = "bigint"
+	typeReal     = "real"
+	typeDouble   = "double"
+	typeDecimal  = "decimal" // precision and scale are left to the engine
+	typeVarchar  = "varchar"
+	typeJSON     = "json"
+	typeDate     = "date"
+	typeTime     = "timestamp"
+	typeZone     = "timestamp with time zone"
+	typeInterval = "interval"
+	typeNull     = "unknown"
+
+	// typeZoned is a timestamp with a time zone other than UTC. DuckDB has no
+	// such values, so it is carried as the local time and allowed only where the
+	// local time is what counts: hour(x AT TIME ZONE 'Europe/Berlin').
+	typeZoned = "timestamp at another time zone"
+)
+
+const zonedAdvice = "with a zone other than UTC it is supported inside extract, hour() and the like, date_trunc, date_format and CAST to date or timestamp"
+
+// internal begins the names of relations and macros that users cannot reach.
+const internal = "__audit_"
+
+func isInteger(t string) bool {
+	switch t {
+	case "tinyint", "smallint", typeInt, typeBigint:
+		return true
+	}
+	return false
+}
+
+func isNumber(t string) bool {
+	return isInteger(t) || t == typeReal || t == typeDouble || t == typeDecimal
+}
+
+func isTime(t string) bool { return t == typeDate || t == typeTime || t == typeZone }
+
+func isArray(t string) bool { return strings.HasPrefix(t, "array(") }
+
+func isMap(t string) bool { return strings.HasPrefix(t, "map(") }
+
+func isInterval(t string) bool { return strings.HasPrefix(t, typeInterval) }
+
+func elementOf(t string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(t, "array("), ")")
+}
+
+// valueOf returns V of map(K, V).
+func valueOf(t string) string {
+	inner := strings.TrimSuffix(strings.TrimPrefix(t, "map("), ")")
+	depth := 0
+	for i, c := range inner {
+		switch c {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case ',':
+			if depth == 0 {
+				return strings.TrimSpace(inner[i+1:])
+			}
+		}
+	}
+	return ""
+}
+
+func keyOf(t string) string {
+	inner := strings.TrimSuffix(strings.TrimPrefix(t, "map("), ")")
+	return strings.TrimSuffix(inner, ", "+valueOf(t))
+}
+
+func describe(t string) string {
+	if t == "" {
+		return "a value whose type is not known"
+	}
+	return t
+}
+
+// common is the type that values of both types can be compared or mixed in;
+// ok is false where Trino has none. DuckDB is laxer.
+func common(a, b string) (typ string, ok bool) {
+	switch {
+	case a == b:
+		return a, true
+	case a == "" || a == typeNull:
+		return b, true
+	case b == "" || b == typeNull:
+		return a, true
+	case isNumber(a) && isNumber(b):
+		return widest(a, b), true
+	case isTime(a) && isTime(b):
+		if a == typeZone || b == typeZone {
+			return typeZone, true
+		}
+		return typeTime, true
+	case isInterval(a) && isInterval(b):
+		return typeInterval, true
+	case isArray(a) && isArray(b):
+		e, ok := common(elementOf(a), elementOf(b))
+		return "array(" + e + ")", ok
+	}
+	return "", false
+}
+
+func widest(a, b string) string {
+	order := []string{"tinyint", "smallint", typeInt, typeBigint, typeDecimal, typeReal, typeDouble}
+	for i := len(order) - 1; i >= 0; i-- {
+		if a == order[i] || b == order[i] {
+			return order[i]
+		}
+	}
+	return ""
+}
+
+func itoa(i int) string { return strconv.Itoa(i) }

@@ -1,0 +1,143 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	duck "github.com/duckdb/duckdb-go/v2"
+
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
+)
+
+// parser is a database without data that turns SQL into syntax trees and back.
+type parser struct{ db *sql.DB }
+
+func newParser() (*parser, error) {
+	connector, err := duck.NewConnector("", nil)
+	if err != nil {
+		return nil, fmt.Errorf("start parser: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(1) // settings below are the database's, but one connection is plenty
+	for _, s := range []string{
+		"SET memory_limit = '256MB'", "SET threads = 1", "SET temp_directory = ''",
+		"SET autoinstall_known_extensions = false", "SET autoload_known_extensions = false",
+		"SET enable_external_access = false", "SET lock_configuration = true",
+	} {
+		if _, err := db.Exec(s); err != nil {
+			return nil, errors.Join(fmt.Errorf("start parser: %s: %w", s, err), db.Close())
+		}
+	}
+	return &parser{db}, nil
+}
+
+func (p *parser) close() error { return p.db.Close() }
+
+// tree parses query.
+func (p *parser) tree(ctx context.Context, query string) ([]byte, error) {
+	var tree string
+	// json_serialize_sql takes a literal only; this is the one place where text is quoted.
+	err := p.db.QueryRowContext(ctx, "SELECT CAST(json_serialize_sql("+quote(query)+") AS VARCHAR)").Scan(&tree)
+	if err != nil {
+		return nil, fmt.Errorf("parse query: %w", err)
+	}
+	return []byte(tree), nil
+}
+
+// translate returns the plan of query and its text in DuckDB's dialect.
+func (p *parser) translate(ctx context.Context, query string, now time.Time) (*dialect.Plan, string, error) {
+	tree, err := p.tree(ctx, query)
+	if err != nil {
+		return nil, "", err
+	}
+	plan, err := dialect.Translate(query, tree, now)
+	if err != nil {
+		return nil, "", err
+	}
+	var text string
+	err = p.db.QueryRowContext(ctx, "SELECT json_deserialize_sql("+quote(string(plan.Tree))+")").Scan(&text)
+	if err != nil {
+		return nil, "", fmt.Errorf("print translated query: %w", err)
+	}
+	// The printer is not ours. What runs must be what was checked.
+	again, err := p.tree(ctx, text)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := sameTree(plan.Tree, again); err != nil {
+		return nil, "", fmt.Errorf("print translated query %q: %w", text, err)
+	}
+	return plan, text, nil
+}
+
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// sameTree compares two syntax trees without the places in the text.
+func sameTree(a, b []byte) error {
+	x, err := decodeTree(a)
+	if err != nil {
+		return err
+	}
+	y, err := decodeTree(b)
+	if err != nil {
+		return err
+	}
+	if path, ok := differ(x, y, "$"); ok {
+		return fmt.Errorf("the text does not mean the tree at %s", path)
+	}
+	return nil
+}
+
+func decodeTree(b []byte) (any, error) {
+	var v any
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	if err := dec.Decode(&v); err != nil {
+		return nil, fmt.Errorf("decode syntax tree: %w", err)
+	}
+	return v, nil
+}
+
+// differ returns the path of the first difference.
+func differ(x, y any, path string) (string, bool) {
+	switch a := x.(type) {
+	case map[string]any:
+		b, ok := y.(map[string]any)
+		if !ok || len(a) != len(b) {
+			return fmt.Sprintf("%s: %v / %v", path, x, y), true
+		}
+		for k := range a {
+			if k == "query_location" {
+				continue
+			}
+			if p, ok := differ(a[k], b[k], path+"."+k); ok {
+				return p, true
+			}
+		}
+		return "", false
+	case []any:
+		b, ok := y.([]any)
+		if !ok || len(a) != len(b) {
+			return path, true
+		}
+		for i := range a {
+			if p, ok := differ(a[i], b[i], fmt.Sprintf("%s[%d]", path, i)); ok {
+				return p, true
+			}
+		}
+		return "", false
+	}
+	if reflect.DeepEqual(x, y) {
+		return "", false
+	}
+	return fmt.Sprintf("%s: %v / %v", path, x, y), true
+}

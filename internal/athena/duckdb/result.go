@@ -1,0 +1,187 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	duck "github.com/duckdb/duckdb-go/v2"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// result is a running query; it owns its database.
+type result struct {
+	ctx   context.Context // bounds the whole query; see Engine.Query
+	rows  *sql.Rows
+	cols  []athena.Column
+	meta  athena.Meta
+	limit int64
+	end   *cleanup
+
+	read int64
+	raw  []any
+	refs []any
+	row  []any
+	err  error // the first error, or io.EOF
+}
+
+// start runs j. The result runs end when it is closed.
+func start(ctx context.Context, j job, meta athena.Meta, end *cleanup) (*result, error) {
+	db, conn, err := j.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	end.add(func() { _ = joinClose(nil, conn, db) })
+	cols, text, err := j.describe(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := conn.QueryContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	end.add(func() { _ = rows.Close() })
+	n := len(cols)
+	r := &result{ctx: ctx, rows: rows, cols: cols, meta: meta, limit: j.Limit, end: end,
+		raw: make([]any, n), refs: make([]any, n), row: make([]any, n)}
+	for i := range r.raw {
+		r.refs[i] = &r.raw[i]
+	}
+	return r, nil
+}
+
+// describe asks for the types of the answer and returns the text that is run:
+// one row more than the limit, and JSON as its text.
+func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Column, text string, err error) {
+	rows, err := conn.QueryContext(ctx, "SELECT column_type FROM (DESCRIBE "+j.SQL+")")
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { err = joinClose(err, rows) }()
+	var names, picks []string
+	for rows.Next() {
+		var duckType string
+		if err := rows.Scan(&duckType); err != nil {
+			return nil, "", err
+		}
+		i := len(cols)
+		if i >= len(j.Names) {
+			return nil, "", errors.New("describe query: more columns than the translation knows")
+		}
+		typ, err := trinoType(duckType)
+		if err != nil {
+			return nil, "", &athena.Error{Kind: athena.ErrRefused, Construct: "column " + j.Names[i], Detail: err.Error()}
+		}
+		name := fmt.Sprintf("c%d", i)
+		names = append(names, name)
+		if typ == "json" {
+			name = "CAST(" + name + " AS VARCHAR)"
+		}
+		picks = append(picks, name)
+		cols = append(cols, athena.Column{Name: j.Names[i], Type: typ})
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", err
+	}
+	if len(cols) != len(j.Names) {
+		return nil, "", errors.New("describe query: fewer columns than the translation knows")
+	}
+	text = fmt.Sprintf("SELECT %s FROM (%s) AS answer(%s) LIMIT %d",
+		strings.Join(picks, ", "), j.SQL, strings.Join(names, ", "), j.Limit+1)
+	return cols, text, nil
+}
+
+func (r *result) Columns() []athena.Column { return r.cols }
+
+func (r *result) Meta() athena.Meta { return r.meta }
+
+func (r *result) Next(ctx context.Context) ([]any, error) {
+	if r.err == nil {
+		r.err = r.next(ctx)
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.row, nil
+}
+
+func (r *result) next(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil {
+		return outcome(ctx, err)
+	}
+	if !r.rows.Next() {
+		if err := r.rows.Err(); err != nil {
+			return outcome(r.ctx, err)
+		}
+		if err := context.Cause(r.ctx); err != nil { // rows end early when the context does
+			return outcome(r.ctx, err)
+		}
+		return io.EOF
+	}
+	if r.read++; r.read > r.limit {
+		return &athena.Error{Kind: athena.ErrTooManyRows, Detail: fmt.Sprintf("the answer has more than %d rows; add a LIMIT or narrow the query", r.limit)}
+	}
+	if err := r.rows.Scan(r.refs...); err != nil {
+		return fmt.Errorf("read row: %w", err)
+	}
+	for i, v := range r.raw {
+		value, err := goValue(r.cols[i].Type, v)
+		if err != nil {
+			return &athena.Error{Kind: athena.ErrExecution, Construct: "column " + r.cols[i].Name, Detail: err.Error()}
+		}
+		r.row[i] = value
+	}
+	return nil
+}
+
+func (r *result) Close() error {
+	r.end.run()
+	if r.err == nil {
+		r.err = errors.New("result is closed")
+	}
+	return nil
+}
+
+// outcome turns DuckDB's errors into the engine contract's.
+func outcome(ctx context.Context, err error) error {
+	var known *athena.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		if errors.Is(cause, athena.ErrTimeout) {
+			return &athena.Error{Kind: athena.ErrTimeout, Detail: "narrow it by timestamp or dt"}
+		}
+		return fmt.Errorf("query: %w", cause)
+	}
+	var de *duck.Error
+	if !errors.As(err, &de) {
+		return err
+	}
+	message, _, _ := strings.Cut(de.Msg, "\n")
+	switch de.Type {
+	case duck.ErrorTypeBinder, duck.ErrorTypeCatalog, duck.ErrorTypeParser, duck.ErrorTypeSyntax:
+		return &athena.Error{Kind: athena.ErrInvalid, Detail: message}
+	case duck.ErrorTypeConversion, duck.ErrorTypeInvalidInput, duck.ErrorTypeOutOfRange, duck.ErrorTypeDivideByZero,
+		duck.ErrorTypeMismatchType, duck.ErrorTypeExpression:
+		return &athena.Error{Kind: athena.ErrExecution, Detail: message}
+	case duck.ErrorTypeOutOfMemory:
+		return &athena.Error{Kind: athena.ErrTooBig, Detail: message}
+	case duck.ErrorTypeNotImplemented:
+		return &athena.Error{Kind: athena.ErrRefused, Detail: message}
+	}
+	return fmt.Errorf("run query: %w", err)
+}
+
+func joinClose(err error, closers ...io.Closer) error {
+	for _, c := range closers {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}

@@ -1,0 +1,88 @@
+// Package athena is the SQL side of the archive: what a query is, what an answer is, and the table both are about.
+//
+// The promise: users write Athena engine 3 (Trino) SQL against one table, and
+// every [Engine] gives the same answer in the same types, or refuses by name
+// what it cannot answer as Trino would. The price: constructs that no engine of
+// ours gets right are errors, also when a guess would often be right.
+//
+// Nothing here knows a database. Engines live below, one folder each.
+package athena
+
+import (
+	"context"
+	"time"
+)
+
+// DefaultMaxRows is the limit of a query that does not name one.
+const DefaultMaxRows = 1_000_000
+
+// MaxSQLBytes bounds the text of a query; it is Athena's own limit.
+const MaxSQLBytes = 262_144
+
+// Query is one question. It holds plain data only, so that it can be sent to
+// an engine behind a process boundary.
+type Query struct {
+	// SQL is a single SELECT in Athena's spelling.
+	SQL string
+	// MaxRows is the most rows the answer may have; passing it is ErrTooManyRows,
+	// never a truncation. 0 means DefaultMaxRows.
+	MaxRows int64
+}
+
+// Limit is MaxRows with its default applied.
+func (q Query) Limit() int64 {
+	if q.MaxRows <= 0 {
+		return DefaultMaxRows
+	}
+	return q.MaxRows
+}
+
+// Column is one column of an answer. Type is a Trino type name: varchar,
+// bigint, integer, boolean, double, real, date, timestamp, timestamp with time
+// zone, decimal(p,s), json, array(T), map(K, V), row(name T, …), unknown.
+// timestamp means timestamp(3), as in Athena.
+type Column struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// Stats says what an answer cost.
+type Stats struct {
+	FilesTotal  int   `json:"files_total"`  // files of the archive at the time of the query
+	FilesRead   int   `json:"files_read"`   // files left after pruning
+	BytesPicked int64 `json:"bytes_picked"` // size of those files
+}
+
+// Result is a running answer, read from top to bottom by one goroutine.
+type Result interface {
+	// Columns describes the rows. It is complete before the first Next.
+	Columns() []Column
+
+	// Next returns the next row: one value per column, as [AppendJSON] takes it.
+	// The slice is the caller's until the next call. At the end it returns
+	// io.EOF; any other error means that the rows read so far are not the answer.
+	Next(ctx context.Context) ([]any, error)
+
+	// Meta says how far the answer reaches and what it cost.
+	Meta() Meta
+
+	// Close releases what the query holds. It may be called more than once.
+	Close() error
+}
+
+// Meta is what an answer says about itself.
+type Meta struct {
+	// CompleteThrough: every event acknowledged up to then is included. Zero:
+	// nothing can be said.
+	CompleteThrough time.Time
+	// Laggards are the streams that hold CompleteThrough back.
+	Laggards []string
+	Stats    Stats
+}
+
+// Engine answers queries. It is safe for concurrent use.
+type Engine interface {
+	// Query starts q. Errors that the text of q causes are *Error.
+	Query(ctx context.Context, q Query) (Result, error)
+	Close() error
+}

@@ -1,0 +1,68 @@
+package athena
+
+import "strings"
+
+// elementType returns T of array(T), or "".
+func elementType(typ string) string {
+	inner, ok := strings.CutPrefix(typ, "array(")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSuffix(inner, ")")
+}
+
+// entryTypes returns K and V of map(K, V).
+func entryTypes(typ string) (key, value string) {
+	inner, ok := strings.CutPrefix(typ, "map(")
+	if !ok {
+		return "", ""
+	}
+	parts := splitTypes(strings.TrimSuffix(inner, ")"))
+	if len(parts) != 2 {
+		return "", ""
+	}
+	return parts[0], parts[1]
+}
+
+// fieldTypes returns the types of row(a T, b U). Field names in a row type are
+// quoted when they hold anything but letters, digits and _.
+func fieldTypes(typ string) []string {
+	inner, ok := strings.CutPrefix(typ, "row(")
+	if !ok {
+		return nil
+	}
+	fields := splitTypes(strings.TrimSuffix(inner, ")"))
+	for i, f := range fields {
+		if strings.HasPrefix(f, `"`) {
+			if end := strings.LastIndex(f, `" `); end > 0 {
+				fields[i] = f[end+2:]
+				continue
+			}
+		}
+		if _, t, ok := strings.Cut(f, " "); ok {
+			fields[i] = t
+		}
+	}
+	return fields
+}
+
+// splitTypes splits at commas that are outside of parentheses and quotes.
+func splitTypes(s string) []string {
+	var parts []string
+	depth, start, quoted := 0, 0, false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == ',' && depth == 0:
+			parts = append(parts, strings.TrimSpace(s[start:i]))
+			start = i + 1
+		}
+	}
+	return append(parts, strings.TrimSpace(s[start:]))
+}
