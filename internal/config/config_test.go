@@ -231,6 +231,13 @@ func TestExpandedValueIsOnlyAValue(t *testing.T) {
 	}
 }
 
+func TestHashIsLowerCase(t *testing.T) {
+	c, err := parse(t, minimal+"tokens: [{name: a, scopes: [ingest], sha256: "+strings.Repeat("AB", 32)+"}]\n", nil)
+	if err != nil || c.Tokens[0].SHA256 != strings.Repeat("ab", 32) {
+		t.Errorf("%+v, %v", c.Tokens, err)
+	}
+}
+
 func TestListenAllowed(t *testing.T) {
 	token := "tokens: [{name: a, scopes: [ingest, query], sha256: " + strings.Repeat("a", 64) + "}]\n"
 	for _, text := range []string{

@@ -86,6 +86,9 @@ func Parse(data []byte, dir string, lookup func(string) (string, bool)) (Config,
 		return Config{}, &Error{Problems: d.problems}
 	}
 	c.fillPaths(dir)
+	for i := range c.Tokens {
+		c.Tokens[i].SHA256 = strings.ToLower(c.Tokens[i].SHA256) // hex has two spellings; one is left
+	}
 	for _, p := range c.validate() {
 		// A value that could not be read was reported already; its default in
 		// the struct says nothing about the file.

@@ -124,13 +124,12 @@ func (c *Config) checkTokens(k *checker) {
 		for j, scope := range t.Scopes {
 			oneOf(k, fmt.Sprintf("tokens[%d].scopes[%d]", i, j), scope, ScopeIngest, ScopeQuery)
 		}
-		hash := strings.ToLower(t.SHA256)
-		if raw, err := hex.DecodeString(hash); err != nil || len(raw) != 32 {
+		if raw, err := hex.DecodeString(t.SHA256); err != nil || len(raw) != 32 {
 			k.complain(at("sha256"), "is not a SHA-256 in hex (64 digits)")
-		} else if byHash[hash] {
+		} else if byHash[t.SHA256] {
 			k.complain(at("sha256"), "is the hash of an earlier token: a request would have two producers")
 		}
-		byHash[hash] = true
+		byHash[t.SHA256] = true
 		if t.Retention != "" && !className.MatchString(t.Retention) {
 			k.complain(at("retention"), "%q is not the name of a retention class", t.Retention)
 		}
