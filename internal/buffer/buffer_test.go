@@ -251,3 +251,14 @@ func TestConcurrentAppends(t *testing.T) {
 	check(r.Buffer)
 	r.mustHalt(t)
 }
+
+// gatedFile calls before ahead of each Sync.
+type gatedFile struct {
+	durable.File
+	before func()
+}
+
+func (g *gatedFile) Sync() error {
+	g.before()
+	return g.File.Sync()
+}

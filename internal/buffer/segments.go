@@ -151,8 +151,9 @@ func (b *Buffer) tidy(ctx context.Context) (full, noSpare string, err error) {
 	}
 	free, err := b.o.FS.Free(b.o.Dir)
 	if err != nil {
-		full = err.Error() // not knowing is no reason to go on
-	} else if free < b.o.Reserve {
+		return err.Error(), err.Error(), nil // not knowing is no reason to go on
+	}
+	if free < b.o.Reserve {
 		full = fmt.Sprintf("disk: %d bytes are free, %d are reserved", free, b.o.Reserve)
 	}
 	b.mu.Lock()
