@@ -32,7 +32,7 @@ Exit codes:
   0  it was read and printed
   1  it could not be read, is damaged, or has a wrong signature
   2  the command line or the configuration is wrong`,
-		Example: `  archiver inspect archiver-data/wal/*.seg
+		Example: `  archiver inspect archiver-data/node/wal/0*.wal
   archiver inspect part.parquet | jq '.content.columns[].name'
   archiver inspect --config archiver.yaml audit-logs/archive
   archiver inspect --config archiver.yaml --version-id 3sL4kq audit-logs/archive`,

@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/parquet"
 )
@@ -23,6 +24,16 @@ type kind struct {
 }
 
 var kinds = []kind{
+	{"wal", "AUDITWAL", func(r io.ReaderAt, size int64, _ string) (any, error) {
+		d, err := buffer.Describe(r, size)
+		if err == nil && d.Damage != "" {
+			err = errors.New(d.Damage)
+		}
+		if d.Frames == nil {
+			return nil, err
+		}
+		return d, err
+	}},
 	{"parquet", "PAR1", readParquet},
 	{"commit", "archiver commit ", readCommit},
 	{"archive", "archiver archive ", readSigned(func(b []byte, vkey string) error {

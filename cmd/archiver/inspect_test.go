@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"iter"
 	"os"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
@@ -53,7 +56,39 @@ func specimens(t *testing.T) (raw map[string][]byte, rootVKey string) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return map[string][]byte{"archive": b.archiveRaw, "open": b.openRaw, "commit": commit, "parquet": file.Bytes()}, root.VKey()
+	return map[string][]byte{
+		"archive": b.archiveRaw, "open": b.openRaw, "commit": commit, "parquet": file.Bytes(), "wal": segment(t, row.Event),
+	}, root.VKey()
+}
+
+// segment is a WAL segment that holds one event.
+func segment(t *testing.T, e event.Event) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	b, err := buffer.Open(buffer.Options{
+		Dir: dir, FS: durable.OS(), Stream: uuid.New(), Now: time.Now, SegmentBytes: 64 << 10, Reserve: -1, Heartbeat: -1,
+		Retention: func(string) (time.Duration, bool) { return time.Hour, true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- b.Run(ctx) }()
+	_, err = b.Append(ctx, []event.Event{e})
+	cancel()
+	if err := errors.Join(err, <-done, b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "0*.wal"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("segments %v, %v", names, err)
+	}
+	raw, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 // look is an inspection as a script would read it.
@@ -71,6 +106,8 @@ type look struct {
 			Signatures []string
 		}
 		Rows    int
+		Events  int
+		Frames  []struct{ Type string }
 		Columns []struct{ Name string }
 	}
 }
@@ -105,6 +142,9 @@ func TestInspectFiles(t *testing.T) {
 	if l := seen["parquet"].Content; l.Rows != 1 || len(l.Columns) == 0 || l.Columns[0].Name != "id" {
 		t.Errorf("parquet: %+v", l)
 	}
+	if l := seen["wal"].Content; l.Events != 1 || len(l.Frames) == 0 || l.Frames[0].Type != "events" {
+		t.Errorf("wal: %+v", l)
+	}
 	if got := runWith(t, "inspect", filepath.Join(dir, "open"), filepath.Join(dir, "commit")); strings.Count(got.out, `"bytes"`) != 2 {
 		t.Errorf("two files: %s", got.out)
 	}
@@ -126,6 +166,7 @@ func TestInspectRefuses(t *testing.T) {
 		{"empty file", []string{"inspect", write(t, "x", "")}, exitFailure, "no format of the archiver"},
 		{"half a Parquet file", []string{"inspect", write(t, "x", string(half))}, exitFailure, "parquet"},
 		{"half a commit", []string{"inspect", write(t, "x", string(raw["commit"][:60]))}, exitFailure, "commit"},
+		{"half a WAL header", []string{"inspect", write(t, "x", string(raw["wal"][:60]))}, exitFailure, "wal: segment header"},
 		{"half an archive object", []string{"inspect", write(t, "x", string(raw["archive"][:60]))}, exitFailure, "not a signed line"},
 		{"version of a file", []string{"inspect", "--version-id", "v", "x"}, exitUsage, "needs --config"},
 	} {
