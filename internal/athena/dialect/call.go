@@ -223,8 +223,11 @@ func (t *translator) concatenation(n node, types []string) (string, error) {
 		}
 	}
 	typ, ok := common(types[0], types[1])
-	if !ok {
+	switch {
+	case !ok:
 		return "", t.invalid(n, "|| cannot join %s and %s", types[0], types[1])
+	case typ == typeNull:
+		return typeVarchar, nil
 	}
 	return typ, nil
 }

@@ -42,6 +42,7 @@ type Scan struct {
 type Plan struct {
 	Tree  []byte   // for json_deserialize_sql
 	Names []string // of the answer's columns, Athena's spelling
+	Types []string // of the answer's columns; "" where only the engine knows, decimal without its precision
 	Scans []Scan
 }
 
@@ -87,7 +88,7 @@ func Translate(sql string, tree []byte, now time.Time) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode syntax tree: %w", err)
 	}
-	plan := &Plan{Tree: out, Scans: t.scans, Names: make([]string, len(cols))}
+	plan := &Plan{Tree: out, Scans: t.scans, Names: make([]string, len(cols)), Types: make([]string, len(cols))}
 	for i, c := range cols {
 		if c.typ == typeZoned {
 			return nil, t.refuse(stmt, "AT TIME ZONE", zonedAdvice)
@@ -95,7 +96,7 @@ func Translate(sql string, tree []byte, now time.Time) (*Plan, error) {
 		if strings.HasPrefix(c.typ, "interval") {
 			return nil, t.refuse(stmt, "a result of type interval", "use date_diff, or add the interval to a timestamp")
 		}
-		plan.Names[i] = c.name
+		plan.Names[i], plan.Types[i] = c.name, c.typ
 	}
 	return plan, nil
 }

@@ -77,6 +77,9 @@ func (t *translator) constant(n node) (string, error) {
 	case "BIGINT":
 		return typeBigint, nil
 	case "DOUBLE":
+		// DuckDB prints 1e0 as 1.0, which it would read back as a decimal.
+		num, _ := v["value"].(json.Number)
+		become(n, castTo(varcharConst(num.String()), "DOUBLE"))
 		return typeDouble, nil
 	case "BOOLEAN":
 		return typeBool, nil
@@ -146,11 +149,12 @@ func (t *translator) comparable(n node, parts []node, types []string) error {
 }
 
 func (t *translator) mismatch(n, a, b node, typeA, typeB string) error {
+	timeType := typeA
 	if !isTime(typeA) {
-		a, b, typeA, typeB = b, a, typeB, typeA
+		b, timeType = a, typeB
 	}
-	if s, ok := literal(b); ok && isTime(typeA) {
-		return t.fail(b, athena.ErrInvalid, "'"+s+"'", "a string is no "+typeA+": write "+suggestion(typeA, s))
+	if s, ok := literal(b); ok && isTime(timeType) {
+		return t.fail(b, athena.ErrInvalid, "'"+s+"'", "a string is no "+timeType+": write "+suggestion(timeType, s))
 	}
 	return t.invalid(n, "cannot compare %s with %s: cast one of them", typeA, typeB)
 }
@@ -188,6 +192,9 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	case "OPERATOR_COALESCE":
 		return t.unify(n, "COALESCE", types)
 	case "OPERATOR_TRY":
+		if name := raises(args[0]); name != "" {
+			return "", t.refuse(n, "TRY over "+name, "divide by nullif(x, 0), use try_cast or element_at")
+		}
 		return types[0], nil
 	case "ARRAY_CONSTRUCTOR":
 		typ, err := t.unify(n, "ARRAY", types)
@@ -459,6 +466,10 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 		return nil
 	}
 	if from != typeVarchar {
+		return nil
+	}
+	switch s, _ := literal(c); s { // what the parser makes of true and false
+	case "t", "f", "true", "false":
 		return nil
 	}
 	// DuckDB reads '1_000', ' 7 ' and '1.5' as whole numbers; Trino does not.

@@ -98,7 +98,7 @@ func (t *translator) values(n node, s *scope) error {
 				return err
 			}
 			if i == 0 {
-				cols = append(cols, column{"col" + itoa(j), typ})
+				cols = append(cols, column{"_col" + itoa(j), typ})
 				continue
 			}
 			if j >= len(cols) {

@@ -54,8 +54,9 @@ func (e *Engine) Query(ctx context.Context, q athena.Query) (athena.Result, erro
 	end.add(leave)
 	r, err := e.query(ctx, q, end)
 	if err != nil {
+		err = outcome(ctx, err) // before end cancels ctx
 		end.run()
-		return nil, outcome(ctx, err)
+		return nil, err
 	}
 	return r, nil
 }
@@ -86,7 +87,7 @@ func (e *Engine) query(ctx context.Context, q athena.Query, end *cleanup) (*resu
 		return nil, err
 	}
 	j := job{
-		SQL: text, Names: plan.Names, Limit: q.Limit(),
+		SQL: text, Names: plan.Names, Types: plan.Types, Limit: q.Limit(),
 		MemoryBytes: e.o.MemoryBytes, TempBytes: e.o.TempBytes, Threads: e.o.Threads, Dir: e.o.Dir,
 	}
 	meta, err := e.files(ctx, plan, &j, end)

@@ -21,6 +21,7 @@ import (
 type job struct {
 	SQL   string
 	Names []string // of the answer's columns
+	Types []string // as far as the translation knows them; "unknown" is NULL's
 	Scans []jobScan
 	Limit int64 // rows
 

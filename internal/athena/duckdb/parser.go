@@ -112,6 +112,9 @@ func differ(x, y any, path string) (string, bool) {
 	switch a := x.(type) {
 	case map[string]any:
 		b, ok := y.(map[string]any)
+		if ok && a["type"] == "EXPRESSION_LIST" && b["type"] == "SUBQUERY" {
+			a = valuesQuery(a)
+		}
 		if !ok || len(a) != len(b) {
 			return fmt.Sprintf("%s: %v / %v", path, x, y), true
 		}
@@ -140,4 +143,22 @@ func differ(x, y any, path string) (string, bool) {
 		return "", false
 	}
 	return fmt.Sprintf("%s: %v / %v", path, x, y), true
+}
+
+// valuesQuery is what the parser makes of (VALUES …) in a FROM clause.
+func valuesQuery(values map[string]any) map[string]any {
+	none := []any{}
+	return map[string]any{
+		"type": "SUBQUERY", "alias": values["alias"], "sample": nil, "query_location": nil, "column_name_alias": none,
+		"subquery": map[string]any{"named_param_map": none, "node": map[string]any{
+			"type": "SELECT_NODE", "modifiers": none, "cte_map": map[string]any{"map": none},
+			"select_list": []any{map[string]any{
+				"class": "STAR", "type": "STAR", "alias": "", "query_location": nil, "relation_name": "",
+				"exclude_list": none, "replace_list": none, "columns": false, "expr": nil,
+				"qualified_exclude_list": none, "rename_list": none,
+			}},
+			"from_table": values, "where_clause": nil, "group_expressions": none, "group_sets": none,
+			"aggregate_handling": "STANDARD_HANDLING", "having": nil, "sample": nil, "qualify": nil,
+		}},
+	}
 }

@@ -78,6 +78,9 @@ func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Colum
 		if err != nil {
 			return nil, "", &athena.Error{Kind: athena.ErrRefused, Construct: "column " + j.Names[i], Detail: err.Error()}
 		}
+		if j.Types[i] == "unknown" { // DuckDB calls a bare NULL an integer
+			typ = "unknown"
+		}
 		name := fmt.Sprintf("c%d", i)
 		names = append(names, name)
 		if typ == "json" {
@@ -165,6 +168,9 @@ func outcome(ctx context.Context, err error) error {
 		return err
 	}
 	message, _, _ := strings.Cut(de.Msg, "\n")
+	if kind, rest, ok := strings.Cut(message, ": "); ok && strings.HasSuffix(kind, "Error") {
+		message = rest
+	}
 	switch de.Type {
 	case duck.ErrorTypeBinder, duck.ErrorTypeCatalog, duck.ErrorTypeParser, duck.ErrorTypeSyntax:
 		return &athena.Error{Kind: athena.ErrInvalid, Detail: message}
