@@ -20,7 +20,8 @@ type place struct {
 	versions []object.Info // newest first
 	oldest   []byte        // content of the oldest version, when it was fetched ahead
 
-	max int64 // bytes
+	max   int64 // bytes
+	quiet bool  // no findings
 	// accept decides whether content is the true one of a place where none is known yet.
 	accept func([]byte) error
 	// signs tells what content says under the right signature, true or not. Two
@@ -96,7 +97,9 @@ func (r *Reader) choose(ctx context.Context, p *place, before *accepted) (is *ac
 			return nil, nil, &unreadError{fmt.Errorf("read %s version %s: %w", p.key, p.versions[i].VersionID, err)}
 		}
 	}
-	r.report(p, chosen, is, verdicts, unread)
+	if !p.quiet {
+		r.report(p, chosen, is, verdicts, unread)
+	}
 	return is, body, nil
 }
 

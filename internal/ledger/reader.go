@@ -15,7 +15,8 @@ import (
 	"github.com/audit-archiver/archiver/internal/object"
 )
 
-// maxFindings bounds a view; what is beyond is counted.
+// maxFindings bounds each kind of finding in a view, so that a flood of one kind
+// does not wash away another. What is beyond is counted.
 const maxFindings = 1000
 
 // Reader reads the ledger of an archive as an auditor would, from the bucket and
@@ -39,7 +40,7 @@ type Reader struct {
 
 	// Of the refresh that is going on.
 	findings []Finding
-	more     int
+	found    map[FindingKind]int
 	unread   []error
 }
 
@@ -70,7 +71,7 @@ func (r *Reader) View() *View { return r.view.Load() }
 func (r *Reader) Refresh(ctx context.Context) (*View, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.findings, r.more, r.unread = nil, 0, nil
+	r.findings, r.found, r.unread = nil, make(map[FindingKind]int), nil
 	if err := r.readArchive(ctx); err != nil {
 		return nil, fmt.Errorf("read archive: %w", err)
 	}
@@ -87,7 +88,10 @@ func (r *Reader) Refresh(ctx context.Context) (*View, error) {
 	slices.SortFunc(v.Streams, func(a, b Stream) int {
 		return cmp.Or(a.Open.OpenedAt.Compare(b.Open.OpenedAt), slices.Compare(a.Open.Stream[:], b.Open.Stream[:]))
 	})
-	v.Findings, v.MoreFindings = r.findings, r.more
+	v.Findings = r.findings
+	for _, n := range r.found {
+		v.MoreFindings += max(0, n-maxFindings)
+	}
 	r.view.Store(v)
 	if len(r.unread) > 0 {
 		return v, fmt.Errorf("read ledger: %w", errors.Join(r.unread...))
@@ -96,11 +100,9 @@ func (r *Reader) Refresh(ctx context.Context) (*View, error) {
 }
 
 func (r *Reader) find(f Finding) {
-	if len(r.findings) == maxFindings {
-		r.more++
-		return
+	if r.found[f.Kind]++; r.found[f.Kind] <= maxFindings {
+		r.findings = append(r.findings, f)
 	}
-	r.findings = append(r.findings, f)
 }
 
 // tolerate keeps the error of a single object that could not be read.
@@ -167,10 +169,33 @@ func (r *Reader) readLedger(ctx context.Context) error {
 	for _, s := range r.streams {
 		s.begin()
 	}
-	dir := Join(r.prefix, ledgerDir)
-	w := walk{r: r, dir: dir, seen: make(map[uuid.UUID]bool)}
+	w := walk{r: r, seen: make(map[uuid.UUID]bool)}
+	if err := w.list(ctx, Join(r.prefix, ledgerDir)); err != nil {
+		return err
+	}
+	for id, s := range r.streams {
+		if !w.seen[id] {
+			r.find(Finding{Kind: FindingMissing, Key: OpenKey(r.prefix, id), Stream: id, Index: -1,
+				Detail: fmt.Sprintf("the whole stream is gone; it was there before, up to commit %d", s.head.Index)})
+		}
+	}
+	return nil
+}
+
+// walk is where a refresh is in the listing, which is in order of keys: all of
+// one stream comes together, its open object after its commits.
+type walk struct {
+	r      *Reader
+	seen   map[uuid.UUID]bool // streams that were left
+	inside bool
+	stream uuid.UUID // the stream that is being listed
+	opened bool      // its open object was listed
+}
+
+// list visits each key under dir.
+func (w *walk) list(ctx context.Context, dir string) error {
 	var group []object.Info // of one key
-	for info, err := range r.store.Versions(ctx, dir) {
+	for info, err := range w.r.store.Versions(ctx, dir) {
 		if err != nil {
 			return fmt.Errorf("list versions of %s: %w", dir, err)
 		}
@@ -187,33 +212,13 @@ func (r *Reader) readLedger(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.leave(ctx); err != nil {
-		return err
-	}
-	for id, s := range r.streams {
-		if !w.seen[id] {
-			r.find(Finding{Kind: FindingMissing, Key: OpenKey(r.prefix, id), Stream: id, Index: -1,
-				Detail: fmt.Sprintf("the whole stream is gone; it was there before, up to commit %d", s.head.Index)})
-		}
-	}
-	return nil
-}
-
-// walk is where a refresh is in the listing, which is in order of keys: all of
-// one stream comes together, its open object after its commits.
-type walk struct {
-	r      *Reader
-	dir    string
-	seen   map[uuid.UUID]bool
-	inside bool
-	stream uuid.UUID    // the stream that is being listed
-	state  *streamState // nil when the root did not certify it
+	return w.leave(ctx)
 }
 
 // visit takes the versions of one key.
 func (w *walk) visit(ctx context.Context, versions []object.Info) error {
 	key := versions[0].Key
-	stream, index, ok := parseLedgerName(strings.TrimPrefix(key, w.dir))
+	stream, index, ok := parseLedgerName(strings.TrimPrefix(key, Join(w.r.prefix, ledgerDir)))
 	if !ok {
 		w.r.find(Finding{Kind: FindingUnknownKey, Key: key, Index: -1, Detail: "no object of a ledger is named so"})
 		return nil
@@ -222,30 +227,40 @@ func (w *walk) visit(ctx context.Context, versions []object.Info) error {
 		if err := w.leave(ctx); err != nil {
 			return err
 		}
-		w.inside, w.stream, w.seen[stream] = true, stream, true
-		if w.r.streams[stream] == nil {
-			if err := w.r.certify(ctx, stream); err != nil {
-				return err
-			}
-		}
-		w.state = w.r.streams[stream]
+		w.inside, w.stream, w.opened = true, stream, false
 	}
-	switch {
-	case w.state == nil:
+	w.opened = w.opened || index < 0
+	switch s := w.r.streams[stream]; {
+	case s != nil && index >= 0:
+		return w.r.commit(ctx, s, index, versions)
+	case s != nil:
+		return w.r.recheckOpen(ctx, s, versions)
+	case index >= 0:
+		// Not certified, as far as we know: nothing of it is worth any memory.
 		return nil
-	case index < 0:
-		return w.r.recheckOpen(ctx, w.state, versions)
-	default:
-		return w.r.commit(ctx, w.state, index, versions)
 	}
+	certified, err := w.r.certify(ctx, stream, versions)
+	if err != nil || !certified {
+		return err
+	}
+	// Its commits were skipped: list the stream again, now that we know it.
+	again := walk{r: w.r, seen: w.seen}
+	w.inside = false
+	return again.list(ctx, Join(w.r.prefix, ledgerDir+stream.String()+"/"))
 }
 
-// leave verifies what is left of a stream when its listing ends.
+// leave ends the listing of a stream.
 func (w *walk) leave(ctx context.Context) error {
-	if w.state == nil {
+	if !w.inside {
 		return nil
 	}
-	s := w.state
-	w.state = nil
-	return w.r.endStream(ctx, s)
+	w.inside, w.seen[w.stream] = false, true
+	if s := w.r.streams[w.stream]; s != nil {
+		return w.r.endStream(ctx, s)
+	}
+	if !w.opened {
+		w.r.find(Finding{Kind: FindingUnknownKey, Key: OpenKey(w.r.prefix, w.stream), Stream: w.stream, Index: -1,
+			Detail: "a stream without an open object: it is ignored"})
+	}
+	return nil
 }

@@ -5,13 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
@@ -359,45 +356,5 @@ func TestReaderWithoutAnArchive(t *testing.T) {
 	}
 	if _, err := r.Refresh(t.Context()); err == nil || errors.Is(err, object.ErrNotFound) {
 		t.Errorf("another root key: %v", err)
-	}
-}
-
-func TestCompleteThrough(t *testing.T) {
-	at := func(minute int) time.Time { return opened.Add(time.Duration(minute) * time.Minute) }
-	stream := func(id uuid.UUID, minute int, closed bool) Stream {
-		return Stream{Head: Head{Stream: id, Through: at(minute), Closed: closed}}
-	}
-	for i, tt := range []struct {
-		streams []Stream
-		want    string
-	}{
-		{nil, "none"},
-		{[]Stream{stream(testStream, 5, false)}, fmt.Sprint(at(5), testStream)},
-		{[]Stream{stream(testStream, 5, false), stream(otherStream, 3, false)}, fmt.Sprint(at(3), otherStream)},
-		{[]Stream{stream(testStream, 5, false), stream(otherStream, 3, true)}, fmt.Sprint(at(5), testStream)},
-		{[]Stream{stream(testStream, 5, true)}, "none"},
-	} {
-		got := "none"
-		if through, laggard, ok := (&View{Streams: tt.streams}).CompleteThrough(); ok {
-			got = fmt.Sprint(through, laggard)
-		}
-		if got != tt.want {
-			t.Errorf("case %d: %s, want %s", i, got, tt.want)
-		}
-	}
-}
-
-func TestReaderReportsShortLocks(t *testing.T) {
-	b := newBucket(t, 1)
-	m := batch(b.head, 4, "nobody-knows", "standard")
-	m.Files[1].RetainUntil = m.SealedAt.Add(365*day - time.Second)
-	commit, _ := mustNext(t, b.head, m)
-	b.put(key(1), commit)
-	r := b.reader()
-	for range 2 {
-		v := refresh(t, r)
-		if len(v.Findings) != 2 || v.Findings[0].Kind != FindingShortLocked || v.Findings[1].Kind != FindingShortLocked {
-			t.Errorf("findings %v", v.Findings)
-		}
 	}
 }

@@ -111,12 +111,12 @@ func ParseCommit(b []byte) (Commit, error) {
 	if err := decodeLine(rest[:end+1], &c.Manifest); err != nil {
 		return Commit{}, fmt.Errorf("commit: manifest: %w", err)
 	}
-	text, _, ok := bytes.Cut(c.Checkpoint, []byte("\n\n"))
-	if !ok {
+	split := bytes.LastIndex(c.Checkpoint, []byte("\n\n")) // as package note splits it
+	if split < 0 {
 		return Commit{}, errors.New("commit: checkpoint: not a signed note")
 	}
 	var err error
-	if c.Origin, c.Size, c.Root, err = parseCheckpoint(append(text[:len(text):len(text)], '\n')); err != nil {
+	if c.Origin, c.Size, c.Root, err = parseCheckpoint(c.Checkpoint[:split+1]); err != nil {
 		return Commit{}, fmt.Errorf("commit: checkpoint: %w", err)
 	}
 	c.Record = record(&c.Manifest, c.ManifestBytes)

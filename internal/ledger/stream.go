@@ -60,35 +60,26 @@ func (r *Reader) openPlace(stream uuid.UUID, o *Open) *place {
 }
 
 // certify decides whether the root key certified a stream that is new to us, and
-// begins with it. Its open object is the last of it in the listing, so it is
-// asked for: nothing of a stream that is not certified is worth any memory.
-func (r *Reader) certify(ctx context.Context, stream uuid.UUID) (err error) {
+// begins with it.
+func (r *Reader) certify(ctx context.Context, stream uuid.UUID, versions []object.Info) (bool, error) {
 	var o Open
 	p := r.openPlace(stream, &o)
-	if p.versions, err = r.versions(ctx, p.key); err != nil {
-		return err
-	}
-	before, more := len(r.findings), r.more
+	p.versions, p.quiet = versions, true // of a certified stream the listing comes to it again
 	is, body, err := r.choose(ctx, p, nil)
 	if err != nil {
-		return r.tolerate(err)
+		return false, r.tolerate(err)
 	}
 	if is == nil {
-		r.findings, r.more = r.findings[:before], more // one finding says it all
-		detail := "the root key did not certify this stream: it is ignored"
-		if len(p.versions) == 0 {
-			detail = "a stream without an open object: it is ignored"
-		}
-		r.find(Finding{Kind: FindingUnknownKey, Key: p.key, Stream: stream, Index: -1, Detail: detail})
-		return nil
+		r.find(Finding{Kind: FindingUnknownKey, Key: p.key, Stream: stream, Index: -1,
+			Detail: "the root key did not certify this stream: it is ignored"})
+		return false, nil
 	}
-	r.findings, r.more = r.findings[:before], more // the listing comes to it again
 	head, err := NewHead(body, r.root)
 	if err != nil {
-		return err
+		return false, err
 	}
 	r.streams[stream] = &streamState{open: o, openIs: is, head: head}
-	return nil
+	return true, nil
 }
 
 // recheckOpen looks at a stream's open object as the listing has it.

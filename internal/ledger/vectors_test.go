@@ -221,7 +221,9 @@ func refused(t testing.TB, commits [][]byte, heads []Head) []refusedCommit {
 	change("mode is governance", func(m *Manifest) { m.Files[0].Mode = "GOVERNANCE" })
 	change("files in another order", func(m *Manifest) { m.Files[0], m.Files[1] = m.Files[1], m.Files[0] })
 	change("a gap that is not counted", func(m *Manifest) { m.Notes = []Note{{Kind: NoteGap, Range: &Range{m.First, m.First}}} })
-	change("moved from nowhere", func(m *Manifest) { m.Notes = []Note{{Kind: NoteMoved, Range: &Range{0, 0}, To: &Range{m.First, m.First}}} })
+	change("moved from nowhere", func(m *Manifest) {
+		m.Notes = []Note{{Kind: NoteMoved, Range: &Range{0, 0}, To: &Range{m.First, m.First}}}
+	})
 	change("no version id", func(m *Manifest) { m.Files[0].VersionID = "" })
 	replace("a space in the manifest", `"version":0`, `"version": 0`)
 	replace("a member twice", `"version":0`, `"version":0,"version":0`)
