@@ -71,6 +71,9 @@ func (r *runs) start() error {
 	for i := range size {
 		r.value |= uint32(r.data[i]) << (8 * i)
 	}
+	if uint64(r.value)>>r.width != 0 {
+		return fmt.Errorf("%w: run of %d in %d bits", errPage, r.value, r.width)
+	}
 	r.data = r.data[size:]
 	r.packed, r.left = false, head>>1
 	return nil

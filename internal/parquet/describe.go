@@ -9,19 +9,19 @@ import (
 
 // Description is what a file's footer says, for people and for tools.
 type Description struct {
-	Format      string              `json:"format"` // version, see FormatVersion
-	CreatedBy   string              `json:"created_by"`
-	Bytes       int64               `json:"bytes"`
-	FooterBytes int64               `json:"footer_bytes"`
-	Rows        int64               `json:"rows"`
-	Bounds                          // over all row groups
-	Metadata    map[string]string   `json:"metadata"`
-	Columns     []ColumnDescription `json:"columns"`
-	RowGroups   []GroupDescription  `json:"row_groups"`
+	Format       string              `json:"format"` // version
+	CreatedBy    string              `json:"created_by"`
+	Bytes        int64               `json:"bytes"`
+	FooterBytes  int64               `json:"footer_bytes"`
+	Rows         int64               `json:"rows"`
+	footerBounds                     // over all row groups
+	Metadata     map[string]string   `json:"metadata"`
+	Columns      []ColumnDescription `json:"columns"`
+	RowGroups    []GroupDescription  `json:"row_groups"`
 }
 
-// Bounds are taken from the footer's statistics and not from the rows. A bound that a file does not give is left out.
-type Bounds struct {
+// footerBounds are taken from the footer's statistics and not from the rows. A bound that a file does not give is left out.
+type footerBounds struct {
 	MinTimestamp string `json:"min_timestamp,omitempty"` // RFC 3339, to the nanosecond
 	MaxTimestamp string `json:"max_timestamp,omitempty"`
 	MinSeq       *int64 `json:"min_seq,omitempty"`
@@ -45,7 +45,7 @@ type GroupDescription struct {
 	Rows              int64 `json:"rows"`
 	CompressedBytes   int64 `json:"compressed_bytes"`
 	UncompressedBytes int64 `json:"uncompressed_bytes"`
-	Bounds
+	footerBounds
 }
 
 // Describe returns what the footer says. It reads no rows.
@@ -61,7 +61,7 @@ func (r *Reader) Describe() Description {
 	for _, kv := range r.meta.KeyValueMetadata {
 		d.Metadata[kv.Key] = kv.Value
 	}
-	d.Format = d.Metadata[MetadataFormat]
+	d.Format = d.Metadata[metadataFormat]
 	for i := range d.Columns {
 		e := &r.meta.Schema[1+i]
 		d.Columns[i] = ColumnDescription{Name: e.Name, Type: elementType(e)}
@@ -81,10 +81,10 @@ func (r *Reader) Describe() Description {
 				all.add(name, m)
 			}
 		}
-		group.Bounds = own.describe()
+		group.footerBounds = own.describe()
 		d.RowGroups = append(d.RowGroups, group)
 	}
-	d.Bounds = all.describe()
+	d.footerBounds = all.describe()
 	return d
 }
 
@@ -121,7 +121,7 @@ func (b *bounds) add(column string, m *format.ColumnMetaData) {
 	}
 }
 
-func (b *bounds) describe() (d Bounds) {
+func (b *bounds) describe() (d footerBounds) {
 	if low, ok := b.low["timestamp_ns"]; ok {
 		d.MinTimestamp = rfc3339(low)
 		d.MaxTimestamp = rfc3339(b.high["timestamp_ns"])

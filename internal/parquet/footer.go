@@ -61,11 +61,11 @@ func readFooter(r io.ReaderAt, size int64, cols []column) (meta *format.FileMeta
 		return nil, 0, err
 	}
 	for _, kv := range meta.KeyValueMetadata {
-		if kv.Key == MetadataFormat && kv.Value == FormatVersion {
+		if kv.Key == metadataFormat && kv.Value == formatVersion {
 			return meta, footer, nil
 		}
 	}
-	return nil, 0, fmt.Errorf("metadata %s is not %s", MetadataFormat, FormatVersion)
+	return nil, 0, fmt.Errorf("metadata %s is not %s", metadataFormat, formatVersion)
 }
 
 func readFull(r io.ReaderAt, b []byte, off int64) error {

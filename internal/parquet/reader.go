@@ -137,7 +137,7 @@ func (s *scan) row() (row event.Row, err error) {
 		return row, fmt.Errorf("timestamp is %d ms, timestamp_ns says %d", millis, want)
 	}
 	if row.Seq < 0 || s.any && (row.TimestampNS < s.lastNS || row.TimestampNS == s.lastNS && row.Seq <= s.lastSeq) {
-		return row, fmt.Errorf("%w: timestamp_ns %d seq %d after %d seq %d", ErrOrder, row.TimestampNS, row.Seq, s.lastNS, s.lastSeq)
+		return row, fmt.Errorf("%w: timestamp_ns %d seq %d after %d seq %d", errOrder, row.TimestampNS, row.Seq, s.lastNS, s.lastSeq)
 	}
 	s.any, s.lastNS, s.lastSeq = true, row.TimestampNS, row.Seq
 	return row, nil

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	pq "github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"github.com/audit-archiver/archiver/internal/event"
 )
@@ -24,6 +23,15 @@ const (
 	maxRowGroups = 512
 	// maxTextBytes bounds one value; events are smaller by configuration.
 	maxTextBytes = 16 << 20
+	// maxIDBytes bounds a value that has a dictionary and a bloom filter. See dictionaryBytes.
+	maxIDBytes = 255
+	// dictionaryBytes is where a dictionary stops growing and plain pages follow: unique user agents would
+	// otherwise become one huge page. The library leaves such plain pages out of the bloom filter, so a
+	// look-up would miss their rows. Hence a full row group of the longest ids must stay below it.
+	dictionaryBytes = RowGroupRows * (maxIDBytes + 33)
+	// dictionaryStep is how many bytes of values a page of ids may stand for. The library looks at the
+	// size of a dictionary only between pages, and a page of ids alone would be 28,000 rows.
+	dictionaryStep = 8 << 20
 )
 
 const (
@@ -45,8 +53,8 @@ const (
 	encoderBuild = "parquet-go-0.32"
 )
 
-// ErrOrder says that rows did not come in the order of (timestamp_ns, seq).
-var ErrOrder = errors.New("row out of order")
+// errOrder says that rows did not come in the order of (timestamp_ns, seq).
+var errOrder = errors.New("row out of order")
 
 // Options says which partition of which stream a file belongs to. All are required.
 type Options struct {
@@ -66,6 +74,7 @@ type Writer struct {
 
 	values [][]pq.Value // per column, the rows of the current chunk
 	arena  [][]byte     // per column, the bytes those values point to
+	paged  []int        // per column with a dictionary, bytes of values since the last forced page
 	staged int          // rows in values
 
 	groups     int
@@ -92,6 +101,7 @@ func newWriter(w io.Writer, o Options, cols []column) *Writer {
 		file:          pq.NewWriter(w, writerConfig(cols)...),
 		values:        make([][]pq.Value, len(cols)),
 		arena:         make([][]byte, len(cols)),
+		paged:         make([]int, len(cols)),
 		rowsPerGroup:  RowGroupRows,
 		bytesPerGroup: rowGroupBytes,
 	}
@@ -110,22 +120,21 @@ func newWriter(w io.Writer, o Options, cols []column) *Writer {
 func writerConfig(cols []column) []pq.WriterOption {
 	config := []pq.WriterOption{
 		fileSchema(cols),
-		pq.CreatedBy(encoderName, FormatVersion, encoderBuild),
-		pq.KeyValueMetadata(MetadataFormat, FormatVersion),
-		pq.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
+		pq.CreatedBy(encoderName, formatVersion, encoderBuild),
+		pq.KeyValueMetadata(metadataFormat, formatVersion),
+		pq.Compression(&pq.Zstd), // level 3; the library's own, so that writers share encoders
 		// Version 1 pages: every reader has them, and levels are compressed together with the values.
 		pq.DataPageVersion(1),
 		// Bounds are in the footer and in the page index; a third copy in each page has no reader.
 		pq.DataPageStatistics(false),
 		pq.PageBufferSize(pageBytes),
+		pq.DictionaryMaxBytes(dictionaryBytes),
 		pq.ColumnIndexSizeLimit(func([]string) int { return boundBytes }),
 		pq.SortingWriterConfig(pq.SortingColumns(pq.Ascending("timestamp_ns"), pq.Ascending("seq"))),
 	}
 	var blooms []pq.BloomFilterColumn
 	for _, c := range cols {
 		if c.bloom {
-			// A dictionary must never fall back to plain pages here (pq.DictionaryMaxBytes): the library
-			// would then leave the plain values out of the filter, and a look-up would miss them.
 			blooms = append(blooms, pq.SplitBlockFilter(bloomBitsPerValue, c.Name))
 		}
 		if !c.bounds {
@@ -189,7 +198,7 @@ func (w *Writer) check(r *event.Row) error {
 	case r.Seq < 0:
 		return errors.New("negative seq")
 	case w.rows > 0 && (r.TimestampNS < w.lastNS || r.TimestampNS == w.lastNS && r.Seq <= w.last):
-		return fmt.Errorf("%w: timestamp_ns %d after %d", ErrOrder, r.TimestampNS, w.lastNS)
+		return fmt.Errorf("%w: timestamp_ns %d after %d", errOrder, r.TimestampNS, w.lastNS)
 	case w.groups == maxRowGroups:
 		return fmt.Errorf("more than %d row groups in one file", maxRowGroups)
 	}
@@ -209,19 +218,20 @@ func (w *Writer) stage(r *event.Row) {
 		c := &w.cols[i]
 		switch {
 		case c.str != nil:
-			w.stageText(i, *c.str(r), 0)
+			w.values[i] = append(w.values[i], w.stageText(i, *c.str(r)))
 		case c.text != nil:
+			var v pq.Value // NULL
 			if t := c.text(r); t.Valid {
-				w.stageText(i, t.S, 1)
-			} else {
-				w.values[i] = append(w.values[i], pq.NullValue().Level(0, 0, i))
+				v = w.stageText(i, t.S)
+				v.SetDefinitionLevel(1)
 			}
+			w.values[i] = append(w.values[i], v)
 		case c.num != nil:
-			w.values[i] = append(w.values[i], pq.Int64Value(*c.num(r)).Level(0, 0, i))
+			w.values[i] = append(w.values[i], pq.Int64Value(*c.num(r)))
 		case c.source == sourceMillis:
-			w.values[i] = append(w.values[i], pq.Int64Value(r.TimestampMS()).Level(0, 0, i))
+			w.values[i] = append(w.values[i], pq.Int64Value(r.TimestampMS()))
 		case c.source == sourceStream:
-			w.stageText(i, w.stream, 0)
+			w.values[i] = append(w.values[i], w.stageText(i, w.stream))
 		}
 	}
 	w.staged++
@@ -230,18 +240,20 @@ func (w *Writer) stage(r *event.Row) {
 	w.lastNS, w.last = r.TimestampNS, r.Seq
 }
 
-func (w *Writer) stageText(i int, s string, definitionLevel int) {
-	if len(s) > maxTextBytes || !utf8.ValidString(s) {
+// stageText keeps a copy of s until the chunk is flushed.
+func (w *Writer) stageText(i int, s string) pq.Value {
+	c := &w.cols[i]
+	if len(s) > maxTextBytes || c.dict && c.bloom && len(s) > maxIDBytes || !utf8.ValidString(s) {
 		if w.err == nil {
-			w.err = fmt.Errorf("column %s: not text of at most %d bytes", w.cols[i].Name, maxTextBytes)
+			w.err = fmt.Errorf("column %s: %d bytes are too many, or not text", c.Name, len(s))
 		}
-		return
+		return pq.Value{}
 	}
 	start := len(w.arena[i])
 	// When this grows the array, the earlier values keep pointing to the old one, which stays as it is.
 	w.arena[i] = append(w.arena[i], s...)
-	w.values[i] = append(w.values[i], pq.ByteArrayValue(w.arena[i][start:]).Level(0, definitionLevel, i))
 	w.groupBytes += len(s) + 4
+	return pq.ByteArrayValue(w.arena[i][start:])
 }
 
 func (w *Writer) flushChunk() error {
@@ -251,6 +263,12 @@ func (w *Writer) flushChunk() error {
 	for i, out := range w.outputs {
 		if _, err := out.WriteRowValues(w.values[i]); err != nil {
 			return fmt.Errorf("write column %s: %w", w.cols[i].Name, err)
+		}
+		if w.paged[i] += len(w.arena[i]); w.cols[i].dict && w.paged[i] >= dictionaryStep {
+			if err := out.Flush(); err != nil {
+				return fmt.Errorf("write column %s: %w", w.cols[i].Name, err)
+			}
+			w.paged[i] = 0
 		}
 		w.values[i] = w.values[i][:0]
 		w.arena[i] = w.arena[i][:0]
@@ -265,5 +283,6 @@ func (w *Writer) flushGroup() error {
 	}
 	w.groups++
 	w.groupRows, w.groupBytes = 0, 0
+	clear(w.paged)
 	return nil
 }
