@@ -98,6 +98,7 @@ type Archiver struct {
 	identity Identity
 	writer   string
 	now      func() time.Time
+	pause    func(context.Context, time.Duration) error
 	log      *slog.Logger
 	metrics  *metrics
 
@@ -141,7 +142,7 @@ func New(o Options) (*Archiver, error) {
 	a := &Archiver{
 		dir: o.Dir, fs: o.FS, store: o.Store, queue: o.Queue, prefix: o.Prefix,
 		stream: o.Stream, open: open, openRaw: o.Open, signer: o.Signer, root: o.Root,
-		identity: o.Identity, writer: o.Writer, now: o.Now, log: o.Log,
+		identity: o.Identity, writer: o.Writer, now: o.Now, pause: pause, log: o.Log,
 		metrics: newMetrics(o.Metrics), moved: make(chan struct{}),
 	}
 	for _, dir := range []string{filepath.Join(a.dir, "spool"), filepath.Join(a.dir, "ledger")} {

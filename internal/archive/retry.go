@@ -38,15 +38,23 @@ func (a *Archiver) retry(ctx context.Context, name string, step func(context.Con
 		}
 		// Full jitter on the upper half: writers that failed together do not
 		// return together, and none returns at once.
-		pause := wait/2 + rand.N(wait/2)
-		a.log.WarnContext(ctx, "step failed and will be repeated", "step", name, "error", err, "wait", pause)
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
+		rest := wait/2 + rand.N(wait/2)
+		a.log.WarnContext(ctx, "step failed and will be repeated", "step", name, "error", err, "wait", rest)
+		if err := a.pause(ctx, rest); err != nil {
+			return err
 		}
 		wait = min(2*wait, backoffMost)
+	}
+}
+
+// pause waits, or returns why ctx ended.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }

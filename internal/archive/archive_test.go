@@ -1,0 +1,345 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
+)
+
+func sha(b []byte) ledger.Hash { return sha256.Sum256(b) }
+
+func TestArchive(t *testing.T) {
+	w := newWorld(t)
+	p := must(w.start())
+	for range 3 {
+		if err := p.send(w.events(20)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.drain(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.buffer.Heartbeat(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.drain(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.end(); err != nil {
+		t.Fatal(err)
+	}
+	view := w.check()
+	m := view.Streams[0].Manifests
+	if len(m) != 5 || m[0].Notes[0].Kind != ledger.NoteStart || m[4].Notes[0].Kind != ledger.NoteHeartbeat {
+		t.Fatalf("want start, three batches, heartbeat; got %d commits", len(m))
+	}
+	if !m[4].Through.After(m[3].Through) && m[4].Through != m[3].Through {
+		t.Errorf("through went back: %s after %s", m[4].Through, m[3].Through)
+	}
+	if names, err := os.ReadDir(filepath.Join(w.dir, "spool")); err != nil || len(names) != 0 {
+		t.Errorf("the spool is not empty: %v %v", names, err)
+	}
+	// The same run goes on without another start note; another machine has one.
+	w.finish()
+	w.id.Machine = "other"
+	w.finish()
+	if n := len(w.check().Streams[0].Manifests); n != 6 {
+		t.Errorf("%d commits, want one more start note", n)
+	}
+}
+
+// TestLostAnswers crosses "which write" with "was it done anyway".
+func TestLostAnswers(t *testing.T) {
+	puts := 0
+	w := newWorld(t)
+	w.life(nil)
+	w.check()
+	puts = w.store.Calls("put")
+	if puts < 9 { // archive, open, start, 2 x (files + commit)
+		t.Fatalf("only %d puts: the test does not test what it should", puts)
+	}
+	for n := 2; n <= puts; n++ {
+		for _, persist := range []bool{false, true} {
+			t.Run(fmt.Sprintf("put %d persist %v", n, persist), func(t *testing.T) {
+				w := newWorld(t)
+				w.store.FailPut(n, memstore.Fault{Err: memstore.ErrLost, Persist: persist})
+				w.life(nil)
+				w.check()
+			})
+		}
+	}
+}
+
+// life is one process that archives two batches, or ends when broken is closed.
+func (w *world) life(broken <-chan struct{}) {
+	w.t.Helper()
+	p, err := w.start()
+	if err != nil {
+		if broken == nil {
+			w.t.Fatal(err)
+		}
+		return
+	}
+	done := make(chan error, 1)
+	go func() {
+		for range 2 {
+			if err := p.send(w.events(7)...); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- p.drain()
+	}()
+	select {
+	case err := <-done:
+		if err != nil && broken == nil {
+			w.t.Error(err)
+		}
+		_ = p.end()
+	case <-broken:
+		_ = p.end()
+		<-done
+	}
+}
+
+// TestCrashAtEveryStoreCall ends the process at the n-th call to the bucket, done
+// or not, for every n of a run, and lets another one finish.
+func TestCrashAtEveryStoreCall(t *testing.T) {
+	for _, persist := range []bool{false, true} {
+		for n := 1; ; n++ {
+			reached := false
+			w := newWorld(t)
+			broken := make(chan struct{})
+			calls := 0
+			w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+				calls++
+				switch {
+				case calls < n:
+					return nil
+				case calls == n:
+					reached = true
+					close(broken)
+					return &memstore.Fault{Err: memstore.ErrLost, Persist: persist}
+				default:
+					return &memstore.Fault{Err: memstore.ErrLost}
+				}
+			})
+			w.life(broken)
+			w.store.Intercept(nil)
+			w.finish()
+			w.check()
+			if !reached || t.Failed() {
+				break
+			}
+		}
+	}
+}
+
+func TestForeignObjectStopsTheStream(t *testing.T) {
+	tests := map[string]func(w *world) string{
+		"commit": func(w *world) string { return ledger.CommitKey(prefix, w.open.Stream, 1) },
+		"data": func(w *world) string {
+			day := w.clock.now().Format(time.DateOnly)
+			return ledger.Join(prefix, ledger.DataName("long", day, w.open.Stream, 0, 6))
+		},
+		"certificate": func(w *world) string { return ledger.OpenKey(prefix, w.open.Stream) },
+	}
+	for name, keyOf := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			key := keyOf(w)
+			w.store.PutForged(key, []byte("forged"))
+			p := must(w.start())
+			_ = p.send(w.events(7)...)
+			err := <-p.arcErr
+			if !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), key) {
+				t.Errorf("got %v, want ErrConflict that names %s", err, key)
+			}
+			if s := p.archiver.Status(); !s.Stopped {
+				t.Errorf("status does not say that the stream is stopped: %+v", s)
+			}
+			if p.buffer.Stats().SealedBatches == 0 {
+				t.Error("the batch was released")
+			}
+			p.stop()
+			<-p.bufErr
+			if err := p.buffer.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestDeleteMarkerLetsNoSecondCopyIn: If-None-Match does not see a version under
+// a delete marker.
+func TestDeleteMarkerLetsNoSecondCopyIn(t *testing.T) {
+	w := newWorld(t)
+	key, broken := "", make(chan struct{})
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		switch {
+		case key != "":
+			return &memstore.Fault{Err: memstore.ErrLost}
+		case c.Op == "put" && strings.HasSuffix(c.Key, ".parquet"):
+			key = c.Key
+			close(broken)
+			return &memstore.Fault{Err: memstore.ErrLost, Persist: true}
+		}
+		return nil
+	})
+	w.life(broken)
+	w.store.Intercept(nil)
+	w.store.Hide(key)
+	w.finish()
+	copies := 0
+	for v, err := range w.store.Versions(t.Context(), key) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !v.DeleteMarker {
+			copies++
+		}
+	}
+	if copies != 1 {
+		t.Errorf("%d copies of %s", copies, key)
+	}
+}
+
+// TestUnconfirmedLockIsNotCommitted: a store that says 200 and locks nothing.
+func TestUnconfirmedLockIsNotCommitted(t *testing.T) {
+	w := newWorld(t)
+	p := must(w.start())
+	if err := p.archiver.Drain(t.Context(), func() bool { return p.archiver.Status().Started }); err != nil {
+		t.Fatal(err)
+	}
+	// Whatever is put from here on loses its lock before it is looked at.
+	unlocked := ""
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "head" && strings.HasSuffix(c.Key, ".parquet") {
+			unlocked = c.Key
+			return &memstore.Fault{Err: fmt.Errorf("%w: scripted", object.ErrUnlocked)}
+		}
+		return nil
+	})
+	if err := p.send(w.events(1)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.archiver.Drain(t.Context(), func() bool {
+		return w.clock.now().Sub(p.archiver.Status().Failing) > 10*time.Minute && p.archiver.Status().Err != nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s := p.archiver.Status()
+	if s.Err == nil || s.Stopped || s.Index != 0 || s.Failing.IsZero() || unlocked == "" {
+		t.Fatalf("want a visible, repeated failure and no commit, got %+v", s)
+	}
+	w.store.Intercept(nil)
+	if err := errors.Join(p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.check()
+}
+
+// TestCopyOfTheFolder runs two copies of one data folder. One of them has to stop
+// before it commits anything.
+func TestCopyOfTheFolder(t *testing.T) {
+	w := newWorld(t)
+	w.life(nil)
+	clone := *w
+	clone.dir, clone.id.Inode = t.TempDir(), "copied"
+	if err := os.CopyFS(clone.dir, os.DirFS(w.dir)); err != nil {
+		t.Fatal(err)
+	}
+	second := must(clone.start()) // commits its start note
+	if err := second.drain(); err != nil {
+		t.Fatal(err)
+	}
+	first := must(w.start()) // believes that nothing has changed
+	if err := <-first.arcErr; !errors.Is(err, ErrConflict) {
+		t.Errorf("the first copy went on: %v", err)
+	}
+	if first.archiver.Status().Started {
+		t.Error("the first copy may acknowledge")
+	}
+	first.stop()
+	<-first.bufErr
+	if err := errors.Join(first.buffer.Close(), second.send(w.events(3)...), second.drain(), second.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.sent = clone.sent
+	w.check()
+}
+
+// TestDatePassed: the store was away for longer than the retention period.
+func TestDatePassed(t *testing.T) {
+	w := newWorld(t)
+	p := must(w.start())
+	if err := p.archiver.Drain(t.Context(), func() bool { return p.archiver.Status().Started }); err != nil {
+		t.Fatal(err)
+	}
+	w.store.Intercept(func(memstore.Call) *memstore.Fault { return &memstore.Fault{Err: memstore.ErrLost} })
+	if err := p.send(w.events(7)...); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(48 * time.Hour) // class standard is locked for 24
+	w.store.Intercept(nil)
+	if err := errors.Join(p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	for f := range w.check().Files() {
+		if left := f.RetainUntil.Sub(w.clock.now()); left < 23*time.Hour {
+			t.Errorf("%s is locked for %s only", f.Key, left)
+		}
+	}
+}
+
+// TestNewerEncoder: what is in the bucket has other bytes and the same rows.
+func TestNewerEncoder(t *testing.T) {
+	w := newWorld(t)
+	p := must(w.start())
+	key, body := "", []byte(nil)
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" && strings.HasSuffix(c.Key, ".parquet") && key == "" {
+			key = c.Key
+			raw, err := os.ReadFile(filepath.Join(w.dir, "spool", fmt.Sprintf("%020d", 0), "000.parquet"))
+			if err != nil {
+				t.Error(err)
+			}
+			body = bytes.Clone(raw)
+			return &memstore.Fault{Err: memstore.ErrLost, Persist: true}
+		}
+		return nil
+	})
+	if err := errors.Join(p.send(w.events(1)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	if key == "" || len(body) == 0 {
+		t.Fatal("nothing was spooled")
+	}
+	a := p.archiver
+	want := spooled{Class: "long", Rows: 1}
+	var err error
+	if want.Root, want.Rows, err = rootOf(bytes.NewReader(body), int64(len(body)), "long"); err != nil {
+		t.Fatal(err)
+	}
+	info := must(w.store.Head(t.Context(), key, ""))
+	u := upload{same: func(ctx context.Context, info object.Info) error { return a.sameRows(ctx, info, want) }}
+	u.Size, u.SHA256 = 1, sha([]byte("what a newer encoder would write"))
+	if err := a.sameContent(t.Context(), u, &info); err != nil {
+		t.Errorf("equal rows in other bytes: %v", err)
+	}
+	want.Root[0] ^= 1
+	if err := a.sameContent(t.Context(), u, &info); !errors.Is(err, errDiffers) {
+		t.Errorf("other rows: got %v, want errDiffers", err)
+	}
+}

@@ -1,0 +1,261 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
+	"github.com/audit-archiver/archiver/internal/parquet"
+)
+
+const prefix = "audit-logs"
+
+// clock is moved by hand and by the archiver's pauses, which take no time. (A
+// synctest bubble does not do here: the Parquet library keeps encoders, with
+// their channels, from one test to the next.)
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// world is a bucket, a disk, and what clients were promised.
+type world struct {
+	t     *testing.T
+	clock *clock
+	dir   string
+	fs    durable.FS
+	store *memstore.Store
+	id    Identity
+
+	archive ledger.Archive
+	root    ledger.Key
+	stream  ledger.Key
+	openRaw []byte
+	open    ledger.Open
+
+	sent []event.Event // acknowledged, in seq order
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	c := &clock{at: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}
+	w := &world{t: t, clock: c, dir: t.TempDir(), fs: durable.OS(), store: memstore.New(t, c.now), id: Identity{Machine: "m", Boot: "b", Inode: "i"}}
+	archive, stream := uuid.New(), uuid.New()
+	w.root = must(ledger.NewKey(ledger.RootName(archive)))
+	w.stream = must(ledger.NewKey(ledger.StreamName(archive, stream)))
+	now := c.now()
+	w.archive = ledger.Archive{ID: archive, Created: now, Floor: now.AddDate(-10, 0, 0), Default: "standard",
+		Classes: []ledger.Class{{Name: "long", Days: 3}, {Name: "standard", Days: 1}}}
+	raw := must(ledger.SignArchive(w.archive, w.root))
+	w.archive = must(ledger.ParseArchive(raw, w.root.VKey()))
+	until := w.archive.RetainUntil(now)
+	w.openRaw = must(ledger.SignOpen(ledger.Open{Archive: archive, Stream: stream, VKey: w.stream.VKey(),
+		OpenedAt: now, RetainUntil: until}, w.root))
+	w.open = must(ledger.ParseOpen(w.openRaw, w.root.VKey()))
+	u := upload{}
+	u.Key, u.Body, u.Size, u.SHA256 = ledger.ArchiveKey(prefix), bytes.NewReader(raw), int64(len(raw)), sha(raw)
+	u.ContentType, u.RetainUntil = noteType, until
+	must(w.store.Put(context.Background(), u.Put))
+	return w
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// process is one life of the writer.
+type process struct {
+	w        *world
+	buffer   *buffer.Buffer
+	archiver *Archiver
+	ctx      context.Context // until the process ends
+	stop     context.CancelFunc
+	bufErr   chan error
+	arcErr   chan error
+}
+
+// start opens WAL and archiver and runs both.
+func (w *world) start() (*process, error) {
+	buf, err := buffer.Open(buffer.Options{Dir: filepath.Join(w.dir, "wal"), FS: w.fs, Stream: w.open.Stream, Now: w.clock.now,
+		SegmentBytes: 1 << 20, SealAge: time.Hour, Heartbeat: -1, Reserve: -1,
+		Retention: func(name string) (time.Duration, bool) {
+			c, ok := w.archive.Class(name)
+			return time.Duration(c.Days) * 24 * time.Hour, ok
+		}})
+	if err != nil {
+		return nil, fmt.Errorf("open WAL: %w", err)
+	}
+	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: w.store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
+		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test",
+		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+	if err != nil {
+		return nil, errors.Join(err, buf.Close())
+	}
+	a.pause = func(ctx context.Context, d time.Duration) error {
+		w.clock.advance(d)
+		return context.Cause(ctx)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &process{w: w, buffer: buf, archiver: a, ctx: ctx, stop: stop, bufErr: make(chan error, 1), arcErr: make(chan error, 1)}
+	go func() { p.bufErr <- buf.Run(ctx) }()
+	go func() {
+		err := a.Start(ctx)
+		if err == nil {
+			err = a.Run(ctx)
+		}
+		p.arcErr <- err
+	}()
+	return p, nil
+}
+
+// end stops the process and returns what the archiver said.
+func (p *process) end() error {
+	p.stop()
+	err := <-p.arcErr
+	<-p.bufErr
+	return errors.Join(err, p.buffer.Close())
+}
+
+// send appends events and seals them; it remembers what was acknowledged.
+func (p *process) send(events ...event.Event) error {
+	first, err := p.buffer.Append(context.Background(), events)
+	if err != nil {
+		return err
+	}
+	if first != int64(len(p.w.sent)) {
+		return fmt.Errorf("first seq is %d, want %d", first, len(p.w.sent))
+	}
+	p.w.sent = append(p.w.sent, events...)
+	return p.buffer.Seal(p.ctx)
+}
+
+// drain waits until everything is archived.
+func (p *process) drain() error {
+	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	defer cancel()
+	return p.archiver.Drain(ctx, func() bool { return p.archiver.Status().Started && p.buffer.Stats().SealedBatches == 0 })
+}
+
+// finish runs a fresh process until everything that survived is archived.
+func (w *world) finish() {
+	w.t.Helper()
+	p, err := w.start()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := errors.Join(p.buffer.Seal(p.ctx), p.drain()); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := p.end(); err != nil && !errors.Is(err, context.Canceled) {
+		w.t.Fatal(err)
+	}
+}
+
+// check is the oracle: read as an auditor would, the committed files hold every
+// acknowledged event exactly once, in order and unchanged, and nothing else is
+// in the bucket.
+func (w *world) check() *ledger.View {
+	w.t.Helper()
+	ctx := context.Background()
+	view := must(must(ledger.NewReader(w.store, prefix, w.root.VKey())).Refresh(ctx))
+	if len(view.Findings) > 0 {
+		w.t.Fatalf("findings: %v", view.Findings)
+	}
+	if len(view.Streams) != 1 {
+		w.t.Fatalf("%d streams", len(view.Streams))
+	}
+	var rows []event.Row
+	known := []string{ledger.ArchiveKey(prefix), ledger.OpenKey(prefix, w.open.Stream)}
+	for f := range view.Files() {
+		key := ledger.Join(prefix, f.Key)
+		known = append(known, key)
+		body := must(w.store.Get(ctx, key, f.VersionID))
+		raw := must(io.ReadAll(body))
+		if sha(raw) != f.SHA256 {
+			w.t.Errorf("%s: checksum differs from the manifest", key)
+		}
+		info := must(w.store.Head(ctx, key, f.VersionID))
+		if info.RetainUntil.Before(f.RetainUntil) {
+			w.t.Errorf("%s: locked until %s, the manifest says %s", key, info.RetainUntil, f.RetainUntil)
+		}
+		for row, err := range must(parquet.Open(bytes.NewReader(raw), int64(len(raw)), f.Class)).Rows() {
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			rows = append(rows, row)
+		}
+	}
+	for i := range view.Streams[0].Manifests {
+		known = append(known, ledger.CommitKey(prefix, w.open.Stream, int64(i)))
+	}
+	slices.SortFunc(rows, func(a, b event.Row) int { return int(a.Seq - b.Seq) })
+	if len(rows) != len(w.sent) {
+		w.t.Fatalf("%d rows are archived, %d events were acknowledged", len(rows), len(w.sent))
+	}
+	for i, row := range rows {
+		if want := w.sent[i]; row.Seq != int64(i) || row.Event != want {
+			w.t.Fatalf("row %d: seq %d %+v, want %+v", i, row.Seq, row.Event, want)
+		}
+	}
+	versions := 0
+	for v, err := range w.store.Versions(ctx, "") {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if !slices.Contains(known, v.Key) {
+			w.t.Errorf("%s: nobody names it", v.Key)
+		}
+		versions++
+	}
+	if versions != len(known) {
+		w.t.Errorf("%d versions in the bucket, want %d", versions, len(known))
+	}
+	return view
+}
+
+// events makes n events over three days and two classes.
+func (w *world) events(n int) []event.Event {
+	events := make([]event.Event, n)
+	for i := range events {
+		class := "standard"
+		if i%3 == 0 {
+			class = "long"
+		}
+		events[i] = event.Event{ID: uuid.NewString(), Action: "order.create", ActorID: fmt.Sprint("user-", i), ActorType: "user",
+			ResourceType: "order", Outcome: "success", Producer: "test", Retention: class,
+			Details:     event.Str(fmt.Sprintf(`{"n":%d}`, i)),
+			TimestampNS: w.clock.now().Add(time.Duration(i%3) * -24 * time.Hour).UnixNano()}
+	}
+	return events
+}
