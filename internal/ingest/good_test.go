@@ -1,0 +1,255 @@
+package ingest
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/audit-archiver/archiver/internal/event"
+)
+
+// recorded returns the 2,900 recorded events as NDJSON.
+func recorded(t testing.TB) string {
+	t.Helper()
+	f, err := os.Open("../../testenv/data/cloudtrail/events.ndjson.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestGoodRequests(t *testing.T) {
+	three := []string{withID(1), minimal, withID(2)}
+	for _, tt := range []struct {
+		name, contentType, coding, body string
+		events                          int
+	}{
+		{"one", "application/json", "", minimal, 1},
+		{"white space around", "application/json; charset=UTF-8", "identity", "\r\n\t " + minimal + " \n", 1},
+		{"array", "application/json", "", "[" + strings.Join(three, ",") + "]", 3},
+		{"array with white space", "Application/JSON;charset=utf-8", "", " [ " + strings.Join(three, " ,\n") + "\t]\r\n", 3},
+		{"array of one", "application/json", "", "[" + with(`"details":{"a":["]},{[\"",[{}]]}`) + "]", 1},
+		{"lines", "application/x-ndjson", "", strings.Join(three, "\n"), 3},
+		{"lines with CRLF and blanks", "application/x-ndjson; charset=utf-8", "", "\n" + strings.Join(three, "\r\n \r\n\r\n") + "\r\n", 3},
+		{"one line without end", "application/x-ndjson", "", minimal, 1},
+		{"gzip", "application/json", "gzip", gz(minimal), 1},
+		{"gzip lines", "application/x-ndjson", "GZIP", gz(strings.Join(three, "\n")), 3},
+		{"zstd", "application/json", "zstd", zst(t, minimal), 1},
+		{"zstd in two frames", "application/x-ndjson", "zstd", zst(t, minimal+"\n") + zst(t, minimal), 2},
+		{"zstd with the largest window", "application/json", "zstd", zstdWindow(t, 8<<20), 1},
+		{"zstd of 15 MiB", "application/x-ndjson", "zstd", zst(t, minimal+strings.Repeat("\n", 15<<20)), 1},
+		{"zstd best", "application/json", "zstd", zst(t, minimal, zstd.WithEncoderLevel(zstd.SpeedBestCompression)), 1},
+		{"10,000 events", "application/x-ndjson", "", strings.Repeat(minimal+"\n", 10_000), 10_000},
+		{"10,000 empty lines", "application/x-ndjson", "", minimal + strings.Repeat("\n", 10_001), 1},
+		{"depth 64", "application/json", "", with(`"details":` + nested(63)), 1},
+		{"event of 64 KiB", "application/json", "", minimal[:1] + strings.Repeat(" ", 64<<10-len(minimal)) + minimal[1:], 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, DefaultTimeouts(), nil)
+			header := http.Header{"Content-Type": {tt.contentType}}
+			if tt.coding != "" {
+				header.Set("Content-Encoding", tt.coding)
+			}
+			before := int64(0)
+			for range 2 {
+				a := w.do("POST", "/v1/events", header, []byte(tt.body))
+				got := a.accepted(t)
+				if got.Stream != testStream || len(got.Events) != tt.events || w.appender.len() != int(before)+tt.events {
+					t.Fatalf("%d events in stream %v, %d stored; want %d", len(got.Events), got.Stream, w.appender.len(), tt.events)
+				}
+				for i, e := range got.Events {
+					stored := w.appender.events[e.Seq]
+					if e.Seq != before+int64(i) || stored.ID != e.ID.String() {
+						t.Fatalf("event %d is said to be %v at %d; there is %s", i, e.ID, e.Seq, stored.ID)
+					}
+				}
+				before += int64(tt.events)
+			}
+		})
+	}
+}
+
+func TestEventIsStoredAsSent(t *testing.T) {
+	w := newWorld(t, DefaultTimeouts(), nil)
+	details := `{ "b":1e400,"a":"\u00e9<>&\u2028" }`
+	w.post("application/json", `[{"id":"01980C9E-0000-7000-8000-00000000000A","timestamp":"2026-11-23T10:00:00.000000001Z","action":"a",
+		"actor":{"id":"u","type":"user"},"resource":{"type":"r"},"outcome":"failure","reason":"","details": `+details+` ,"ip":null}]`).accepted(t)
+	want := event.Event{
+		ID: "01980c9e-0000-7000-8000-00000000000a", Action: "a", ActorID: "u", ActorType: "user", ResourceType: "r",
+		Outcome: "failure", Reason: event.Str(""), Details: event.Str(details), Producer: "local", Retention: "standard",
+		TimestampNS: testNow.UnixNano() - 2*3600*1e9 + 1,
+	}
+	if got := w.appender.events[0]; got != want {
+		t.Errorf("\n got %+v\nwant %+v", got, want)
+	}
+	w.post("application/json", minimal).accepted(t)
+	if got := w.appender.events[1]; got.TimestampNS != testNow.UnixNano() || len(got.ID) != 36 || got.ID[14] != '7' {
+		t.Errorf("filled in: %+v", got)
+	}
+}
+
+func TestRecordedEvents(t *testing.T) {
+	body := recorded(t)
+	w := newWorld(t, DefaultTimeouts(), nil)
+	w.post("application/x-ndjson", body).accepted(t)
+	array := "[" + strings.ReplaceAll(strings.TrimSpace(body), "\n", ",") + "]"
+	w.post("application/json", array).accepted(t)
+	if w.appender.len() != 5800 {
+		t.Fatalf("%d events stored, want twice 2900", w.appender.len())
+	}
+	for i := range 2900 {
+		if w.appender.events[i] != w.appender.events[2900+i] {
+			t.Fatalf("event %d differs between lines and array", i)
+		}
+	}
+}
+
+func TestAppenderErrors(t *testing.T) {
+	for _, tt := range []struct {
+		err        error
+		kind       string
+		retryAfter string
+		detail     string
+	}{
+		{fmt.Errorf("append: %w", errTestFull), kindFull, "1", "nothing was stored"},
+		{fmt.Errorf("append: %w", errTestDamaged), kindNotWritable, "5", "may or may not"},
+		{errors.New("whatever"), kindOutcomeUnknown, "1", "same ids"},
+	} {
+		w := newWorld(t, DefaultTimeouts(), nil)
+		w.appender.fail = tt.err
+		a := w.post("application/json", minimal)
+		p := a.problem(t)
+		if p.Status != 503 || p.kind != tt.kind || a.Header.Get("Retry-After") != tt.retryAfter || !strings.Contains(p.Detail, tt.detail) {
+			t.Errorf("%v: %d %s, retry after %s: %s", tt.err, p.Status, p.kind, a.Header.Get("Retry-After"), p.Detail)
+		}
+		if strings.Contains(string(a.body), tt.err.Error()) {
+			t.Errorf("%v: the answer tells what only the log should", tt.err)
+		}
+		w.appender.fail = nil
+		w.healthy(0)
+	}
+}
+
+func TestOutcomeUnknownWhenTheDiskHangs(t *testing.T) {
+	w := newWorld(t, DefaultTimeouts(), func(o *Options) { o.Limits.AppendWait = 1 })
+	w.appender.hang = make(chan struct{}, 1)
+	p := w.post("application/json", minimal).problem(t)
+	if p.Status != 503 || p.kind != kindOutcomeUnknown {
+		t.Errorf("%d %s: %s", p.Status, p.kind, p.Detail)
+	}
+}
+
+func TestBodiesInMemoryAreBounded(t *testing.T) {
+	w := newWorld(t, DefaultTimeouts(), func(o *Options) {
+		o.Limits.RequestBytes, o.Limits.InFlightBytes = 1<<20, 2*(1<<20+1)
+	})
+	// A request that has sent 1 MiB less one byte holds its share until it ends.
+	hold := func() (finish func() int) {
+		r, pipe := io.Pipe()
+		statuses := make(chan int, 1)
+		go func() {
+			resp, err := w.client.Post("http://"+w.addr+"/v1/events", "application/x-ndjson", r)
+			if err != nil {
+				statuses <- 0
+				return
+			}
+			defer resp.Body.Close()
+			statuses <- resp.StatusCode
+		}()
+		body := minimal + strings.Repeat("\n", 1<<20-len(minimal))
+		for len(body) > 0 { // each write returns when the transport took it
+			n := min(len(body), 64<<10)
+			if _, err := io.WriteString(pipe, body[:n]); err != nil {
+				t.Error(err)
+			}
+			body = body[n:]
+		}
+		return func() int { _ = pipe.Close(); return <-statuses }
+	}
+	first := hold()
+	second := hold()
+	// Both shares are taken once both servers have read that far; until then
+	// small requests may still pass.
+	for {
+		a := w.post("application/json", minimal)
+		if a.StatusCode == 200 {
+			runtime.Gosched()
+			continue
+		}
+		if p := a.problem(t); p.Status != 503 || p.kind != kindBusy || a.Header.Get("Retry-After") == "" {
+			t.Errorf("%d %s: %s", p.Status, p.kind, p.Detail)
+		}
+		break
+	}
+	if a, b := first(), second(); a != 200 || b != 200 {
+		t.Errorf("the large requests ended with %d and %d", a, b)
+	}
+	w.healthy(w.appender.len())
+}
+
+func TestBombsCostNoMemory(t *testing.T) {
+	w := newWorld(t, DefaultTimeouts(), nil)
+	bomb := gzipBomb(128 << 20) // 128 KiB on the wire
+	header := http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"gzip"}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if a := w.do("POST", "/v1/events", header, []byte(bomb)); a.StatusCode != 413 {
+		t.Errorf("status %d", a.StatusCode)
+	}
+	runtime.ReadMemStats(&after)
+	// Everything that was ever allocated: the body twice (it grows by doubling).
+	if got := after.TotalAlloc - before.TotalAlloc; got > 64<<20 {
+		t.Errorf("%d MiB allocated for a body that is refused at 16 MiB", got>>20)
+	}
+}
+
+func FuzzSplit(f *testing.F) {
+	f.Add([]byte("["+minimal+" ,\n"+minimal+"]"), false)
+	f.Add([]byte(minimal+"\r\n\r\n"+minimal), true)
+	f.Add([]byte(`["\\\"]",{"a":[}]`), false)
+	// Whatever is yielded lies in the body, in order, and does not overlap; and
+	// the good events of an array are those that a whole-body reader finds.
+	f.Fuzz(func(t *testing.T, body []byte, lines bool) {
+		as := formatJSON
+		if lines {
+			as = formatNDJSON
+		}
+		rest := string(body)
+		n, good := 0, true
+		for raw, broken := range split(body, as) {
+			n++
+			good = good && broken == ""
+			if broken != "" {
+				continue
+			}
+			_, after, ok := strings.Cut(rest, string(raw))
+			if len(raw) == 0 || !ok {
+				t.Fatalf("yielded %q, which is not next in %q", raw, rest)
+			}
+			rest = after
+			_, errs := event.Decode(raw, testNow, event.DefaultLimits())
+			good = good && len(errs) == 0
+		}
+		if as == formatJSON && good && n > 0 && !json.Valid(body) {
+			t.Fatalf("accepted %q, which is not JSON", body)
+		}
+	})
+}
