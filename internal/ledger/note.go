@@ -32,16 +32,13 @@ func unseal(signed []byte, vkey string) (text []byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("signature by %s: %w", verifier.Name(), err)
 	}
-	if len(n.Sigs) != 1 || len(n.UnverifiedSigs) != 0 {
-		return nil, errors.New("signature: want exactly one")
-	}
 	sig := n.Sigs[0].Base64
 	raw, err := base64.StdEncoding.Strict().DecodeString(sig)
 	if err != nil || base64.StdEncoding.EncodeToString(raw) != sig {
 		return nil, errors.New("signature: base64 is not canonical")
 	}
 	if whole := n.Text + "\n— " + n.Sigs[0].Name + " " + sig + "\n"; whole != string(signed) {
-		return nil, errors.New("signature: not spelled canonically")
+		return nil, errors.New("signature: want exactly one, and nothing else")
 	}
 	return []byte(n.Text), nil
 }

@@ -150,6 +150,7 @@ func TestReaderAttacks(t *testing.T) {
 		{"put rubbish too large to be read", func(b *bucket) { b.PutForged(key(2), make([]byte, MaxCommitBytes+1)) }, FindingReplaced, 2, n, n},
 		{"replay an earlier commit", func(b *bucket) { b.PutForged(key(4), b.commits[1]) }, FindingReplaced, 4, n, n},
 		{"plant rubbish where the next commit goes", func(b *bucket) { b.PutForged(key(n), []byte("x")) }, FindingAltered, n, n, n},
+		{"plant rubbish too large to be read there", func(b *bucket) { b.PutForged(key(n), make([]byte, MaxCommitBytes+1)) }, FindingAltered, n, n, n},
 		{"replay a commit as the next one", func(b *bucket) { b.PutForged(key(n), b.commits[n-1]) }, FindingAltered, n, n, n},
 		{"forge the next commit with another key", func(b *bucket) {
 			m := batch(b.head, 3, "standard")
