@@ -122,7 +122,8 @@ func (c *cursor) fill() error {
 }
 
 // page reads the next page. Data is its content, decompressed; nobody else refers to it.
-func (c *cursor) page() (*format.PageHeader, []byte, error) {
+func (c *cursor) page() (_ *format.PageHeader, _ []byte, err error) {
+	defer recoverInto(&err)
 	head := c.grow(int(min(c.end-c.off, maxPageHeader)))
 	if err := readFull(c.r, head, c.off); err != nil {
 		return nil, nil, err

@@ -279,3 +279,45 @@ func FuzzDecoders(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPage gives a column a dictionary and a page of any content under headers and checksums that are right.
+func FuzzPage(f *testing.F) {
+	f.Add(uint8(10), uint8(format.Plain), uint16(1), []byte{}, []byte{2, 0, 0, 0, 2, 1, 1, 0, 0, 0, 'x'})
+	f.Add(uint8(2), uint8(format.RLEDictionary), uint16(4), []byte{1, 0, 0, 0, 'a', 0, 0, 0, 0}, []byte{1, 8, 1})
+	f.Add(uint8(19), uint8(format.DeltaBinaryPacked), uint16(2), []byte{}, []byte{128, 1, 4, 2, 0, 2, 0, 0, 0, 0})
+	encoder, err := zstd.NewWriter(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { encoder.Close() })
+	f.Fuzz(func(t *testing.T, column, encoding uint8, values uint16, dictionary, content []byte) {
+		var chunk []byte
+		if len(dictionary) > 0 {
+			h := format.PageHeader{Type: format.DictionaryPage, UncompressedPageSize: int32(len(dictionary))}
+			h.DictionaryPageHeader.Set(format.DictionaryPageHeader{NumValues: int32(values % 16), Encoding: format.Plain})
+			chunk = page(t, h, encoder.EncodeAll(dictionary, nil))
+		}
+		start := len(chunk)
+		h := format.PageHeader{Type: format.DataPage, UncompressedPageSize: int32(len(content))}
+		h.DataPageHeader.Set(format.DataPageHeader{NumValues: int32(values), Encoding: format.Encoding(encoding), DefinitionLevelEncoding: format.RLE})
+		chunk = append(chunk, page(t, h, encoder.EncodeAll(content, nil))...)
+
+		c := pageCursor(t, chunk, int64(values), 1<<20)
+		c.col = &columns()[int(column)%20]
+		c.data = int64(start)
+		got := 0
+		for err = nil; err == nil; got++ {
+			if c.col.kind == kindText {
+				_, _, err = c.text()
+			} else {
+				_, err = c.int()
+			}
+		}
+		if got > int(values)+1 {
+			t.Errorf("%d values of a page of %d", got, values)
+		}
+		if !errors.Is(err, errPage) && !errors.Is(err, errUTF8) && !errors.Is(err, errThrift) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("unexpected error: %v", err)
+		}
+	})
+}
