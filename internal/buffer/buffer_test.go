@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -108,6 +109,18 @@ func (r *running) mustSeal(t testing.TB) {
 	t.Helper()
 	if err := r.Seal(t.Context()); err != nil {
 		t.Fatalf("seal: %v", err)
+	}
+}
+
+// settle gives the keeper the time to recycle what was released. It gives up
+// after a while, because the keeper may be dead.
+func (r *running) settle() {
+	for range 5000 {
+		if r.recyclable() == nil {
+			return
+		}
+		poke(r.keeperGo)
+		runtime.Gosched()
 	}
 }
 

@@ -76,7 +76,7 @@ func (s *story) live(steps int) error {
 
 func (s *story) step(r *running, i int) error {
 	ctx := context.Background()
-	n := 1 + i*7%20
+	n := 1 + i*17%60
 	s.asked = s.acked + int64(n)
 	first, err := r.Append(ctx, testEvents(int(s.acked), n))
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *story) step(r *running, i int) error {
 			return err
 		}
 	}
-	if i%8 != 7 {
+	if i%4 != 3 {
 		return nil
 	}
 	batch, err := r.Next(ctx)
@@ -108,6 +108,7 @@ func (s *story) step(r *running, i int) error {
 		return err
 	}
 	s.released = s.maybe
+	r.settle()
 	return nil
 }
 
@@ -160,7 +161,7 @@ func (s *story) branch(seed uint64, keep int) *story {
 	return &next
 }
 
-const storySteps = 24
+const storySteps = 32
 
 // TestCrashAtEveryOperation loses power before each operation of a run with
 // rotation, seals, heartbeats and releases, in several states of luck. The log
