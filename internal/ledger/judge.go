@@ -22,10 +22,11 @@ type place struct {
 
 	max   int64 // bytes
 	quiet bool  // no findings
-	// accept decides whether content is the true one of a place where none is known yet.
-	accept func([]byte) error
-	// signs tells what content says under the right signature, true or not. Two
-	// versions of one place that say different things are a fork.
+	// accept decides whether content is the true one of a place where none is
+	// known yet, and tells what it says. Two versions of one place that say
+	// different things under the right signature are a fork.
+	accept func([]byte) (says Hash, err error)
+	// signs is what any content says under the right signature, true or not.
 	signs func([]byte) (says Hash, ok bool)
 }
 
@@ -84,8 +85,8 @@ func (r *Reader) choose(ctx context.Context, p *place, before *accepted) (is *ac
 			unread[i] = err
 			continue
 		case is == nil && before == nil:
-			if err = p.accept(b); err == nil {
-				says, _ := p.signs(b)
+			var says Hash
+			if says, err = p.accept(b); err == nil {
 				chosen, is, body = i, &accepted{v.VersionID, sha256.Sum256(b), says}, b
 				continue
 			}

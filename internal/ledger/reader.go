@@ -137,9 +137,9 @@ func (r *Reader) versions(ctx context.Context, key string) ([]object.Info, error
 func (r *Reader) readArchive(ctx context.Context) (err error) {
 	var a Archive
 	p := &place{key: ArchiveKey(r.prefix), index: -1, max: maxNoteBytes,
-		accept: func(b []byte) (err error) {
+		accept: func(b []byte) (_ Hash, err error) {
 			a, err = ParseArchive(b, r.root)
-			return err
+			return sumOf(b), err
 		},
 		signs: func(b []byte) (Hash, bool) {
 			_, err := ParseArchive(b, r.root)

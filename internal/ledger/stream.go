@@ -49,9 +49,9 @@ func (r *Reader) openPlace(stream uuid.UUID, o *Open) *place {
 		return o, err
 	}
 	return &place{key: OpenKey(r.prefix, stream), stream: stream, index: -1, max: maxNoteBytes,
-		accept: func(b []byte) (err error) {
+		accept: func(b []byte) (_ Hash, err error) {
 			*o, err = parse(b)
-			return err
+			return sumOf(b), err
 		},
 		signs: func(b []byte) (Hash, bool) {
 			_, err := parse(b)
@@ -215,9 +215,9 @@ func (r *Reader) advance(ctx context.Context, s *streamState) error {
 func (r *Reader) accept(ctx context.Context, s *streamState, p *place) error {
 	var next Head
 	var c Commit
-	p.accept = func(b []byte) (err error) {
+	p.accept = func(b []byte) (_ Hash, err error) {
 		next, c, err = s.head.Verify(b)
-		return err
+		return c.Root, err
 	}
 	is, _, err := r.choose(ctx, p, nil)
 	if err != nil {
