@@ -54,7 +54,7 @@ type Config struct {
 	// ExpectedBucketOwner is the account id that must own the bucket; calls fail
 	// when another does. Empty: not checked.
 	ExpectedBucketOwner string
-	// CAFile holds PEM certificates to trust instead of the system's.
+	// CAFile holds PEM certificates to trust in addition to the system's.
 	CAFile string
 
 	// Timeout bounds each call, retries included, apart from the time that its
@@ -185,7 +185,9 @@ func newHTTPClient(cfg Config) (*awshttp.BuildableClient, error) {
 		if err != nil {
 			return nil, fmt.Errorf("CA file: %w", err)
 		}
-		roots = x509.NewCertPool()
+		if roots, err = x509.SystemCertPool(); err != nil {
+			return nil, fmt.Errorf("system certificates: %w", err)
+		}
 		if !roots.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("CA file %s: no certificate in it", cfg.CAFile)
 		}
