@@ -59,7 +59,7 @@ func (g *Generator) Event() event.Event {
 		ResourceType:   kind,
 		ResourceID:     event.Str(fmt.Sprintf("%s_%010d", kind, g.thing.Uint64()*7919)),
 		Outcome:        "success",
-		Details:        event.Str(g.details(kind, action)),
+		Details:        event.Str(g.details(kind)),
 		RequestID:      event.Str("req_" + g.hex(12)),
 		IP:             event.Str(fmt.Sprintf("10.%d.%d.%d", org%250, actor/250%250, actor%250)),
 		UserAgent:      event.Str(agents()[actor%len(agents())]),
@@ -138,10 +138,10 @@ func (g *Generator) hex(n int) string {
 	return hex.EncodeToString(b)
 }
 
-func (g *Generator) details(kind, action string) string {
-	return fmt.Sprintf(`{"region":"%s","method":"%s","path":"/v1/%ss/%d","duration_ms":%d,"changes":{"field":"%s","version":%d}}`,
+func (g *Generator) details(kind string) string {
+	return fmt.Sprintf(`{"region":"%s","method":"%s","path":"/v1/%ss/%d","ms":%d,"version":%d}`,
 		regions()[g.rng.IntN(len(regions()))], methods()[g.rng.IntN(len(methods()))], kind, g.rng.IntN(100_000),
-		g.rng.IntN(900), action, g.rng.IntN(40))
+		g.rng.IntN(900), g.rng.IntN(40))
 }
 
 func resourceKinds() []string {
