@@ -46,6 +46,7 @@ Exit codes of every command:
 		newConfigCommand(a),
 		newInitCommand(a),
 		newInspectCommand(a),
+		newSchemaCommand(a),
 		newVersionCommand(a),
 	)
 	return group(root)
