@@ -1,16 +1,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/ledger"
-	"github.com/audit-archiver/archiver/internal/object"
 )
 
 func newSchemaCommand(a *app) *cobra.Command {
@@ -48,7 +45,7 @@ Exit codes:
 			if err != nil {
 				return err
 			}
-			archive, err := fetchArchive(cmd.Context(), store, c)
+			archive, _, err := fetchArchive(cmd.Context(), store, c)
 			if err != nil {
 				return fmt.Errorf("schema: %w", err)
 			}
@@ -68,26 +65,6 @@ Exit codes:
 	cmd.Flags().StringVar(&table, "table", "audit_logs", "`name` of the table")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: the statement and the columns")
 	return cmd
-}
-
-// fetchArchive reads the archive object and checks it against the root key of
-// the configuration. It writes nothing.
-func fetchArchive(ctx context.Context, store object.Store, c config.Config) (ledger.Archive, error) {
-	key := ledger.ArchiveKey(c.S3.Prefix)
-	body, err := store.Get(ctx, key, "")
-	if err != nil {
-		return ledger.Archive{}, fmt.Errorf("archive object (init makes it): %w", err)
-	}
-	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, ledger.MaxCommitBytes))
-	if err != nil {
-		return ledger.Archive{}, fmt.Errorf("read %s: %w", key, err)
-	}
-	archive, err := ledger.ParseArchive(raw, c.Archive.RootVKey)
-	if err != nil {
-		return ledger.Archive{}, fmt.Errorf("%s: %w", key, err)
-	}
-	return archive, nil
 }
 
 // tableSchema is the JSON form of the answer.
