@@ -91,7 +91,7 @@ func (d *Decoder) document() bool {
 		return false
 	}
 	switch _, err := d.js.ReadToken(); {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return true
 	case err == nil:
 		d.complain("", "there is more than one JSON value")

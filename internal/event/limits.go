@@ -36,7 +36,8 @@ type Limits struct {
 	Floor time.Time
 }
 
-// DefaultLimits returns the limits of design.md with no floor for timestamps.
+// DefaultLimits returns the limits of the documented interface, with no floor
+// for timestamps.
 func DefaultLimits() Limits {
 	return Limits{EventBytes: 64 << 10, DetailsBytes: 48 << 10, Depth: 64}
 }

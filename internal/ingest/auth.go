@@ -47,6 +47,9 @@ func newAuth(clients []Client, defaultClass string) (*auth, error) {
 		if err != nil || len(hash) != sha256.Size {
 			return nil, fmt.Errorf("client %s: the token's SHA-256 is not 64 hex digits", c.Name)
 		}
+		if [sha256.Size]byte(hash) == sha256.Sum256(nil) {
+			return nil, fmt.Errorf("client %s: the token is empty", c.Name) // the variable was not set, say
+		}
 		if c.Class == "" {
 			c.Class = defaultClass
 		}
@@ -126,6 +129,9 @@ func (a *auth) require(scope string, next http.Handler) http.Handler {
 			case http.StatusUnauthorized:
 				w.Header().Set("WWW-Authenticate", `Bearer realm="archiver"`)
 			case http.StatusForbidden:
+				if len(a.clients) == 0 {
+					break // no token would help
+				}
 				w.Header().Set("WWW-Authenticate", `Bearer realm="archiver", error="insufficient_scope", scope="`+scope+`"`)
 			}
 			p.write(w)

@@ -132,6 +132,7 @@ func badRequests(t testing.TB) []bad {
 		{"body over the limit", strings.Repeat(minimal+"\n", (16<<20)/len(minimal)+1), nd, 413, kindTooLarge, noErrors, "", "16777216 bytes"},
 		{"too many events", strings.Repeat(minimal+"\n", 10_001), nd, 413, kindTooLarge, noErrors, "", "10000 events"},
 		{"too many events in an array", "[" + strings.Repeat(minimal+",", 10_000) + minimal + "]", "", 413, kindTooLarge, noErrors, "", "10000 events"},
+		{"10,000 events and a comma", "[" + strings.Repeat(minimal+",", 10_000) + "]", "", 400, kindInvalidRequest, 10_000, "", "no event"},
 		{"too many empty elements", "[" + strings.Repeat("{},", 3_000_000) + "{}]", "", 400, kindInvalidEvent, 0, "action", ""},
 		invalid("details over the limit", with(`"details":{"a":"`+big[:48<<10]+`"}`), "details", "at most 49152"),
 		invalid("key of 10 KB", with(`"`+big[:10_000]+`":1`), big[:64]+"…", "unknown field"),

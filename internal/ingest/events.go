@@ -99,12 +99,12 @@ func (s *events) decode(b []byte, f format, c Client) ([]event.Event, *problem) 
 		index  = -1
 	)
 	for raw, broken := range split(b, f) {
-		if index++; index == s.lim.RequestEvents {
-			return nil, tooLarge(fmt.Sprintf("the request has more than %d events", s.lim.RequestEvents))
-		}
-		if broken != "" {
+		if index++; broken != "" {
 			faults.addBroken(index, broken)
 			break
+		}
+		if index == s.lim.RequestEvents {
+			return nil, tooLarge(fmt.Sprintf("the request has more than %d events", s.lim.RequestEvents))
 		}
 		e, errs := d.Decode(raw, now)
 		if faults.add(index, errs...); len(faults.list) > 0 {

@@ -65,7 +65,7 @@ type Limits struct {
 	AppendWait time.Duration
 }
 
-// DefaultLimits returns the limits of the item 4.
+// DefaultLimits returns the limits that openapi.json tells of.
 func DefaultLimits() Limits {
 	return Limits{
 		Event:         event.DefaultLimits(),

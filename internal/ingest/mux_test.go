@@ -25,7 +25,7 @@ func testClients() []Client {
 		{Name: "billing", TokenSHA256: hashOf(ingestToken), Scopes: []string{ScopeIngest}, Class: "ten-years"},
 		{Name: "auditor", TokenSHA256: strings.ToUpper(hashOf(queryToken)), Scopes: []string{ScopeQuery}},
 		{Name: "both", TokenSHA256: hashOf("both"), Scopes: []string{ScopeQuery, ScopeIngest}},
-		{Name: "none", TokenSHA256: hashOf("")},
+		{Name: "none", TokenSHA256: hashOf("none")},
 	}
 }
 
@@ -42,7 +42,8 @@ func TestAuth(t *testing.T) {
 		{"spaces", []string{"Bearer   both "}, 200, "both standard"},
 		{"none", nil, 401, ""},
 		{"other scope", []string{"Bearer " + queryToken}, 403, ""},
-		{"no scope", []string{"Bearer "}, 403, ""},
+		{"no scope", []string{"Bearer none"}, 403, ""},
+		{"empty", []string{"Bearer "}, 401, ""},
 		{"wrong", []string{"Bearer x" + ingestToken}, 401, ""},
 		{"cut", []string{"Bearer " + ingestToken[:len(ingestToken)-1]}, 401, ""},
 		{"the hash itself", []string{"Bearer " + hashOf(ingestToken)}, 401, ""},
@@ -239,9 +240,10 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		"depth: 1":                      func(o *Options) { o.Limits.Event.Depth = 1 },
 		"client 0: has no name":         func(o *Options) { o.Clients = []Client{{}} },
 		"client a: the token's SHA-256": func(o *Options) { o.Clients = []Client{{Name: "a", TokenSHA256: "beef"}} },
-		`client a: "B" is not a class`:  func(o *Options) { o.Clients = []Client{{Name: "a", TokenSHA256: hashOf(""), Class: "B"}} },
+		"client a: the token is empty":  func(o *Options) { o.Clients = []Client{{Name: "a", TokenSHA256: hashOf("")}} },
+		`client a: "B" is not a class`:  func(o *Options) { o.Clients = []Client{{Name: "a", TokenSHA256: hashOf("a"), Class: "B"}} },
 		`client a: scope "admin" is unknown`: func(o *Options) {
-			o.Clients = []Client{{Name: "a", TokenSHA256: hashOf(""), Scopes: []string{"admin"}}}
+			o.Clients = []Client{{Name: "a", TokenSHA256: hashOf("a"), Scopes: []string{"admin"}}}
 		},
 		`route "/livez" is there already`:     func(o *Options) { o.Routes = []Route{{"GET", "/livez", "", http.NotFoundHandler()}} },
 		`route "/x" is there already, or has`: func(o *Options) { o.Routes = []Route{{"GET", "/x", "", nil}} },

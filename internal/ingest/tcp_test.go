@@ -18,7 +18,7 @@ const patience = 20 * time.Second
 
 // quick are time-outs short enough to wait for.
 func quick() Timeouts {
-	return Timeouts{Header: 150 * time.Millisecond, Read: 300 * time.Millisecond, Write: 5 * time.Second, Idle: 150 * time.Millisecond}
+	return Timeouts{Header: 500 * time.Millisecond, Read: 2 * time.Second, Write: patience, Idle: 500 * time.Millisecond}
 }
 
 // raw sends bytes as they are and returns the statuses of all answers until the
@@ -123,6 +123,7 @@ func TestBadFraming(t *testing.T) {
 		{"good in chunks", false, []string{request(chunked, "Connection: close") + chunk(minimal[:9]) + chunk(minimal[9:]) + "0\r\nX-Trailer: 1\r\n\r\n"}, "[200]", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // most of them wait for a time-out
 			w := newWorld(t, quick(), nil)
 			if got := fmt.Sprint(w.raw(tt.closeWrite, tt.parts...)); got != tt.want {
 				t.Errorf("answers %s, want %s", got, tt.want)
