@@ -95,6 +95,9 @@ func (t *translator) apply(f signature, c *call) (string, error) {
 		if typ == typeZoned && want != "local" {
 			return "", t.refuse(c.args[i], "AT TIME ZONE in "+c.name, zonedAdvice)
 		}
+		if typ == typeOffset && want != "instant" {
+			return "", t.refuse(c.args[i], "from_iso8601_timestamp in "+c.name, offsetAdvice)
+		}
 		if !fits(typ, want) {
 			return "", t.invalid(c.args[i], "argument %d of %s must be %s, this is %s", i+1, c.name, want, describe(typ))
 		}
@@ -124,6 +127,8 @@ func fits(typ, class string) bool {
 		return isTime(typ)
 	case "local":
 		return isTime(typ) || typ == typeZoned
+	case "instant":
+		return isTime(typ) || typ == typeOffset
 	case "array":
 		return isArray(typ)
 	case "map":
@@ -241,6 +246,8 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 		return typ, nil
 	case isInterval(a) && isInterval(b) && a == b:
 		return a, nil
+	case a == typeOffset && isInterval(b):
+		return typeOffset, nil
 	case isTime(a) && isInterval(b), isInterval(a) && isTime(b) && name == "+":
 		typ := a
 		if isInterval(a) {

@@ -90,12 +90,6 @@ func Translate(sql string, tree []byte, now time.Time) (*Plan, error) {
 	}
 	plan := &Plan{Tree: out, Scans: t.scans, Names: make([]string, len(cols)), Types: make([]string, len(cols))}
 	for i, c := range cols {
-		if c.typ == typeZoned {
-			return nil, t.refuse(stmt, "AT TIME ZONE", zonedAdvice)
-		}
-		if strings.HasPrefix(c.typ, "interval") {
-			return nil, t.refuse(stmt, "a result of type interval", "use date_diff, or add the interval to a timestamp")
-		}
 		plan.Names[i], plan.Types[i] = c.name, c.typ
 	}
 	return plan, nil
@@ -106,6 +100,9 @@ func parseError(sql string, doc node) error {
 	message, _ := doc["error_message"].(string)
 	if doc["error_type"] == "not implemented" {
 		return &athena.Error{Kind: athena.ErrRefused, Construct: firstWord(sql), Detail: "only SELECT is answered"}
+	}
+	if message == "Wrong number of arguments to IF." {
+		message = "write IF(condition, value, NULL)"
 	}
 	e := &athena.Error{Kind: athena.ErrSyntax, Detail: message}
 	if p, ok := doc["position"].(string); ok {

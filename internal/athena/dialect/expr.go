@@ -129,6 +129,11 @@ func (t *translator) between(n node, s *scope) (string, error) {
 // comparable refuses what Trino refuses to compare. DuckDB would cast string
 // literals to whatever stands on the other side.
 func (t *translator) comparable(n node, parts []node, types []string) error {
+	for i, other := range types {
+		if other == typeZoned {
+			return t.refuse(parts[i], "comparison of AT TIME ZONE", zonedAdvice)
+		}
+	}
 	typ := types[0]
 	for i := 1; i < len(types); i++ {
 		both, ok := common(typ, types[i])
@@ -136,11 +141,6 @@ func (t *translator) comparable(n node, parts []node, types []string) error {
 			return t.mismatch(n, parts[0], parts[i], types[0], types[i])
 		}
 		typ = both
-	}
-	for i, other := range types {
-		if other == typeZoned {
-			return t.refuse(parts[i], "comparison of AT TIME ZONE", zonedAdvice)
-		}
 	}
 	if typ == typeJSON {
 		return t.refuse(n, "comparison of json", "compare json_extract_scalar(…)")
@@ -213,7 +213,7 @@ func (t *translator) unify(n node, what string, types []string) (string, error) 
 	typ := typeNull
 	for _, other := range types {
 		both, ok := common(typ, other)
-		if !ok || other == typeZoned {
+		if !ok || other == typeZoned || other == typeOffset {
 			return "", t.invalid(n, "%s mixes %s and %s: cast one of them", what, typ, other)
 		}
 		typ = both
@@ -314,7 +314,11 @@ func (t *translator) window(n node, s *scope) (string, error) {
 	}
 	for _, item := range list(n, "partitions") {
 		e, _ := item.(map[string]any)
-		if _, err := t.expr(e, s); err != nil {
+		typ, err := t.expr(e, s)
+		if err == nil {
+			err = t.storable(e, typ)
+		}
+		if err != nil {
 			return "", err
 		}
 	}
@@ -411,8 +415,8 @@ func (t *translator) castType(n node) (string, error) {
 	case "DOUBLE":
 		return typeDouble, nil
 	case "DECIMAL":
-		if ct["type_info"] == nil {
-			return "", t.refuse(n, "CAST AS decimal", "name precision and scale")
+		if ct["type_info"] == nil || location(n) < 0 { // decimal '1.23' has no place, CAST has
+			return "", t.refuse(child(n, "child"), "decimal '…' or CAST AS decimal", "write CAST(x AS decimal(p, s)), or the number without quotes")
 		}
 		return typeDecimal, nil
 	case "VARCHAR":
@@ -443,6 +447,8 @@ func (t *translator) convert(n, c node, from, to string) error {
 	switch {
 	case from == typeJSON:
 		return t.refuse(n, "CAST of json", "use json_extract_scalar, or json_format for the text")
+	case from == typeOffset:
+		return t.refuse(n, "CAST of from_iso8601_timestamp", offsetAdvice)
 	case from == typeZoned:
 		if to == typeDate || to == typeTime {
 			return nil

@@ -5,7 +5,7 @@ import "maps"
 // signature is an allowed function.
 //
 // args are classes: a Trino type, or any, integer, number, time, local (a time,
-// also AT TIME ZONE), array, map; "?" marks an optional one, "…" the last one
+// also AT TIME ZONE), instant (a time, also with an offset), array, map; "?" marks an optional one, "…" the last one
 // that may be repeated. returns is a type, or "first": that of the first argument.
 type signature struct {
 	args      []string
@@ -103,11 +103,11 @@ func timeFunctions() map[string]signature {
 		"date_add":               sig("", "varchar", "integer", "time").by(dateAdd),
 		"date_diff":              sig(typeBigint, "varchar", "time", "time").by(dateDiff),
 		"date":                   sig(typeDate, "any").by(toDate),
-		"timezone":               sig("", "varchar", "time").by(atTimeZone), // AT TIME ZONE
-		"at_timezone":            sig("", "time", "varchar").by(atTimeZone),
+		"timezone":               sig("", "varchar", "instant").by(atTimeZone), // AT TIME ZONE
+		"at_timezone":            sig("", "instant", "varchar").by(atTimeZone),
 		"from_unixtime":          sig(typeZone, "number").as("to_timestamp").by(fromUnixtime),
-		"to_unixtime":            sig(typeDouble, "time").by(toUnixtime),
-		"from_iso8601_timestamp": sig(typeZone, "varchar").macro("from_iso8601"),
+		"to_unixtime":            sig(typeDouble, "instant").by(toUnixtime),
+		"from_iso8601_timestamp": sig(typeZone, "varchar").by(fromISO8601),
 		"from_iso8601_date":      sig(typeDate, "varchar").by(toDate),
 		"to_iso8601":             sig(typeVarchar, "time").by(toISO8601),
 		"date_format":            sig(typeVarchar, "local", "varchar").by(dateFormat),
@@ -197,5 +197,6 @@ var refusedFunctions = map[string]string{
 	"unnest":              "it belongs into FROM: CROSS JOIN UNNEST(x) AS t(y)",
 	"sha256":              "hashes take and return varbinary, which is not supported",
 	"md5":                 "hashes take and return varbinary, which is not supported",
+	"regexp_full_match":   "~ and SIMILAR TO are written regexp_like",
 	"row":                 "",
 }

@@ -170,11 +170,29 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 	}
 	for _, g := range list(n, "group_expressions") {
 		e, _ := g.(map[string]any)
-		if _, err := t.expr(e, s); err != nil {
+		typ, err := t.expr(e, s)
+		if err == nil {
+			err = t.storable(e, typ)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return cols, t.modifiers(n, &scope{parent: s, first: cols})
+}
+
+// storable refuses values that DuckDB holds otherwise than Trino does: they may
+// be used within an expression, and not be grouped, ordered or returned.
+func (t *translator) storable(n node, typ string) error {
+	switch {
+	case typ == typeZoned:
+		return t.refuse(n, "AT TIME ZONE", zonedAdvice)
+	case typ == typeOffset:
+		return t.refuse(n, "from_iso8601_timestamp", offsetAdvice)
+	case isInterval(typ):
+		return t.refuse(n, "a value of type interval", "use date_diff, or add the interval to a timestamp")
+	}
+	return nil
 }
 
 // condition translates an expression that must be boolean.
@@ -214,6 +232,9 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 		}
 		typ, err := t.expr(e, s)
 		if err != nil {
+			return nil, err
+		}
+		if err := t.storable(e, typ); err != nil {
 			return nil, err
 		}
 		e["alias"] = name
@@ -306,6 +327,9 @@ func (t *translator) orders(m node, s *scope) error {
 		}
 		typ, err := t.expr(e, s)
 		if err != nil {
+			return err
+		}
+		if err := t.storable(e, typ); err != nil {
 			return err
 		}
 		if typ == typeJSON || strings.HasPrefix(typ, "map") {

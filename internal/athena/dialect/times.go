@@ -239,3 +239,13 @@ func (t *translator) timeFormat(c *call, n node) (string, error) {
 	}
 	return b.String(), nil
 }
+
+// fromISO8601 knows the zone of a literal; of a column's text it does not.
+func fromISO8601(_ *translator, c *call) (string, error) {
+	s, isLiteral := literal(c.args[0])
+	become(c.n, function(internal+"from_iso8601", c.args[0]))
+	if _, clock, _ := strings.Cut(s, "T"); isLiteral && !strings.ContainsAny(clock, "+-") {
+		return typeZone, nil
+	}
+	return typeOffset, nil
+}

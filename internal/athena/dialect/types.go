@@ -25,7 +25,14 @@ const (
 	// such values, so it is carried as the local time and allowed only where the
 	// local time is what counts: hour(x AT TIME ZONE 'Europe/Berlin').
 	typeZoned = "timestamp at another time zone"
+
+	// typeOffset is an instant whose zone is known only to its text:
+	// from_iso8601_timestamp('2024-01-01T00:00:00+01:00'). Instants compare, but
+	// Trino shows them, and takes their fields, at that offset.
+	typeOffset = "timestamp with the offset of a text"
 )
+
+const offsetAdvice = "its offset is not kept; compare it, or write from_iso8601_timestamp(…) AT TIME ZONE 'UTC'"
 
 const zonedAdvice = "with a zone other than UTC it is supported inside extract, hour() and the like, date_trunc, date_format and CAST to date or timestamp"
 
@@ -99,6 +106,8 @@ func common(a, b string) (typ string, ok bool) {
 		return a, true
 	case isNumber(a) && isNumber(b):
 		return widest(a, b), true
+	case a == typeOffset && isTime(b), b == typeOffset && isTime(a):
+		return typeZone, true
 	case isTime(a) && isTime(b):
 		if a == typeZone || b == typeZone {
 			return typeZone, true

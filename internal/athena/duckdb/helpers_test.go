@@ -61,7 +61,7 @@ func engineOver(t testing.TB, files []athena.File, change func(*Options)) *Engin
 	t.Helper()
 	o := Options{
 		Source: &fixed{files: files}, Dir: t.TempDir(),
-		Now: func() time.Time { return testNow }, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return testNow }, Log: discard(),
 	}
 	if change != nil {
 		change(&o)
@@ -154,3 +154,5 @@ func sample() []event.Row {
 		}),
 	}
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -1,0 +1,160 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestSilentDifferences: the ten cases in which DuckDB understands the same text
+// and answers something else. want is Trino's answer, or the refusal's words.
+func TestSilentDifferences(t *testing.T) {
+	e := engineOver(t, encode(t, sample()), nil)
+	for _, tt := range []struct{ difference, sql, want string }{
+		{"1 division", "SELECT 1/2, -7/2, 7/2e0, sum(seq)/2 FROM audit_logs", "[0,-3,3.5,10]"},
+		{"1 division of decimals", "SELECT 1/3.0", "!division of decimals"},
+		{"2 date_diff", "SELECT date_diff('hour', timestamp '2024-01-01 10:59', timestamp '2024-01-01 11:01')", "[0]"},
+		{"2 date_diff", "SELECT date_diff('day', timestamp '2024-01-01 23:00', timestamp '2024-01-02 22:59'), date_diff('month', date '2024-01-31', date '2024-02-28')", "[0,0]"},
+		{"3 at time zone", "SELECT hour(timestamp '2024-07-01 10:00' AT TIME ZONE 'Europe/Berlin'), hour(timestamp '2024-01-01 10:00' AT TIME ZONE 'Europe/Berlin')", "[12,11]"},
+		{"3 at time zone", "SELECT timestamp '2024-07-01 10:00' AT TIME ZONE 'UTC'", `["2024-07-01 10:00:00.000 UTC"]`},
+		{"3 at time zone", "SELECT timestamp '2024-07-01 10:00' AT TIME ZONE 'Europe/Berlin'", "!AT TIME ZONE"},
+		{"3 at time zone", "SELECT seq FROM audit_logs WHERE timestamp AT TIME ZONE 'Europe/Berlin' > now()", "!AT TIME ZONE"},
+		{"4 regexp_replace", "SELECT regexp_replace('aaa', 'a', 'b'), regexp_replace('ab12', '([a-z])([0-9])', '$2$1'), regexp_replace('a1b2', '[0-9]')", `["bbb","a1b2","ab"]`},
+		{"4 regexp_replace", "SELECT regexp_replace('a', 'a', '\\1')", `["1"]`},
+		{"5 concat", "SELECT concat('a', NULL), 'a' || NULL, concat('a', reason) FROM audit_logs WHERE seq = 1", "[null,null,null]"},
+		{"6 element_at", "SELECT element_at(map(ARRAY['a'], ARRAY[1]), 'a'), element_at(map(ARRAY['a'], ARRAY[1]), 'b'), element_at(ARRAY[1, 2], -1)", "[1,null,2]"},
+		{"7 json", "SELECT json_extract_scalar('{\"a\":{\"b\":1}}', '$.a'), json_extract_scalar('no json', '$.a'), json_extract_scalar('{\"a\":null}', '$.a')", "[null,null,null]"},
+		{"7 json", `SELECT json_extract_scalar('{"a b":"x","c":1.50,"d":1e2,"e":true}', '$["a b"]'), json_extract_scalar('{"c":1.50}', '$.c'), json_extract_scalar('{"d":[1e2]}', '$.d[0]')`, `["x","1.50","1e2"]`},
+		{"8 decimal", "SELECT CAST('1.23' AS decimal(10,2)), 1.5 * 2.25", `["1.23","3.375"]`},
+		{"8 text of a double", "SELECT CAST(1e0 AS varchar)", "!double to varchar"},
+		{"8 decimal literal", "SELECT DECIMAL '1.23'", "!decimal"},
+		{"9 sha256", "SELECT sha256('a')", "!sha256"},
+		{"10 division by zero", "SELECT 1/0", "!Division by zero"},
+		{"10 division by zero", "SELECT seq % 0 FROM audit_logs", "!Division by zero"},
+		{"10 division by zero", "SELECT 1e0/0, -1/0e0", `["Infinity","-Infinity"]`},
+		{"10 implicit cast", "SELECT * FROM audit_logs WHERE timestamp > '2024-01-01'", "!timestamp '2024-01-01'"},
+		{"10 implicit cast", "SELECT * FROM audit_logs WHERE timestamp BETWEEN '2024-01-01' AND '2024-12-31'", "!timestamp '2024-01-01'"},
+		{"10 implicit cast", "SELECT * FROM audit_logs WHERE date(timestamp) = '2024-01-01'", "!date '2024-01-01'"},
+		{"10 implicit cast", "SELECT * FROM audit_logs WHERE seq = '1'", "!cannot compare bigint with varchar"},
+		{"10 implicit cast", "SELECT * FROM audit_logs WHERE dt = date '2024-01-01'", "!cannot compare varchar with date"},
+		{"10 implicit cast", "SELECT * FROM audit_logs WHERE seq IN (1, 'x')", "!cannot compare bigint with varchar"},
+		{"10 implicit cast", "SELECT coalesce(seq, 'none') FROM audit_logs", "!mixes"},
+		{"10 implicit cast", "SELECT 1 UNION SELECT 'x'", "!integer on the left"},
+		{"10 implicit cast", "SELECT 1 = true", "!cannot compare"},
+		{"10 implicit cast", "SELECT CAST('1.5' AS bigint)", "!Cannot cast"},
+		{"10 implicit cast", "SELECT length(5)", "!must be varchar"},
+
+		// More that the notes do not list.
+		{"greatest", "SELECT greatest(1, NULL), least(2, 1)", "[null,1]"},
+		{"regexp_extract", "SELECT regexp_extract('abc', 'x'), regexp_extract('abc', '(b)(c)', 2)", `[null,"c"]`},
+		{"split_part", "SELECT split_part('a,b', ',', 2), split_part('a,b', ',', 3)", `["b",null]`},
+		{"substr", "SELECT substr('hello', 0), substr('hello', -2), substr('abc', -5), substr('hello', 2, -1)", `["","lo","",""]`},
+		{"trim", "SELECT trim('\t a \n'), ltrim(' a '), rtrim(' a ')", `["a","a "," a"]`},
+		{"max_by", "SELECT max_by(reason, seq) FROM audit_logs", "[null]"},
+		{"subscript", "SELECT ARRAY[1, 2][3]", "!Array subscript"},
+		{"subscript", "SELECT map(ARRAY['a'], ARRAY[1])['b']", "!Key not present"},
+		{"extract dow", "SELECT extract(dow FROM date '2024-01-07'), day_of_week(date '2024-01-01')", "[7,1]"},
+		{"millisecond", "SELECT millisecond(timestamp '2024-01-01 00:00:05.123')", "[123]"},
+		{"date + interval", "SELECT date '2024-01-31' + interval '1' month, date_add('day', 1, date '2024-01-31')", `["2024-02-29","2024-02-01"]`},
+		{"contains", "SELECT contains(ARRAY[1, 2], 3), contains(ARRAY[1, NULL], 3), contains(ARRAY[1, NULL], 1)", "[false,null,true]"},
+		{"varchar(n)", "SELECT CAST('abc' AS varchar(2))", "!varchar(n)"},
+		{"sum", "SELECT sum(9223372036854775807) FROM audit_logs", "!out of range"},
+		{"1e0 is a double", "SELECT 1e0 / 3", "[0.3333333333333333]"},
+		{"timestamp as text", "SELECT CAST(timestamp AS varchar), CAST(date(timestamp) AS varchar) FROM audit_logs WHERE seq = 3", `["2024-05-05 05:05:05.678","2024-05-05"]`},
+		{"offset of a text", "SELECT from_iso8601_timestamp('2024-01-01T01:00:00+01:00') AT TIME ZONE 'UTC'", `["2024-01-01 00:00:00.000 UTC"]`},
+		{"offset of a text", "SELECT seq FROM audit_logs WHERE timestamp < from_iso8601_timestamp('2024-05-05T07:05:06+02:00')", "[3]"},
+		{"offset of a text", "SELECT from_iso8601_timestamp('2024-01-01T01:00:00+01:00')", "!from_iso8601_timestamp"},
+		{"offset of a text", "SELECT hour(from_iso8601_timestamp(details)) FROM audit_logs", "!from_iso8601_timestamp"},
+		{"try over a division", "SELECT try(1/0)", "!TRY"},
+		{"now is one instant", "SELECT count(DISTINCT now()), max(now() - interval '1' hour) FROM audit_logs", `[1,"2026-11-24 11:00:00.123 UTC"]`},
+		{"NULLs last", "SELECT reason FROM audit_logs WHERE seq < 2 ORDER BY reason DESC", `["bad password"] [null]`},
+		{"NULL and empty", "SELECT seq, actor_email IS NULL, actor_email = '' FROM audit_logs WHERE seq IN (4, 5) ORDER BY seq", "[4,true,null] [5,false,true]"},
+		{"ORDER BY sees the select list first", "SELECT -seq AS seq FROM audit_logs ORDER BY seq LIMIT 1", "[-6]"},
+		{"GROUP BY sees the table first", "SELECT upper(outcome) AS outcome, count(*) FROM audit_logs GROUP BY outcome ORDER BY 2", `["FAILURE",2] ["SUCCESS",5]`},
+	} {
+		t.Run(tt.difference+"/"+tt.sql, func(t *testing.T) {
+			_, rows, err := answer(t, e, tt.sql)
+			if words, refused := strings.CutPrefix(tt.want, "!"); refused {
+				if err == nil {
+					t.Fatalf("answered %v, want a refusal", rows)
+				}
+				if !strings.Contains(err.Error(), words) {
+					t.Errorf("error %q does not say %q", err, words)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(rows, " "); got != tt.want {
+				t.Errorf("answer %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestAnswers: values, types and names of what the dialect covers.
+func TestAnswers(t *testing.T) {
+	e := engineOver(t, encode(t, sample()), nil)
+	for _, tt := range []struct{ sql, cols, rows string }{
+		{"SELECT count(*) FROM audit_logs", "_col0 bigint", "[7]"},
+		{"SELECT count(*) FROM audit.audit_logs", "_col0 bigint", "[7]"},
+		{`SELECT count(*) AS n FROM "AwsDataCatalog"."audit"."audit_logs"`, "n bigint", "[7]"},
+		{"SELECT action, count(*) FROM audit_logs WHERE seq < 3 GROUP BY action", "action varchar, _col1 bigint", `["user.login",3]`},
+		{"SELECT 1, 'a', true, 1e0, 1.25, NULL, date '2024-01-31', timestamp '2024-01-31 10:11:12.345'",
+			"_col0 integer, _col1 varchar, _col2 boolean, _col3 double, _col4 decimal(3,2), _col5 unknown, _col6 date, _col7 timestamp",
+			`[1,"a",true,1.0,"1.25",null,"2024-01-31","2024-01-31 10:11:12.345"]`},
+		{"SELECT now(), current_timestamp, current_date, localtimestamp",
+			"_col0 timestamp with time zone, _col1 timestamp with time zone, _col2 date, _col3 timestamp",
+			`["2026-11-24 12:00:00.123 UTC","2026-11-24 12:00:00.123 UTC","2026-11-24","2026-11-24 12:00:00.123"]`},
+		{"SELECT timestamp, timestamp_ns, dt, retention FROM audit_logs WHERE seq = 3", "timestamp timestamp, timestamp_ns bigint, dt varchar, retention varchar",
+			`["2024-05-05 05:05:05.678",1714885505678999000,"2024-05-05","standard"]`},
+		{"SELECT sum(seq), avg(seq), min(dt), max(seq), count_if(seq > 2), bool_or(seq = 0), approx_distinct(actor_id) FROM audit_logs",
+			"_col0 bigint, _col1 double, _col2 varchar, _col3 bigint, _col4 bigint, _col5 boolean, _col6 bigint", `[21,3.0,"2024-05-05",6,4,true,5]`},
+		{"SELECT date_trunc('month', timestamp) AS m, count(*) AS n FROM audit_logs GROUP BY 1 ORDER BY n DESC, m LIMIT 1", "m timestamp, n bigint", `["2026-11-01 00:00:00.000",3]`},
+		{"SELECT split('a.b', '.'), map(ARRAY['k'], ARRAY[1]), histogram(outcome) FROM audit_logs WHERE seq = 1",
+			"_col0 array(varchar), _col1 map(varchar, integer), _col2 map(varchar, bigint)", `[["a","b"],{"k":1},{"failure":1}]`},
+		{"SELECT json_extract(details, '$[\"a b\"]'), json_extract_scalar(details, '$.big'), json_array_length(json_extract(details, '$[\"a b\"].c')) FROM audit_logs WHERE seq = 3",
+			"_col0 json, _col1 varchar, _col2 bigint", `["{\"c\":[1,\"two\"]}","123456789012345678901234",2]`},
+		{"SELECT details FROM audit_logs WHERE seq = 5", "details varchar", `["{\"naïve\":\"日本 😀\"}"]`},
+		{"SELECT upper(actor_id), length(actor_id) FROM audit_logs WHERE actor_id = 'Ünal'", "_col0 varchar, _col1 bigint", `["ÜNAL",4]`},
+		{"SELECT seq, row_number() OVER (PARTITION BY outcome ORDER BY seq DESC) FROM audit_logs WHERE seq < 3 ORDER BY seq", "seq bigint, _col1 bigint", "[0,2] [1,1] [2,1]"},
+		{"WITH f AS (SELECT * FROM audit_logs WHERE outcome = 'failure') SELECT a.seq FROM audit_logs a JOIN f ON a.id = f.id ORDER BY 1", "seq bigint", "[0] [1]"},
+		{"SELECT t.part, t.n FROM audit_logs CROSS JOIN UNNEST(split(action, '.')) WITH ORDINALITY AS t(part, n) WHERE seq = 4 ORDER BY n", "part varchar, n bigint", `["report",1] ["export",2] ["csv",3]`},
+		{"SELECT actor_id FROM audit_logs WHERE outcome = 'failure' INTERSECT SELECT actor_id FROM audit_logs", "actor_id varchar", `["user-123"]`},
+		{"SELECT seq FROM audit_logs WHERE seq NOT IN (SELECT seq FROM audit_logs WHERE seq > 0)", "seq bigint", "[0]"},
+		{"SELECT seq FROM audit_logs a WHERE EXISTS (SELECT 1 FROM audit_logs b WHERE b.actor_id = a.actor_id AND b.seq < a.seq) ORDER BY seq", "seq bigint", "[1] [4]"},
+		{"SELECT from_iso8601_timestamp('2024-01-01T00:00:00Z'), to_iso8601(timestamp '2024-01-01'), from_unixtime(0), to_unixtime(timestamp '1970-01-01 00:00:01')",
+			"_col0 timestamp with time zone, _col1 varchar, _col2 timestamp with time zone, _col3 double",
+			`["2024-01-01 00:00:00.000 UTC","2024-01-01T00:00:00.000","1970-01-01 00:00:00.000 UTC",1.0]`},
+		{"SELECT transform(ARRAY[1, 2], x -> x + 1), filter(ARRAY[1, 2], x -> x > 1)", "_col0 array(integer), _col1 array(integer)", "[[2,3],[2]]"},
+		{"SELECT date_format(timestamp '2024-01-31 10:11:12', '%Y/%c/%d %H:%i:%s %W'), date_parse('31.01.2024', '%d.%m.%Y')", "_col0 varchar, _col1 timestamp", `["2024/1/31 10:11:12 Wednesday","2024-01-31 00:00:00.000"]`},
+		{"SELECT CASE outcome WHEN 'failure' THEN 'F' ELSE 'S' END AS o, if(seq = 0, 1, NULL), nullif(1, 1), coalesce(reason, '-') FROM audit_logs WHERE seq = 1", "o varchar, _col1 integer, _col2 integer, _col3 varchar", `["F",null,null,"-"]`},
+		{"SELECT \"timestamp\" FROM audit_logs WHERE audit_logs.timestamp = timestamp '2024-06-01'", "timestamp timestamp", `["2024-06-01 00:00:00.000"]`},
+		{"SELECT seq FROM audit_logs WHERE timestamp < now() - interval '2' year AND timestamp >= date '2024-06-01' ORDER BY timestamp", "seq bigint", "[6]"},
+		{"SELECT action FROM audit_logs ORDER BY seq OFFSET 3 FETCH FIRST 1 ROW ONLY;", "action varchar", `["report.export"]`},
+		{"VALUES (1, 'a'), (2, NULL)", "_col0 integer, _col1 varchar", `[1,"a"] [2,null]`},
+		{"SELECT v FROM (VALUES (1, 'a')) AS t(k, v)", "v varchar", `["a"]`},
+		{"-- a comment\nSELECT 'it''s; -- no comment' /* here */", "_col0 varchar", `["it's; -- no comment"]`},
+		{"SELECT outcome, count(*) FROM audit_logs GROUP BY ROLLUP (outcome) ORDER BY 1", "outcome varchar, _col1 bigint", `["failure",2] ["success",5] [null,7]`},
+		{"SELECT a.seq FROM audit_logs a LEFT JOIN audit_logs b ON a.seq = b.seq + 6 WHERE b.seq IS NULL ORDER BY 1 LIMIT 2", "seq bigint", "[0] [1]"},
+	} {
+		t.Run(tt.sql, func(t *testing.T) {
+			cols, rows, err := answer(t, e, tt.sql)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var parts []string
+			for _, c := range cols {
+				parts = append(parts, c.Name+" "+c.Type)
+			}
+			if got := strings.Join(parts, ", "); got != tt.cols {
+				t.Errorf("columns %s\nwant    %s", got, tt.cols)
+			}
+			if got := strings.Join(rows, " "); got != tt.rows {
+				t.Errorf("rows %s\nwant %s", got, tt.rows)
+			}
+		})
+	}
+}
