@@ -35,10 +35,6 @@ const (
 	maxConnections = 512
 	maxRequests    = 256
 	maxParts       = 10000 // what S3 allows; our own client never uses multipart
-
-	// bindAttempts is how often Start picks another free port when somebody took
-	// the one it had picked. Only for port 0.
-	bindAttempts = 5
 )
 
 // DefaultRegion is the region that clients must sign for unless Options say otherwise.
@@ -53,9 +49,9 @@ var (
 
 // Options say where the data is and who may connect.
 type Options struct {
-	// Dir holds everything: data/ (buckets and current versions) and versions/
-	// (older versions). It is created when absent and must support extended
-	// attributes, where locks and checksums are kept.
+	// Dir holds everything: data/ (buckets and current versions), versions/ (older
+	// versions) and, while it runs, a socket. It is created when absent and must
+	// support extended attributes, where locks and checksums are kept.
 	Dir string
 	// Listen is host:port. Port 0 picks a free one. Default: 127.0.0.1:0.
 	Listen string
@@ -92,7 +88,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.AccessKey == "" || o.SecretKey == "" {
 		return nil, errors.New("start dev s3: access key and secret key are required")
 	}
-	host, port, err := net.SplitHostPort(o.Listen)
+	host, _, err := net.SplitHostPort(o.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("start dev s3: listen address: %w", err)
 	}
@@ -106,25 +102,19 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := prepare(dir); err != nil {
 		return nil, fmt.Errorf("start dev s3 in %s: %w", dir, err)
 	}
-	for attempt := 1; ; attempt++ {
-		addr := o.Listen
-		if port == "0" {
-			if addr, err = freeAddr(host); err != nil {
-				return nil, fmt.Errorf("start dev s3: %w", err)
-			}
-		}
-		srv, err := run(ctx, dir, addr, o)
-		if err == nil {
-			return srv, nil
-		}
-		if port != "0" || attempt == bindAttempts || ctx.Err() != nil || errors.Is(err, errRunning) {
-			return nil, fmt.Errorf("start dev s3 on %s: %w", addr, err)
-		}
+	ln, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("start dev s3: %w", err)
 	}
+	srv, err := run(ctx, dir, ln, o)
+	if err != nil {
+		return nil, fmt.Errorf("start dev s3: %w", errors.Join(err, ln.Close()))
+	}
+	return srv, nil
 }
 
-// run starts the gateway once on a definite address.
-func run(ctx context.Context, dir, addr string, o Options) (*Server, error) {
+// run starts the gateway, and the proxy in front of it once it is ready.
+func run(ctx context.Context, dir string, ln net.Listener, o Options) (*Server, error) {
 	if !running.CompareAndSwap(false, true) {
 		return nil, errRunning
 	}
@@ -141,41 +131,51 @@ func run(ctx context.Context, dir, addr string, o Options) (*Server, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	// The gateway goes last: when no connection is left, it does not wait for any.
+	gateway, stopGateway := context.WithCancel(context.WithoutCancel(ctx))
 	listening := make(chan struct{})
-	cfg := &embedgw.Config{
-		RootUserAccess:    o.AccessKey,
-		RootUserSecret:    o.SecretKey,
-		Region:            o.Region,
-		Ports:             []string{addr},
-		MaxConnections:    maxConnections,
-		MaxRequests:       maxRequests,
-		MultipartMaxParts: maxParts,
-		Quiet:             true,
-		// No keep-alive: the server waits for its connections when it stops, and
-		// clients would keep idle ones for longer than anybody wants to wait.
-		KeepAlive:   false,
-		DisableACLs: true,
-		// What embedgw would choose itself, without the line it prints about that.
-		IAMService: auth.NewIAMServiceSingle(auth.Account{
-			Access: o.AccessKey, Secret: o.SecretKey, Role: auth.RoleAdmin,
-		}),
-		S3Options: []s3api.Option{s3api.WithOnListen(func() { close(listening) })},
-	}
-	srv := &Server{addr: addr, region: o.Region, cancel: cancel, done: make(chan struct{})}
+	cfg := gatewayConfig(o, func() { close(listening) })
+	srv := &Server{addr: ln.Addr().String(), region: o.Region, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(srv.done)
-		srv.err = errors.Join(embedgw.RunVersityGW(ctx, be, cfg), os.Chdir(before))
+		defer cancel()
+		srv.err = errors.Join(embedgw.RunVersityGW(gateway, be, cfg), os.Chdir(before))
 		running.Store(false)
 	}()
 	select {
 	case <-listening:
-		return srv, nil
 	case <-srv.done:
-		cancel()
-		if srv.err == nil {
-			srv.err = context.Cause(ctx)
-		}
+		stopGateway()
 		return nil, srv.err
+	}
+	front := newProxy(ln)
+	go front.serve()
+	context.AfterFunc(ctx, func() {
+		front.close()
+		stopGateway()
+	})
+	return srv, nil
+}
+
+// gatewayConfig is the gateway behind the proxy.
+func gatewayConfig(o Options, onListen func()) *embedgw.Config {
+	return &embedgw.Config{
+		RootUserAccess:    o.AccessKey,
+		RootUserSecret:    o.SecretKey,
+		Region:            o.Region,
+		Ports:             []string{gatewaySocket},
+		SocketPerm:        "0600",
+		MaxConnections:    maxConnections,
+		MaxRequests:       maxRequests,
+		MultipartMaxParts: maxParts,
+		Quiet:             true,
+		KeepAlive:         true,
+		DisableACLs:       true,
+		// What embedgw would choose itself, without the line it prints about that.
+		IAMService: auth.NewIAMServiceSingle(auth.Account{
+			Access: o.AccessKey, Secret: o.SecretKey, Role: auth.RoleAdmin,
+		}),
+		S3Options: []s3api.Option{s3api.WithOnListen(onListen)},
 	}
 }
 
@@ -188,7 +188,7 @@ func (s *Server) Endpoint() string { return "http://" + s.addr }
 // Region is the region that requests must be signed for.
 func (s *Server) Region() string { return s.region }
 
-// Stop ends the server: requests in flight get ten seconds. It returns what Wait
+// Stop ends the server: requests in flight get two seconds. It returns what Wait
 // returns and may be called more than once.
 func (s *Server) Stop() error {
 	s.cancel()
@@ -232,17 +232,6 @@ func probeXattr(dir string) (err error) {
 	}
 	_, err = meta.XattrMeta{}.RetrieveAttribute(f, "", "", "probe")
 	return err
-}
-
-// freeAddr finds a port that is free now. embedgw takes addresses, not listeners,
-// so somebody else may still take it: Start tries again then.
-func freeAddr(host string) (string, error) {
-	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return "", err
-	}
-	addr := ln.Addr().String()
-	return addr, ln.Close()
 }
 
 func isLoopback(host string) bool {

@@ -214,3 +214,21 @@ func TestUnlockedBucketRefusesLockedObject(t *testing.T) {
 		t.Errorf("head: %v, want %v", err, object.ErrNotFound)
 	}
 }
+
+// Clients keep connections that they do not use. They must not delay the end.
+func TestStopDoesNotWaitForIdleConnections(t *testing.T) {
+	srv, client := start(t, options(t.TempDir()))
+	client.Bucket(t) // leaves a connection that was used
+	unused, err := net.Dial("tcp", srv.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unused.Close() }()
+	begin := time.Now()
+	if err := srv.Stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+}
