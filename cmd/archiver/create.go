@@ -51,37 +51,35 @@ func archiveFile(c config.Config) string { return filepath.Join(c.DataDir, "arch
 
 // createArchive makes the keys, the bucket, the archive object and the first
 // stream's certificate. It touches nothing that is there: not a key, not a
-// bucket (unless it was told to use it), not an archive.
-func createArchive(ctx context.Context, c config.Config, now time.Time, useBucket bool) (created, error) {
+// bucket (unless it was told to use it), not an archive. fresh is false when all
+// of it was there already, made by an earlier run with the same keys.
+func createArchive(ctx context.Context, c config.Config, now time.Time, useBucket bool) (_ created, fresh bool, _ error) {
 	store, err := openStore(ctx, c)
 	if err != nil {
-		return created{}, err
+		return created{}, false, err
 	}
 	b, resumed, err := prepare(c, now)
 	if err != nil {
-		return created{}, err
+		return created{}, false, err
 	}
 	_, err = store.CreateBucket(ctx, s3store.CreateOptions{UseExisting: useBucket || resumed})
 	if errors.Is(err, s3store.ErrBucketExists) {
 		err = fmt.Errorf("%w; --use-bucket makes the archive in it if it has Object Lock", err)
 	}
 	if err != nil {
-		return created{}, err
+		return created{}, false, err
 	}
 	until := b.archive.RetainUntil(b.open.OpenedAt)
-	fresh, err := publish(ctx, store, ledger.ArchiveKey(c.S3.Prefix), b.archiveRaw, until)
+	freshArchive, err := publish(ctx, store, ledger.ArchiveKey(c.S3.Prefix), b.archiveRaw, until)
 	if err != nil {
-		return created{}, err
+		return created{}, false, err
 	}
 	freshOpen, err := publish(ctx, store, ledger.OpenKey(c.S3.Prefix, b.open.Stream), b.openRaw, until)
 	if err != nil {
-		return created{}, err
-	}
-	if !fresh && !freshOpen {
-		return created{}, fmt.Errorf("archive %s is in bucket %s already: nothing was changed", b.archive.ID, c.S3.Bucket)
+		return created{}, false, err
 	}
 	return created{Archive: b.archive.ID, Stream: b.open.Stream, Bucket: c.S3.Bucket, Prefix: c.S3.Prefix,
-		RootVKey: b.archive.Root, RootKey: c.Archive.RootKeyFile}, nil
+		RootVKey: b.archive.Root, RootKey: c.Archive.RootKeyFile}, freshArchive || freshOpen, nil
 }
 
 // prepare makes the keys and signs everything, or finds what an earlier run that

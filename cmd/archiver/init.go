@@ -39,9 +39,12 @@ Exit codes:
 			if err := c.ForInit(file); err != nil {
 				return err
 			}
-			made, err := createArchive(cmd.Context(), c, time.Now(), useBucket)
+			made, fresh, err := createArchive(cmd.Context(), c, time.Now(), useBucket)
 			if err != nil {
 				return fmt.Errorf("init: %w", err)
+			}
+			if !fresh {
+				return fmt.Errorf("init: archive %s is in bucket %s already: nothing was changed", made.Archive, made.Bucket)
 			}
 			if asJSON {
 				return printJSON(a.out, made)

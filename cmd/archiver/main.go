@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/config"
 )
 
@@ -64,8 +65,11 @@ func run(ctx context.Context, args []string, std stdio) int {
 
 // exitCode is the only place where errors become numbers.
 func exitCode(err error) int {
-	if errors.As(err, new(usageError)) || errors.As(err, new(*config.Error)) {
+	switch {
+	case errors.As(err, new(usageError)), errors.As(err, new(*config.Error)):
 		return exitUsage
+	case errors.Is(err, athena.ErrSyntax), errors.Is(err, athena.ErrRefused), errors.Is(err, athena.ErrInvalid), errors.Is(err, athena.ErrExecution):
+		return exitUsage // of SQL
 	}
 	return exitFailure
 }

@@ -44,9 +44,12 @@ Exit codes of every command:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newConfigCommand(a),
+		newDevCommand(a),
 		newInitCommand(a),
 		newInspectCommand(a),
+		newQueryCommand(a),
 		newSchemaCommand(a),
+		newServeCommand(a),
 		newVersionCommand(a),
 	)
 	return group(root)

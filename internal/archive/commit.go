@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -134,8 +135,9 @@ func (a *Archiver) committed(m *ledger.Manifest) {
 // release forgets a batch that is archived. The spool goes last: without its
 // batch nobody would look for it again before the next start.
 func (a *Archiver) release(ctx context.Context, b *buffer.Batch) error {
-	if err := a.queue.Release(ctx, b); err != nil {
-		return fmt.Errorf("release batch %d: %w", b.Number, err)
+	err := a.queue.Release(ctx, b)
+	if err != nil && !errors.Is(err, buffer.ErrReleased) { // by the try before, which could not clear the spool
+		return err
 	}
 	a.setStatus(func(*Status) {}) // wakes Drain
 	return a.removeSpool(b.Number)

@@ -92,8 +92,8 @@ func (a *Archiver) adopt(ctx context.Context, u upload) (_ object.Info, found bo
 		}
 		err = a.confirm(ctx, u, &info, u.earliest)
 		switch {
-		case err == nil && ours.VersionID == "":
-			ours = info
+		case err == nil && (ours.VersionID == "" || ours.SHA256 != u.SHA256 && info.SHA256 == u.SHA256):
+			ours = info // our very bytes are better than the same rows in other bytes
 			continue
 		case err == nil:
 			err = errors.New("a second copy")

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/devs3"
+	"github.com/audit-archiver/archiver/internal/durable"
+)
+
+const (
+	devBucket        = "audit"
+	devRetentionDays = 1
+	devSegmentBytes  = 32 * config.MiB // zero-filled on first use: small keeps the first start quick
+	devProfile       = "default"
+)
+
+type devFlags struct {
+	dir, listen, s3Listen string
+	sealAge               time.Duration
+	listenSet, sealAgeSet bool
+	allowRemoteS3         bool
+	asJSON                bool
+}
+
+func newDevCommand(a *app) *cobra.Command {
+	var f devFlags
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Run everything on this machine: S3 with Object Lock, archiver, SQL",
+		Long: `Run everything on this machine, with nothing to set up: an S3 endpoint with real
+Object Lock on a local folder, an archive in it, and the archiver. Objects are
+locked for one day. The data is kept: stop it with Ctrl-C and start it again.
+
+The folder holds archiver.yaml, which every other command takes with --config, and
+credentials, which every S3 client takes with AWS_SHARED_CREDENTIALS_FILE. Settings
+that you change in archiver.yaml stay, except the S3 endpoint.
+
+Exit codes:
+  0  it was stopped
+  1  it did not work
+  2  the command line or the configuration is wrong`,
+		Example: `  archiver dev
+  archiver dev --dir /tmp/demo --seal-age 1s
+  archiver dev --listen 127.0.0.1:0 --s3-listen 127.0.0.1:0 --json   # free ports, printed as JSON`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.listenSet = cmd.Flags().Changed("listen")
+			f.sealAgeSet = cmd.Flags().Changed("seal-age")
+			return runDev(cmd.Context(), a, f)
+		},
+	}
+	cmd.Flags().StringVar(&f.dir, "dir", "./archiver-data", "`folder` of all data; made when missing")
+	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8420", "`address` for events and SQL")
+	cmd.Flags().StringVar(&f.s3Listen, "s3-listen", "127.0.0.1:8421", "`address` of the S3 endpoint")
+	cmd.Flags().BoolVar(&f.allowRemoteS3, "s3-allow-remote", false, "let --s3-listen be an address that other machines reach (no TLS)")
+	cmd.Flags().DurationVar(&f.sealAge, "seal-age", 5*time.Second, "longest `time` that an event waits before it is archived")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document when ready")
+	return cmd
+}
+
+func runDev(ctx context.Context, a *app, f devFlags) error {
+	dir, err := prepareDevDir(f.dir)
+	if err != nil {
+		return err
+	}
+	access, secret, err := devCredentials(filepath.Join(dir, "credentials"))
+	if err != nil {
+		return err
+	}
+	s3, err := devs3.Start(context.WithoutCancel(ctx), devs3.Options{Dir: filepath.Join(dir, "s3"), Listen: f.s3Listen,
+		AllowRemote: f.allowRemoteS3, AccessKey: access, SecretKey: secret})
+	if err != nil {
+		return err
+	}
+	err = serveDev(ctx, a, dir, s3, f)
+	return errors.Join(err, s3.Stop()) // last: draining needs it
+}
+
+func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, f devFlags) error {
+	file := filepath.Join(dir, "archiver.yaml")
+	c, err := devConfig(file, dir, s3, f)
+	if err != nil {
+		return err
+	}
+	log := newLogger(a.err, c.Log)
+	if c.Archive.RootVKey == "" {
+		made, _, err := createArchive(ctx, c, time.Now(), true)
+		if err != nil {
+			return fmt.Errorf("create archive: %w", err)
+		}
+		c.Archive.RootVKey = made.RootVKey
+	}
+	if err := saveDevConfig(file, c); err != nil {
+		return err
+	}
+	// A dev server without its S3 endpoint is of no use: end together.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s3Ended := make(chan struct{})
+	go func() {
+		defer close(s3Ended)
+		select {
+		case <-s3.Done():
+			cancel(errors.New("the S3 endpoint ended"))
+		case <-ctx.Done():
+		}
+	}()
+	err = serve(ctx, c, log, func(at net.Addr) error {
+		return announceDev(a, f, devReady{URL: "http://" + at.String(), S3: s3.Endpoint(), Bucket: devBucket, Dir: dir,
+			Config: file, Credentials: filepath.Join(dir, "credentials"), RootVKey: c.Archive.RootVKey})
+	})
+	cancel(nil)
+	<-s3Ended
+	return err
+}
+
+// prepareDevDir makes the folder. One that holds other things is refused.
+func prepareDevDir(name string) (string, error) {
+	dir, err := filepath.Abs(name) // before devs3 changes the working directory
+	if err != nil {
+		return "", fmt.Errorf("folder %s: %w", name, err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("folder: %w", err)
+	}
+	if len(entries) > 0 {
+		if _, err := os.Stat(filepath.Join(dir, "credentials")); err != nil {
+			return "", usagef("--dir %s: holds files that are not of archiver dev (such as %s); name an empty or a new folder", name, entries[0].Name())
+		}
+	}
+	if err := durable.OS().MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("folder %s: %w", dir, err)
+	}
+	return dir, nil
+}
+
+// devCredentials reads or makes the only account of the S3 endpoint, in the
+// format of the AWS tools.
+func devCredentials(file string) (access, secret string, _ error) {
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		access, secret = rand.Text()[:20], rand.Text()+rand.Text()[:14]
+		text := fmt.Sprintf("[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\nregion = %s\n",
+			devProfile, access, secret, devs3.DefaultRegion)
+		if err := durable.WriteFile(durable.OS(), file, []byte(text), 0o600); err != nil {
+			return "", "", fmt.Errorf("write credentials: %w", err)
+		}
+		return access, secret, nil
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("read credentials: %w", err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		name, value, _ := strings.Cut(line, "=")
+		switch strings.TrimSpace(name) {
+		case "aws_access_key_id":
+			access = strings.TrimSpace(value)
+		case "aws_secret_access_key":
+			secret = strings.TrimSpace(value)
+		}
+	}
+	if access == "" || secret == "" {
+		return "", "", fmt.Errorf("%s holds no aws_access_key_id and aws_secret_access_key; remove it to get new ones", file)
+	}
+	return access, secret, nil
+}
+
+// devConfig reads the folder's configuration, or makes the first one.
+func devConfig(file, dir string, s3 *devs3.Server, f devFlags) (config.Config, error) {
+	c, err := config.Load(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c = config.Default()
+		c.DataDir = filepath.Join(dir, "node")
+		c.Stream = config.Stream{KeyFile: filepath.Join(c.DataDir, "stream.key"), OpenFile: filepath.Join(c.DataDir, "stream.open")}
+		c.S3.Bucket, c.S3.PathStyle = devBucket, true
+		c.S3.CredentialsFile, c.S3.Profile = filepath.Join(dir, "credentials"), devProfile
+		c.Archive.RootKeyFile = filepath.Join(dir, "root.key")
+		c.Retention.Classes = []config.Class{{Name: c.Retention.Default, Days: devRetentionDays}}
+		c.WAL.SegmentBytes = devSegmentBytes
+		c.Listen, c.Seal.Age = f.listen, f.sealAge
+	case err != nil:
+		return config.Config{}, err
+	}
+	c.S3.Endpoint = s3.Endpoint()
+	if f.listenSet {
+		c.Listen = f.listen
+	}
+	if f.sealAgeSet {
+		c.Seal.Age = f.sealAge
+	}
+	return c, nil
+}
+
+func saveDevConfig(file string, c config.Config) error {
+	raw, err := config.Marshal(c)
+	if err != nil {
+		return err
+	}
+	if old, err := os.ReadFile(file); err == nil {
+		// The user's comments stay as long as the meaning does.
+		if same, err := config.Parse(old, filepath.Dir(file), os.LookupEnv); err == nil && sameConfig(same, c) {
+			return nil
+		}
+	}
+	if err := durable.WriteFile(durable.OS(), file, raw, 0o600); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	// What was written is what every other command reads.
+	if _, err := config.Load(file); err != nil {
+		return err
+	}
+	return nil
+}
+
+func sameConfig(x, y config.Config) bool {
+	a, errA := config.Marshal(x)
+	b, errB := config.Marshal(y)
+	return errA == nil && errB == nil && string(a) == string(b)
+}
+
+// devReady is what dev prints.
+type devReady struct {
+	URL         string `json:"url"`
+	S3          string `json:"s3_endpoint"`
+	Bucket      string `json:"bucket"`
+	Dir         string `json:"dir"`
+	Config      string `json:"config"`
+	Credentials string `json:"credentials"`
+	RootVKey    string `json:"root_vkey"`
+}
+
+func announceDev(a *app, f devFlags, r devReady) error {
+	if f.asJSON {
+		return printJSON(a.out, r)
+	}
+	_, err := fmt.Fprintf(a.out, `archiver dev is ready. Everything is in %[1]s.
+
+  events, SQL   %[2]s
+  S3            %[3]s/%[4]s   Object Lock COMPLIANCE, %[5]d day
+  configuration %[6]s
+  root vkey     %[7]s
+
+Try:
+
+  curl %[2]s/v1/events -H 'content-type: application/json' -d '{"action":"user.login","actor":{"id":"user-123","type":"user"},"resource":{"type":"session"},"outcome":"success"}'
+
+  archiver query --url %[2]s "SELECT timestamp, actor_id, action, outcome FROM audit_logs ORDER BY timestamp DESC LIMIT 10"
+
+  AWS_SHARED_CREDENTIALS_FILE=%[8]s aws --endpoint-url %[3]s s3 ls --recursive s3://%[4]s/
+
+Stop it with Ctrl-C.
+`, r.Dir, r.URL, r.S3, r.Bucket, devRetentionDays, r.Config, r.RootVKey, r.Credentials)
+	return err
+}
+
+// newLogger logs to standard error.
+func newLogger(w interface{ Write([]byte) (int, error) }, c config.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+)
+
+// registerMetrics adds what only a look at the buffer can tell.
+func (n *node) registerMetrics() {
+	n.metrics.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	gauge := func(name, help string, value func(buffer.Stats) float64) {
+		n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return value(n.buffer.Stats()) }))
+	}
+	gauge("archiver_wal_next_seq", "Seq that the next event gets.",
+		func(s buffer.Stats) float64 { return float64(s.NextSeq) })
+	gauge("archiver_wal_first_seq", "First seq that is not archived and released.",
+		func(s buffer.Stats) float64 { return float64(s.FirstSeq) })
+	gauge("archiver_wal_unreleased_bytes", "Bytes of the WAL that are not archived and released.",
+		func(s buffer.Stats) float64 { return float64(s.UnreleasedBytes) })
+	gauge("archiver_wal_disk_free_bytes", "Bytes that can still be written on the WAL's disk.",
+		func(s buffer.Stats) float64 { return float64(s.FreeBytes) })
+	gauge("archiver_wal_queued_events", "Events that wait for the group commit.",
+		func(s buffer.Stats) float64 { return float64(s.QueuedEvents) })
+	gauge("archiver_wal_sealed_batches", "Sealed batches that are not released.",
+		func(s buffer.Stats) float64 { return float64(s.SealedBatches) })
+	gauge("archiver_wal_open_rows", "Rows that no seal covers yet.",
+		func(s buffer.Stats) float64 { return float64(s.OpenRows) })
+	gauge("archiver_wal_full", "1 while events are refused because the WAL is full.",
+		func(s buffer.Stats) float64 { return flag(s.Full != "") })
+}
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}

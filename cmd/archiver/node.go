@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/audit-archiver/archiver/internal/archive"
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
+	"github.com/audit-archiver/archiver/internal/s3store"
+)
+
+const (
+	// drainTime bounds an orderly end. What is left then is archived by the next
+	// start: it is in the WAL.
+	drainTime = 25 * time.Second
+	// hangUpTime is how long requests in flight get of it.
+	hangUpTime = 10 * time.Second
+)
+
+// node is the write path of one archiver: WAL, seal, commit. serve and dev add
+// the doors to it.
+type node struct {
+	cfg     config.Config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+
+	store    *s3store.Store
+	about    ledger.Archive // what the bucket's archive object says
+	open     ledger.Open    // our stream's certificate
+	lock     io.Closer
+	buffer   *buffer.Buffer
+	archiver *archive.Archiver
+}
+
+// openNode opens everything and changes nothing in the bucket.
+func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, err error) {
+	n := &node{cfg: c, log: log, metrics: prometheus.NewRegistry()}
+	if n.store, err = openStore(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := durable.OS().MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	if n.lock, err = durable.Lock(c.DataDir); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if n.about, err = readArchive(ctx, n.store, c); err != nil {
+		return nil, err
+	}
+	for _, t := range c.Tokens {
+		if _, ok := n.about.Class(t.Retention); t.Retention != "" && !ok {
+			return nil, fmt.Errorf("token %s: the archive has no retention class %q", t.Name, t.Retention)
+		}
+	}
+	openRaw, err := os.ReadFile(c.Stream.OpenFile)
+	if err != nil {
+		return nil, fmt.Errorf("stream certificate (init makes it): %w", err)
+	}
+	if n.open, err = ledger.ParseOpen(openRaw, c.Archive.RootVKey); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Stream.OpenFile, err)
+	}
+	key, err := ledger.LoadKey(c.Stream.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("stream key: %w", err)
+	}
+	if n.buffer, err = n.openBuffer(); err != nil {
+		return nil, fmt.Errorf("open WAL: %w", err)
+	}
+	identity, err := identify(n.walDir())
+	if err != nil {
+		return nil, err
+	}
+	n.archiver, err = archive.New(archive.Options{
+		Dir: c.DataDir, FS: durable.OS(), Store: n.store, Queue: n.buffer, Prefix: c.S3.Prefix,
+		Stream: n.open.Stream, Open: openRaw, Root: c.Archive.RootVKey, Signer: key,
+		Identity: identity, Writer: "archiver " + readBuild(debug.ReadBuildInfo()).Version,
+		Now: time.Now, Log: log.With("part", "archive"), Metrics: n.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.registerMetrics()
+	return n, nil
+}
+
+func (n *node) walDir() string { return filepath.Join(n.cfg.DataDir, "wal") }
+
+func (n *node) openBuffer() (*buffer.Buffer, error) {
+	c := n.cfg
+	return buffer.Open(buffer.Options{
+		Dir: n.walDir(), FS: durable.OS(), Stream: n.open.Stream, Now: time.Now, Log: n.log.With("part", "buffer"),
+		SegmentBytes: int64(c.WAL.SegmentBytes), SealRows: int64(c.Seal.Rows), SealBytes: int64(c.Seal.Bytes), SealAge: c.Seal.Age,
+		Heartbeat: c.Heartbeat, Reserve: int64(c.WAL.ReserveBytes), HighWater: int64(c.WAL.HighWaterBytes),
+		QueueEvents: c.WAL.QueueEvents,
+		Retention: func(name string) (time.Duration, bool) {
+			class, ok := n.about.Class(name)
+			return time.Duration(class.Days) * 24 * time.Hour, ok
+		},
+	})
+}
+
+// readArchive reads the archive object. A copy that was verified before serves
+// while the bucket is away: it never changes, and the root key signed it.
+func readArchive(ctx context.Context, store *s3store.Store, c config.Config) (ledger.Archive, error) {
+	copyFile := archiveFile(c)
+	if raw, err := os.ReadFile(copyFile); err == nil {
+		about, err := ledger.ParseArchive(raw, c.Archive.RootVKey)
+		if err != nil {
+			return ledger.Archive{}, fmt.Errorf("%s is not of the archive that archive.root_vkey stands for: %w", copyFile, err)
+		}
+		return about, nil
+	}
+	about, raw, err := fetchArchive(ctx, store, c)
+	if err != nil {
+		return ledger.Archive{}, err
+	}
+	if err := durable.WriteFile(durable.OS(), copyFile, raw, 0o600); err != nil {
+		return ledger.Archive{}, fmt.Errorf("keep a copy of the archive object: %w", err)
+	}
+	return about, nil
+}
+
+// fetchArchive reads the archive object from the bucket, and checks it against
+// the root key of the configuration. It writes nothing.
+func fetchArchive(ctx context.Context, store object.Store, c config.Config) (_ ledger.Archive, raw []byte, _ error) {
+	key := ledger.ArchiveKey(c.S3.Prefix)
+	body, err := store.Get(ctx, key, "")
+	if err != nil {
+		return ledger.Archive{}, nil, fmt.Errorf("archive object (init makes it): %w", err)
+	}
+	defer body.Close()
+	if raw, err = io.ReadAll(io.LimitReader(body, ledger.MaxCommitBytes)); err != nil {
+		return ledger.Archive{}, nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	about, err := ledger.ParseArchive(raw, c.Archive.RootVKey)
+	if err != nil {
+		return ledger.Archive{}, nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return about, raw, nil
+}
+
+// run does the node's work until ctx ends, and then ends in order: no more
+// requests, seal, archive what can be archived in time. doors serves requests
+// until its context ends.
+func (n *node) run(ctx context.Context, doors func(context.Context) error) error {
+	// The work outlives ctx: it is what draining waits for.
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g, work := errgroup.WithContext(work)
+	g.Go(func() error { return n.buffer.Run(work) })
+	g.Go(func() error {
+		if err := n.archiver.Start(work); err != nil {
+			if work.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		return n.archiver.Run(work)
+	})
+	g.Go(func() error {
+		defer stop() // whatever ended the doors ends the work, after the drain
+		serving, hangUp := context.WithCancel(work)
+		defer hangUp()
+		defer context.AfterFunc(ctx, hangUp)()
+		err := doors(serving)
+		if work.Err() == nil {
+			n.drain(work)
+		}
+		return err
+	})
+	return g.Wait()
+}
+
+// drain may be cut short at any line: what was acknowledged is on disk, and the
+// next start archives it.
+func (n *node) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	err := n.buffer.Seal(ctx)
+	if err == nil {
+		err = n.archiver.Drain(ctx, func() bool { return n.buffer.Stats().SealedBatches == 0 })
+	}
+	if err != nil {
+		n.log.Warn("stopped before everything was archived; the next start goes on", "error", err)
+	}
+}
+
+// Close releases files and the folder lock. run must have returned.
+func (n *node) Close() error {
+	var errs []error
+	if n.buffer != nil {
+		errs = append(errs, n.buffer.Close())
+	}
+	if n.lock != nil {
+		errs = append(errs, n.lock.Close())
+	}
+	return errors.Join(errs...)
+}

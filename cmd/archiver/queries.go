@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/cache"
+	"github.com/audit-archiver/archiver/internal/athena/duckdb"
+	"github.com/audit-archiver/archiver/internal/athena/httpapi"
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/ingest"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/s3store"
+)
+
+// queries is the SQL side of a process: engine, cache of files, scratch space.
+type queries struct {
+	engine  *duckdb.Engine
+	limits  config.Query
+	scratch string
+	remove  bool      // scratch is ours alone and goes with us
+	lock    io.Closer // of the folder; nil when it is inside one that is locked
+	log     *slog.Logger
+}
+
+// openQueries opens the SQL side of a server. It uses folders below the data
+// folder, whose lock the caller holds.
+func openQueries(c config.Config, store *s3store.Store, wal *buffer.Buffer, log *slog.Logger) (*queries, error) {
+	q := &queries{limits: c.Query, scratch: filepath.Join(c.DataDir, "query"), log: log}
+	// Hot files and spilled data of a process that was killed.
+	if err := os.RemoveAll(q.scratch); err != nil {
+		return nil, fmt.Errorf("query folder: %w", err)
+	}
+	reader, err := ledger.NewReader(store, c.S3.Prefix, c.Archive.RootVKey)
+	if err != nil {
+		return nil, err
+	}
+	source := &liveSource{bucketSource: bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, buffer: wal, dir: q.scratch}
+	return q, q.open(source, store, filepath.Join(c.DataDir, "cache"))
+}
+
+// openBucketQueries opens the SQL side of a command that reads the bucket alone,
+// beside a running server too: it keeps its own cache, and does without one when
+// another command is using it.
+func openBucketQueries(c config.Config, store *s3store.Store, log *slog.Logger) (_ *queries, err error) {
+	q := &queries{limits: c.Query, log: log}
+	reader, err := ledger.NewReader(store, c.S3.Prefix, c.Archive.RootVKey)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(c.DataDir, "cli-cache")
+	if err := os.MkdirAll(dir, 0o700); err == nil {
+		q.lock, err = durable.Lock(dir)
+		if err != nil {
+			q.lock = nil
+		}
+	}
+	if q.scratch, err = os.MkdirTemp("", "archiver-query-"); err != nil {
+		return nil, fmt.Errorf("query folder: %w", err)
+	}
+	q.remove = true
+	files := filepath.Join(dir, "files")
+	if q.lock == nil {
+		files = filepath.Join(q.scratch, "files")
+	}
+	if err := q.open(&bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, store, files); err != nil {
+		return nil, errors.Join(err, q.Close())
+	}
+	return q, nil
+}
+
+func (q *queries) open(source athena.Source, store *s3store.Store, dir string) error {
+	if err := os.MkdirAll(q.scratch, 0o700); err != nil {
+		return fmt.Errorf("query folder: %w", err)
+	}
+	files, err := cache.Open(cache.Options{Dir: dir, Store: store, MaxBytes: int64(q.limits.CacheBytes), Log: q.log})
+	if err != nil {
+		return err
+	}
+	q.engine, err = duckdb.Open(duckdb.Options{
+		Source: source, Cache: files, Dir: q.scratch, MemoryBytes: int64(q.limits.MemoryBytes),
+		Timeout: q.limits.Timeout, Running: q.limits.Concurrency, Now: time.Now, Log: q.log,
+	})
+	return err
+}
+
+// Close releases everything. No query may be running.
+func (q *queries) Close() error {
+	var errs []error
+	if q.engine != nil {
+		errs = append(errs, q.engine.Close())
+	}
+	if q.remove {
+		errs = append(errs, os.RemoveAll(q.scratch))
+	}
+	if q.lock != nil {
+		errs = append(errs, q.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// route is POST /v1/query.
+func (q *queries) route() (ingest.Route, error) {
+	h, err := httpapi.Handler(httpapi.Options{Engine: q.engine, Log: q.log, Dir: q.scratch, MaxRows: q.limits.MaxRows})
+	if err != nil {
+		return ingest.Route{}, err
+	}
+	timeout := q.limits.Timeout
+	return ingest.Route{Method: http.MethodPost, Path: "/v1/query", Scope: ingest.ScopeQuery,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			// A query may take longer than an ingest request, and its answer as well.
+			deadline := time.Now().Add(2*timeout + time.Minute)
+			if err := http.NewResponseController(w).SetWriteDeadline(deadline); err != nil {
+				q.log.WarnContext(r.Context(), "write deadline of a query", "error", err)
+			}
+			h.ServeHTTP(w, r)
+		})}, nil
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+type queryFlags struct {
+	file, url, tokenFile, format string
+	asJSON, neutralise           bool
+}
+
+func newQueryCommand(a *app) *cobra.Command {
+	var f queryFlags
+	cmd := &cobra.Command{
+		Use:   `query (--url URL | --config FILE) "SELECT …"`,
+		Short: "Answer SQL about an archive",
+		Long: `Answer one SELECT in Athena's SQL about the table audit_logs.
+
+With --url a running server answers, the rows in its WAL included. With --config the
+bucket alone is read: the files that verified commits name, by version; it needs no
+server and works beside one. When the answer goes to a terminal or a table, the
+instant up to which it is complete is printed on standard error.
+
+Exit codes:
+  0  here is the whole answer
+  1  it did not work; what was printed is no answer
+  2  the command line, the configuration or the query is wrong`,
+		Example: `  archiver query --url http://127.0.0.1:8420 "SELECT action, count(*) AS n FROM audit_logs GROUP BY action ORDER BY n DESC"
+  archiver query --config archiver.yaml --format csv "SELECT * FROM audit_logs WHERE dt = '2026-11-23'" > day.csv
+  archiver query --url https://archiver.internal --token-file token "SELECT count(*) FROM audit_logs"`,
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runQuery(cmd.Context(), a, f, args[0])
+		},
+	}
+	addConfigFlag(cmd, &f.file)
+	cmd.Flags().StringVar(&f.url, "url", "", "`address` of a running server: http://…, https://… or unix:/path")
+	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "`file` with the bearer token for --url")
+	cmd.Flags().StringVar(&f.format, "format", string(athena.FormatTable), "table, csv, json or ndjson")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "the same as --format json")
+	cmd.Flags().BoolVar(&f.neutralise, "neutralise", false, "in CSV, put ' before text that a spreadsheet would run as a formula")
+	return cmd
+}
+
+func runQuery(ctx context.Context, a *app, f queryFlags, sql string) error {
+	if f.asJSON {
+		f.format = string(athena.FormatJSON)
+	}
+	format := athena.Format(f.format)
+	switch {
+	case !slices.Contains(athena.Formats(), format):
+		return usagef("--format %s: is none of table, csv, json, ndjson", f.format)
+	case (f.url == "") == (f.file == ""):
+		return usagef("name either --url or --config")
+	}
+	result, done, err := ask(ctx, a, f, sql)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if _, err := athena.Write(ctx, a.out, result, format, athena.WriteOptions{Neutralise: f.neutralise}); err != nil {
+		return errors.Join(err, result.Close())
+	}
+	if meta := result.Meta(); format == athena.FormatTable && !meta.CompleteThrough.IsZero() {
+		fmt.Fprintf(a.err, "complete through %s\n", meta.CompleteThrough.UTC().Format("2006-01-02T15:04:05.000Z"))
+	}
+	return result.Close()
+}
+
+// ask starts the query; done is called after the last use of the result.
+func ask(ctx context.Context, a *app, f queryFlags, sql string) (_ athena.Result, done func(), _ error) {
+	if f.url != "" {
+		r, err := askServer(ctx, f, sql)
+		return r, func() {}, err
+	}
+	c, err := loadConfig(f.file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.ForServe(f.file); err != nil {
+		return nil, nil, err
+	}
+	log := newLogger(a.err, c.Log)
+	store, err := openStore(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	q, err := openBucketQueries(c, store, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	done = func() {
+		if err := q.Close(); err != nil {
+			log.Warn("close", "error", err)
+		}
+	}
+	r, err := q.engine.Query(ctx, athena.Query{SQL: sql, MaxRows: c.Query.MaxRows})
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return r, done, nil
+}
+
+// errorBytesMax is how much of a server's problem is read.
+const errorBytesMax = 64 << 10
+
+func askServer(ctx context.Context, f queryFlags, sql string) (athena.Result, error) {
+	client, base, err := clientFor(f.url)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(map[string]string{"sql": sql})
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v1/query", bytes.NewReader(body))
+	if err != nil {
+		return nil, usagef("--url %s: %w", f.url, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if f.tokenFile != "" {
+		token, err := os.ReadFile(f.tokenFile)
+		if err != nil {
+			return nil, fmt.Errorf("token: %w", err)
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return athena.Read(resp.Body)
+	}
+	defer resp.Body.Close()
+	return nil, serverProblem(resp)
+}
+
+// serverProblem says what a server answered instead of rows. A query that the
+// server does not take is a mistake in usage.
+func serverProblem(resp *http.Response) error {
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, errorBytesMax))
+	if err != nil {
+		return fmt.Errorf("query: %s: %w", resp.Status, err)
+	}
+	var p struct{ Title, Detail string }
+	if json.Unmarshal(raw, &p) != nil || p.Title == "" {
+		p.Title, p.Detail = resp.Status, strings.TrimSpace(string(raw))
+	}
+	text := fmt.Errorf("%s: %s", p.Title, p.Detail)
+	if resp.StatusCode == http.StatusBadRequest {
+		return usageError{text}
+	}
+	return fmt.Errorf("query: %w", text)
+}
+
+// clientFor takes apart --url.
+func clientFor(address string) (client *http.Client, base string, _ error) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		}}
+		return &http.Client{Transport: transport}, "http://localhost", nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, "", usagef("--url %s: must be http://host:port, https://host or unix:/path", address)
+	}
+	return http.DefaultClient, strings.TrimSuffix(u.String(), "/"), nil
+}

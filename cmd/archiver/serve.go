@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/ingest"
+)
+
+func newServeCommand(a *app) *cobra.Command {
+	var (
+		file   string
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Take events for an archive, and answer SQL about it",
+		Long: `Take events over HTTP, archive them, and answer SQL. The archive must exist: see
+init. SIGTERM and SIGINT end it in order: it takes no more events, seals and archives
+what it has for up to 25 seconds, and leaves the rest in the WAL for the next start.
+
+Exit codes:
+  0  it was stopped
+  1  it did not work, or it cannot go on: the log says why
+  2  the command line or the configuration is wrong`,
+		Example: `  archiver serve --config /etc/archiver/archiver.yaml`,
+		Args:    arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(file)
+			if err != nil {
+				return err
+			}
+			if err := c.ForServe(file); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), c, newLogger(a.err, c.Log), func(at net.Addr) error {
+				if asJSON {
+					return printJSON(a.out, struct {
+						Listen string `json:"listen"`
+					}{at.String()})
+				}
+				_, err := fmt.Fprintf(a.out, "archiver listens on %s\n", at)
+				return err
+			})
+		},
+	}
+	addConfigFlag(cmd, &file)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document when listening")
+	return cmd
+}
+
+// serve runs a node with its doors until ctx ends. ready is called once events
+// are accepted.
+func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(net.Addr) error) (err error) {
+	n, err := openNode(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.Close()) }()
+	q, err := openQueries(c, n.store, n.buffer, log.With("part", "query"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, q.Close()) }()
+	handler, err := n.handler(q)
+	if err != nil {
+		return err
+	}
+	ln, err := listen(c)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	return n.run(ctx, func(ctx context.Context) error {
+		return n.serveHTTP(ctx, ln, handler, ready)
+	})
+}
+
+// handler is the HTTP interface of a node.
+func (n *node) handler(q *queries) (http.Handler, error) {
+	clients := make([]ingest.Client, 0, len(n.cfg.Tokens))
+	for _, t := range n.cfg.Tokens {
+		clients = append(clients, ingest.Client{Name: t.Name, TokenSHA256: t.SHA256, Scopes: t.Scopes, Class: t.Retention})
+	}
+	sql, err := q.route()
+	if err != nil {
+		return nil, err
+	}
+	limits := ingest.DefaultLimits()
+	limits.Event.EventBytes, limits.Event.Depth = int(n.cfg.Limits.EventBytes), n.cfg.Limits.Depth
+	limits.Event.Floor = n.about.Floor
+	limits.RequestBytes, limits.RequestEvents = int(n.cfg.Limits.RequestBytes), n.cfg.Limits.RequestEvents
+	limits.InFlightBytes = max(limits.InFlightBytes, 2*int64(limits.RequestBytes))
+	return ingest.NewHandler(ingest.Options{
+		Appender: gate{n}, Refusal: refusal, Stream: n.open.Stream,
+		Clients: clients, DefaultClass: n.about.Default, Limits: limits,
+		Checks: n.checks(), Routes: []ingest.Route{sql},
+		Registry: n.metrics, Log: n.log.With("part", "ingest"),
+	})
+}
+
+// gate keeps events out until this process is known to be the stream's only writer.
+type gate struct{ n *node }
+
+var errNotStarted = errors.New("the bucket has not confirmed yet that this is the stream's only writer")
+
+func (g gate) Append(ctx context.Context, events []event.Event) (int64, error) {
+	if !g.n.mayAcknowledge() {
+		return 0, errNotStarted
+	}
+	return g.n.buffer.Append(ctx, events)
+}
+
+func (n *node) mayAcknowledge() bool {
+	s := n.archiver.Status()
+	return !s.Stopped && (s.Started || n.cfg.Archive.StartOffline)
+}
+
+// refusal says what an error of the buffer means to the sender.
+func refusal(err error) ingest.Refusal {
+	switch {
+	case errors.Is(err, buffer.ErrFull), errors.Is(err, buffer.ErrStopped), errors.Is(err, errNotStarted):
+		return ingest.Full
+	case errors.Is(err, buffer.ErrDamaged):
+		return ingest.NotWritable
+	default:
+		return ingest.Unknown
+	}
+}
+
+// checks are the conditions for sending events here. That the bucket is away is
+// not one of them as long as the WAL has room.
+func (n *node) checks() []ingest.Check {
+	return []ingest.Check{
+		{Name: "wal", Ready: func(context.Context) error {
+			s := n.buffer.Stats()
+			if s.Damaged == nil && s.Full != "" {
+				return errors.New(s.Full)
+			}
+			return s.Damaged
+		}},
+		{Name: "archive", Ready: func(context.Context) error {
+			s := n.archiver.Status()
+			switch {
+			case s.Stopped:
+				return fmt.Errorf("stopped: %w", s.Err)
+			case n.mayAcknowledge():
+				return nil
+			case s.Err != nil:
+				return fmt.Errorf("%w: failing since %s: %w", errNotStarted, s.Failing.UTC().Format(time.RFC3339), s.Err)
+			default:
+				return errNotStarted
+			}
+		}},
+	}
+}
+
+// listen opens the configured address, with TLS if it is configured.
+func listen(c config.Config) (net.Listener, error) {
+	network, address := "tcp", c.Listen
+	if path, ok := strings.CutPrefix(c.Listen, "unix:"); ok {
+		network, address = "unix", path
+		if err := removeSocket(path); err != nil {
+			return nil, err
+		}
+	}
+	ln, err := net.Listen(network, address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if network == "unix" {
+		if err := os.Chmod(address, 0o660); err != nil {
+			return nil, errors.Join(fmt.Errorf("listen: %w", err), ln.Close())
+		}
+	}
+	ln = ingest.LimitListener(ln, c.Limits.Connections)
+	if c.TLS.CertFile == "" {
+		return ln, nil
+	}
+	cert, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen: tls: %w", err), ln.Close())
+	}
+	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"}}), nil
+}
+
+// removeSocket clears what a process that was killed left behind. A socket that
+// somebody answers on is left alone.
+func removeSocket(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&os.ModeSocket == 0 {
+		return nil // nothing there, or something that net.Listen will complain about
+	}
+	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		return errors.Join(fmt.Errorf("listen: somebody listens on %s already", path), conn.Close())
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return nil
+}
+
+// serveHTTP serves until ctx ends, then lets requests in flight finish.
+func (n *node) serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, ready func(net.Addr) error) error {
+	srv := ingest.NewServer(h, ingest.DefaultTimeouts(), n.log.With("part", "http"))
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve http: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		if n.archiver.Drain(ctx, n.mayAcknowledge) != nil {
+			return nil // ended before it was ready
+		}
+		if err := ready(ln.Addr()); err != nil {
+			return fmt.Errorf("say that we are ready: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpTime)
+		defer cancel()
+		err := srv.Shutdown(grace)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = srv.Close() // what is in flight was not acknowledged
+		}
+		return err
+	})
+	return g.Wait()
+}

@@ -1,0 +1,132 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+const (
+	killsDefault = 50
+	clients      = 8
+	// killWithin is the longest that a round lives under load.
+	killWithin = 800 * time.Millisecond
+)
+
+// TestKills kills the server under load, again and again, and demands in the end
+// that every acknowledged event is there once, with the seq and the content that
+// were acknowledged, and that no event is there twice. KILLS says how often.
+func TestKills(t *testing.T) {
+	rounds := killsDefault
+	if s := os.Getenv("KILLS"); s != "" {
+		var err error
+		if rounds, err = strconv.Atoi(s); err != nil {
+			t.Fatalf("KILLS: %v", err)
+		}
+	}
+	dir := t.TempDir()
+	acked := &acknowledged{seq: make(map[string]int64), note: make(map[string]string)}
+	for round := range rounds {
+		d := startDev(t, dir, "--seal-age", "1s")
+		ctx, cancel := context.WithCancel(context.Background())
+		var load sync.WaitGroup
+		for client := range clients {
+			load.Go(func() { acked.load(ctx, d, round, client) })
+		}
+		life := time.NewTimer(rand.N(killWithin))
+		select {
+		case <-life.C:
+		case err := <-d.done:
+			t.Fatalf("round %d: dev ended by itself: %v\n%s", round, err, d.log)
+		}
+		d.kill(t)
+		cancel()
+		load.Wait()
+	}
+	d := startDev(t, dir)
+	acked.check(t, "right after the restart", d.query(t, checkSQL))
+	d.waitArchived(t)
+	acked.check(t, "from the bucket", d.queryBucket(t, checkSQL))
+	d.stop(t)
+	t.Logf("%d kills, %d events acknowledged", rounds, len(acked.seq))
+}
+
+const checkSQL = "SELECT id, seq, details FROM audit_logs ORDER BY seq"
+
+// acknowledged is what the clients were promised.
+type acknowledged struct {
+	mu   sync.Mutex
+	seq  map[string]int64  // by id
+	note map[string]string // details by id, acknowledged or not
+}
+
+// load posts events until the server is gone.
+func (a *acknowledged) load(ctx context.Context, d *dev, round, client int) {
+	for n := 0; ctx.Err() == nil; n++ {
+		size := 1
+		if n%5 == 4 {
+			size = 40
+		}
+		var events []map[string]any
+		details := make([]string, size)
+		a.mu.Lock()
+		for i := range size {
+			id := uuid.NewString()
+			details[i] = fmt.Sprintf(`{"round":%d,"client":%d,"n":%d,"i":%d}`, round, client, n, i)
+			a.note[id] = details[i]
+			events = append(events, map[string]any{"id": id, "action": "load.test", "outcome": "success",
+				"actor":    map[string]string{"id": fmt.Sprint("client-", client), "type": "system"},
+				"resource": map[string]string{"type": "round"}, "details": json.RawMessage(details[i])})
+		}
+		a.mu.Unlock()
+		body, err := json.Marshal(events)
+		if err != nil {
+			panic(err)
+		}
+		got, err := d.post(ctx, "application/json", body)
+		if err != nil {
+			return // killed: what was in flight was not promised
+		}
+		a.mu.Lock()
+		for _, e := range got.Events {
+			a.seq[e.ID] = e.Seq
+		}
+		a.mu.Unlock()
+	}
+}
+
+func (a *acknowledged) check(t *testing.T, when string, tb table) {
+	t.Helper()
+	found := make(map[string]bool)
+	for i, row := range tb.Rows {
+		id, details := row[0].(string), row[2].(string)
+		seq, err := row[1].(json.Number).Int64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch want, ok := a.seq[id]; {
+		case found[id]:
+			t.Errorf("%s: event %s is there twice", when, id)
+		case seq != int64(i):
+			t.Fatalf("%s: row %d has seq %d: a gap or a repetition", when, i, seq)
+		case ok && seq != want:
+			t.Errorf("%s: event %s has seq %d, acknowledged was %d", when, id, seq, want)
+		case a.note[id] != details:
+			t.Errorf("%s: event %s has details %s, sent was %s", when, id, details, a.note[id])
+		}
+		found[id] = true
+	}
+	for id, seq := range a.seq {
+		if !found[id] {
+			t.Errorf("%s: acknowledged event %s (seq %d) is lost", when, id, seq)
+		}
+	}
+}
