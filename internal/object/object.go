@@ -1,4 +1,9 @@
 // Package object is the contract of a bucket that cannot forget.
+//
+// A [Store] protects versions, not keys: nobody can change or remove a locked
+// version, but anybody who may write can put a newer one on top of it, or hide it
+// behind a delete marker. Who reads evidence therefore names versions, and who
+// wonders why a key is taken lists all of them.
 package object
 
 import (
@@ -16,7 +21,8 @@ var (
 	// ErrExists: the key already has a current version (412). The caller looks
 	// at all versions and adopts a matching one, or stops.
 	ErrExists = errors.New("object exists")
-	// ErrNotFound: no such version, or a key without a current version.
+	// ErrNotFound: no such version, or a key without a current version. A delete
+	// marker is no version to read. A missing bucket is another error.
 	ErrNotFound = errors.New("object not found")
 	// ErrUnlocked: a version exists but its lock could not be confirmed.
 	ErrUnlocked = errors.New("object lock is not confirmed")
@@ -61,6 +67,10 @@ type Store interface {
 	// current version it returns ErrExists and stores nothing. It returns the
 	// version id only after the store said that the bytes are durable; any other
 	// error means that the outcome is unknown, and the same Put may be repeated.
+	// ErrExists may then be about the caller's own object.
+	//
+	// A key whose current version is a delete marker counts as free, as in S3: a
+	// Put adds a version. Who must not do that lists the versions first.
 	Put(ctx context.Context, p Put) (versionID string, err error)
 
 	// Head describes one version, lock and checksum included; versionID "" asks
@@ -68,7 +78,8 @@ type Store interface {
 	Head(ctx context.Context, key, versionID string) (Info, error)
 
 	// Get opens one version; versionID "" asks for the current one. The caller
-	// closes it. ErrNotFound when there is none.
+	// closes it. ErrNotFound when there is none. The content is not compared with
+	// its checksum: who relies on it hashes what it reads.
 	Get(ctx context.Context, key, versionID string) (io.ReadCloser, error)
 
 	// Versions yields every version and delete marker under prefix: keys in
