@@ -55,10 +55,17 @@ func (j *job) open(ctx context.Context) (*sql.DB, *sql.Conn, error) {
 }
 
 func (j *job) prepare(ctx context.Context, conn *sql.Conn) error {
-	if err := duck.RegisterScalarUDF(conn, dialect.NumberText, numberText{}); err != nil {
-		return fmt.Errorf("register %s: %w", dialect.NumberText, err)
+	var statements []string
+	for name, statement := range dialect.Macros() {
+		if strings.Contains(j.SQL, name) {
+			statements = append(statements, statement)
+		}
 	}
-	statements := dialect.Macros()
+	if strings.Contains(j.SQL, dialect.NumberTextUser) {
+		if err := duck.RegisterScalarUDF(conn, dialect.NumberText, numberText{}); err != nil {
+			return fmt.Errorf("register %s: %w", dialect.NumberText, err)
+		}
+	}
 	settings := j.settings()
 	for _, s := range settings {
 		statements = append(statements, "SET "+s.name+" = "+s.value)
@@ -124,17 +131,25 @@ func (j *job) settings() []setting {
 // stop the query.
 func (j *job) readBack(ctx context.Context, conn *sql.Conn, settings []setting) error {
 	settings = append(settings, setting{"lock_configuration", "true", "true"})
+	var picks []string
+	var compared []setting
 	for _, s := range settings {
-		if s.want == "" {
-			continue
+		if s.want != "" {
+			picks = append(picks, "CAST(current_setting("+quote(strings.ToLower(s.name))+") AS VARCHAR)")
+			compared = append(compared, s)
 		}
-		var got string
-		row := conn.QueryRowContext(ctx, "SELECT CAST(current_setting("+quote(strings.ToLower(s.name))+") AS VARCHAR)")
-		if err := row.Scan(&got); err != nil {
-			return fmt.Errorf("read back setting %s: %w", s.name, err)
-		}
-		if got != s.want {
-			return fmt.Errorf("read back setting %s: it is %q, not %q", s.name, got, s.want)
+	}
+	got := make([]string, len(compared))
+	refs := make([]any, len(compared))
+	for i := range got {
+		refs[i] = &got[i]
+	}
+	if err := conn.QueryRowContext(ctx, "SELECT "+strings.Join(picks, ", ")).Scan(refs...); err != nil {
+		return fmt.Errorf("read back settings: %w", err)
+	}
+	for i, s := range compared {
+		if got[i] != s.want {
+			return fmt.Errorf("read back setting %s: it is %q, not %q", s.name, got[i], s.want)
 		}
 	}
 	return nil
