@@ -32,11 +32,8 @@ func (b *Buffer) batch(s *sealedBatch, of *Snapshot) (*Batch, error) {
 	out := &Batch{
 		Stream: b.o.Stream, Number: s.number, First: s.first, Last: s.last, Count: sl.count,
 		SealedAt: time.Unix(sl.sealedAt, 0).UTC(), Through: time.UnixMilli(sl.through).UTC(),
-		RetainUntil: make(map[string]time.Time, len(sl.retain)),
+		RetainUntil: sl.retainUntil(),
 		span:        span{b: b, start: s.start, end: s.end, first: s.first, last: s.last, batch: s.number, snapshot: of},
-	}
-	for _, r := range sl.retain {
-		out.RetainUntil[r.class] = time.Unix(r.until, 0).UTC()
 	}
 	return out, nil
 }

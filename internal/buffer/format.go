@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -246,6 +247,14 @@ func (s *seal) appendTo(b []byte) []byte {
 		b = le.AppendUint64(b, uint64(r.until))
 	}
 	return b
+}
+
+func (s *seal) retainUntil() map[string]time.Time {
+	m := make(map[string]time.Time, len(s.retain))
+	for _, r := range s.retain {
+		m[r.class] = time.Unix(r.until, 0).UTC()
+	}
+	return m
 }
 
 func decodeSeal(b []byte) (s seal, err error) {
