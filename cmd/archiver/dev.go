@@ -80,21 +80,23 @@ func runDev(ctx context.Context, a *app, f devFlags) error {
 	if err != nil {
 		return err
 	}
+	// Whatever is wrong with flags and configuration is said before anything is made.
+	c, err := devConfig(dir, f)
+	if err != nil {
+		return err
+	}
 	s3, err := devs3.Start(context.WithoutCancel(ctx), devs3.Options{Dir: filepath.Join(dir, "s3"), Listen: f.s3Listen,
 		AllowRemote: f.allowRemoteS3, AccessKey: access, SecretKey: secret})
 	if err != nil {
 		return err
 	}
-	err = serveDev(ctx, a, dir, s3, f)
+	c.S3.Endpoint = s3.Endpoint()
+	err = serveDev(ctx, a, dir, s3, c, f)
 	return errors.Join(err, s3.Stop()) // last: draining needs it
 }
 
-func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, f devFlags) error {
-	file := filepath.Join(dir, "archiver.yaml")
-	c, err := devConfig(file, dir, s3, f)
-	if err != nil {
-		return err
-	}
+func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c config.Config, f devFlags) error {
+	file := devConfigFile(dir)
 	log := newLogger(a.err, c.Log)
 	if c.Archive.RootVKey == "" {
 		made, _, err := createArchive(ctx, c, time.Now(), true)
@@ -118,7 +120,7 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, f devFl
 		case <-ctx.Done():
 		}
 	}()
-	err = serve(ctx, c, log, func(at net.Addr) error {
+	err := serve(ctx, c, log, func(at net.Addr) error {
 		return announceDev(a, f, devReady{URL: "http://" + at.String(), S3: s3.Endpoint(), Bucket: devBucket, Dir: dir,
 			Config: file, Credentials: filepath.Join(dir, "credentials"), RootVKey: c.Archive.RootVKey})
 	})
@@ -179,8 +181,12 @@ func devCredentials(file string) (access, secret string, _ error) {
 	return access, secret, nil
 }
 
-// devConfig reads the folder's configuration, or makes the first one.
-func devConfig(file, dir string, s3 *devs3.Server, f devFlags) (config.Config, error) {
+func devConfigFile(dir string) string { return filepath.Join(dir, "archiver.yaml") }
+
+// devConfig reads the folder's configuration, or makes the first one, and checks
+// what the flags make of it.
+func devConfig(dir string, f devFlags) (config.Config, error) {
+	file := devConfigFile(dir)
 	c, err := config.Load(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -196,14 +202,22 @@ func devConfig(file, dir string, s3 *devs3.Server, f devFlags) (config.Config, e
 	case err != nil:
 		return config.Config{}, err
 	}
-	c.S3.Endpoint = s3.Endpoint()
+	c.S3.Endpoint = "http://" + f.s3Listen // until the endpoint says what it really is
 	if f.listenSet {
 		c.Listen = f.listen
 	}
 	if f.sealAgeSet {
 		c.Seal.Age = f.sealAge
 	}
-	return c, nil
+	raw, err := config.Marshal(c)
+	if err != nil {
+		return config.Config{}, err
+	}
+	_, err = config.Parse(raw, dir, os.LookupEnv)
+	if bad := new(config.Error); errors.As(err, &bad) {
+		bad.File = file + " with these flags"
+	}
+	return c, err
 }
 
 func saveDevConfig(file string, c config.Config) error {
