@@ -39,7 +39,8 @@ func DDL(o TableOptions) (string, error) {
 	}
 	var columns, partitions []string
 	for _, c := range parquet.Schema() {
-		line := "  " + hiveName(c.Name) + " " + c.HiveType + " COMMENT " + hiveString(c.Comment)
+		// Some clients split scripts at every semicolon, quoted or not.
+		line := "  " + hiveName(c.Name) + " " + c.HiveType + " COMMENT " + hiveString(strings.ReplaceAll(c.Comment, ";", ","))
 		if c.Partition {
 			partitions = append(partitions, line)
 		} else {
