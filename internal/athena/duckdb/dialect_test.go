@@ -158,3 +158,20 @@ func TestAnswers(t *testing.T) {
 		})
 	}
 }
+
+// TestNullsPassThrough: a NULL argument gives NULL, also where a macro checks its argument.
+func TestNullsPassThrough(t *testing.T) {
+	e := engineOver(t, encode(t, sample()), nil)
+	for _, expr := range []string{
+		"CAST(reason AS bigint)", "try_cast(reason AS boolean)", "CAST(reason AS boolean)", "reason || 'x'", "substr(reason, 1)", "substr(reason, 1, 2)",
+		"trim(reason)", "replace(reason, 'a')", "split_part(reason, ',', 1)", "split(reason, ',')", "regexp_extract(reason, 'a')", "regexp_replace(reason, 'a')",
+		"regexp_like(reason, 'a')", "json_extract(details, '$.a')", "json_extract_scalar(details, '$.a')", "json_array_length(details)", "from_iso8601_timestamp(reason) AT TIME ZONE 'UTC'",
+		"greatest(seq, NULL)", "seq / nullif(seq, seq)", "seq % nullif(seq, seq)", "element_at(split(reason, ','), 1)", "split(reason, ',')[1]", "contains(split(reason, ','), 'a')",
+		"cardinality(split(reason, ','))", "date_parse(reason, '%Y')", "lower(reason)", "length(reason)", "CAST(reason AS timestamp)", "CAST(reason AS double)", "array_join(split(reason, ','), '-')",
+		"reason LIKE 'a%'", "reason = 'a'", "nullif(1, 1)", "date(reason)", "transform(split(reason, ','), x -> upper(x))",
+	} {
+		if _, rows, err := answer(t, e, "SELECT "+expr+" FROM audit_logs WHERE seq = 1"); err != nil || rows[0] != "[null]" {
+			t.Errorf("%s: %v, %v; want NULL", expr, rows, err)
+		}
+	}
+}
