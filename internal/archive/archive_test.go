@@ -6,12 +6,15 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
@@ -142,6 +145,51 @@ func TestCrashAtEveryStoreCall(t *testing.T) {
 			if !reached || t.Failed() {
 				break
 			}
+		}
+	}
+}
+
+// TestPowerLossAtEveryDiskOperation lets the machine lose power before its n-th
+// change of the disk, for every n of a run: nothing, half or all of what was not
+// synced survives. Then another process finishes.
+func TestPowerLossAtEveryDiskOperation(t *testing.T) {
+	for _, keep := range []int{0, 50, 100} {
+		for n := 1; ; n++ {
+			w := newWorld(t)
+			disk := crashfs.New()
+			w.fs, w.dir = disk, "/data"
+			dead, once := make(chan struct{}), sync.Once{}
+			disk.Inject(func(op crashfs.Op) error {
+				switch op.Kind {
+				case crashfs.Read, crashfs.Open, crashfs.Size, crashfs.Close:
+					return nil
+				}
+				if op.N < n {
+					return nil
+				}
+				once.Do(func() { close(dead) })
+				return errors.New("the machine is off")
+			})
+			w.life(dead)
+			select {
+			case <-dead:
+			default:
+				if n < 50 {
+					t.Fatalf("a life has only %d disk operations: the test does not test what it should", n)
+				}
+			}
+			w.fs = disk.Crash(rand.New(rand.NewPCG(uint64(n), 1)), keep)
+			w.finish()
+			w.check()
+			if t.Failed() {
+				t.Fatalf("at disk operation %d, keeping %d %%", n, keep)
+			}
+			select {
+			case <-dead:
+				continue
+			default:
+			}
+			break
 		}
 	}
 }

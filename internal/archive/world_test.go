@@ -61,7 +61,8 @@ type world struct {
 	openRaw []byte
 	open    ledger.Open
 
-	sent []event.Event // acknowledged, in seq order
+	sent   []event.Event // acknowledged, in seq order
+	unsure []event.Event // of the Append after them, whose outcome is unknown
 }
 
 func newWorld(t *testing.T) *world {
@@ -108,7 +109,7 @@ type process struct {
 // start opens WAL and archiver and runs both.
 func (w *world) start() (*process, error) {
 	buf, err := buffer.Open(buffer.Options{Dir: filepath.Join(w.dir, "wal"), FS: w.fs, Stream: w.open.Stream, Now: w.clock.now,
-		SegmentBytes: 1 << 20, SealAge: time.Hour, Heartbeat: -1, Reserve: -1,
+		SegmentBytes: 128 << 10, SealAge: time.Hour, Heartbeat: -1, Reserve: -1,
 		Retention: func(name string) (time.Duration, bool) {
 			c, ok := w.archive.Class(name)
 			return time.Duration(c.Days) * 24 * time.Hour, ok
@@ -116,6 +117,13 @@ func (w *world) start() (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open WAL: %w", err)
 	}
+	if next := buf.Stats().NextSeq; next > int64(len(w.sent)) { // it did become durable, as a whole or not at all
+		w.sent = append(w.sent, w.unsure...)
+		if next != int64(len(w.sent)) {
+			return nil, errors.Join(fmt.Errorf("the WAL goes to seq %d, sent were %d events", next, len(w.sent)), buf.Close())
+		}
+	}
+	w.unsure = nil
 	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: w.store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
 		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test",
 		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
@@ -151,6 +159,7 @@ func (p *process) end() error {
 func (p *process) send(events ...event.Event) error {
 	first, err := p.buffer.Append(context.Background(), events)
 	if err != nil {
+		p.w.unsure = events
 		return err
 	}
 	if first != int64(len(p.w.sent)) {
@@ -224,6 +233,9 @@ func (w *world) check() *ledger.View {
 		w.t.Fatalf("%d rows are archived, %d events were acknowledged", len(rows), len(w.sent))
 	}
 	for i, row := range rows {
+		if w.sent[i].ReceivedAtMS == 0 { // its Append did not live to tell
+			w.sent[i].ReceivedAtMS = row.ReceivedAtMS
+		}
 		if want := w.sent[i]; row.Seq != int64(i) || row.Event != want {
 			w.t.Fatalf("row %d: seq %d %+v, want %+v", i, row.Seq, row.Event, want)
 		}
