@@ -216,6 +216,9 @@ func TestDecoderForgets(t *testing.T) {
 		if got, errs := d.Decode([]byte(minimal), testNow); errs != nil || got != want {
 			t.Errorf("after %.40s: %+v %v", before, got, errs)
 		}
+		if _, errs := d.Decode([]byte("{}"), testNow); len(errs) != 4 {
+			t.Errorf("after a good event, {} has the faults %v", errs)
+		}
 	}
 }
 

@@ -206,6 +206,42 @@ func TestBodiesInMemoryAreBounded(t *testing.T) {
 	w.healthy(w.appender.len())
 }
 
+func TestBodiesGiveTheirMemoryBack(t *testing.T) {
+	b := newBodies(1<<20, 2<<20)
+	for _, tt := range []struct {
+		coding coding
+		body   string
+		status int // of the problem; 0: none
+	}{
+		{codingIdentity, minimal, 0},
+		{codingIdentity, strings.Repeat("x", 1<<20), 0},
+		{codingIdentity, strings.Repeat("x", 1<<20+1), 413},
+		{codingGzip, gz(minimal), 0},
+		{codingGzip, gz(strings.Repeat("x", 1<<20+1)), 413},
+		{codingGzip, gz(minimal)[:20], 400},
+		{codingZstd, zst(t, strings.Repeat("x", 1<<20)), 0},
+		{codingZstd, zst(t, minimal)[:20], 400},
+	} {
+		r, err := http.NewRequest("POST", "/", io.NopCloser(strings.NewReader(tt.body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, p := b.read(r, tt.coding)
+		switch {
+		case p == nil && tt.status == 0:
+			if b.free.Load() >= 2<<20 {
+				t.Errorf("a body of %d bytes in memory is not counted", len(got.bytes))
+			}
+			got.release()
+		case p == nil || p.Status != tt.status:
+			t.Errorf("%.20q: %+v, want %d", tt.body, p, tt.status)
+		}
+		if free := b.free.Load(); free != 2<<20 || len(b.unpacker) != cap(b.unpacker) {
+			t.Errorf("after %.20q %d bytes and %d unpackers are free", tt.body, free, len(b.unpacker))
+		}
+	}
+}
+
 func TestBombsCostNoMemory(t *testing.T) {
 	w := newWorld(t, DefaultTimeouts(), nil)
 	bomb := gzipBomb(128 << 20) // 128 KiB on the wire

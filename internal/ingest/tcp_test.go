@@ -112,8 +112,6 @@ func TestBadFraming(t *testing.T) {
 		{"HTTP/0.9", true, []string{"POST /v1/events\r\n\r\n"}, "[400]", 0},
 		{"HTTP/2 preface", true, []string{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}, "[404]", 0},
 		{"TLS hello", true, []string{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"}, "[400]", 0},
-		{"header that never comes", false, []string{"POST /v1/ev"}, "[400]", 0},
-		{"nothing at all", false, nil, "[]", 0},
 		{"pipelined, the second bad", false,
 			[]string{request(length(len(minimal))) + minimal + request("Connection: close", length(2)) + "{}"}, "[200 400]", 1},
 		{"expect continue and no body", false, []string{request("Expect: 100-continue", length(len(minimal)))}, "[100 408]", 0},
@@ -131,6 +129,17 @@ func TestBadFraming(t *testing.T) {
 			w.healthy(tt.stored)
 		})
 	}
+}
+
+func TestSlowHeaderHasItsOwnTimeout(t *testing.T) {
+	w := newWorld(t, Timeouts{Header: 100 * time.Millisecond, Read: time.Hour, Write: time.Hour, Idle: time.Hour}, nil)
+	for _, sent := range []string{"", "P", "POST /v1/ev", "POST /v1/events HTTP/1.1\r\nHost: loc"} {
+		// raw fails when the connection stays open. net/http says 400 or nothing.
+		if got := fmt.Sprint(w.raw(false, sent)); got != "[]" && got != "[400]" {
+			t.Errorf("answers %s to %q", got, sent)
+		}
+	}
+	w.healthy(0)
 }
 
 func TestConnectionsAreCapped(t *testing.T) {
