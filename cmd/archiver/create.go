@@ -85,9 +85,9 @@ func createArchive(ctx context.Context, c config.Config, now time.Time, useBucke
 // prepare makes the keys and signs everything, or finds what an earlier run that
 // did not finish has signed.
 func prepare(c config.Config, now time.Time) (_ birth, resumed bool, _ error) {
-	b, err := loadBirth(c)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return b, err == nil, err
+	b, found, err := loadBirth(c)
+	if err != nil || found {
+		return b, found, err
 	}
 	for _, file := range []string{c.Archive.RootKeyFile, c.Stream.KeyFile, c.Stream.OpenFile} {
 		if _, err := os.Lstat(file); err == nil {
@@ -148,27 +148,29 @@ func sign(c config.Config, now time.Time) (b birth, root, stream ledger.Key, err
 	return b, root, stream, err
 }
 
-// loadBirth reads what prepare wrote. The error is fs.ErrNotExist when there is nothing.
-func loadBirth(c config.Config) (birth, error) {
-	var b birth
-	var err error
-	if b.archiveRaw, err = os.ReadFile(archiveFile(c)); err != nil {
-		return birth{}, fmt.Errorf("read archive object: %w", err)
+// loadBirth reads what prepare wrote; found is false when there is nothing.
+func loadBirth(c config.Config) (b birth, found bool, err error) {
+	b.archiveRaw, err = os.ReadFile(archiveFile(c))
+	if errors.Is(err, fs.ErrNotExist) {
+		return birth{}, false, nil
+	}
+	if err != nil {
+		return birth{}, false, fmt.Errorf("read archive object: %w", err)
 	}
 	if b.openRaw, err = os.ReadFile(c.Stream.OpenFile); err != nil {
-		return birth{}, fmt.Errorf("stream certificate is missing beside %s: %v", archiveFile(c), err)
+		return birth{}, false, fmt.Errorf("stream certificate beside %s: %w", archiveFile(c), err)
 	}
 	root, err := ledger.LoadKey(c.Archive.RootKeyFile)
 	if err != nil {
-		return birth{}, fmt.Errorf("root key of the archive in %s: %v", archiveFile(c), err)
+		return birth{}, false, fmt.Errorf("root key of the archive in %s: %w", archiveFile(c), err)
 	}
 	if b.archive, err = ledger.ParseArchive(b.archiveRaw, root.VKey()); err != nil {
-		return birth{}, fmt.Errorf("%s: %w", archiveFile(c), err)
+		return birth{}, false, fmt.Errorf("%s: %w", archiveFile(c), err)
 	}
 	if b.open, err = ledger.ParseOpen(b.openRaw, root.VKey()); err != nil {
-		return birth{}, fmt.Errorf("%s: %w", c.Stream.OpenFile, err)
+		return birth{}, false, fmt.Errorf("%s: %w", c.Stream.OpenFile, err)
 	}
-	return b, nil
+	return b, true, nil
 }
 
 // publish puts a locked object where nothing is. What is there already must be

@@ -170,7 +170,7 @@ func (n *node) run(ctx context.Context, doors func(context.Context) error) error
 	g.Go(func() error {
 		if err := n.archiver.Start(work); err != nil {
 			if work.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // it was told to stop
 			}
 			return err
 		}

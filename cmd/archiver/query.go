@@ -182,5 +182,6 @@ func clientFor(address string) (client *http.Client, base string, _ error) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, "", usagef("--url %s: must be http://host:port, https://host or unix:/path", address)
 	}
-	return http.DefaultClient, strings.TrimSuffix(u.String(), "/"), nil
+	// No time-out of its own: the server bounds a query, and Ctrl-C ends it.
+	return &http.Client{}, strings.TrimSuffix(u.String(), "/"), nil
 }

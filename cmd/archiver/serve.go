@@ -204,7 +204,7 @@ func listen(c config.Config) (net.Listener, error) {
 func removeSocket(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode()&os.ModeSocket == 0 {
-		return nil // nothing there, or something that net.Listen will complain about
+		return nil //nolint:nilerr // nothing there, or something that net.Listen will complain about
 	}
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		return errors.Join(fmt.Errorf("listen: somebody listens on %s already", path), conn.Close())
@@ -227,7 +227,7 @@ func (n *node) serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, r
 	})
 	g.Go(func() error {
 		if n.archiver.Drain(ctx, n.mayAcknowledge) != nil {
-			return nil // ended before it was ready
+			return nil //nolint:nilerr // ended before it was ready
 		}
 		if err := ready(ln.Addr()); err != nil {
 			return fmt.Errorf("say that we are ready: %w", err)

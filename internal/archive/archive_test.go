@@ -64,11 +64,10 @@ func TestArchive(t *testing.T) {
 
 // TestLostAnswers crosses "which write" with "was it done anyway".
 func TestLostAnswers(t *testing.T) {
-	puts := 0
 	w := newWorld(t)
 	w.life(nil)
 	w.check()
-	puts = w.store.Calls("put")
+	puts := w.store.Calls("put")
 	if puts < 9 { // archive, open, start, 2 x (files + commit)
 		t.Fatalf("only %d puts: the test does not test what it should", puts)
 	}
@@ -125,7 +124,7 @@ func TestCrashAtEveryStoreCall(t *testing.T) {
 			w := newWorld(t)
 			broken := make(chan struct{})
 			calls := 0
-			w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+			w.store.Intercept(func(memstore.Call) *memstore.Fault {
 				calls++
 				switch {
 				case calls < n:
