@@ -206,6 +206,9 @@ func (s *events) append(ctx context.Context, batch []event.Event) (int64, *probl
 	switch refusal := s.refusal(err); {
 	case refusal == Full:
 		return 0, unavailable(kindFull, "There is no room", "nothing was stored; send the same events again later", 1)
+	case refusal == NotReady:
+		return 0, unavailable(kindNotReady, "This server takes no events now",
+			"nothing was stored; /readyz says why; send the same events again later", 1)
 	case refusal == NotWritable:
 		s.log.Error("events not stored", "events", len(batch), "error", err)
 		return 0, unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)

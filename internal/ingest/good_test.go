@@ -131,6 +131,7 @@ func TestAppenderErrors(t *testing.T) {
 		detail     string
 	}{
 		{fmt.Errorf("append: %w", errTestFull), kindFull, "1", "nothing was stored"},
+		{fmt.Errorf("append: %w", errTestEarly), kindNotReady, "1", "nothing was stored"},
 		{fmt.Errorf("append: %w", errTestDamaged), kindNotWritable, "5", "may or may not"},
 		{errors.New("whatever"), kindOutcomeUnknown, "1", "same ids"},
 	} {

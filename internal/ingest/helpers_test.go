@@ -79,6 +79,7 @@ func (m *memory) len() int {
 
 var (
 	errTestFull    = errors.New("no room")
+	errTestEarly   = errors.New("not yet")
 	errTestDamaged = errors.New("disk broken")
 )
 
@@ -98,6 +99,8 @@ func options(appender Appender) Options {
 			switch {
 			case errors.Is(err, errTestFull):
 				return Full
+			case errors.Is(err, errTestEarly):
+				return NotReady
 			case errors.Is(err, errTestDamaged):
 				return NotWritable
 			}

@@ -42,6 +42,8 @@ const (
 	Unknown Refusal = iota
 	// Full: nothing was stored; there will be room later.
 	Full
+	// NotReady: nothing was stored; this server takes no events yet, or no more.
+	NotReady
 	// NotWritable: this server stores nothing more until it was restarted or
 	// repaired. Whether these events were stored is unknown.
 	NotWritable

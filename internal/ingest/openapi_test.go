@@ -152,7 +152,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	check("POST", "/v1/events", nil, minimal, 401)
 	check("POST", "/v1/events", bearer(queryToken), minimal, 403)
 	check("PUT", "/v1/events", in, minimal, 405)
-	for _, err := range []error{errTestFull, errTestDamaged, errors.New("x")} {
+	for _, err := range []error{errTestFull, errTestEarly, errTestDamaged, errors.New("x")} {
 		w.appender.fail = err
 		check("POST", "/v1/events", in, minimal, 503)
 	}

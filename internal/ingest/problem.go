@@ -22,6 +22,7 @@ const (
 	kindInternal       = "internal"
 	kindBusy           = "busy"
 	kindFull           = "full"
+	kindNotReady       = "not-ready"
 	kindNotWritable    = "not-writable"
 	kindOutcomeUnknown = "outcome-unknown"
 )
