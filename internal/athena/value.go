@@ -1,7 +1,6 @@
 package athena
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -299,6 +298,3 @@ func floatText(f float64, bits int) string {
 	}
 	return mantissa + "E" + strconv.Itoa(n)
 }
-
-// Valid reports whether the text is one JSON value.
-func (j JSON) Valid() bool { return json.Valid([]byte(j)) }

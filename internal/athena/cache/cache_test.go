@@ -109,10 +109,10 @@ func TestFetchesOnceAndKeeps(t *testing.T) {
 
 func TestRefusesWhatTheManifestDoesNotName(t *testing.T) {
 	for name, forge := range map[string]func(b *bucket, f *athena.File){
-		"other bytes":   func(b *bucket, f *athena.File) { b.objects["k@v1"] = []byte("hellO") },
-		"longer":        func(b *bucket, f *athena.File) { b.objects["k@v1"] = []byte("hello world") },
-		"shorter":       func(b *bucket, f *athena.File) { b.objects["k@v1"] = []byte("hell") },
-		"empty":         func(b *bucket, f *athena.File) { b.objects["k@v1"] = nil },
+		"other bytes":   func(b *bucket, _ *athena.File) { b.objects["k@v1"] = []byte("hellO") },
+		"longer":        func(b *bucket, _ *athena.File) { b.objects["k@v1"] = []byte("hello world") },
+		"shorter":       func(b *bucket, _ *athena.File) { b.objects["k@v1"] = []byte("hell") },
+		"empty":         func(b *bucket, _ *athena.File) { b.objects["k@v1"] = nil },
 		"other version": func(b *bucket, f *athena.File) { b.objects["k@v2"] = []byte("forged"); f.VersionID = "v2" },
 	} {
 		t.Run(name, func(t *testing.T) {

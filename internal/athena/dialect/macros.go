@@ -19,6 +19,9 @@ func Macros() map[string]string {
 	m("substr_len(s, i, n)", "CASE WHEN i = 0 OR i < -length(s) OR n <= 0 THEN '' ELSE substr(s, i, n) END")
 	m("replace(s, a, b)", "CASE WHEN a = '' THEN error('replace of an empty string is not supported') ELSE replace(s, a, b) END")
 	m("split_part(s, d, i)", "CASE WHEN i < 1 THEN error('Index must be greater than zero') ELSE list_extract(string_split(s, d), i) END")
+	// A pad is the one text that can be much bigger than its arguments.
+	m("lpad(s, n, p)", "CASE WHEN n < 0 OR n > 100000 THEN error('lpad to more than 100000 characters is not supported') ELSE lpad(s, CAST(n AS INTEGER), p) END")
+	m("rpad(s, n, p)", "CASE WHEN n < 0 OR n > 100000 THEN error('rpad to more than 100000 characters is not supported') ELSE rpad(s, CAST(n AS INTEGER), p) END")
 	m("regexp_extract(s, p, g)", "CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END")
 	m("int_text(s)", `CASE WHEN regexp_full_match(s, '[+-]?[0-9]+') THEN s ELSE error('Cannot cast ''' || s || ''' to a whole number') END`)
 	m("try_int_text(s)", `CASE WHEN regexp_full_match(s, '[+-]?[0-9]+') THEN s END`)

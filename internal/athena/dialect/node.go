@@ -192,5 +192,3 @@ func (t *translator) refuse(n node, construct, detail string) error {
 func (t *translator) invalid(n node, format string, args ...any) error {
 	return t.fail(n, athena.ErrInvalid, "", fmt.Sprintf(format, args...))
 }
-
-func isLower(s string) bool { return s == strings.ToLower(s) }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/audit-archiver/archiver/internal/athena"
 )
 
 // translator walks one tree once, from the top, and rewrites it in place.
@@ -336,84 +334,5 @@ func (t *translator) orders(m node, s *scope) error {
 			return t.invalid(e, "values of type %s have no order", typ)
 		}
 	}
-	return nil
-}
-
-// from adds the relations of n to s.
-func (t *translator) from(n node, s *scope) error {
-	if n["sample"] != nil {
-		return t.refuse(n, "TABLESAMPLE", "")
-	}
-	switch typ := text(n, "type"); typ {
-	case "EMPTY":
-		return nil
-	case "BASE_TABLE":
-		return t.table(n, s)
-	case "SUBQUERY":
-		return t.subqueryTable(n, s)
-	case "JOIN":
-		return t.join(n, s)
-	case "TABLE_FUNCTION":
-		return t.unnest(n, s)
-	case "EXPRESSION_LIST":
-		return t.values(n, s)
-	default:
-		return t.refuse(n, construct(typ), "")
-	}
-}
-
-func (t *translator) table(n node, s *scope) error {
-	err := t.fields(n, "type", "alias", "sample", "query_location", "schema_name", "table_name",
-		"column_name_alias", "catalog_name", "at_clause")
-	if err != nil {
-		return err
-	}
-	if n["at_clause"] != nil {
-		return t.refuse(n, "time travel", "")
-	}
-	name, path := text(n, "table_name"), tablePath(n)
-	alias := text(n, "alias")
-	if alias == "" {
-		alias = name
-	}
-	cols, isCTE := s.cte(name)
-	if !isCTE || len(path) > 1 {
-		if !isTablePath(path) {
-			return t.fail(n, athena.ErrInvalid, "table "+strings.Join(path, "."), "the only table is "+Table)
-		}
-		cols = tableColumns()
-		scan := fmt.Sprintf("%sscan%d", internal, len(t.scans))
-		t.scans = append(t.scans, Scan{Name: scan, Bounds: athena.Everything()})
-		n["table_name"], n["schema_name"], n["catalog_name"], n["alias"] = scan, "main", "", alias
-	}
-	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
-		return err
-	}
-	s.rels = append(s.rels, relation{alias, cols})
-	return nil
-}
-
-func tablePath(n node) []string {
-	var path []string
-	for _, key := range []string{"catalog_name", "schema_name", "table_name"} {
-		if name := text(n, key); name != "" {
-			path = append(path, name)
-		}
-	}
-	return path
-}
-
-func (t *translator) subqueryTable(n node, s *scope) error {
-	if err := t.fields(n, "type", "alias", "sample", "query_location", "subquery", "column_name_alias"); err != nil {
-		return err
-	}
-	cols, err := t.statement(child(n, "subquery"), s)
-	if err != nil {
-		return err
-	}
-	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
-		return err
-	}
-	s.rels = append(s.rels, relation{text(n, "alias"), cols})
 	return nil
 }

@@ -169,69 +169,6 @@ func ifCall(t *translator, c *call) (string, error) {
 	return typ, err
 }
 
-func jsonExtract(t *translator, c *call) (string, error) {
-	s, ok := literal(c.args[1])
-	if !ok {
-		return "", t.refuse(c.n, c.name+" with a computed path", "write the path as a literal")
-	}
-	path, ok := jsonPath(s)
-	if !ok {
-		return "", t.refuse(c.args[1], "JSON path '"+s+"'", `write $.name, $["any name"] and $[0]`)
-	}
-	become(c.n, function(internal+c.name, c.args[0], varcharConst(path)))
-	if c.name == "json_extract" {
-		return typeJSON, nil
-	}
-	return typeVarchar, nil
-}
-
-// jsonPath turns a path as Trino writes it into one of DuckDB's with every name quoted.
-func jsonPath(s string) (string, bool) {
-	rest, ok := strings.CutPrefix(s, "$")
-	if !ok {
-		return "", false
-	}
-	var b strings.Builder
-	b.WriteByte('$')
-	for rest != "" {
-		var name string
-		switch {
-		case strings.HasPrefix(rest, `["`):
-			name, rest, ok = strings.Cut(rest[2:], `"]`)
-		case strings.HasPrefix(rest, "["):
-			name, rest, ok = strings.Cut(rest[1:], "]")
-			if !ok || name == "" || strings.Trim(name, "0123456789") != "" {
-				return "", false
-			}
-			b.WriteString("[" + name + "]")
-			continue
-		case strings.HasPrefix(rest, `."`):
-			name, rest, ok = strings.Cut(rest[2:], `"`)
-		case strings.HasPrefix(rest, "."):
-			end := strings.IndexAny(rest[1:], ".[")
-			if end < 0 {
-				end = len(rest) - 1
-			}
-			name, rest = rest[1:1+end], rest[1+end:]
-			ok = strings.IndexFunc(name, func(r rune) bool {
-				return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r < 0x80
-			}) < 0
-		default:
-			return "", false
-		}
-		if !ok || name == "" || strings.ContainsAny(name, `"\`) {
-			return "", false
-		}
-		b.WriteString(`."` + name + `"`)
-	}
-	return b.String(), true
-}
-
-func jsonFormat(_ *translator, c *call) (string, error) {
-	become(c.n, castTo(c.args[0], "VARCHAR"))
-	return typeVarchar, nil
-}
-
 func cardinality(_ *translator, c *call) (string, error) {
 	name := "len"
 	if isMap(c.types[0]) {
@@ -317,61 +254,6 @@ func lambdaCall(t *translator, c *call) (string, error) {
 	}
 	c.n["function_name"] = "list_transform"
 	return "array(" + typ + ")", nil
-}
-
-// wrapCall puts a cast around an aggregate, which may be a window function.
-func wrapCall(c *call, id string) { become(c.n, castTo(copyOf(c.n), id)) }
-
-func countIf(_ *translator, c *call) (string, error) {
-	wrapCall(c, "BIGINT")
-	return typeBigint, nil
-}
-
-// sumOf gives bigint for whole numbers, or an error when they pass it, as in Trino.
-func sumOf(_ *translator, c *call) (string, error) {
-	if isInteger(c.types[0]) {
-		wrapCall(c, "BIGINT")
-		return typeBigint, nil
-	}
-	return c.types[0], nil
-}
-
-func avgOf(t *translator, c *call) (string, error) {
-	if c.types[0] == typeDecimal {
-		return "", t.refuse(c.n, "avg of decimals", "cast to double")
-	}
-	return typeDouble, nil
-}
-
-func ordered(t *translator, c *call) (string, error) {
-	if typ := c.types[0]; typ == typeJSON || isMap(typ) || typ == typeZoned {
-		return "", t.invalid(c.n, "values of type %s have no order", typ)
-	}
-	return c.types[0], nil
-}
-
-func histogram(t *translator, c *call) (string, error) {
-	if c.window {
-		return "", t.refuse(c.n, "histogram as a window function", "")
-	}
-	return "map(" + c.types[0] + ", bigint)", nil
-}
-
-// approxDistinct counts exactly, which is within any error bound.
-func approxDistinct(t *translator, c *call) (string, error) {
-	if c.window {
-		return "", t.refuse(c.n, "approx_distinct as a window function", "")
-	}
-	c.n["function_name"], c.n["distinct"] = "count", true
-	return typeBigint, nil
-}
-
-func approxPercentile(t *translator, c *call) (string, error) {
-	if text(c.args[1], "class") != "CONSTANT" {
-		return "", t.refuse(c.n, "approx_percentile of a computed percentage", "")
-	}
-	c.n["function_name"] = "quantile_disc"
-	return c.types[0], nil
 }
 
 // checkUnit returns a time unit that is written as a literal and is in allowed.

@@ -66,6 +66,8 @@ func TestSilentDifferences(t *testing.T) {
 		{"offset of a text", "SELECT seq FROM audit_logs WHERE timestamp < from_iso8601_timestamp('2024-05-05T07:05:06+02:00')", "[3]"},
 		{"offset of a text", "SELECT from_iso8601_timestamp('2024-01-01T01:00:00+01:00')", "!from_iso8601_timestamp"},
 		{"offset of a text", "SELECT hour(from_iso8601_timestamp(details)) FROM audit_logs", "!from_iso8601_timestamp"},
+		{"lpad", "SELECT lpad('x', 3, '0'), rpad('abc', 2, '0')", `["00x","ab"]`},
+		{"lpad", "SELECT lpad('x', 2000000000, 'y')", "!lpad"},
 		{"try over a division", "SELECT try(1/0)", "!TRY"},
 		{"now is one instant", "SELECT count(DISTINCT now()), max(now() - interval '1' hour) FROM audit_logs", `[1,"2026-11-24 11:00:00.123 UTC"]`},
 		{"NULLs last", "SELECT reason FROM audit_logs WHERE seq < 2 ORDER BY reason DESC", `["bad password"] [null]`},

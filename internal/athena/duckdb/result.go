@@ -42,7 +42,7 @@ func start(ctx context.Context, j job, meta athena.Meta, end *cleanup) (*result,
 	if err != nil {
 		return nil, err
 	}
-	rows, err := conn.QueryContext(ctx, text)
+	rows, err := conn.QueryContext(ctx, text) //nolint:rowserrcheck // result.next checks it after the last row
 	if err != nil {
 		return nil, err
 	}

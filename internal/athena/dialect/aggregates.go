@@ -1,0 +1,56 @@
+package dialect
+
+// wrapCall puts a cast around an aggregate, which may be a window function.
+func wrapCall(c *call, id string) { become(c.n, castTo(copyOf(c.n), id)) }
+
+func countIf(_ *translator, c *call) (string, error) {
+	wrapCall(c, "BIGINT")
+	return typeBigint, nil
+}
+
+// sumOf gives bigint for whole numbers, or an error when they pass it, as in Trino.
+func sumOf(_ *translator, c *call) (string, error) {
+	if isInteger(c.types[0]) {
+		wrapCall(c, "BIGINT")
+		return typeBigint, nil
+	}
+	return c.types[0], nil
+}
+
+func avgOf(t *translator, c *call) (string, error) {
+	if c.types[0] == typeDecimal {
+		return "", t.refuse(c.n, "avg of decimals", "cast to double")
+	}
+	return typeDouble, nil
+}
+
+func ordered(t *translator, c *call) (string, error) {
+	if typ := c.types[0]; typ == typeJSON || isMap(typ) || typ == typeZoned {
+		return "", t.invalid(c.n, "values of type %s have no order", typ)
+	}
+	return c.types[0], nil
+}
+
+func histogram(t *translator, c *call) (string, error) {
+	if c.window {
+		return "", t.refuse(c.n, "histogram as a window function", "")
+	}
+	return "map(" + c.types[0] + ", bigint)", nil
+}
+
+// approxDistinct counts exactly, which is within any error bound.
+func approxDistinct(t *translator, c *call) (string, error) {
+	if c.window {
+		return "", t.refuse(c.n, "approx_distinct as a window function", "")
+	}
+	c.n["function_name"], c.n["distinct"] = "count", true
+	return typeBigint, nil
+}
+
+func approxPercentile(t *translator, c *call) (string, error) {
+	if text(c.args[1], "class") != "CONSTANT" {
+		return "", t.refuse(c.n, "approx_percentile of a computed percentage", "")
+	}
+	c.n["function_name"] = "quantile_disc"
+	return c.types[0], nil
+}

@@ -1,0 +1,161 @@
+package dialect
+
+import "strings"
+
+func (t *translator) cast(n node, s *scope) (string, error) {
+	if err := t.fields(n, "class", "type", "alias", "query_location", "child", "cast_type", "try_cast"); err != nil {
+		return "", err
+	}
+	c := child(n, "child")
+	from, err := t.expr(c, s)
+	if err != nil {
+		return "", err
+	}
+	to, err := t.castType(n)
+	if err != nil {
+		return "", err
+	}
+	if from == to && to != typeDecimal {
+		return to, t.checkLiteralTime(n, c, to)
+	}
+	if from == "" || from == typeNull {
+		return to, nil
+	}
+	return to, t.convert(n, c, from, to)
+}
+
+// castType reads the target of a cast.
+func (t *translator) castType(n node) (string, error) {
+	ct := child(n, "cast_type")
+	switch id := text(ct, "id"); id {
+	case "BOOLEAN":
+		return typeBool, nil
+	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT":
+		return strings.ToLower(id), nil
+	case "FLOAT":
+		return typeReal, nil
+	case "DOUBLE":
+		return typeDouble, nil
+	case "DECIMAL":
+		if ct["type_info"] == nil || location(n) < 0 { // decimal '1.23' has no place, CAST has
+			return "", t.refuse(child(n, "child"), "decimal '…' or CAST AS decimal", "write CAST(x AS decimal(p, s)), or the number without quotes")
+		}
+		return typeDecimal, nil
+	case "VARCHAR":
+		return typeVarchar, nil
+	case "DATE":
+		return typeDate, nil
+	case "TIMESTAMP":
+		return typeTime, nil
+	case "TIMESTAMP_MS": // timestamp(3)
+		n["cast_type"] = node{"id": "TIMESTAMP", "type_info": nil}
+		return typeTime, nil
+	case "TIMESTAMP WITH TIME ZONE":
+		return typeZone, nil
+	case "INTERVAL":
+		return "", t.refuse(n, "interval '1 hour'", "write interval '1' hour")
+	case "UNBOUND":
+		if name := text(child(ct, "type_info"), "name"); strings.EqualFold(name, "json") {
+			return "", t.refuse(n, "CAST AS json", "use json_parse")
+		} else if name != "" {
+			return "", t.refuse(n, "type "+name, "")
+		}
+	}
+	return "", t.refuse(n, "CAST AS "+strings.ToLower(text(ct, "id")), "")
+}
+
+// convert checks and translates a cast whose result depends on more than DuckDB's cast.
+func (t *translator) convert(n, c node, from, to string) error {
+	switch {
+	case from == typeJSON:
+		return t.refuse(n, "CAST of json", "use json_extract_scalar, or json_format for the text")
+	case from == typeOffset:
+		return t.refuse(n, "CAST of from_iso8601_timestamp", offsetAdvice)
+	case from == typeZoned:
+		if to == typeDate || to == typeTime {
+			return nil
+		}
+		return t.refuse(n, "AT TIME ZONE", zonedAdvice)
+	case to == typeVarchar:
+		return t.toText(n, c, from)
+	case from == typeVarchar && isTime(to):
+		return t.checkLiteralTime(n, c, to)
+	case from == typeVarchar, isNumber(from) && (isNumber(to) || to == typeBool), from == typeBool && isNumber(to):
+		return t.toNumber(n, c, from, to)
+	case isTime(from) && isTime(to):
+		return nil
+	}
+	return t.invalid(n, "cannot cast %s to %s", from, to)
+}
+
+// toNumber is a cast to a number or boolean.
+func (t *translator) toNumber(n, c node, from, to string) error {
+	if from == typeDecimal && isInteger(to) || to == typeBool && from == typeDecimal {
+		return nil
+	}
+	if from != typeVarchar {
+		return nil
+	}
+	switch s, _ := literal(c); s { // what the parser makes of true and false
+	case "t", "f", "true", "false":
+		return nil
+	}
+	// DuckDB reads '1_000', ' 7 ' and '1.5' as whole numbers; Trino does not.
+	if isInteger(to) {
+		macro := internal + "int_text"
+		if n["try_cast"] == true {
+			macro = internal + "try_int_text"
+		}
+		n["child"] = function(macro, c)
+	}
+	if to == typeBool {
+		macro := internal + "bool_text"
+		if n["try_cast"] == true {
+			macro = internal + "try_bool_text"
+		}
+		n["child"] = function(macro, c)
+	}
+	return nil
+}
+
+// toText is CAST(x AS varchar): the text must be Trino's.
+func (t *translator) toText(n, c node, from string) error {
+	switch {
+	case isInteger(from), from == typeBool, from == typeDecimal, from == typeDate:
+		return nil
+	case from == typeTime:
+		become(n, function(internal+"time_text", c))
+		return nil
+	case from == typeZone:
+		become(n, function(internal+"zone_text", c))
+		return nil
+	case from == typeDouble || from == typeReal:
+		return t.refuse(n, "CAST of "+from+" to varchar", "the text of a double differs between engines; cast to decimal(p,s) first")
+	}
+	return t.refuse(n, "CAST of "+from+" to varchar", "")
+}
+
+// checkLiteralTime looks at timestamp '…' and date '…' before the engine does.
+func (t *translator) checkLiteralTime(n, c node, to string) error {
+	s, ok := literal(c)
+	if !ok {
+		return nil
+	}
+	if to == typeTime {
+		if zone := zoneOf(s); zone != "" {
+			return t.refuse(c, "timestamp '"+s+"'", "write from_iso8601_timestamp('2024-01-01T00:00:00+01:00'), or the time in UTC without a zone")
+		}
+		if _, frac, _ := strings.Cut(s, "."); len(frac) > 3 {
+			return t.refuse(c, "timestamp '"+s+"'", "the table's timestamps have three fraction digits; timestamp_ns has nine")
+		}
+		if _, ok := parseTime(s); !ok {
+			return t.invalid(c, "'%s' is no timestamp: write timestamp '2024-01-31 10:11:12.345'", s)
+		}
+	}
+	if to == typeDate {
+		if _, ok := parseDate(s); !ok && n["try_cast"] != true {
+			return t.invalid(c, "'%s' is no date: write date '2024-01-31'", s)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package dialect
+
+import "strings"
+
+func jsonExtract(t *translator, c *call) (string, error) {
+	s, ok := literal(c.args[1])
+	if !ok {
+		return "", t.refuse(c.n, c.name+" with a computed path", "write the path as a literal")
+	}
+	path, ok := jsonPath(s)
+	if !ok {
+		return "", t.refuse(c.args[1], "JSON path '"+s+"'", `write $.name, $["any name"] and $[0]`)
+	}
+	become(c.n, function(internal+c.name, c.args[0], varcharConst(path)))
+	if c.name == "json_extract" {
+		return typeJSON, nil
+	}
+	return typeVarchar, nil
+}
+
+// jsonPath turns a path as Trino writes it into one of DuckDB's with every name quoted.
+func jsonPath(s string) (string, bool) {
+	rest, ok := strings.CutPrefix(s, "$")
+	if !ok {
+		return "", false
+	}
+	var b strings.Builder
+	b.WriteByte('$')
+	for rest != "" {
+		var name string
+		switch {
+		case strings.HasPrefix(rest, `["`):
+			name, rest, ok = strings.Cut(rest[2:], `"]`)
+		case strings.HasPrefix(rest, "["):
+			name, rest, ok = strings.Cut(rest[1:], "]")
+			if !ok || name == "" || strings.Trim(name, "0123456789") != "" {
+				return "", false
+			}
+			b.WriteString("[" + name + "]")
+			continue
+		case strings.HasPrefix(rest, `."`):
+			name, rest, ok = strings.Cut(rest[2:], `"`)
+		case strings.HasPrefix(rest, "."):
+			end := strings.IndexAny(rest[1:], ".[")
+			if end < 0 {
+				end = len(rest) - 1
+			}
+			name, rest = rest[1:1+end], rest[1+end:]
+			ok = strings.IndexFunc(name, func(r rune) bool {
+				return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r < 0x80
+			}) < 0
+		default:
+			return "", false
+		}
+		if !ok || name == "" || strings.ContainsAny(name, `"\`) {
+			return "", false
+		}
+		b.WriteString(`."` + name + `"`)
+	}
+	return b.String(), true
+}
+
+func jsonFormat(_ *translator, c *call) (string, error) {
+	become(c.n, castTo(c.args[0], "VARCHAR"))
+	return typeVarchar, nil
+}

@@ -1,0 +1,93 @@
+package dialect
+
+import "strings"
+
+func (t *translator) window(n node, s *scope) (string, error) {
+	err := t.fields(n, "class", "type", "alias", "query_location", "function_name", "schema", "catalog", "children",
+		"partitions", "orders", "start", "end", "start_expr", "end_expr", "offset_expr", "default_expr",
+		"ignore_nulls", "filter_expr", "exclude_clause", "distinct", "arg_orders")
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case text(n, "exclude_clause") != "NO_OTHER":
+		return "", t.refuse(n, "EXCLUDE in a window frame", "")
+	case n["distinct"] == true:
+		return "", t.refuse(n, "DISTINCT in a window function", "")
+	case len(list(n, "arg_orders")) > 0:
+		return "", t.refuse(n, "ORDER BY among the arguments of a window function", "")
+	case n["ignore_nulls"] == true:
+		return "", t.refuse(n, "IGNORE NULLS", "")
+	}
+	for _, key := range []string{"start", "end"} {
+		if frame := text(n, key); strings.HasPrefix(frame, "EXPR_") && !strings.HasSuffix(frame, "_ROWS") || strings.HasSuffix(frame, "_GROUPS") {
+			return "", t.refuse(n, "window frame by RANGE or GROUPS with an offset", "use ROWS")
+		}
+	}
+	for _, item := range list(n, "partitions") {
+		e, _ := item.(map[string]any)
+		typ, err := t.expr(e, s)
+		if err == nil {
+			err = t.storable(e, typ)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	if err := t.orders(node{"type": "", "orders": n["orders"]}, s); err != nil {
+		return "", err
+	}
+	for _, key := range []string{"start_expr", "end_expr", "offset_expr"} {
+		if e := child(n, key); e != nil {
+			if typ, err := t.expr(e, s); err != nil {
+				return "", err
+			} else if !isInteger(typ) {
+				return "", t.invalid(e, "a window offset must be a whole number, this is %s", describe(typ))
+			}
+		}
+	}
+	if f := child(n, "filter_expr"); f != nil {
+		if err := t.condition(f, s); err != nil {
+			return "", err
+		}
+	}
+	return t.windowCall(n, s)
+}
+
+// windowCall translates the function of a window expression.
+func (t *translator) windowCall(n node, s *scope) (string, error) {
+	name := strings.ToLower(text(n, "function_name"))
+	if schema := text(n, "schema"); schema != "" && schema != "main" || text(n, "catalog") != "" {
+		return "", t.refuse(n, "function "+schema+"."+name, "")
+	}
+	args := children(n)
+	types, err := t.exprs(args, s)
+	if err != nil {
+		return "", err
+	}
+	if d := child(n, "default_expr"); d != nil {
+		typ, err := t.expr(d, s)
+		if err != nil {
+			return "", err
+		}
+		if _, err := t.unify(n, name, append([]string{typ}, types...)); err != nil {
+			return "", err
+		}
+	}
+	switch name {
+	case "row_number", "rank", "dense_rank", "ntile":
+		return typeBigint, nil
+	case "percent_rank", "cume_dist":
+		return typeDouble, nil
+	case "lag", "lead", "first_value", "last_value", "nth_value":
+		if len(types) == 0 {
+			return "", t.invalid(n, "%s needs an argument", name)
+		}
+		return types[0], nil
+	}
+	f, ok := t.fns[name]
+	if !ok || !f.aggregate {
+		return "", t.refuse(n, "window function "+name, "")
+	}
+	return t.apply(f, &call{n: n, name: name, args: args, types: types, scope: s, window: true})
+}
