@@ -58,15 +58,25 @@ func createArchive(ctx context.Context, c config.Config, now time.Time, useBucke
 	if err != nil {
 		return created{}, false, err
 	}
-	b, resumed, err := prepare(c, now)
+	b, resumed, err := loadBirth(c)
 	if err != nil {
 		return created{}, false, err
 	}
-	_, err = store.CreateBucket(ctx, s3store.CreateOptions{UseExisting: useBucket || resumed})
-	if errors.Is(err, s3store.ErrBucketExists) {
-		err = fmt.Errorf("%w; --use-bucket makes the archive in it if it has Object Lock", err)
+	if !resumed {
+		// Before any key is made: what is on our disk then says that the bucket is
+		// ours, or that we were told to use it.
+		state, err := store.CheckBucket(ctx)
+		if err == nil && state.Exists && !useBucket {
+			err = fmt.Errorf("bucket %s: %w; --use-bucket makes the archive in it if it has Object Lock", c.S3.Bucket, s3store.ErrBucketExists)
+		}
+		if err != nil {
+			return created{}, false, err
+		}
+		if b, err = prepare(c, now); err != nil {
+			return created{}, false, err
+		}
 	}
-	if err != nil {
+	if _, err = store.CreateBucket(ctx, s3store.CreateOptions{UseExisting: useBucket || resumed}); err != nil {
 		return created{}, false, err
 	}
 	until := b.archive.RetainUntil(b.open.OpenedAt)
@@ -82,41 +92,36 @@ func createArchive(ctx context.Context, c config.Config, now time.Time, useBucke
 		RootVKey: b.archive.Root, RootKey: c.Archive.RootKeyFile}, freshArchive || freshOpen, nil
 }
 
-// prepare makes the keys and signs everything, or finds what an earlier run that
-// did not finish has signed.
-func prepare(c config.Config, now time.Time) (_ birth, resumed bool, _ error) {
-	b, found, err := loadBirth(c)
-	if err != nil || found {
-		return b, found, err
-	}
+// prepare makes the keys and signs everything.
+func prepare(c config.Config, now time.Time) (birth, error) {
 	for _, file := range []string{c.Archive.RootKeyFile, c.Stream.KeyFile, c.Stream.OpenFile} {
 		if _, err := os.Lstat(file); err == nil {
-			return birth{}, false, fmt.Errorf("%s exists, but %s does not: move the former away if no archive was made with it", file, archiveFile(c))
+			return birth{}, fmt.Errorf("%s exists, but %s does not: move the former away if no archive was made with it", file, archiveFile(c))
 		}
 	}
 	fsys := durable.OS()
 	for _, dir := range []string{c.DataDir, filepath.Dir(c.Archive.RootKeyFile), filepath.Dir(c.Stream.KeyFile), filepath.Dir(c.Stream.OpenFile)} {
 		if err := fsys.MkdirAll(dir, 0o700); err != nil {
-			return birth{}, false, fmt.Errorf("create %s: %w", dir, err)
+			return birth{}, fmt.Errorf("create %s: %w", dir, err)
 		}
 	}
 	b, root, stream, err := sign(c, now.UTC().Truncate(time.Second))
 	if err != nil {
-		return birth{}, false, err
+		return birth{}, err
 	}
 	if err := ledger.SaveKey(c.Archive.RootKeyFile, root); err != nil {
-		return birth{}, false, fmt.Errorf("root key: %w", err)
+		return birth{}, fmt.Errorf("root key: %w", err)
 	}
 	if err := ledger.SaveKey(c.Stream.KeyFile, stream); err != nil {
-		return birth{}, false, fmt.Errorf("stream key: %w", err)
+		return birth{}, fmt.Errorf("stream key: %w", err)
 	}
 	if err := durable.WriteFile(fsys, c.Stream.OpenFile, b.openRaw, 0o600); err != nil {
-		return birth{}, false, fmt.Errorf("stream certificate: %w", err)
+		return birth{}, fmt.Errorf("stream certificate: %w", err)
 	}
 	if err := durable.WriteFile(fsys, archiveFile(c), b.archiveRaw, 0o600); err != nil {
-		return birth{}, false, fmt.Errorf("archive object: %w", err)
+		return birth{}, fmt.Errorf("archive object: %w", err)
 	}
-	return b, false, nil
+	return b, nil
 }
 
 // sign makes two keys, and with the root key the archive and its first stream.

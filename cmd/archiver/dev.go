@@ -99,6 +99,9 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 	file := devConfigFile(dir)
 	log := newLogger(a.err, c.Log)
 	if c.Archive.RootVKey == "" {
+		if err := setAside(c); err != nil {
+			return err
+		}
 		made, _, err := createArchive(ctx, c, time.Now(), true)
 		if err != nil {
 			return fmt.Errorf("create archive: %w", err)
@@ -127,6 +130,21 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 	cancel(nil)
 	<-s3Ended
 	return err
+}
+
+// setAside moves away the keys of a first start that died before its archive was
+// signed: nothing was made with them.
+func setAside(c config.Config) error {
+	if _, err := os.Lstat(archiveFile(c)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, file := range []string{c.Archive.RootKeyFile, c.Stream.KeyFile, c.Stream.OpenFile} {
+		err := os.Rename(file, file+".unused")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("set aside a key of an unfinished start: %w", err)
+		}
+	}
+	return nil
 }
 
 // prepareDevDir makes the folder. One that holds other things is refused.
