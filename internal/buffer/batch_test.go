@@ -188,7 +188,7 @@ func (noSyncFile) Sync() error { return nil }
 // TestManySealedBatches: with S3 away for long, batches cost little memory and no
 // open files, and come back oldest first.
 func TestManySealedBatches(t *testing.T) {
-	const batches = 100_000
+	const batches = 100_000 / stride
 	o := testOptions(noSync{durable.OS()}, t.TempDir())
 	o.SegmentBytes = 1 << 20
 	r := start(t, o)

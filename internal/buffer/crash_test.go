@@ -167,8 +167,9 @@ const storySteps = 32
 // rotation, seals, heartbeats and releases, in several states of luck. The log
 // must open with all that was promised, go on, lose power again, and open again.
 func TestCrashAtEveryOperation(t *testing.T) {
+	t.Parallel()
 	keeps := []int{0, 20, 50, 80, 100}
-	for n := 1; ; n++ {
+	for n := 1; ; n += stride {
 		first := newStory(t)
 		dieAt(first.fsys, n)
 		err := first.live(storySteps)
@@ -196,7 +197,7 @@ func TestCrashAtEveryOperation(t *testing.T) {
 // TestCrashWithManyClients has no order of its own: acknowledged is a subset of
 // recovered, each Append is whole, and no seq was given twice.
 func TestCrashWithManyClients(t *testing.T) {
-	for n := 40; n < 240; n += 3 {
+	for n := 40; n < 240; n += 3 * stride {
 		s := newStory(t)
 		dieAt(s.fsys, n)
 		acked, asked := s.crowd()
@@ -272,9 +273,10 @@ func (s *story) crowd() (acked map[int64]string, asked map[string]int) {
 // also in part, and everything work again after it. Whatever the process
 // believed by then, what it acknowledged is there on the next start.
 func TestFaultAtEveryOperation(t *testing.T) {
+	t.Parallel()
 	boom := errors.New("boom")
 	for _, fault := range []*crashfs.Fault{{Err: boom}, {Err: boom, Done: true}, {Err: boom, Part: 700}} {
-		for n := 1; ; n++ {
+		for n := 1; ; n += stride {
 			s := newStory(t)
 			var hit crashfs.Op
 			var synced, over bool
