@@ -133,8 +133,10 @@ func (n *node) mayAcknowledge() bool {
 // refusal says what an error of the buffer means to the sender.
 func refusal(err error) ingest.Refusal {
 	switch {
-	case errors.Is(err, buffer.ErrFull), errors.Is(err, buffer.ErrStopped), errors.Is(err, errNotStarted):
+	case errors.Is(err, buffer.ErrFull):
 		return ingest.Full
+	case errors.Is(err, errNotStarted), errors.Is(err, buffer.ErrStopped): // neither stores anything
+		return ingest.NotReady
 	case errors.Is(err, buffer.ErrDamaged):
 		return ingest.NotWritable
 	default:
