@@ -147,9 +147,9 @@ func (t *translator) unnest(n node, s *scope) error {
 	if !isArray(typ) {
 		return t.refuse(n, "UNNEST of "+describe(typ), "only arrays are unnested")
 	}
-	cols := []column{{"unnest", elementOf(typ)}}
+	cols := []column{{name: "unnest", typ: elementOf(typ)}}
 	if text(n, "with_ordinality") == "WITH_ORDINALITY" {
-		cols = append(cols, column{"ordinality", typeBigint})
+		cols = append(cols, column{name: "ordinality", typ: typeBigint})
 	}
 	if strings.HasPrefix(elementOf(typ), "row") {
 		return t.refuse(n, "UNNEST of an array of rows", "")
@@ -180,7 +180,7 @@ func (t *translator) values(n node, s *scope) error {
 				return err
 			}
 			if i == 0 {
-				cols = append(cols, column{"_col" + itoa(j), typ})
+				cols = append(cols, column{name: "_col" + itoa(j), typ: typ})
 				continue
 			}
 			if j >= len(cols) {

@@ -98,7 +98,7 @@ func (t *translator) rename(n node, cols []column, names []string) ([]column, er
 	}
 	out := make([]column, len(cols))
 	for i, name := range names {
-		out[i] = column{name, cols[i].typ}
+		out[i] = column{name: name, typ: cols[i].typ}
 	}
 	return out, nil
 }
@@ -214,7 +214,10 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 			if err != nil {
 				return nil, err
 			}
-			cols = append(cols, all...)
+			for _, c := range all {
+				c.plain = true
+				cols = append(cols, c)
+			}
 			continue
 		}
 		name := text(e, "alias")
@@ -228,6 +231,7 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 		if name == "" {
 			name = fmt.Sprintf("_col%d", len(cols))
 		}
+		plain := isColumn(e, name)
 		typ, err := t.expr(e, s)
 		if err != nil {
 			return nil, err
@@ -236,9 +240,15 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 			return nil, err
 		}
 		e["alias"] = name
-		cols = append(cols, column{name, typ})
+		cols = append(cols, column{name, typ, plain})
 	}
 	return cols, nil
+}
+
+// isColumn reports whether e is nothing but a column called name.
+func isColumn(e node, name string) bool {
+	names := strings1(e, "column_names")
+	return text(e, "class") == "COLUMN_REF" && len(names) > 0 && strings.EqualFold(names[len(names)-1], name)
 }
 
 func (t *translator) star(n node, s *scope) ([]column, error) {
@@ -323,6 +333,7 @@ func (t *translator) orders(m node, s *scope) error {
 		if text(e, "class") == "STAR" {
 			return t.refuse(e, "ORDER BY ALL", "name the columns")
 		}
+		s.ordering = s.first != nil && text(e, "class") != "COLUMN_REF"
 		typ, err := t.expr(e, s)
 		if err != nil {
 			return err

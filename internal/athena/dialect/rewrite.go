@@ -239,7 +239,7 @@ func lambdaCall(t *translator, c *call) (string, error) {
 	if text(lhs, "class") != "COLUMN_REF" || len(names) != 1 {
 		return "", t.refuse(lambda, "lambda with several parameters", "")
 	}
-	inner := &scope{parent: c.scope, first: []column{{names[0], elementOf(array)}}}
+	inner := &scope{parent: c.scope, first: []column{{name: names[0], typ: elementOf(array)}}}
 	typ, err := t.expr(child(lambda, "expr"), inner)
 	if err != nil {
 		return "", err

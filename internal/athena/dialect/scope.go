@@ -8,8 +8,9 @@ import (
 
 // column is a column of a relation with its Trino type; "" when not known.
 type column struct {
-	name string
-	typ  string
+	name  string
+	typ   string
+	plain bool // of a select list: the item is the table's column of that name
 }
 
 // relation is one entry of a FROM clause.
@@ -24,7 +25,9 @@ type scope struct {
 	rels   []relation
 	ctes   map[string][]column // WITH; nil: look at the parent
 	first  []column            // ORDER BY: the names of the select list come first
-	using  bool                // a join with USING: the order of SELECT * differs from Trino's
+	// ordering: within an expression of ORDER BY, where DuckDB looks at the table first.
+	ordering bool
+	using    bool // a join with USING: the order of SELECT * differs from Trino's
 }
 
 func (s *scope) cte(name string) ([]column, bool) {
@@ -56,6 +59,23 @@ func (s *scope) lookup(names []string) (typ string, found bool) {
 	return "", false
 }
 
+// torn reports whether name, within an expression of ORDER BY, is the select
+// list's for Trino and the table's for DuckDB.
+func (s *scope) torn(name string) bool {
+	for ; s != nil; s = s.parent {
+		if !s.ordering {
+			continue
+		}
+		c, ok := pick(s.first, name)
+		if !ok || c.plain {
+			return false
+		}
+		_, isColumn := s.parent.lookup([]string{name})
+		return isColumn
+	}
+	return false
+}
+
 func (s *scope) isRelation(name string) bool {
 	for ; s != nil; s = s.parent {
 		for _, r := range s.rels {
@@ -80,7 +100,7 @@ func pick(cols []column, name string) (column, bool) {
 func tableColumns() []column {
 	var cols []column
 	for _, c := range athena.Columns() {
-		cols = append(cols, column{c.Name, c.Type})
+		cols = append(cols, column{name: c.Name, typ: c.Type})
 	}
 	return cols
 }
@@ -102,6 +122,9 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 		}
 		names = names[len(names)-2:]
 		n["column_names"] = []any{names[0], names[1]}
+	}
+	if len(names) == 1 && s.torn(names[0]) {
+		return "", t.refuse(n, names[0]+" in an expression of ORDER BY", "it names a column and another item of the select list; rename the item")
 	}
 	if typ, ok := s.lookup(names); ok {
 		return typ, nil

@@ -73,6 +73,10 @@ func TestSilentDifferences(t *testing.T) {
 		{"NULLs last", "SELECT reason FROM audit_logs WHERE seq < 2 ORDER BY reason DESC", `["bad password"] [null]`},
 		{"NULL and empty", "SELECT seq, actor_email IS NULL, actor_email = '' FROM audit_logs WHERE seq IN (4, 5) ORDER BY seq", "[4,true,null] [5,false,true]"},
 		{"ORDER BY sees the select list first", "SELECT -seq AS seq FROM audit_logs ORDER BY seq LIMIT 1", "[-6]"},
+		{"ORDER BY sees the select list first", "SELECT -seq AS seq FROM audit_logs ORDER BY seq + 0", "!rename the item"},
+		{"ORDER BY sees the select list first", "SELECT seq FROM audit_logs ORDER BY -seq LIMIT 1", "[6]"},
+		{"ORDER BY sees the select list first", "SELECT *, 1 AS x FROM audit_logs ORDER BY -seq LIMIT 0", ""},
+		{"ORDER BY sees the select list first", "SELECT outcome, count(*) AS n FROM audit_logs GROUP BY outcome ORDER BY n * 2", `["failure",2] ["success",5]`},
 		{"GROUP BY sees the table first", "SELECT upper(outcome) AS outcome, count(*) FROM audit_logs GROUP BY outcome ORDER BY 2", `["FAILURE",2] ["SUCCESS",5]`},
 	} {
 		t.Run(tt.difference+"/"+tt.sql, func(t *testing.T) {
