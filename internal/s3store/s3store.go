@@ -203,7 +203,7 @@ type body struct {
 
 func (b *body) Read(p []byte) (int, error) {
 	start := b.now()
-	watch := time.AfterFunc(time.Hour, func() { b.cancel(errSlow) })
+	watch := time.AfterFunc(b.left, func() { b.cancel(errSlow) })
 	n, err := b.r.Read(p)
 	watch.Stop()
 	b.left -= b.now().Sub(start)
