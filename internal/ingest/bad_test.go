@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -50,6 +51,7 @@ func badRequests(t testing.TB) []bad {
 	}
 	big := strings.Repeat("x", 70<<10)
 	return []bad{
+		{"65 days", manyDays(65), nd, 400, kindInvalidEvent, 64, "timestamp", "64 that a request may have"},
 		// 51: bombs
 		{"gzip bomb", gzipBomb(64 << 20), gzipped, 413, kindTooLarge, noErrors, "", "16777216 bytes"},
 		{"gzip in gzip", gz(gz(minimal)), gzipped, 400, kindInvalidEvent, 0, "", "not valid JSON"},
@@ -251,4 +253,14 @@ func TestBadRequests(t *testing.T) {
 		})
 	}
 	w.t = t
+}
+
+// manyDays is one event on each of n days.
+func manyDays(n int) string {
+	var b strings.Builder
+	for i := range n {
+		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, i)
+		b.WriteString(strings.Replace(minimal, "{", `{"timestamp":"`+at.Format(time.RFC3339)+`",`, 1) + "\n")
+	}
+	return b.String()
 }

@@ -125,6 +125,7 @@ func (s *events) decode(b []byte, f format, c Client) ([]event.Event, *problem) 
 		batch = append(batch, e)
 	}
 	faults.addDuplicates(batch)
+	faults.addDays(batch, s.lim.RequestDays)
 	if p := faults.problem(f); p != nil {
 		return nil, p
 	}
@@ -170,6 +171,23 @@ func (f *faults) addDuplicates(batch []event.Event) {
 			continue
 		}
 		first[batch[i].ID] = i
+	}
+}
+
+// addDays complains about events of one day too many.
+func (f *faults) addDays(batch []event.Event, most int) {
+	if len(batch) <= most || len(f.list) > 0 {
+		return
+	}
+	days := make(map[string]bool)
+	for i := range batch {
+		day := batch[i].Day()
+		if !days[day] && len(days) == most {
+			f.add(i, event.FieldError{Field: "timestamp",
+				Reason: fmt.Sprintf("is of one more UTC day than the %d that a request may have; send it in another request", most)})
+			continue
+		}
+		days[day] = true
 	}
 }
 

@@ -59,6 +59,10 @@ type Limits struct {
 	// RequestEvents is the most events in one request. Default: 10,000.
 	RequestEvents int
 
+	// RequestDays is the most different UTC days of timestamps in one request: it
+	// is stored as a whole, and each day becomes a file. Default: 64.
+	RequestDays int
+
 	// InFlightBytes is the most bytes of bodies in memory at once, over all
 	// requests. Decoding takes about as much again. Default: 256 MiB.
 	InFlightBytes int64
@@ -73,6 +77,7 @@ func DefaultLimits() Limits {
 		Event:         event.DefaultLimits(),
 		RequestBytes:  16 << 20,
 		RequestEvents: 10_000,
+		RequestDays:   64,
 		InFlightBytes: 256 << 20,
 		AppendWait:    20 * time.Second,
 	}
@@ -163,6 +168,7 @@ func (o *Options) validate() error {
 	complain(l.Event.Depth < 2, "depth: %d is below 2", l.Event.Depth)
 	complain(l.RequestBytes < l.Event.EventBytes, "request bytes: %d is below event bytes", l.RequestBytes)
 	complain(l.RequestEvents < 1, "request events: %d is below 1", l.RequestEvents)
+	complain(l.RequestDays < 1, "request days: %d is below 1", l.RequestDays)
 	complain(l.InFlightBytes < 2*int64(l.RequestBytes), "bytes in flight: %d is below two requests", l.InFlightBytes)
 	complain(l.AppendWait <= 0, "append wait: %v is not positive", l.AppendWait)
 	return errors.Join(problems...)

@@ -233,6 +233,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		`default class: "A" is not`:     func(o *Options) { o.DefaultClass = "A" },
 		"request bytes: 1 is below":     func(o *Options) { o.Limits.RequestBytes = 1 },
 		"request events: 0":             func(o *Options) { o.Limits.RequestEvents = 0 },
+		"request days: 0":               func(o *Options) { o.Limits.RequestDays = 0 },
 		"bytes in flight: 1 is below":   func(o *Options) { o.Limits.InFlightBytes = 1 },
 		"append wait: 0s":               func(o *Options) { o.Limits.AppendWait = 0 },
 		"event bytes: 0":                func(o *Options) { o.Limits.Event.EventBytes = 0 },
