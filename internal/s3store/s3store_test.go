@@ -260,7 +260,9 @@ func TestTrickle(t *testing.T) {
 	store := server.store(t, func(c *s3store.Config) {
 		c.Timeout, c.MinBytesPerSecond = 100*time.Millisecond, 10<<20
 	})
-	r, err := store.Get(t.Context(), "k", "v")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // so that a defect fails, not hangs
+	defer cancel()
+	r, err := store.Get(ctx, "k", "v")
 	if err != nil {
 		t.Fatal(err)
 	}
