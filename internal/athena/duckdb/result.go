@@ -15,21 +15,29 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena"
 )
 
-// result is a running query; it owns its database.
+// result is an answer in a temporary table of the database that it owns. There
+// DuckDB counts it against the memory limit and spills it; the driver would
+// hold a whole result in memory that nobody counts.
 type result struct {
-	ctx   context.Context // bounds the whole query; see Engine.Query
-	rows  *sql.Rows
-	cols  []athena.Column
-	meta  athena.Meta
-	limit int64
-	end   *cleanup
+	ctx  context.Context // bounds the whole query; see Engine.Query
+	conn *sql.Conn
+	cols []athena.Column
+	meta athena.Meta
+	end  *cleanup
 
-	read int64
-	raw  []any
-	refs []any
-	row  []any
-	err  error // the first error, or io.EOF
+	count, from int64     // rows of the answer, and where the next page begins
+	page        *sql.Rows // nil between pages
+	raw         []any
+	refs        []any
+	row         []any
+	err         error // the first error, or io.EOF
 }
+
+// pageRows bounds what is outside of DuckDB's accounts: with the longest
+// details, 200 MB.
+const pageRows = 4096
+
+const answerTable = "__audit_answer"
 
 // start runs j. The result runs end when it is closed.
 func start(ctx context.Context, j job, meta athena.Meta, end *cleanup) (*result, error) {
@@ -42,17 +50,22 @@ func start(ctx context.Context, j job, meta athena.Meta, end *cleanup) (*result,
 	if err != nil {
 		return nil, err
 	}
-	rows, err := conn.QueryContext(ctx, text) //nolint:rowserrcheck // result.next checks it after the last row
-	if err != nil {
+	if _, err := conn.ExecContext(ctx, "CREATE TEMP TABLE "+answerTable+" AS "+text); err != nil {
 		return nil, err
 	}
-	end.add(func() { _ = rows.Close() })
 	n := len(cols)
-	r := &result{ctx: ctx, rows: rows, cols: cols, meta: meta, limit: j.Limit, end: end,
+	r := &result{ctx: ctx, conn: conn, cols: cols, meta: meta, end: end,
 		raw: make([]any, n), refs: make([]any, n), row: make([]any, n)}
 	for i := range r.raw {
 		r.refs[i] = &r.raw[i]
 	}
+	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM "+answerTable).Scan(&r.count); err != nil {
+		return nil, err
+	}
+	if r.count > j.Limit {
+		return nil, &athena.Error{Kind: athena.ErrTooManyRows, Detail: fmt.Sprintf("the answer has more than %d rows; add a LIMIT or narrow the query", j.Limit)}
+	}
+	end.add(r.closePage)
 	return r, nil
 }
 
@@ -84,7 +97,7 @@ func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Colum
 		name := fmt.Sprintf("c%d", i)
 		names = append(names, name)
 		if typ == "json" {
-			name = "CAST(" + name + " AS VARCHAR)"
+			name = "CAST(" + name + " AS VARCHAR) AS " + name
 		}
 		picks = append(picks, name)
 		cols = append(cols, athena.Column{Name: j.Names[i], Type: typ})
@@ -118,19 +131,12 @@ func (r *result) next(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return outcome(ctx, err)
 	}
-	if !r.rows.Next() {
-		if err := r.rows.Err(); err != nil {
-			return outcome(r.ctx, err)
+	for r.page == nil || !r.page.Next() {
+		if err := r.turn(); err != nil {
+			return err
 		}
-		if err := context.Cause(r.ctx); err != nil { // rows end early when the context does
-			return outcome(r.ctx, err)
-		}
-		return io.EOF
 	}
-	if r.read++; r.read > r.limit {
-		return &athena.Error{Kind: athena.ErrTooManyRows, Detail: fmt.Sprintf("the answer has more than %d rows; add a LIMIT or narrow the query", r.limit)}
-	}
-	if err := r.rows.Scan(r.refs...); err != nil {
+	if err := r.page.Scan(r.refs...); err != nil {
 		return fmt.Errorf("read row: %w", err)
 	}
 	for i, v := range r.raw {
@@ -141,6 +147,36 @@ func (r *result) next(ctx context.Context) error {
 		r.row[i] = value
 	}
 	return nil
+}
+
+// turn ends one page and begins the next; after the last it returns io.EOF.
+func (r *result) turn() error {
+	if r.page != nil {
+		if err := r.page.Err(); err != nil {
+			return outcome(r.ctx, err)
+		}
+		r.closePage()
+	}
+	if err := context.Cause(r.ctx); err != nil { // a page ends early when the context does
+		return outcome(r.ctx, err)
+	}
+	if r.from >= r.count {
+		return io.EOF
+	}
+	page, err := r.conn.QueryContext(r.ctx, fmt.Sprintf("SELECT * FROM %s WHERE rowid >= %d AND rowid < %d ORDER BY rowid", answerTable, r.from, r.from+pageRows))
+	if err != nil {
+		return outcome(r.ctx, err)
+	}
+	r.page = page
+	r.from += pageRows
+	return nil
+}
+
+func (r *result) closePage() {
+	if r.page != nil {
+		_ = r.page.Close() // it was read; what it held is freed with the database
+		r.page = nil
+	}
 }
 
 func (r *result) Close() error {
