@@ -38,15 +38,18 @@ func (b *Buffer) batch(s *sealedBatch, of *Snapshot) (*Batch, error) {
 	return out, nil
 }
 
-// Next returns the oldest sealed batch that is not released, the same one until
-// it is. It waits for one.
-func (b *Buffer) Next(ctx context.Context) (*Batch, error) {
+// Next returns the oldest sealed batch that is not released and whose number is
+// greater than after; -1 asks for the oldest. It waits for one.
+func (b *Buffer) Next(ctx context.Context, after int64) (*Batch, error) {
 	for {
 		b.mu.Lock()
-		next, changed, err := b.current, b.changed, b.broken
-		if err == nil && next == nil && len(b.sealed) > 0 {
-			next, err = b.batch(&b.sealed[0], nil)
-			b.current = next
+		var next *Batch
+		changed, err := b.changed, b.broken
+		if err == nil && len(b.sealed) > 0 {
+			// Numbers are contiguous.
+			if i := max(after+1-b.sealed[0].number, 0); i < int64(len(b.sealed)) {
+				next, err = b.batch(&b.sealed[i], nil)
+			}
 		}
 		b.mu.Unlock()
 		if err != nil {
@@ -106,7 +109,6 @@ func (b *Buffer) release(ctx context.Context, batch *Batch) error {
 	b.released = r
 	b.sealed[0] = sealedBatch{}
 	b.sealed = b.sealed[1:]
-	b.current = nil
 	b.mu.Unlock()
 	poke(b.keeperGo)
 	return nil

@@ -28,11 +28,11 @@ func TestReleaseAndRecycle(t *testing.T) {
 		r.mustAppend(t, testEvents(n, 60)...) // half a segment
 		n += 60
 		r.mustSeal(t)
-		batch, err := r.Next(t.Context())
+		batch, err := r.Next(t.Context(), -1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if same, _ := r.Next(t.Context()); same != batch || batch.Number != int64(cycle) || batch.Count != 60 {
+		if same, _ := r.Next(t.Context(), -1); same != batch || batch.Number != int64(cycle) || batch.Count != 60 {
 			t.Fatalf("cycle %d: batch %+v, then %+v", cycle, batch, same)
 		}
 		if err := r.Release(t.Context(), batch); err != nil {
@@ -77,7 +77,7 @@ func TestNextWaits(t *testing.T) {
 		r := start(t, testOptions(crashfs.New(), "/wal"))
 		got := make(chan error, 2)
 		ask := func(ctx context.Context) {
-			_, err := r.Next(ctx)
+			_, err := r.Next(ctx, -1)
 			got <- err
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -97,7 +97,7 @@ func TestNextWaits(t *testing.T) {
 		if err := <-got; err != nil {
 			t.Error(err)
 		}
-		if batch, _ := r.Next(t.Context()); r.Release(t.Context(), batch) != nil {
+		if batch, _ := r.Next(t.Context(), -1); r.Release(t.Context(), batch) != nil {
 			t.Fatal("release")
 		}
 		go ask(t.Context())
@@ -128,7 +128,7 @@ func TestSnapshotPins(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 10 {
-		batch, err := r.Next(t.Context())
+		batch, err := r.Next(t.Context(), -1)
 		if err != nil || r.Release(t.Context(), batch) != nil {
 			t.Fatal("release")
 		}
@@ -210,7 +210,7 @@ func TestManySealedBatches(t *testing.T) {
 		t.Fatalf("%d batches after restart", n)
 	}
 	for i := range 1000 {
-		batch, err := r.Next(t.Context())
+		batch, err := r.Next(t.Context(), -1)
 		if err != nil || batch.Number != int64(i) {
 			t.Fatalf("batch %d: %+v, %v", i, batch, err)
 		}

@@ -32,7 +32,7 @@ func benchmarkAppend(b *testing.B, clients, events int) {
 	var released sync.WaitGroup
 	released.Go(func() {
 		for {
-			batch, err := r.Next(releasing)
+			batch, err := r.Next(releasing, -1)
 			if err != nil || r.Release(releasing, batch) != nil {
 				return
 			}

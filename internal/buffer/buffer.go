@@ -88,7 +88,6 @@ type Buffer struct {
 	sealed   []sealedBatch // not released, oldest first
 	open     openBatch     // synced, but not sealed
 	released released
-	current  *Batch        // what Next returned; nil after its release
 	changed  chan struct{} // closed and replaced when sealed, broken or gone change
 }
 

@@ -99,7 +99,7 @@ func (s *story) step(r *running, i int) error {
 	if i%4 != 3 {
 		return nil
 	}
-	batch, err := r.Next(ctx)
+	batch, err := r.Next(ctx, -1)
 	if err != nil {
 		return err
 	}
@@ -312,9 +312,14 @@ func TestFaultAtEveryOperation(t *testing.T) {
 // TestDamageIsSticky: after a failed sync nothing is acknowledged, Run returns,
 // and the next start has what was acknowledged before.
 func TestDamageIsSticky(t *testing.T) {
+	synctest.Test(t, testDamageIsSticky)
+}
+
+func testDamageIsSticky(t *testing.T) {
 	fsys := crashfs.New()
 	r := start(t, testOptions(fsys, "/wal"))
 	r.mustAppend(t, testEvents(0, 3)...)
+	synctest.Wait() // the keeper has made its spare, so the next sync is that of the log
 	syncs := 0
 	fsys.Inject(func(op crashfs.Op) error {
 		if op.Kind == crashfs.Sync {
@@ -333,7 +338,7 @@ func TestDamageIsSticky(t *testing.T) {
 	if err := r.Seal(t.Context()); !errors.Is(err, ErrDamaged) {
 		t.Errorf("seal: %v", err)
 	}
-	if _, err := r.Next(t.Context()); !errors.Is(err, ErrDamaged) {
+	if _, err := r.Next(t.Context(), -1); !errors.Is(err, ErrDamaged) {
 		t.Errorf("next: %v", err)
 	}
 	if err := <-r.done; !errors.Is(err, ErrDamaged) {
@@ -348,6 +353,7 @@ func TestDamageIsSticky(t *testing.T) {
 	}
 	again := start(t, testOptions(fsys.Crash(rand.New(rand.NewPCG(1, 1)), 0), "/wal"))
 	mustHold(t, again.Buffer, 3)
+	again.mustHalt(t)
 }
 
 // TestNoAnswerBeforeSync holds the sync back and sees that nobody is answered,

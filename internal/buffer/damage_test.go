@@ -55,7 +55,7 @@ func bigLog(t testing.TB) (fsys *crashfs.FS, released, n int) {
 			r.mustSeal(t)
 		}
 	}
-	batch, err := r.Next(t.Context())
+	batch, err := r.Next(t.Context(), -1)
 	if err != nil {
 		t.Fatal(err)
 	}

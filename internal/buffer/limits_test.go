@@ -88,7 +88,7 @@ func TestHighWater(t *testing.T) {
 		}
 		synctest.Wait()
 		mustHold(t, r.Buffer, n)
-		batch, err := r.Next(t.Context())
+		batch, err := r.Next(t.Context(), -1)
 		if err != nil || batch.Last != int64(n)-1 {
 			t.Fatalf("a full log is not sealed: %+v, %v", batch, err)
 		}
@@ -154,7 +154,7 @@ func TestDiskFull(t *testing.T) {
 		if readErr != nil || len(entries) != 2 {
 			t.Errorf("folder %v, %v: want two segments", entries, readErr)
 		}
-		batch, err := r.Next(t.Context())
+		batch, err := r.Next(t.Context(), -1)
 		if err != nil || batch.Last != int64(n)-1 {
 			t.Fatalf("a full log is not sealed: %+v, %v", batch, err)
 		}
