@@ -71,11 +71,18 @@ Exit codes:
 	return cmd
 }
 
-func runDev(ctx context.Context, a *app, f devFlags) error {
+func runDev(ctx context.Context, a *app, f devFlags) (err error) {
 	dir, err := prepareDevDir(f.dir)
 	if err != nil {
 		return err
 	}
+	// Before anything below is touched: a second S3 endpoint on the folder would take
+	// the first one's socket away, and write itself into archiver.yaml.
+	lock, err := durable.Lock(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
 	access, secret, err := devCredentials(filepath.Join(dir, "credentials"))
 	if err != nil {
 		return err
@@ -149,6 +156,9 @@ func setAside(c config.Config) error {
 
 // prepareDevDir makes the folder. One that holds other things is refused.
 func prepareDevDir(name string) (string, error) {
+	if name == "" {
+		return "", usagef("--dir must not be empty")
+	}
 	dir, err := filepath.Abs(name) // before devs3 changes the working directory
 	if err != nil {
 		return "", fmt.Errorf("folder %s: %w", name, err)
@@ -157,9 +167,12 @@ func prepareDevDir(name string) (string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("folder: %w", err)
 	}
-	if len(entries) > 0 {
-		if _, err := os.Stat(filepath.Join(dir, "credentials")); err != nil {
-			return "", usagef("--dir %s: holds files that are not of archiver dev (such as %s); name an empty or a new folder", name, entries[0].Name())
+	if _, err := os.Stat(filepath.Join(dir, "credentials")); err != nil {
+		for _, e := range entries {
+			// A first start that was killed leaves these.
+			if e.Name() != "lock" && e.Name() != "credentials.tmp" {
+				return "", usagef("--dir %s: holds files that are not of archiver dev (such as %s); name an empty or a new folder", name, e.Name())
+			}
 		}
 	}
 	if err := durable.OS().MkdirAll(dir, 0o700); err != nil {
