@@ -32,7 +32,7 @@ func TestReleaseAndRecycle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if same, _ := r.Next(t.Context(), -1); same != batch || batch.Number != int64(cycle) || batch.Count != 60 {
+		if same, _ := r.Next(t.Context(), -1); same.Number != batch.Number || batch.Number != int64(cycle) || batch.Count != 60 {
 			t.Fatalf("cycle %d: batch %+v, then %+v", cycle, batch, same)
 		}
 		if err := r.Release(t.Context(), batch); err != nil {

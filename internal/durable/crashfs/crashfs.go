@@ -53,6 +53,10 @@ type Fault struct {
 	Err  error // what the caller gets
 	Done bool  // the operation is done, and fails
 	Part int   // bytes of a write that are done, and counted, when Done is false
+	// Lost is what Linux does when it cannot write pages back: the sync fails
+	// once, and the pages count as clean from then on. They can be read, but do
+	// not reach the disk unless they are written again, whatever later syncs say.
+	Lost bool
 }
 
 func (f *Fault) Error() string { return f.Err.Error() }
@@ -207,7 +211,7 @@ func (f *FS) begin(kind Kind, name string, size int) *Fault {
 	if !errors.As(err, &fault) {
 		fault = &Fault{Err: err}
 	}
-	return &Fault{Err: &fs.PathError{Op: string(kind), Path: name, Err: fault.Err}, Done: fault.Done, Part: fault.Part}
+	return &Fault{Err: &fs.PathError{Op: string(kind), Path: name, Err: fault.Err}, Done: fault.Done, Part: fault.Part, Lost: fault.Lost}
 }
 
 // used is the size of all files. The caller holds mu.

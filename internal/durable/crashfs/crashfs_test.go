@@ -150,8 +150,20 @@ func TestFaults(t *testing.T) {
 	if got, _ := durable.ReadFile(fsys.Crash(rng(1), 0), "/a"); string(got) != "abc3456789" {
 		t.Errorf("a sync that was done is lost: %q", got)
 	}
+	_, err := f.WriteAt([]byte("XYZ"), 0)
+	must(t, err)
+	hit(crashfs.Sync, &crashfs.Fault{Err: boom, Lost: true})
+	if err := f.Sync(); !errors.Is(err, boom) {
+		t.Errorf("sync: %v", err)
+	}
 	fsys.Inject(nil)
-	must(t, f.Sync())
+	must(t, f.Sync()) // says yes, and does nothing
+	if now, _ := durable.ReadFile(fsys, "/a"); string(now) != "XYZ3456789" {
+		t.Errorf("the pages can be read: %q", now)
+	}
+	if got, _ := durable.ReadFile(fsys.Crash(rng(1), 100), "/a"); string(got) != "abc3456789" {
+		t.Errorf("lost pages came back: %q", got)
+	}
 }
 
 func TestCapacity(t *testing.T) {

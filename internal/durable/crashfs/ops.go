@@ -255,18 +255,34 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (f *file) Sync() error {
-	return f.op(Sync, func() error {
-		i := f.inode
-		if len(i.disk) != len(i.now) {
-			i.disk = append(i.disk[:0], i.now...)
-		}
-		for s := range i.dirty {
-			from := min(s*Sector, int64(len(i.now)))
-			copy(i.disk[from:min(from+Sector, int64(len(i.now)))], i.now[from:])
-		}
-		clear(i.dirty)
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	fault := f.fs.begin(Sync, f.name, 0)
+	switch {
+	case f.closed:
+		return &fs.PathError{Op: string(Sync), Path: f.name, Err: fs.ErrClosed}
+	case fault == nil:
+		f.inode.sync()
 		return nil
-	})
+	case fault.Done:
+		f.inode.sync()
+	case fault.Lost:
+		clear(f.inode.dirty)
+	}
+	return fault.Err
+}
+
+func (i *inode) sync() {
+	size := len(i.now)
+	if len(i.disk) > size {
+		i.disk = i.disk[:size]
+	}
+	i.disk = append(i.disk, make([]byte, size-len(i.disk))...)
+	for s := range i.dirty {
+		from := min(s*Sector, int64(size))
+		copy(i.disk[from:min(from+Sector, int64(size))], i.now[from:])
+	}
+	clear(i.dirty)
 }
 
 func (f *file) Truncate(size int64) error {
