@@ -29,6 +29,14 @@ func (n *node) registerMetrics() {
 		func(s buffer.Stats) float64 { return float64(s.SealedBatches) })
 	gauge("archiver_wal_open_rows", "Rows that no seal covers yet.",
 		func(s buffer.Stats) float64 { return float64(s.OpenRows) })
+	n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "archiver_archive_failing_since_timestamp_seconds",
+		Help: "Unix time since when a step towards the bucket has been failing; 0 while none is."},
+		func() float64 {
+			if s := n.archiver.Status(); !s.Failing.IsZero() {
+				return float64(s.Failing.UnixMilli()) / 1000
+			}
+			return 0
+		}))
 	gauge("archiver_wal_full", "1 while events are refused because the WAL is full.",
 		func(s buffer.Stats) float64 { return flag(s.Full != "") })
 }

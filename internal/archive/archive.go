@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/durable"
@@ -37,6 +38,10 @@ const (
 	redateMargin = 15 * time.Minute
 	// uploadsAtOnce bounds the concurrent uploads of one batch's files.
 	uploadsAtOnce = 4
+	// spoolAhead is how many sealed batches may wait on disk as Parquet for those
+	// before them. It bounds the disk that they take beside the WAL, also while
+	// the bucket is away for long.
+	spoolAhead = 4
 
 	backoffFirst = 200 * time.Millisecond
 	backoffMost  = 30 * time.Second
@@ -44,9 +49,9 @@ const (
 
 // Queue hands over sealed batches, oldest first. *buffer.Buffer satisfies it.
 type Queue interface {
-	// Next blocks until there is a sealed batch, and returns the same one again
-	// until it is released.
-	Next(ctx context.Context) (*buffer.Batch, error)
+	// Next blocks until there is a sealed batch whose number is greater than
+	// after, and returns the oldest of them. It can be read until it is released.
+	Next(ctx context.Context, after int64) (*buffer.Batch, error)
 	// Release forgets a batch that is in the bucket.
 	Release(ctx context.Context, b *buffer.Batch) error
 }
@@ -102,14 +107,15 @@ type Archiver struct {
 	log      *slog.Logger
 	metrics  *metrics
 
-	// Owned by Start and Run.
+	// Owned by Start and by the committing half of Run.
 	state     state
 	pending   *pending // signed for state.Head.Index+1; nil: nothing is
 	journaled bool     // pending is on our disk
 
-	mu     sync.Mutex
-	status Status
-	moved  chan struct{} // closed and replaced whenever status changed
+	mu       sync.Mutex
+	status   Status
+	failures [2]failure    // of the committing and of the spooling half
+	moved    chan struct{} // closed and replaced whenever one of them changed
 }
 
 // Status is what /readyz and metrics tell about the way to the bucket.
@@ -118,9 +124,9 @@ type Status struct {
 	NextBatch int64     // number of the next batch to commit
 	Index     int64     // index of the last commit, -1 when there is none
 	Committed time.Time // when the last commit was confirmed
-	Failing   time.Time // since when the current step has been failing; zero: it is not
+	Failing   time.Time // since when a step has been failing; zero: none is
 	Err       error     // why it is failing
-	Stopped   bool      // Err is final: a foreign object is under our key
+	Stopped   bool      // Err is final: a foreign object is under our key, say
 }
 
 // New loads the durable state of a stream. It does not touch the bucket.
@@ -153,6 +159,9 @@ func New(o Options) (*Archiver, error) {
 	if err := a.loadState(); err != nil {
 		return nil, err
 	}
+	if err := a.clearSpool(); err != nil {
+		return nil, err
+	}
 	a.setStatus(func(s *Status) { s.Index, s.NextBatch = a.state.Head.Index, a.state.NextBatch })
 	return a, nil
 }
@@ -161,7 +170,7 @@ func New(o Options) (*Archiver, error) {
 // until the bucket says so or ctx ends. Nothing may be acknowledged before it
 // returned nil, except by a service that was told to start offline.
 func (a *Archiver) Start(ctx context.Context) error {
-	return a.retry(ctx, "start", a.start)
+	return a.retry(ctx, committing, a.start)
 }
 
 func (a *Archiver) start(ctx context.Context) error {
@@ -186,23 +195,65 @@ func (a *Archiver) start(ctx context.Context) error {
 	return nil
 }
 
+// job is a batch on its way: spooled by one half of Run, committed by the other.
+type job struct {
+	batch *buffer.Batch
+	plan  plan
+	fresh bool // the plan is new: no process before this one can have sent any of it
+	sent  bool // this process has begun to send it
+}
+
 // Run archives sealed batches until ctx ends, and then returns nil. Start must
 // have returned nil. It returns an error only when the stream cannot go on.
+//
+// One half spools, some batches ahead and whether or not the bucket is there;
+// the other half uploads and commits, in order.
 func (a *Archiver) Run(ctx context.Context) error {
-	for {
-		b, err := a.queue.Next(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
+	g, ctx := errgroup.WithContext(ctx)
+	jobs := make(chan *job, spoolAhead)
+	g.Go(func() error { return ended(ctx, a.spoolAll(ctx, jobs)) })
+	g.Go(func() error { return ended(ctx, a.commitAll(ctx, jobs)) })
+	return g.Wait()
+}
+
+// ended makes the end of ctx no error.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // it was told to stop
+	}
+	return err
+}
+
+func (a *Archiver) spoolAll(ctx context.Context, jobs chan<- *job) error {
+	for after := int64(-1); ; {
+		b, err := a.queue.Next(ctx, after)
 		if err != nil {
 			return fmt.Errorf("next batch: %w", err)
 		}
-		err = a.retry(ctx, "archive", func(ctx context.Context) error { return a.commit(ctx, b) })
-		if ctx.Err() != nil {
-			return nil
-		}
+		after = b.Number
+		j := &job{batch: b}
+		err = a.retry(ctx, spooling, func(ctx context.Context) error { return a.prepare(ctx, j) })
 		if err != nil {
-			return fmt.Errorf("archive batch %d: %w", b.Number, err)
+			return fmt.Errorf("spool batch %d: %w", b.Number, err)
+		}
+		select {
+		case jobs <- j:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (a *Archiver) commitAll(ctx context.Context, jobs <-chan *job) error {
+	for {
+		select {
+		case j := <-jobs:
+			err := a.retry(ctx, committing, func(ctx context.Context) error { return a.commit(ctx, j) })
+			if err != nil {
+				return fmt.Errorf("archive batch %d: %w", j.batch.Number, err)
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }
@@ -212,7 +263,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 func (a *Archiver) Drain(ctx context.Context, done func() bool) error {
 	for {
 		a.mu.Lock()
-		moved, err := a.moved, a.status.Err
+		moved := a.moved
 		a.mu.Unlock()
 		if done() {
 			return nil
@@ -220,7 +271,7 @@ func (a *Archiver) Drain(ctx context.Context, done func() bool) error {
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("not everything is archived yet: %w", context.Cause(ctx)), err)
+			return errors.Join(fmt.Errorf("not everything is archived yet: %w", context.Cause(ctx)), a.Status().Err)
 		}
 	}
 }
@@ -229,7 +280,13 @@ func (a *Archiver) Drain(ctx context.Context, done func() bool) error {
 func (a *Archiver) Status() Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.status
+	s := a.status
+	for _, f := range a.failures {
+		if s.Err == nil || f.final {
+			s.Failing, s.Err, s.Stopped = f.since, f.err, f.final
+		}
+	}
+	return s
 }
 
 func (a *Archiver) setStatus(change func(*Status)) {

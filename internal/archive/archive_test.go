@@ -327,6 +327,37 @@ func TestCopyOfTheFolder(t *testing.T) {
 	w.check()
 }
 
+// TestSpoolsWhileTheBucketIsAway: sealed batches become Parquet, some ahead, and
+// drain in order when the bucket is back.
+func TestSpoolsWhileTheBucketIsAway(t *testing.T) {
+	w := newWorld(t)
+	p := must(w.start())
+	if err := p.archiver.Drain(t.Context(), func() bool { return p.archiver.Status().Started }); err != nil {
+		t.Fatal(err)
+	}
+	w.store.Intercept(func(memstore.Call) *memstore.Fault { return &memstore.Fault{Err: memstore.ErrLost} })
+	for range 3 * spoolAhead {
+		if err := p.send(w.events(3)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spooled := func() int { return len(must(w.fs.ReadDir(filepath.Join(w.dir, "spool")))) }
+	// One that is being sent, those that wait, and one that wants to.
+	const most = spoolAhead + 2
+	if err := p.archiver.Drain(t.Context(), func() bool { return spooled() == most }); err != nil {
+		t.Fatal(err)
+	}
+	w.store.Intercept(nil)
+	if err := errors.Join(p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range w.check().Streams[0].Manifests[1:] {
+		if m.First != int64(3*i) {
+			t.Errorf("commit %d begins at seq %d: not in order", m.Index, m.First)
+		}
+	}
+}
+
 // TestDatePassed: the store was away for longer than the retention period.
 func TestDatePassed(t *testing.T) {
 	w := newWorld(t)

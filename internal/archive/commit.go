@@ -33,7 +33,8 @@ import (
 // The order cannot change. 4 before 2 would publish a promise about files that
 // may not be locked. 4 before 3 could sign two histories for one index after a
 // crash. 5 before 4 would lose the only copy.
-func (a *Archiver) commit(ctx context.Context, b *buffer.Batch) error {
+func (a *Archiver) commit(ctx context.Context, j *job) error {
+	b := j.batch
 	if b.Number < a.state.NextBatch { // we died between 5's two halves
 		return a.release(ctx, b)
 	}
@@ -41,16 +42,19 @@ func (a *Archiver) commit(ctx context.Context, b *buffer.Batch) error {
 	if a.pending == nil {
 		m := a.manifest(b)
 		if b.Count > 0 {
-			p, fresh, err := a.spool(ctx, b)
+			if j.sent { // what is on our disk may be why it did not work
+				if err := a.prepare(ctx, j); err != nil {
+					return err
+				}
+			}
+			if err := a.redate(b, &j.plan); err != nil {
+				return fmt.Errorf("redate: %w", err)
+			}
+			files, err := a.upload(ctx, j)
 			if err != nil {
 				return err
 			}
-			if err := a.redate(b, &p); err != nil {
-				return fmt.Errorf("redate: %w", err)
-			}
-			if m.Files, err = a.upload(ctx, b, p, fresh); err != nil {
-				return err
-			}
+			m.Files = files
 		}
 		if err := a.publish(ctx, m, b.Number+1, a.state.Identity); err != nil {
 			return err
@@ -64,14 +68,16 @@ func (a *Archiver) commit(ctx context.Context, b *buffer.Batch) error {
 
 // upload brings all files of a batch to the bucket and returns their entries for
 // the manifest, in the order of the plan.
-func (a *Archiver) upload(ctx context.Context, b *buffer.Batch, p plan, fresh bool) ([]ledger.File, error) {
-	files := make([]ledger.File, len(p.Files))
+func (a *Archiver) upload(ctx context.Context, j *job) ([]ledger.File, error) {
+	fresh := j.fresh && !j.sent
+	j.sent = true // whatever happens now: some of it may be in the bucket
+	files := make([]ledger.File, len(j.plan.Files))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(uploadsAtOnce)
-	for i, s := range p.Files {
+	for i, s := range j.plan.Files {
 		g.Go(func() error {
 			var err error
-			files[i], err = a.uploadFile(ctx, b.Number, s, fresh)
+			files[i], err = a.uploadFile(ctx, j.batch.Number, s, fresh)
 			return err
 		})
 	}

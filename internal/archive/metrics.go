@@ -8,7 +8,6 @@ type metrics struct {
 	bytes   prometheus.Counter
 	retries prometheus.Counter
 	foreign prometheus.Counter
-	failing prometheus.Gauge
 	through prometheus.Gauge
 	seconds prometheus.Histogram
 }
@@ -25,13 +24,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Steps towards the bucket that failed and are repeated."}),
 		foreign: prometheus.NewCounter(prometheus.CounterOpts{Name: "archiver_archive_foreign_versions_total",
 			Help: "Versions under our own keys that we did not write."}),
-		failing: prometheus.NewGauge(prometheus.GaugeOpts{Name: "archiver_archive_failing",
-			Help: "1 while the current step towards the bucket is failing."}),
 		through: prometheus.NewGauge(prometheus.GaugeOpts{Name: "archiver_archive_complete_through_timestamp_seconds",
 			Help: "Every event received at or before this Unix time is in the bucket."}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "archiver_archive_commit_duration_seconds",
 			Help: "From the first try of a batch to its confirmed commit.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 9)}),
 	}
-	r.MustRegister(m.batches, m.rows, m.bytes, m.retries, m.foreign, m.failing, m.through, m.seconds)
+	r.MustRegister(m.batches, m.rows, m.bytes, m.retries, m.foreign, m.through, m.seconds)
 	return m
 }

@@ -9,42 +9,69 @@ import (
 	"github.com/audit-archiver/archiver/internal/buffer"
 )
 
+// half is one of the two loops of Run.
+type half int
+
+const (
+	committing half = iota // Start belongs to it
+	spooling
+)
+
+func (h half) String() string { return [...]string{"commit", "spool"}[h] }
+
+// failure is what a half is struggling with.
+type failure struct {
+	since time.Time
+	err   error
+	final bool
+}
+
 // retry repeats step until it succeeds, ctx ends, or the error is one that no
-// repetition mends. Access denied, expired credentials, a missing bucket and
-// server errors are all states that somebody may end: we wait, visibly.
-func (a *Archiver) retry(ctx context.Context, name string, step func(context.Context) error) error {
+// repetition mends. Access denied, expired credentials, a missing bucket, a full
+// disk and server errors are all states that somebody may end: we wait, visibly.
+func (a *Archiver) retry(ctx context.Context, h half, step func(context.Context) error) error {
 	wait := backoffFirst
 	for {
 		err := step(ctx)
 		if err == nil {
-			a.setStatus(func(s *Status) { s.Failing, s.Err = time.Time{}, nil })
-			a.metrics.failing.Set(0)
+			a.fail(h, nil, false)
 			return nil
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		final := errors.Is(err, ErrConflict) || errors.Is(err, buffer.ErrDamaged) || errors.Is(err, errDisk)
-		a.setStatus(func(s *Status) {
-			if s.Failing.IsZero() {
-				s.Failing = a.now()
-			}
-			s.Err, s.Stopped = err, final
-		})
-		a.metrics.failing.Set(1)
-		a.metrics.retries.Inc()
+		a.fail(h, err, final)
 		if final {
 			return err
 		}
 		// Full jitter on the upper half: writers that failed together do not
 		// return together, and none returns at once.
 		rest := wait/2 + rand.N(wait/2)
-		a.log.WarnContext(ctx, "step failed and will be repeated", "step", name, "error", err, "wait", rest)
+		a.log.WarnContext(ctx, "step failed and will be repeated", "step", h, "error", err, "wait", rest)
 		if err := a.pause(ctx, rest); err != nil {
 			return err
 		}
 		wait = min(2*wait, backoffMost)
 	}
+}
+
+// fail records what a half is struggling with; nil: nothing any more.
+func (a *Archiver) fail(h half, err error, final bool) {
+	if err != nil {
+		a.metrics.retries.Inc()
+	}
+	a.setStatus(func(*Status) {
+		f := &a.failures[h]
+		if err == nil {
+			*f = failure{}
+			return
+		}
+		if f.since.IsZero() {
+			f.since = a.now()
+		}
+		f.err, f.final = err, final
+	})
 }
 
 // pause waits, or returns why ctx ended.

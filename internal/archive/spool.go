@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/durable"
@@ -17,6 +18,15 @@ import (
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/parquet"
 )
+
+// prepare is step 0 for one batch. A batch that is archived already, or has no
+// rows, has no files.
+func (a *Archiver) prepare(ctx context.Context, j *job) (err error) {
+	if j.batch.Count > 0 && j.batch.Number >= a.Status().NextBatch {
+		j.plan, j.fresh, err = a.spool(ctx, j.batch)
+	}
+	return err
+}
 
 // spool makes sure that the final Parquet bytes of a batch are on our disk and
 // hold exactly the rows of the WAL. A plan that is there already is used as it
@@ -154,6 +164,25 @@ func rootOf(f io.ReaderAt, size int64, class string) (root ledger.Hash, rows int
 		rows++
 	}
 	return tree.Root(), rows, nil
+}
+
+// clearSpool deletes what is left of batches that are archived: we died before
+// we came to it.
+func (a *Archiver) clearSpool() error {
+	names, err := a.fs.ReadDir(filepath.Join(a.dir, "spool"))
+	if err != nil {
+		return fmt.Errorf("list spool: %w", err)
+	}
+	for _, n := range names {
+		number, err := strconv.ParseInt(n.Name(), 10, 64)
+		if err != nil || number >= a.state.NextBatch {
+			continue
+		}
+		if err := a.removeSpool(number); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // removeSpool deletes a spool folder. A plan that outlives its files is told by
