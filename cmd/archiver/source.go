@@ -23,29 +23,50 @@ type bucketSource struct {
 	reader *ledger.Reader
 	prefix string
 	log    *slog.Logger
+
+	said said
 }
 
 func (s *bucketSource) Files(ctx context.Context, _ athena.Bounds) (*athena.FileSet, error) {
 	view, err := s.reader.Refresh(ctx)
-	if err != nil {
+	if view == nil {
 		return nil, err
 	}
-	warn(ctx, s.log, view)
+	s.said.tell(ctx, s.log, view, err)
 	set := &athena.FileSet{}
 	for i := range view.Streams {
 		addStream(set, s.prefix, &view.Streams[i], noEnd)
 	}
+	if err != nil {
+		promiseNothing(set)
+	}
 	return set, nil
 }
 
-// warn tells the log what does not belong into the bucket. It has no influence
-// on answers.
-func warn(ctx context.Context, log *slog.Logger, view *ledger.View) {
+// promiseNothing is for a view with objects that could not be read: it is true,
+// but there may be a stream that it does not know.
+func promiseNothing(set *athena.FileSet) { set.CompleteThrough, set.Laggards = time.Time{}, nil }
+
+// said remembers what the log was told, so that a finding that stays is told once.
+type said struct {
+	mu    sync.Mutex
+	lines map[string]bool
+}
+
+// tell logs what does not belong into the bucket, and what could not be read. It
+// has no influence on answers.
+func (s *said) tell(ctx context.Context, log *slog.Logger, view *ledger.View, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := make(map[string]bool, len(view.Findings))
 	for _, f := range view.Findings {
-		log.WarnContext(ctx, "finding in the ledger", "kind", f.Kind, "key", f.Key, "version", f.Version, "detail", f.Detail)
+		if now[f.String()] = true; !s.lines[f.String()] {
+			log.WarnContext(ctx, "finding in the ledger", "kind", f.Kind, "key", f.Key, "version", f.Version, "detail", f.Detail)
+		}
 	}
-	if view.MoreFindings > 0 {
-		log.WarnContext(ctx, "more findings in the ledger", "count", view.MoreFindings)
+	s.lines = now // bounded as the findings of a view are
+	if err != nil {
+		log.WarnContext(ctx, "objects of the ledger cannot be read: answers do not say how complete they are", "error", err)
 	}
 }
 
@@ -125,9 +146,13 @@ func (s *liveSource) Files(ctx context.Context, _ athena.Bounds) (*athena.FileSe
 // is away, the last view serves if it reaches the WAL.
 func (s *liveSource) addCommitted(ctx context.Context, set *athena.FileSet, first int64, own string) error {
 	view, err := s.reader.Refresh(ctx)
-	if err == nil {
-		warn(ctx, s.log, view)
-	} else if view = s.reader.View(); view == nil {
+	partly := view != nil && err != nil
+	switch {
+	case view != nil:
+		s.said.tell(ctx, s.log, view, err)
+	case s.reader.View() != nil:
+		view = s.reader.View()
+	default:
 		return err
 	}
 	reaches := first == 0
@@ -142,6 +167,9 @@ func (s *liveSource) addCommitted(ctx context.Context, set *athena.FileSet, firs
 	}
 	if !reaches {
 		return errors.Join(fmt.Errorf("the ledger in the bucket does not reach seq %d, where the WAL begins", first), err)
+	}
+	if partly {
+		promiseNothing(set)
 	}
 	return nil
 }
