@@ -42,6 +42,9 @@ func (b *Buffer) batch(s *sealedBatch, of *Snapshot) (*Batch, error) {
 // greater than after; -1 asks for the oldest. It waits for one.
 func (b *Buffer) Next(ctx context.Context, after int64) (*Batch, error) {
 	for {
+		if err := context.Cause(ctx); err != nil {
+			return nil, fmt.Errorf("next batch: %w", err)
+		}
 		b.mu.Lock()
 		var next *Batch
 		changed, err := b.changed, b.broken
@@ -63,7 +66,6 @@ func (b *Buffer) Next(ctx context.Context, after int64) (*Batch, error) {
 		case <-b.gone:
 			return nil, fmt.Errorf("next batch: %w", b.stopped())
 		case <-ctx.Done():
-			return nil, fmt.Errorf("next batch: %w", context.Cause(ctx))
 		}
 	}
 }

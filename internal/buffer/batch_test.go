@@ -69,7 +69,23 @@ func TestReleaseOnlyTheOldest(t *testing.T) {
 	if err := r.Release(t.Context(), sealed(t, r.Buffer)[1]); err == nil {
 		t.Error("released the second batch before the first")
 	}
-	mustHold(t, r.Buffer, 2)
+	for after, want := range map[int64]int64{-1: 0, 0: 1} {
+		if b, err := r.Next(t.Context(), after); err != nil || b.Number != want {
+			t.Errorf("next after %d: %+v, %v", after, b, err)
+		}
+	}
+	first, err := r.Next(t.Context(), -1)
+	if err != nil || r.Release(t.Context(), first) != nil {
+		t.Fatal("release")
+	}
+	for _, after := range []int64{-1, 0} { // what is released does not come again
+		if b, err := r.Next(t.Context(), after); err != nil || b.Number != 1 {
+			t.Errorf("next after %d: %+v, %v", after, b, err)
+		}
+	}
+	if got := rows(t, r.Buffer); len(got) != 1 || got[0].Seq != 1 {
+		t.Errorf("left: %+v", got)
+	}
 }
 
 func TestNextWaits(t *testing.T) {

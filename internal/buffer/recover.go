@@ -110,7 +110,7 @@ func (r *recovery) dropBlank() error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	size, err := f.Size()
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (r *recovery) readSegment(i int, number int64) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	size, err := f.Size()
 	if err != nil {
 		return err

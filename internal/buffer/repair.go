@@ -83,7 +83,7 @@ func (r *recovery) resume(ctx context.Context) error {
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("sync segment %d: %w", w.header.number, err)
 	}
-	return r.readOpen(f)
+	return r.readOpen()
 }
 
 // quarantineMax bounds the files in quarantine: a machine that crashes all day
@@ -124,7 +124,7 @@ func (r *recovery) quarantine(ctx context.Context, f durable.File) error {
 }
 
 // readOpen learns the partitions of the batch that is not sealed yet.
-func (r *recovery) readOpen(f durable.File) error {
+func (r *recovery) readOpen() error {
 	b := r.b
 	if b.w.open.rows == 0 {
 		return nil

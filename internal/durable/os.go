@@ -78,7 +78,7 @@ func (osFS) Free(name string) (int64, error) {
 			return 0, fmt.Errorf("statfs %s: %w", name, err)
 		}
 		// Bavail, not Bfree: the root's reserve is not ours to use.
-		return int64(st.Bavail) * int64(st.Bsize), nil
+		return int64(st.Bavail) * st.Bsize, nil
 	}
 }
 
