@@ -146,7 +146,6 @@ func (s *liveSource) Files(ctx context.Context, _ athena.Bounds) (*athena.FileSe
 // is away, the last view serves if it reaches the WAL.
 func (s *liveSource) addCommitted(ctx context.Context, set *athena.FileSet, first int64, own string) error {
 	view, err := s.reader.Refresh(ctx)
-	partly := view != nil && err != nil
 	switch {
 	case view != nil:
 		s.said.tell(ctx, s.log, view, err)
@@ -168,7 +167,7 @@ func (s *liveSource) addCommitted(ctx context.Context, set *athena.FileSet, firs
 	if !reaches {
 		return errors.Join(fmt.Errorf("the ledger in the bucket does not reach seq %d, where the WAL begins", first), err)
 	}
-	if partly {
+	if err != nil { // there may be streams that we do not know
 		promiseNothing(set)
 	}
 	return nil
