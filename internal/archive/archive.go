@@ -47,6 +47,10 @@ const (
 	backoffMost  = 30 * time.Second
 )
 
+// ErrMixed: WAL and journal are not of the same time. Going on would give seqs
+// a second time, or leave some out.
+var ErrMixed = errors.New("data folder is mixed")
+
 // Queue hands over sealed batches, oldest first. *buffer.Buffer satisfies it.
 type Queue interface {
 	// Next blocks until there is a sealed batch whose number is greater than
@@ -63,6 +67,10 @@ type Options struct {
 	Store  object.Store
 	Queue  Queue
 	Prefix string // key prefix in the bucket, "" or without a trailing slash
+
+	// FirstSeq and NextSeq are what the WAL holds: from the first seq that it has
+	// not released to one past the last.
+	FirstSeq, NextSeq int64
 
 	Stream uuid.UUID
 	Open   []byte      // the stream's certificate, signed by the root key
@@ -158,6 +166,10 @@ func New(o Options) (*Archiver, error) {
 	}
 	if err := a.loadState(); err != nil {
 		return nil, err
+	}
+	if at := a.state.Head.NextSeq; o.NextSeq < at || o.FirstSeq > at {
+		return nil, fmt.Errorf("%w: the WAL holds seq %d up to %d, but %s says that %d is the next to archive: one of the two was restored from a backup or lost",
+			ErrMixed, o.FirstSeq, o.NextSeq-1, a.statePath(), at)
 	}
 	if err := a.clearSpool(); err != nil {
 		return nil, err

@@ -358,6 +358,25 @@ func TestSpoolsWhileTheBucketIsAway(t *testing.T) {
 	}
 }
 
+// TestMixedFolder: the WAL is of another time than the journal.
+func TestMixedFolder(t *testing.T) {
+	for _, old := range []string{"wal", "ledger"} {
+		w := newWorld(t)
+		w.life(nil)
+		backup := t.TempDir()
+		if err := os.CopyFS(backup, os.DirFS(filepath.Join(w.dir, old))); err != nil {
+			t.Fatal(err)
+		}
+		w.life(nil)
+		if err := errors.Join(os.RemoveAll(filepath.Join(w.dir, old)), os.CopyFS(filepath.Join(w.dir, old), os.DirFS(backup))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.start(); !errors.Is(err, ErrMixed) {
+			t.Errorf("old %s: got %v, want ErrMixed", old, err)
+		}
+	}
+}
+
 // TestDatePassed: the store was away for longer than the retention period.
 func TestDatePassed(t *testing.T) {
 	w := newWorld(t)

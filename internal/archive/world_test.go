@@ -126,6 +126,7 @@ func (w *world) start() (*process, error) {
 	}
 	w.unsure = nil
 	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: w.store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
+		FirstSeq: buf.Stats().FirstSeq, NextSeq: buf.Stats().NextSeq,
 		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test",
 		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	if err != nil {
