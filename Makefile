@@ -42,8 +42,8 @@ fuzz: ## every fuzz target for FUZZ=30s
 kills: ## kill -9 the server N=50 times under load; every acknowledged event is there once
 	KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/e2e
 
-bench: ## events per second, latency, CPU and memory
-	$(GO) -C bench run . $(BENCH)
+bench: ## events/s, latency, CPU and memory beside peers; BENCH_SECONDS=10 each
+	$(GO) -C bench run ./ingest $(BENCH)
 
 minio: ## MinIO on a loopback port, for looking at by hand
 	$(GO) run ./testenv/minio/run
