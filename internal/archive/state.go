@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -93,15 +92,16 @@ func (a *Archiver) readJSON(path string, into any) (found bool, _ error) {
 	return true, nil
 }
 
-// save writes a journal file. A full disk leaves the old file as it was, and is
-// worth waiting for; after any other failure nobody knows what is on the disk.
+// save writes a journal file. Most failures, such as a full disk, leave the old
+// file as it was and are worth another try; after a failed sync nobody knows what
+// is on the disk.
 func (a *Archiver) save(path string, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)
 	}
 	err = durable.WriteFile(a.fs, path, raw, 0o600)
-	if err != nil && !errors.Is(err, syscall.ENOSPC) {
+	if errors.Is(err, durable.ErrSync) {
 		err = fmt.Errorf("%w: %w", errDisk, err)
 	}
 	return err
