@@ -228,9 +228,10 @@ func (a *Archiver) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// ended makes the end of ctx no error.
+// ended makes the end of ctx no error. The buffer, which ends with the same
+// context, may say so before we see it.
 func ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, buffer.ErrStopped) {
 		return nil //nolint:nilerr // it was told to stop
 	}
 	return err
