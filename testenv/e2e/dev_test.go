@@ -151,7 +151,13 @@ func (d *dev) post(ctx context.Context, contentType string, body []byte) (answer
 		return answer{}, err
 	}
 	req.Header.Set("Content-Type", contentType)
-	resp, err := http.DefaultClient.Do(req)
+	return send(http.DefaultClient, req)
+}
+
+// send sends a request with events and returns the answer, or an error for any
+// other outcome.
+func send(client *http.Client, req *http.Request) (answer, error) {
+	resp, err := client.Do(req)
 	if err != nil {
 		return answer{}, err
 	}
