@@ -82,7 +82,8 @@ func (d *Decoder) choice(path string, bit seen, dst *string, values ...string) b
 	}
 	i := slices.Index(values, t.S)
 	if i < 0 {
-		return d.complain(path, fmt.Sprintf("must be one of %q, not %q", values, short(t.S, 32)))
+		// A copy, so that the values of a call stay on its stack.
+		return d.complain(path, fmt.Sprintf("must be one of %q, not %q", slices.Clone(values), short(t.S, 32)))
 	}
 	*dst = values[i]
 	return true

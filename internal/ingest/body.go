@@ -116,6 +116,8 @@ func (b *body) fill(r io.Reader, bytesMax, expected int) error {
 			size := int64(2 * cap(b.bytes))
 			if size == 0 {
 				size = int64(max(1<<10, min(expected+1, 256<<10)))
+			} else if expected >= cap(b.bytes) {
+				size = min(size, int64(expected)+1) // one more, to see the end
 			}
 			size = min(size, int64(bytesMax)+1) // one more, to see the excess
 			if more := size - b.reserved; b.from.free.Add(-more) < 0 {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,7 @@ func (s *events) decode(b []byte, f format, c Client) ([]event.Event, *problem) 
 	}
 	defer s.decoders.Put(d)
 	var (
-		batch  []event.Event
+		batch  = make([]event.Event, 0, s.expect(b, f))
 		faults faults
 		now    = s.now()
 		index  = -1
@@ -133,6 +134,18 @@ func (s *events) decode(b []byte, f format, c Client) ([]event.Event, *problem) 
 		return nil, badRequest("the request has no events")
 	}
 	return batch, nil
+}
+
+// expect says for how many events of a body to make room at once: growing as they
+// come would cost twice the memory, and copying. Few bytes cannot claim much: no
+// valid event is shorter than shortest.
+func (s *events) expect(b []byte, f format) int {
+	const shortest = len(`{"action":"a","actor":{"id":"a","type":"user"},"resource":{"type":"a"},"outcome":"success"}`)
+	n := 1
+	if f == formatNDJSON {
+		n += bytes.Count(b, []byte{'\n'})
+	}
+	return min(n, 1+len(b)/shortest, s.lim.RequestEvents)
 }
 
 // faults collects what is wrong with a request.
@@ -179,9 +192,9 @@ func (f *faults) addDays(batch []event.Event, most int) {
 	if len(batch) <= most || len(f.list) > 0 {
 		return
 	}
-	days := make(map[string]bool)
+	days := make(map[int64]bool)
 	for i := range batch {
-		day := batch[i].Day()
+		day := dayOf(batch[i].TimestampNS)
 		if !days[day] && len(days) == most {
 			f.add(i, event.FieldError{Field: "timestamp",
 				Reason: fmt.Sprintf("is of one more UTC day than the %d that a request may have; send it in another request", most)})
@@ -189,6 +202,16 @@ func (f *faults) addDays(batch []event.Event, most int) {
 		}
 		days[day] = true
 	}
+}
+
+// dayOf numbers the UTC days from 1970 on; earlier ones are negative.
+func dayOf(ns int64) int64 {
+	const day = int64(24 * time.Hour)
+	n := ns / day
+	if ns%day < 0 {
+		n--
+	}
+	return n
 }
 
 func (f *faults) problem(as format) *problem {
