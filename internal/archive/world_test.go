@@ -110,7 +110,7 @@ type process struct {
 // start opens WAL and archiver and runs both.
 func (w *world) start() (*process, error) {
 	buf, err := buffer.Open(buffer.Options{Dir: filepath.Join(w.dir, "wal"), FS: w.fs, Stream: w.open.Stream, Now: w.clock.now,
-		SegmentBytes: 128 << 10, SealAge: time.Hour, Heartbeat: -1, Reserve: -1,
+		SegmentBytes: 64 << 10, SealAge: time.Hour, Heartbeat: -1, Reserve: -1,
 		Retention: func(name string) (time.Duration, bool) {
 			c, ok := w.archive.Class(name)
 			return time.Duration(c.Days) * 24 * time.Hour, ok
