@@ -149,6 +149,9 @@ func TestErrorsAreNeverASuccess(t *testing.T) {
 				if strings.Contains(w.Body.String(), "secret") {
 					t.Errorf("an internal error is told to the client: %s", w.Body)
 				}
+				if err := described(t, w); err != nil {
+					t.Error(err)
+				}
 				mustBeEmpty(t, dir)
 			})
 		}
@@ -191,6 +194,9 @@ func TestBadRequests(t *testing.T) {
 			}
 			if e.sql != "" {
 				t.Errorf("the engine saw %q", e.sql)
+			}
+			if err := described(t, w); err != nil {
+				t.Error(err)
 			}
 		})
 	}
