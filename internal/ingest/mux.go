@@ -46,7 +46,7 @@ func newMux(o *Options, a *auth, m *metrics) (*mux, error) {
 		{http.MethodGet, "/livez", "", http.HandlerFunc(livez)},
 		{http.MethodGet, "/readyz", "", readyz(o.Checks)},
 		{http.MethodGet, "/metrics", "", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{Registry: o.Registry})},
-		{http.MethodGet, "/openapi.json", "", http.HandlerFunc(openapi)},
+		{http.MethodGet, "/openapi.json", "", http.HandlerFunc(describeAPI)},
 	}
 	for _, r := range slices.Concat(own, o.Routes) {
 		if _, ok := x.routes[r.Path]; ok || r.Handler == nil || !strings.HasPrefix(r.Path, "/") {
@@ -165,6 +165,6 @@ func readyz(checks []Check) http.Handler {
 	})
 }
 
-func openapi(w http.ResponseWriter, _ *http.Request) {
+func describeAPI(w http.ResponseWriter, _ *http.Request) {
 	writeBody(w, http.StatusOK, "application/json", openAPI)
 }

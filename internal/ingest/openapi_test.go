@@ -1,11 +1,8 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"mime"
 	"net/http"
 	"strings"
 	"testing"
