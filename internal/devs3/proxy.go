@@ -41,7 +41,7 @@ func (p *proxy) serve() {
 		}
 		if err != nil {
 			// Out of file descriptors, most likely. The client sees a delay.
-			time.Sleep(acceptPause)
+			<-time.After(acceptPause)
 			continue
 		}
 		p.wg.Go(func() { p.handle(conn) })
