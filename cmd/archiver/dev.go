@@ -167,7 +167,12 @@ func prepareDevDir(name string) (string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("folder: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "credentials")); err != nil {
+	ours := false
+	for _, sign := range []string{"credentials", "s3"} { // either alone: credentials may be removed to get new ones
+		_, err := os.Stat(filepath.Join(dir, sign))
+		ours = ours || err == nil
+	}
+	if !ours {
 		for _, e := range entries {
 			// A first start that was killed leaves these.
 			if e.Name() != "lock" && e.Name() != "credentials.tmp" {

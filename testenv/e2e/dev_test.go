@@ -22,9 +22,9 @@ import (
 // binary is the program under test, built once.
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
-func run(m *testing.M) int {
+func runTests(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "archiver-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -41,8 +41,9 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// dev is a running `archiver dev`.
+// dev is a running `archiver dev` or, with less in it, `archiver serve`.
 type dev struct {
+	Listen      string `json:"listen"` // serve only
 	URL         string `json:"url"`
 	S3          string `json:"s3_endpoint"`
 	Bucket      string `json:"bucket"`
@@ -79,9 +80,23 @@ func (l *logBuffer) String() string {
 // startDev starts dev on free ports and returns when it says that it is ready.
 func startDev(t testing.TB, dir string, args ...string) *dev {
 	t.Helper()
-	d := &dev{log: new(logBuffer), done: make(chan error, 1)}
-	d.cmd = exec.Command(binary, append([]string{"dev", "--dir", dir, "--listen", "127.0.0.1:0",
+	return launch(t, append([]string{"dev", "--dir", dir, "--listen", "127.0.0.1:0",
 		"--s3-listen", "127.0.0.1:0", "--json"}, args...)...)
+}
+
+// startServe starts serve and returns when it says that it listens.
+func startServe(t testing.TB, config string) *dev {
+	t.Helper()
+	d := launch(t, "serve", "--config", config, "--json")
+	d.URL, d.Config = "http://"+d.Listen, config
+	return d
+}
+
+// launch starts a server that prints one JSON document when it is ready.
+func launch(t testing.TB, args ...string) *dev {
+	t.Helper()
+	d := &dev{log: new(logBuffer), done: make(chan error, 1)}
+	d.cmd = exec.Command(binary, args...)
 	d.cmd.Stderr = d.log
 	out, err := d.cmd.StdoutPipe()
 	if err != nil {
@@ -102,10 +117,10 @@ func startDev(t testing.TB, dir string, args ...string) *dev {
 	case err := <-ready:
 		if err != nil {
 			d.kill(t)
-			t.Fatalf("dev did not get ready: %v\n%s", err, d.log)
+			t.Fatalf("it did not get ready: %v\n%s", err, d.log)
 		}
 	case <-time.After(time.Minute):
-		t.Fatalf("dev is not ready after a minute:\n%s", d.log)
+		t.Fatalf("it is not ready after a minute:\n%s", d.log)
 	}
 	return d
 }
@@ -128,10 +143,10 @@ func (d *dev) stop(t testing.TB) {
 	select {
 	case err := <-d.done:
 		if err != nil {
-			t.Fatalf("dev ended with %v:\n%s", err, d.log)
+			t.Fatalf("it ended with %v:\n%s", err, d.log)
 		}
 	case <-time.After(time.Minute):
-		t.Fatalf("dev does not end:\n%s", d.log)
+		t.Fatalf("it does not end:\n%s", d.log)
 	}
 }
 
