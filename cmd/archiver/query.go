@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -76,10 +77,22 @@ func runQuery(ctx context.Context, a *app, f queryFlags, sql string) error {
 	if _, err := athena.Write(ctx, a.out, result, format, athena.WriteOptions{Neutralise: f.neutralise}); err != nil {
 		return errors.Join(err, result.Close())
 	}
-	if meta := result.Meta(); format == athena.FormatTable && !meta.CompleteThrough.IsZero() {
-		fmt.Fprintf(a.err, "complete through %s\n", meta.CompleteThrough.UTC().Format("2006-01-02T15:04:05.000Z"))
+	if format == athena.FormatTable {
+		fmt.Fprintln(a.err, completeness(result.Meta().CompleteThrough))
 	}
 	return result.Close()
+}
+
+// completeness says how far an answer reaches.
+func completeness(through time.Time) string {
+	switch {
+	case through.IsZero():
+		return "how complete this is cannot be said: the bucket could not be read completely"
+	case through.Unix() == 0: // where a stream begins
+		return "no batch is archived yet"
+	default:
+		return "complete through " + through.UTC().Format("2006-01-02T15:04:05.000Z")
+	}
 }
 
 // ask starts the query; done is called after the last use of the result.
