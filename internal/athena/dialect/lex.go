@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -11,8 +12,11 @@ func lex(sql string) (string, error) {
 	end := len(sql) // where the statement ends
 	word := ""      // the identifier just before i, lower case
 	for i := 0; i < len(sql); {
-		if isWordByte(sql[i]) {
-			n := wordLen(sql[i:])
+		if isWordByte(sql[i]) || startsNumber(sql[i:]) {
+			n, err := wordOrNumber(sql, i)
+			if err != nil {
+				return "", err
+			}
 			next := strings.ToLower(sql[i : i+n])
 			if end < len(sql) {
 				return "", severalStatements(sql, i)
@@ -107,6 +111,50 @@ func quoted(sql string, i int, quote byte) (int, error) {
 		return j + 1 - i, nil
 	}
 	return 0, errAt(sql, i, athena.ErrSyntax, "quoted text", "it is not closed")
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func startsNumber(s string) bool {
+	return isDigit(s[0]) || s[0] == '.' && len(s) > 1 && isDigit(s[1])
+}
+
+// wordOrNumber returns the length of the word or number at i. DuckDB reads 0xff as
+// 0 AS xff, 1e as 1 AS e and 1e400 as infinity; Trino does not.
+func wordOrNumber(sql string, i int) (int, error) {
+	rest := sql[i:]
+	if !startsNumber(rest) {
+		return wordLen(rest), nil
+	}
+	digits := func(n int) int {
+		for n < len(rest) && isDigit(rest[n]) {
+			n++
+		}
+		return n
+	}
+	n := digits(0)
+	if n < len(rest) && rest[n] == '.' {
+		point := n
+		if n = digits(n + 1); n == point+1 {
+			return 0, errAt(sql, i, athena.ErrRefused, "number "+rest[:n], "write "+rest[:n]+"0")
+		}
+	}
+	if n < len(rest) && (rest[n] == 'e' || rest[n] == 'E') {
+		e := n + 1
+		if e < len(rest) && (rest[e] == '+' || rest[e] == '-') {
+			e++
+		}
+		if end := digits(e); end > e {
+			n = end
+		}
+	}
+	if w := wordLen(rest[n:]); w > 0 {
+		return 0, errAt(sql, i, athena.ErrRefused, "number "+rest[:n+w], "write decimal digits, and a blank after them")
+	}
+	if _, err := strconv.ParseFloat(rest[:n], 64); err != nil {
+		return 0, errAt(sql, i, athena.ErrRefused, "number "+rest[:n], "it is beyond the range of double")
+	}
+	return n, nil
 }
 
 func isComment(s string) bool { return strings.HasPrefix(s, "--") || strings.HasPrefix(s, "/*") }

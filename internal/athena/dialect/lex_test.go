@@ -11,19 +11,21 @@ import (
 
 func TestPrepareKeepsWhatBothParsersReadAlike(t *testing.T) {
 	for in, want := range map[string]string{
-		"SELECT 1":                      "SELECT 1",
-		"SELECT 1 ; ":                   "SELECT 1",
-		"SELECT 1;; -- x":               "SELECT 1",
-		"SELECT ';' -- ; x\n":           "SELECT ';' -- ; x",
-		"SELECT 'it''s; /*'":            "SELECT 'it''s; /*'",
-		`SELECT "a;""b"`:                `SELECT "a;""b"`,
-		"/* ; */ SELECT 1":              "/* ; */ SELECT 1",
-		"SELECT interval '1' day":       "SELECT interval '1' day",
-		"SELECT 1 -- 'open":             "SELECT 1 -- 'open",
-		"SELECT x AS varchar, (1)":      "SELECT x AS varchar, (1)",
-		"SELECT 'é', \"日本\"":            "SELECT 'é', \"日本\"",
-		"":                              "",
-		"SELECT 1 /* a * / b */ ; /**/": "SELECT 1 /* a * / b */",
+		"SELECT 1":                          "SELECT 1",
+		"SELECT 1 ; ":                       "SELECT 1",
+		"SELECT 1;; -- x":                   "SELECT 1",
+		"SELECT ';' -- ; x\n":               "SELECT ';' -- ; x",
+		"SELECT 'it''s; /*'":                "SELECT 'it''s; /*'",
+		`SELECT "a;""b"`:                    `SELECT "a;""b"`,
+		"/* ; */ SELECT 1":                  "/* ; */ SELECT 1",
+		"SELECT interval '1' day":           "SELECT interval '1' day",
+		"SELECT 1 -- 'open":                 "SELECT 1 -- 'open",
+		"SELECT x AS varchar, (1)":          "SELECT x AS varchar, (1)",
+		"SELECT 'é', \"日本\"":                "SELECT 'é', \"日本\"",
+		"SELECT 1.5e-3,.5E2,x1e400,1e308-1": "SELECT 1.5e-3,.5E2,x1e400,1e308-1",
+		"SELECT t1.a,9e-400":                "SELECT t1.a,9e-400",
+		"":                                  "",
+		"SELECT 1 /* a * / b */ ; /**/":     "SELECT 1 /* a * / b */",
 	} {
 		if got, err := Prepare(in); err != nil || got != want {
 			t.Errorf("%q becomes %q, %v; want %q", in, got, err, want)
@@ -46,6 +48,15 @@ func TestPrepareRefuses(t *testing.T) {
 		"SELECT CAST(a AS varchar(3))": {1, 25},
 		"SELECT CAST(a AS CHAR (3))":   {1, 23},
 		"SELECT 'a\x00'":               {1, 10},
+		"SELECT 0xff":                  {1, 8}, // DuckDB: 0 AS xff
+		"SELECT 1_000":                 {1, 8},
+		"SELECT 1+0b11":                {1, 10},
+		"SELECT 1e":                    {1, 8}, // DuckDB: 1 AS e
+		"SELECT 1e+":                   {1, 8},
+		"SELECT 5.":                    {1, 8},
+		"SELECT 5.\n":                  {1, 8},
+		"SELECT -1E+400":               {1, 9}, // DuckDB: -Infinity
+		"SELECT 1; .5":                 {1, 11},
 	} {
 		_, err := Prepare(in)
 		var known *athena.Error
