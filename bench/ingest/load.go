@@ -157,7 +157,10 @@ func (w *worker) work(stop <-chan struct{}, measuring *atomic.Bool) error {
 			if measuring.Load() {
 				w.refused++
 			}
-			time.Sleep(10 * time.Millisecond) // what a client does when told to come back
+			select { // what a client does when told to come back
+			case <-stop:
+			case <-time.After(10 * time.Millisecond):
+			}
 		case err != nil:
 			return err
 		default:
