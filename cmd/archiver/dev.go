@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -92,6 +93,11 @@ func runDev(ctx context.Context, a *app, f devFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.Archive.RootVKey == "" {
+		if err := dropEmptyBucket(filepath.Join(dir, "s3", "data", devBucket)); err != nil {
+			return err
+		}
+	}
 	s3, err := devs3.Start(context.WithoutCancel(ctx), devs3.Options{Dir: filepath.Join(dir, "s3"), Listen: f.s3Listen,
 		AllowRemote: f.allowRemoteS3, AccessKey: access, SecretKey: secret})
 	if err != nil {
@@ -137,6 +143,16 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 	cancel(nil)
 	<-s3Ended
 	return err
+}
+
+// dropEmptyBucket removes the bucket of a first start that died between making its
+// folder and giving it Object Lock. One that holds anything stays.
+func dropEmptyBucket(folder string) error {
+	err := os.Remove(folder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
+		return fmt.Errorf("remove the bucket of an unfinished start: %w", err)
+	}
+	return nil
 }
 
 // setAside moves away the keys of a first start that died before its archive was

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"strconv"
 	"sync"
 	"testing"
@@ -35,6 +36,9 @@ func TestKills(t *testing.T) {
 	dir := t.TempDir()
 	acked := &acknowledged{seq: make(map[string]int64), note: make(map[string]string)}
 	for round := range rounds {
+		if round%5 == 4 {
+			killEarly(t, dir) // recovery and the start must bear it too
+		}
 		d := startDev(t, dir, "--seal-age", "1s")
 		ctx, cancel := context.WithCancel(context.Background())
 		var load sync.WaitGroup
@@ -52,14 +56,32 @@ func TestKills(t *testing.T) {
 		load.Wait()
 	}
 	d := startDev(t, dir)
-	acked.check(t, "right after the restart", d.query(t, checkSQL))
+	acked.check(t, "right after the restart", d.query)
 	d.waitArchived(t)
-	acked.check(t, "from the bucket", d.queryBucket(t, checkSQL))
+	acked.check(t, "from the bucket", d.queryBucket)
 	d.stop(t)
 	t.Logf("%d kills, %d events acknowledged", rounds, len(acked.seq))
 }
 
-const checkSQL = "SELECT id, seq, details FROM audit_logs ORDER BY seq"
+// killEarly kills a server that may not have come to serve yet.
+func killEarly(t *testing.T, dir string) {
+	t.Helper()
+	cmd := exec.Command(binary, devArgs(dir)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(rand.N(200 * time.Millisecond))
+	if err := cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait() // killed
+}
+
+// page is how many rows one query asks for: there may be more than an answer may have.
+const page = 200_000
+
+// checkSQL asks for one page, from its first seq to the next one's.
+const checkSQL = "SELECT id, seq, details FROM audit_logs WHERE seq >= %d AND seq < %d ORDER BY seq"
 
 // acknowledged is what the clients were promised.
 type acknowledged struct {
@@ -103,30 +125,45 @@ func (a *acknowledged) load(ctx context.Context, d *dev, round, client int) {
 	}
 }
 
-func (a *acknowledged) check(t *testing.T, when string, tb table) {
+func (a *acknowledged) check(t *testing.T, when string, ask asker) {
 	t.Helper()
 	found := make(map[string]bool)
-	for i, row := range tb.Rows {
-		id, details := row[0].(string), row[2].(string)
-		seq, err := row[1].(json.Number).Int64()
-		if err != nil {
-			t.Fatal(err)
+	for {
+		rows := ask(t, fmt.Sprintf(checkSQL, len(found), len(found)+page)).Rows
+		for _, row := range rows {
+			a.checkRow(t, when, row, found)
 		}
-		switch want, ok := a.seq[id]; {
-		case found[id]:
-			t.Errorf("%s: event %s is there twice", when, id)
-		case seq != int64(i):
-			t.Fatalf("%s: row %d has seq %d: a gap or a repetition", when, i, seq)
-		case ok && seq != want:
-			t.Errorf("%s: event %s has seq %d, acknowledged was %d", when, id, seq, want)
-		case a.note[id] != details:
-			t.Errorf("%s: event %s has details %s, sent was %s", when, id, details, a.note[id])
+		if len(rows) < page {
+			break
 		}
-		found[id] = true
+	}
+	if n := ask(t, countSQL).one(t); n != fmt.Sprint(len(found)) {
+		t.Errorf("%s: %d rows without a gap, but %s in all", when, len(found), n)
 	}
 	for id, seq := range a.seq {
 		if !found[id] {
 			t.Errorf("%s: acknowledged event %s (seq %d) is lost", when, id, seq)
 		}
 	}
+}
+
+// checkRow checks the next row and adds it to those found.
+func (a *acknowledged) checkRow(t *testing.T, when string, row []any, found map[string]bool) {
+	t.Helper()
+	id, details := row[0].(string), row[2].(string)
+	seq, err := row[1].(json.Number).Int64()
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch want, ok := a.seq[id]; {
+	case found[id]:
+		t.Fatalf("%s: event %s is there twice", when, id)
+	case seq != int64(len(found)):
+		t.Fatalf("%s: row %d has seq %d: a gap or a repetition", when, len(found), seq)
+	case ok && seq != want:
+		t.Errorf("%s: event %s has seq %d, acknowledged was %d", when, id, seq, want)
+	case a.note[id] != details:
+		t.Errorf("%s: event %s has details %s, sent was %s", when, id, details, a.note[id])
+	}
+	found[id] = true
 }
