@@ -91,7 +91,7 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 	}
 	held := n.buffer.Stats()
 	n.archiver, err = archive.New(archive.Options{
-		FirstSeq: held.FirstSeq, NextSeq: held.NextSeq,
+		FirstSeq: held.FirstSeq, OpenSeq: held.NextSeq - held.OpenRows,
 		Dir: c.DataDir, FS: durable.OS(), Store: n.store, Queue: n.buffer, Prefix: c.S3.Prefix,
 		Stream: n.open.Stream, Open: openRaw, Root: c.Archive.RootVKey, Signer: key,
 		Identity: identity, Writer: "archiver " + readBuild(debug.ReadBuildInfo()).Version,

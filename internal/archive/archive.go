@@ -68,9 +68,9 @@ type Options struct {
 	Queue  Queue
 	Prefix string // key prefix in the bucket, "" or without a trailing slash
 
-	// FirstSeq and NextSeq are what the WAL holds: from the first seq that it has
-	// not released to one past the last.
-	FirstSeq, NextSeq int64
+	// FirstSeq and OpenSeq are what the WAL holds: the first seq that it has not
+	// released, and the first that no seal covers yet.
+	FirstSeq, OpenSeq int64
 
 	Stream uuid.UUID
 	Open   []byte      // the stream's certificate, signed by the root key
@@ -167,9 +167,11 @@ func New(o Options) (*Archiver, error) {
 	if err := a.loadState(); err != nil {
 		return nil, err
 	}
-	if at := a.state.Head.NextSeq; o.NextSeq < at || o.FirstSeq > at {
-		return nil, fmt.Errorf("%w: the WAL holds seq %d up to %d, but %s says that %d is the next to archive: one of the two was restored from a backup or lost",
-			ErrMixed, o.FirstSeq, o.NextSeq-1, a.statePath(), at)
+	// What is archived was sealed before. A WAL that has not sealed it would cut the
+	// same seqs into other batches, and release new events as archived ones.
+	if at := a.state.Head.NextSeq; o.OpenSeq < at || o.FirstSeq > at {
+		return nil, fmt.Errorf("%w: the WAL has released the seqs below %d and sealed those below %d, but %s says that %d is the next to archive: one of the two was restored from a backup or lost",
+			ErrMixed, o.FirstSeq, o.OpenSeq, a.statePath(), at)
 	}
 	if err := a.clearSpool(); err != nil {
 		return nil, err
@@ -186,6 +188,9 @@ func (a *Archiver) Start(ctx context.Context) error {
 }
 
 func (a *Archiver) start(ctx context.Context) error {
+	if err := a.checkBucket(ctx); err != nil {
+		return err
+	}
 	if err := a.publishOpen(ctx); err != nil {
 		return err
 	}

@@ -35,7 +35,12 @@ import (
 // crash. 5 before 4 would lose the only copy.
 func (a *Archiver) commit(ctx context.Context, j *job) error {
 	b := j.batch
-	if b.Number < a.state.NextBatch { // we died between 5's two halves
+	archived, next := b.Number < a.state.NextBatch, a.state.Head.NextSeq
+	if archived && b.Last >= next || !archived && b.First != next {
+		return fmt.Errorf("%w: batch %d holds seq %d to %d, but batch %d and seq %d are the next to archive",
+			ErrMixed, b.Number, b.First, b.Last, a.state.NextBatch, next)
+	}
+	if archived { // we died between 5's two halves
 		return a.release(ctx, b)
 	}
 	begun := a.now()

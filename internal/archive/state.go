@@ -2,16 +2,19 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
 )
 
 // stateVersion is the version of ledger/state and ledger/pending.
@@ -175,6 +178,67 @@ func (a *Archiver) send(ctx context.Context) error {
 	return nil
 }
 
+// checkBucket refuses to write into another bucket or prefix than the stream's:
+// what is locked there by mistake stays for years. The archive object has to be
+// there, and the last commit that we saw there, hidden or not.
+func (a *Archiver) checkBucket(ctx context.Context) error {
+	absent := func(key string) error {
+		return fmt.Errorf("%s is not in the bucket: is this another bucket or prefix, or was it made anew?", key)
+	}
+	key := ledger.ArchiveKey(a.prefix)
+	there, err := a.anyVersion(ctx, key, func(info object.Info) (bool, error) {
+		body, err := a.store.Get(ctx, key, info.VersionID)
+		if err != nil {
+			return false, err
+		}
+		defer body.Close()
+		raw, err := io.ReadAll(io.LimitReader(body, ledger.MaxCommitBytes))
+		if err != nil {
+			return false, err
+		}
+		_, err = ledger.ParseArchive(raw, a.root)
+		return err == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("look for the archive: %w", err)
+	}
+	if !there {
+		return absent(key)
+	}
+	if a.state.Head.Index < 0 {
+		return nil
+	}
+	key = ledger.CommitKey(a.prefix, a.stream, a.state.Head.Index)
+	there, err = a.anyVersion(ctx, key, func(object.Info) (bool, error) { return true, nil })
+	if err != nil {
+		return fmt.Errorf("look for our last commit: %w", err)
+	}
+	if !there {
+		return absent(key)
+	}
+	return nil
+}
+
+// anyVersion reports whether some version of key is as is says. One that cannot be
+// read does not stand in the way of the others.
+func (a *Archiver) anyVersion(ctx context.Context, key string, is func(object.Info) (bool, error)) (bool, error) {
+	var unread error
+	for info, err := range a.store.Versions(ctx, key) {
+		if err != nil {
+			return false, err
+		}
+		if info.Key != key || info.DeleteMarker {
+			continue
+		}
+		ok, err := is(info)
+		if ok {
+			return true, nil
+		}
+		unread = cmp.Or(unread, err)
+	}
+	return false, unread
+}
+
 // publishOpen puts the stream's certificate where readers look for it.
 func (a *Archiver) publishOpen(ctx context.Context) error {
 	u := upload{earliest: a.open.RetainUntil}
@@ -190,14 +254,13 @@ func (a *Archiver) publishOpen(ctx context.Context) error {
 // restored from a backup, or a copy of it is running elsewhere.
 func (a *Archiver) checkNext(ctx context.Context) error {
 	key := ledger.CommitKey(a.prefix, a.stream, a.state.Head.Index+1)
-	for info, err := range a.store.Versions(ctx, key) {
-		if err != nil {
-			return fmt.Errorf("look for a foreign commit: %w", err)
-		}
-		if info.Key == key && !info.DeleteMarker {
-			return fmt.Errorf("%w: %s exists, but this folder has not written it: a copy of the folder is running, or it was rolled back",
-				ErrConflict, key)
-		}
+	there, err := a.anyVersion(ctx, key, func(object.Info) (bool, error) { return true, nil })
+	if err != nil {
+		return fmt.Errorf("look for a foreign commit: %w", err)
+	}
+	if there {
+		return fmt.Errorf("%w: %s exists, but this folder has not written it: a copy of the folder is running, or it was rolled back",
+			ErrConflict, key)
 	}
 	return nil
 }

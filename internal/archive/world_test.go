@@ -76,17 +76,21 @@ func newWorld(t *testing.T) *world {
 	now := c.now()
 	w.archive = ledger.Archive{ID: archive, Created: now, Floor: now.AddDate(-10, 0, 0), Default: "standard",
 		Classes: []ledger.Class{{Name: "long", Days: 3}, {Name: "standard", Days: 1}}}
-	raw := must(ledger.SignArchive(w.archive, w.root))
-	w.archive = must(ledger.ParseArchive(raw, w.root.VKey()))
-	until := w.archive.RetainUntil(now)
+	w.archive = must(ledger.ParseArchive(must(ledger.SignArchive(w.archive, w.root)), w.root.VKey()))
 	w.openRaw = must(ledger.SignOpen(ledger.Open{Archive: archive, Stream: stream, VKey: w.stream.VKey(),
-		OpenedAt: now, RetainUntil: until}, w.root))
+		OpenedAt: now, RetainUntil: w.archive.RetainUntil(now)}, w.root))
 	w.open = must(ledger.ParseOpen(w.openRaw, w.root.VKey()))
+	w.putArchive()
+	return w
+}
+
+// putArchive puts what init would into the bucket.
+func (w *world) putArchive() {
+	raw := must(ledger.SignArchive(w.archive, w.root))
 	u := upload{}
 	u.Key, u.Body, u.Size, u.SHA256 = ledger.ArchiveKey(prefix), bytes.NewReader(raw), int64(len(raw)), sha(raw)
-	u.ContentType, u.RetainUntil = noteType, until
+	u.ContentType, u.RetainUntil = noteType, w.open.RetainUntil
 	must(w.store.Put(context.Background(), u.Put))
-	return w
 }
 
 func must[T any](v T, err error) T {
@@ -126,7 +130,7 @@ func (w *world) start() (*process, error) {
 	}
 	w.unsure = nil
 	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: w.store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
-		FirstSeq: buf.Stats().FirstSeq, NextSeq: buf.Stats().NextSeq,
+		FirstSeq: buf.Stats().FirstSeq, OpenSeq: buf.Stats().NextSeq - buf.Stats().OpenRows,
 		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test",
 		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	if err != nil {

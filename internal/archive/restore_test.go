@@ -1,0 +1,94 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
+)
+
+// TestRestoredBeforeTheSeal: the WAL comes back as it was before a batch was sealed
+// that is archived by now. All its rows are there, but the next seal would cut them
+// into another batch of the same number, and events that are new would be released
+// as archived.
+func TestRestoredBeforeTheSeal(t *testing.T) {
+	w := newWorld(t)
+	wal, backup := filepath.Join(w.dir, "wal"), t.TempDir()
+	p := must(w.start())
+	events := w.events(7)
+	must(p.buffer.Append(t.Context(), events))
+	w.sent = append(w.sent, events...)
+	if err := errors.Join(os.CopyFS(backup, os.DirFS(wal)), p.buffer.Seal(t.Context()), p.drain(), p.end(),
+		os.RemoveAll(wal), os.CopyFS(wal, os.DirFS(backup))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.start(); !errors.Is(err, ErrMixed) {
+		t.Fatalf("got %v, want ErrMixed", err)
+	}
+}
+
+// TestBatchOutOfOrder: a batch that does not continue what is archived is neither
+// committed nor released, however it came about.
+func TestBatchOutOfOrder(t *testing.T) {
+	w := newWorld(t)
+	w.life(nil)
+	p := must(w.start())
+	if err := errors.Join(p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	a := p.archiver
+	batch, seq := a.state.NextBatch, a.state.Head.NextSeq
+	for _, b := range []buffer.Batch{
+		{Number: batch - 1, First: seq - 1, Last: seq, Count: 2},
+		{Number: batch, First: seq - 1, Last: seq, Count: 2},
+		{Number: batch, First: seq + 1, Last: seq + 1, Count: 1},
+	} {
+		if err := a.commit(t.Context(), &job{batch: &b}); !errors.Is(err, ErrMixed) {
+			t.Errorf("batch %d, seq %d to %d, after batch %d, seq %d: got %v, want ErrMixed", b.Number, b.First, b.Last, batch-1, seq-1, err)
+		}
+	}
+}
+
+// TestAnotherBucket: the configuration names another bucket or prefix than the one
+// that the stream lives in. Nothing may be locked there.
+func TestAnotherBucket(t *testing.T) {
+	for _, empty := range []bool{true, false} {
+		w := newWorld(t)
+		w.life(nil)
+		w.store = memstore.New(t, w.clock.now)
+		if !empty { // made anew from the same keys
+			w.putArchive()
+		}
+		before := w.store.Keys()
+		p := must(w.start())
+		err := p.archiver.Drain(t.Context(), func() bool { s := p.archiver.Status(); return s.Started || s.Err != nil })
+		if s := p.archiver.Status(); err != nil || s.Started || s.Err == nil || !strings.Contains(s.Err.Error(), "not in the bucket") {
+			t.Errorf("empty %v: %v, status %+v", empty, err, s)
+		}
+		if err := p.end(); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if now := w.store.Keys(); !slices.Equal(now, before) {
+			t.Errorf("empty %v: written there: %v", empty, now)
+		}
+	}
+}
+
+// TestHiddenArchive: neither a delete marker nor a forgery on top of the archive
+// object keeps the stream from going on.
+func TestHiddenArchive(t *testing.T) {
+	w := newWorld(t)
+	w.store.PutForged(ledger.ArchiveKey(prefix), []byte("forged"))
+	w.store.Hide(ledger.ArchiveKey(prefix))
+	p := must(w.start())
+	if err := errors.Join(p.send(w.events(3)...), p.drain(), p.end()); err != nil {
+		t.Error(err)
+	}
+}
