@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -236,9 +235,11 @@ func (f *faults) problem(as format) *problem {
 	return p
 }
 
-// append stores the events, waiting for the disk.
+// append stores the events, waiting for the disk. It does not stop waiting when the
+// client has closed its side of the connection: that may be one which has sent
+// everything and waits for the answer, and the wait is bounded.
 func (s *events) append(ctx context.Context, batch []event.Event) (int64, *problem) {
-	ctx, cancel := context.WithTimeout(ctx, s.lim.AppendWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.lim.AppendWait)
 	defer cancel()
 	first, err := s.appender.Append(ctx, batch)
 	if err == nil {
@@ -253,7 +254,7 @@ func (s *events) append(ctx context.Context, batch []event.Event) (int64, *probl
 	case refusal == NotWritable:
 		s.log.Error("events not stored", "events", len(batch), "error", err)
 		return 0, unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
-	case !errors.Is(err, context.Canceled): // a client that hung up is nothing unusual
+	default:
 		s.log.Error("outcome of append unknown", "events", len(batch), "error", err)
 	}
 	return 0, unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)

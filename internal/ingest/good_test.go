@@ -2,11 +2,13 @@ package ingest
 
 import (
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"strings"
@@ -157,6 +159,36 @@ func TestOutcomeUnknownWhenTheDiskHangs(t *testing.T) {
 	if p.Status != 503 || p.kind != kindOutcomeUnknown {
 		t.Errorf("%d %s: %s", p.Status, p.kind, p.Detail)
 	}
+}
+
+// TestHalfClosed: a client that has sent everything and closed its side is answered
+// like any other. The server cannot tell it from one that is gone.
+func TestHalfClosed(t *testing.T) {
+	stored := &memory{t: t}
+	h, err := NewHandler(options(appenderFunc(func(ctx context.Context, events []event.Event) (int64, error) {
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		return stored.Append(ctx, events)
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(closed, http.MethodPost, "http://localhost/v1/events", strings.NewReader(minimal))
+	r.Header.Set("Content-Type", "application/json")
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, r)
+	if answer.Code != http.StatusOK || stored.len() != 1 {
+		t.Errorf("%d %s, %d events stored", answer.Code, answer.Body, stored.len())
+	}
+}
+
+type appenderFunc func(context.Context, []event.Event) (int64, error)
+
+func (f appenderFunc) Append(ctx context.Context, events []event.Event) (int64, error) {
+	return f(ctx, events)
 }
 
 func TestBodiesInMemoryAreBounded(t *testing.T) {
