@@ -113,7 +113,8 @@ func (a *Archiver) adopt(ctx context.Context, u upload) (_ object.Info, found bo
 		return object.Info{}, false, fmt.Errorf("adopt %s: %w", u.Key, errors.Join(undecided...))
 	}
 	if len(foreign) > 0 {
-		return object.Info{}, false, fmt.Errorf("%w: %s: %w", ErrConflict, u.Key, errors.Join(foreign...))
+		return object.Info{}, false, fmt.Errorf("%w: %s: %w (somebody else wrote to the bucket: delete that version, "+
+			"if it has no lock, and start again; this stream cannot go on before)", ErrConflict, u.Key, errors.Join(foreign...))
 	}
 	return object.Info{}, false, nil
 }
