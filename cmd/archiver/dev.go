@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -325,13 +326,29 @@ Try:
 
   curl %[2]s/v1/events -H 'content-type: application/json' -d '{"action":"user.login","actor":{"id":"user-123","type":"user"},"resource":{"type":"session"},"outcome":"success"}'
 
-  archiver query --url %[2]s "SELECT timestamp, actor_id, action, outcome FROM audit_logs ORDER BY timestamp DESC LIMIT 10"
+  %[9]s query --url %[2]s "SELECT timestamp, actor_id, action, outcome FROM audit_logs ORDER BY timestamp DESC LIMIT 10"
 
   AWS_SHARED_CREDENTIALS_FILE=%[8]s aws --endpoint-url %[3]s s3 ls --recursive s3://%[4]s/
 
 Stop it with Ctrl-C.
-`, r.Dir, r.URL, r.S3, r.Bucket, devRetentionDays, r.Config, r.RootVKey, r.Credentials)
+`, r.Dir, r.URL, r.S3, r.Bucket, devRetentionDays, r.Config, r.RootVKey, r.Credentials, ownName())
 	return err
+}
+
+// ownName is what to type for this program: it may not be in the PATH, as with go run.
+func ownName() string {
+	own, err := os.Executable()
+	if err != nil {
+		return "archiver"
+	}
+	if found, err := exec.LookPath("archiver"); err == nil {
+		a, errA := os.Stat(own)
+		b, errB := os.Stat(found)
+		if errA == nil && errB == nil && os.SameFile(a, b) {
+			return "archiver"
+		}
+	}
+	return own
 }
 
 // newLogger logs to standard error.
