@@ -158,7 +158,7 @@ func (b *Buffer) Snapshot(ctx context.Context) (*Snapshot, error) {
 	// until this moment was published before we got mu.
 	s := &Snapshot{
 		Stream: b.o.Stream, FirstSeq: b.released.nextSeq, NextSeq: b.synced.nextSeq, At: b.o.Now().UTC(),
-		b: b, pin: &pin{b.firstNeeded()},
+		b: b, pin: &pin{b.firstHeld()},
 	}
 	s.Batches = make([]*Batch, 0, len(b.sealed))
 	for i := range b.sealed {

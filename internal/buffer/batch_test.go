@@ -244,3 +244,32 @@ func TestManySealedBatches(t *testing.T) {
 	}
 	r.mustHalt(t)
 }
+
+// TestSnapshotsThatOverlap: a snapshot keeps what it needs itself, and not what an
+// older one keeps. Otherwise readers in turns would never let anything go.
+func TestSnapshotsThatOverlap(t *testing.T) {
+	r := start(t, smallOptions(crashfs.New()))
+	var before *Snapshot
+	for i := range 40 {
+		r.mustAppend(t, testEvents(60*i, 60)...) // half a segment
+		r.mustSeal(t)
+		snap, err := r.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before != nil {
+			before.Close()
+		}
+		before = snap
+		batch, err := r.Next(t.Context(), -1)
+		if err != nil || r.Release(t.Context(), batch) != nil {
+			t.Fatal("release", err)
+		}
+		r.settle()
+	}
+	if s := r.Stats(); s.Segments > 4 {
+		t.Errorf("%d segments are kept", s.Segments)
+	}
+	before.Close()
+	r.mustHalt(t)
+}

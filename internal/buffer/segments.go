@@ -259,17 +259,23 @@ func (b *Buffer) recyclable() *segment {
 // firstNeeded is the number of the oldest segment that holds something not
 // released or that is pinned. The caller holds mu.
 func (b *Buffer) firstNeeded() int64 {
-	first := b.end.segment
-	switch {
-	case len(b.sealed) > 0:
-		first = b.sealed[0].start.segment
-	case b.open.rows > 0:
-		first = b.open.start.segment
-	}
+	first := b.firstHeld()
 	for p := range b.pins {
 		first = min(first, p.segment)
 	}
 	return first
+}
+
+// firstHeld is the number of the oldest segment that holds something not
+// released. The caller holds mu.
+func (b *Buffer) firstHeld() int64 {
+	switch {
+	case len(b.sealed) > 0:
+		return b.sealed[0].start.segment
+	case b.open.rows > 0:
+		return b.open.start.segment
+	}
+	return b.end.segment
 }
 
 // retire makes a spare of the file name, or deletes it.
