@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -181,32 +182,54 @@ func loadBirth(c config.Config) (b birth, found bool, err error) {
 // publish puts a locked object where nothing is. What is there already must be
 // the same bytes; fresh tells whether this call put them.
 func publish(ctx context.Context, store object.Store, key string, body []byte, until time.Time) (fresh bool, _ error) {
+	foreign := false
 	for v, err := range store.Versions(ctx, key) {
 		if err != nil {
 			return false, fmt.Errorf("look for %s: %w", key, err)
 		}
-		if v.Key != key {
+		if v.Key != key || v.DeleteMarker {
 			continue
 		}
-		info, err := store.Head(ctx, key, v.VersionID)
-		if err != nil || info.SHA256 != sha256.Sum256(body) {
-			return false, fmt.Errorf("%s exists in the bucket and is not ours: choose another prefix", key)
+		same, err := holds(ctx, store, v, body)
+		if err != nil {
+			return false, fmt.Errorf("look at %s: %w", key, err)
 		}
-		return false, nil
+		if same {
+			return false, confirmLock(ctx, store, key, v.VersionID, until)
+		}
+		foreign = true
+	}
+	if foreign {
+		return false, fmt.Errorf("%s exists in the bucket and is not ours: choose another prefix", key)
 	}
 	version, err := store.Put(ctx, object.Put{Key: key, Body: bytes.NewReader(body), Size: int64(len(body)),
 		SHA256: sha256.Sum256(body), ContentType: "text/plain; charset=utf-8", RetainUntil: until})
 	if err != nil {
 		return false, fmt.Errorf("put %s: %w", key, err)
 	}
-	info, err := store.Head(ctx, key, version)
+	return true, confirmLock(ctx, store, key, version, until)
+}
+
+// holds reports whether a version has this content.
+func holds(ctx context.Context, store object.Store, v object.Info, body []byte) (bool, error) {
+	r, err := store.Get(ctx, v.Key, v.VersionID)
 	if err != nil {
-		return false, fmt.Errorf("confirm %s: %w", key, err)
+		return false, err
 	}
-	if info.Mode != object.Compliance || info.RetainUntil.Before(until) {
-		return false, fmt.Errorf("confirm %s: %w", key, object.ErrUnlocked)
+	defer r.Close()
+	raw, err := io.ReadAll(io.LimitReader(r, int64(len(body))+1))
+	return bytes.Equal(raw, body), err
+}
+
+func confirmLock(ctx context.Context, store object.Store, key, version string, until time.Time) error {
+	info, err := store.Head(ctx, key, version)
+	if err == nil && (info.Mode != object.Compliance || info.RetainUntil.Before(until)) {
+		err = object.ErrUnlocked
 	}
-	return true, nil
+	if err != nil {
+		return fmt.Errorf("confirm %s version %s: %w", key, version, err)
+	}
+	return nil
 }
 
 // openStore opens the bucket that a configuration names.
