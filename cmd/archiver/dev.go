@@ -273,8 +273,10 @@ func devConfig(dir string, f devFlags) (config.Config, error) {
 	return c, err
 }
 
+// saveDevConfig writes the configuration for the other commands, with paths that
+// are relative to the folder, so that the folder can be moved.
 func saveDevConfig(file string, c config.Config) error {
-	raw, err := config.Marshal(c)
+	raw, err := config.Marshal(withRelativePaths(c, filepath.Dir(file)))
 	if err != nil {
 		return err
 	}
@@ -292,6 +294,16 @@ func saveDevConfig(file string, c config.Config) error {
 		return err
 	}
 	return nil
+}
+
+func withRelativePaths(c config.Config, dir string) config.Config {
+	for _, path := range []*string{&c.DataDir, &c.Stream.KeyFile, &c.Stream.OpenFile, &c.S3.CredentialsFile,
+		&c.S3.CAFile, &c.Archive.RootKeyFile, &c.TLS.CertFile, &c.TLS.KeyFile} {
+		if rel, err := filepath.Rel(dir, *path); err == nil && filepath.IsLocal(rel) {
+			*path = rel
+		}
+	}
+	return c
 }
 
 func sameConfig(x, y config.Config) bool {

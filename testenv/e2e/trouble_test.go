@@ -234,3 +234,23 @@ func TestStopsAtOnce(t *testing.T) {
 	}
 	_ = d.ended(t) // by the signal, or in order: both are fine
 }
+
+// TestDevFolderMoves: everything in the folder is relative to it.
+func TestDevFolderMoves(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "before")
+	d := startDev(t, dir)
+	d.stored(t, some(1)...)
+	d.stop(t)
+	moved := filepath.Join(t.TempDir(), "after")
+	if err := os.Rename(dir, moved); err != nil {
+		t.Fatal(err)
+	}
+	d = startDev(t, moved)
+	if n := d.query(t, countSQL).one(t); n != "1" {
+		t.Errorf("%s events after the move, want 1", n)
+	}
+	if n := d.queryBucket(t, countSQL).one(t); n != "1" {
+		t.Errorf("%s events in the bucket after the move, want 1", n)
+	}
+	d.stop(t)
+}
