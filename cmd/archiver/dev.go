@@ -138,12 +138,24 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 		}
 	}()
 	err := serve(ctx, c, log, func(at net.Addr) error {
-		return announceDev(a, f, devReady{URL: "http://" + at.String(), S3: s3.Endpoint(), Bucket: devBucket, Dir: dir,
+		return announceDev(a, f, devReady{URL: baseURL(c, at), S3: s3.Endpoint(), Bucket: devBucket, Dir: dir,
 			Config: file, Credentials: filepath.Join(dir, "credentials"), RootVKey: c.Archive.RootVKey})
 	})
 	cancel(nil)
 	<-s3Ended
 	return err
+}
+
+// baseURL is what a client on this machine takes for --url.
+func baseURL(c config.Config, at net.Addr) string {
+	switch {
+	case at.Network() == "unix":
+		return "unix:" + at.String()
+	case c.TLS.CertFile != "":
+		return "https://" + at.String()
+	default:
+		return "http://" + at.String()
+	}
 }
 
 // dropEmptyBucket removes the bucket of a first start that died between making its
