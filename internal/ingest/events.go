@@ -260,8 +260,8 @@ func (s *events) append(ctx context.Context, batch []event.Event) (int64, *probl
 	return 0, unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)
 }
 
-const unknownDetail = "the events may or may not have been stored; send them again with the same ids " +
-	"(an event that was sent without an id gets a new one and may be stored twice)"
+const unknownDetail = "the events may or may not have been stored; send them again with the same ids: " +
+	"what is then stored twice has the same id (an event that was sent without an id gets a new one)"
 
 // answer is the body of a success. It is put together by hand: with 10,000
 // events it would otherwise be a tenth of the work.
