@@ -139,6 +139,8 @@ func refusal(err error) ingest.Refusal {
 		return ingest.NotReady
 	case errors.Is(err, buffer.ErrDamaged):
 		return ingest.NotWritable
+	case errors.Is(err, buffer.ErrRefused): // what a request may have does not fit into a segment, say
+		return ingest.TooLarge
 	default:
 		return ingest.Unknown
 	}
@@ -247,4 +249,16 @@ func (n *node) serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, r
 		return err
 	})
 	return g.Wait()
+}
+
+// newLogger logs to standard error.
+func newLogger(w interface{ Write([]byte) (int, error) }, c config.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }

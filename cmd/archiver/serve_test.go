@@ -1,0 +1,25 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/ingest"
+)
+
+// TestRefusal: what no repetition mends does not ask for one.
+func TestRefusal(t *testing.T) {
+	for err, want := range map[error]ingest.Refusal{
+		buffer.ErrFull:    ingest.Full,
+		buffer.ErrStopped: ingest.NotReady,
+		errNotStarted:     ingest.NotReady,
+		buffer.ErrDamaged: ingest.NotWritable,
+		buffer.ErrRefused: ingest.TooLarge,
+		buffer.ErrCorrupt: ingest.Unknown,
+	} {
+		if got := refusal(fmt.Errorf("append: %w", err)); got != want {
+			t.Errorf("%v: got %d, want %d", err, got, want)
+		}
+	}
+}
