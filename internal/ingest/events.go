@@ -254,6 +254,9 @@ func (s *events) append(ctx context.Context, batch []event.Event) (int64, *probl
 	case refusal == NotWritable:
 		s.log.Error("events not stored", "events", len(batch), "error", err)
 		return 0, unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
+	case refusal == TooLarge:
+		s.log.Warn("events refused: more than can be stored at once", "events", len(batch), "error", err)
+		return 0, tooLarge("nothing was stored; send fewer events at once")
 	default:
 		s.log.Error("outcome of append unknown", "events", len(batch), "error", err)
 	}

@@ -128,20 +128,22 @@ func TestRecordedEvents(t *testing.T) {
 func TestAppenderErrors(t *testing.T) {
 	for _, tt := range []struct {
 		err        error
+		status     int
 		kind       string
 		retryAfter string
 		detail     string
 	}{
-		{fmt.Errorf("append: %w", errTestFull), kindFull, "1", "nothing was stored"},
-		{fmt.Errorf("append: %w", errTestEarly), kindNotReady, "1", "nothing was stored"},
-		{fmt.Errorf("append: %w", errTestDamaged), kindNotWritable, "5", "may or may not"},
-		{errors.New("whatever"), kindOutcomeUnknown, "1", "same ids"},
+		{fmt.Errorf("append: %w", errTestFull), 503, kindFull, "1", "nothing was stored"},
+		{fmt.Errorf("append: %w", errTestEarly), 503, kindNotReady, "1", "nothing was stored"},
+		{fmt.Errorf("append: %w", errTestDamaged), 503, kindNotWritable, "5", "may or may not"},
+		{fmt.Errorf("append: %w", errTestLarge), 413, kindTooLarge, "", "nothing was stored"},
+		{errors.New("whatever"), 503, kindOutcomeUnknown, "1", "same ids"},
 	} {
 		w := newWorld(t, DefaultTimeouts(), nil)
 		w.appender.fail = tt.err
 		a := w.post("application/json", minimal)
 		p := a.problem(t)
-		if p.Status != 503 || p.kind != tt.kind || a.Header.Get("Retry-After") != tt.retryAfter || !strings.Contains(p.Detail, tt.detail) {
+		if p.Status != tt.status || p.kind != tt.kind || a.Header.Get("Retry-After") != tt.retryAfter || !strings.Contains(p.Detail, tt.detail) {
 			t.Errorf("%v: %d %s, retry after %s: %s", tt.err, p.Status, p.kind, a.Header.Get("Retry-After"), p.Detail)
 		}
 		if strings.Contains(string(a.body), tt.err.Error()) {

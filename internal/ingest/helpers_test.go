@@ -81,6 +81,7 @@ var (
 	errTestFull    = errors.New("no room")
 	errTestEarly   = errors.New("not yet")
 	errTestDamaged = errors.New("disk broken")
+	errTestLarge   = errors.New("too much at once")
 )
 
 // world is a server on a real TCP port and what is behind it.
@@ -103,6 +104,8 @@ func options(appender Appender) Options {
 				return NotReady
 			case errors.Is(err, errTestDamaged):
 				return NotWritable
+			case errors.Is(err, errTestLarge):
+				return TooLarge
 			}
 			return Unknown
 		},

@@ -47,6 +47,8 @@ const (
 	// NotWritable: this server stores nothing more until it was restarted or
 	// repaired. Whether these events were stored is unknown.
 	NotWritable
+	// TooLarge: nothing was stored, and so much never will be at once.
+	TooLarge
 )
 
 // Limits bound what senders may cost. Get them from [DefaultLimits].
