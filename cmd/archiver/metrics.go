@@ -37,6 +37,8 @@ func (n *node) registerMetrics() {
 			}
 			return 0
 		}))
+	gauge("archiver_wal_clock_ahead_seconds", "How far received_at is ahead of the clock, because the clock was set back.",
+		func(s buffer.Stats) float64 { return s.Ahead.Seconds() })
 	gauge("archiver_wal_full", "1 while events are refused because the WAL is full.",
 		func(s buffer.Stats) float64 { return flag(s.Full != "") })
 }

@@ -162,7 +162,8 @@ func fetchArchive(ctx context.Context, store object.Store, c config.Config) (_ l
 
 // run does the node's work until ctx ends, and then ends in order: no more
 // requests, seal, archive what can be archived in time. doors serves requests
-// until its context ends.
+// until its context ends. A stream that cannot go on is an error at the start;
+// later it only closes the door for events, and is the error in the end.
 func (n *node) run(ctx context.Context, doors func(context.Context) error) error {
 	// The work outlives ctx: it is what draining waits for.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -176,7 +177,14 @@ func (n *node) run(ctx context.Context, doors func(context.Context) error) error
 			}
 			return err
 		}
-		return n.archiver.Run(work)
+		err := n.archiver.Run(work)
+		if errors.Is(err, archive.ErrConflict) {
+			// Events are refused from here on (see gate), but whoever has to find out
+			// what happened can still ask.
+			n.log.Error("the stream is stopped: events are refused, queries are still answered", "error", err)
+			<-work.Done()
+		}
+		return err
 	})
 	g.Go(func() error {
 		defer stop() // whatever ended the doors ends the work, after the drain
@@ -198,6 +206,9 @@ func (n *node) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	err := n.buffer.Seal(ctx)
+	if s := n.archiver.Status(); err == nil && s.Stopped {
+		err = s.Err
+	}
 	if err == nil {
 		err = n.archiver.Drain(ctx, func() bool { return n.buffer.Stats().SealedBatches == 0 })
 	}

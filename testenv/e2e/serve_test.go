@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -245,6 +248,10 @@ func TestCloneStops(t *testing.T) {
 	second.waitArchived(t)
 
 	first.stored(t, event("", "kept.action", "someone", "thing", "", "success"))
+	first.waitStopped(t)
+	if err := first.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
 	err := first.ended(t)
 	if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != exitFailure {
 		t.Errorf("the cloned server ended with %v, want exit code 1\n%s", err, first.log)
@@ -267,7 +274,42 @@ func TestCloneStops(t *testing.T) {
 	s3.stop(t)
 }
 
-// ended waits until a server ends by itself.
+// waitStopped waits until a server says that it takes no more events for good, and
+// demands that it refuses them and still answers queries.
+func (d *dev) waitStopped(t testing.TB) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for stopped := false; !stopped; {
+		resp, err := http.Get(d.URL + "/readyz")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, d.log)
+		}
+		raw, err := io.ReadAll(resp.Body)
+		if err = errors.Join(err, resp.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		stopped = resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(raw), "stopped")
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("it is still ready: %s\n%s", raw, d.log)
+		}
+	}
+	body, err := json.Marshal(some(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.post(t.Context(), "application/json", body); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("an event after the stop: %v", err)
+	}
+	if n := d.query(t, countSQL).one(t); n != "4" {
+		t.Errorf("%s rows after the stop, want the 3 archived ones and the one in the WAL", n)
+	}
+}
+
+// ended waits until a server ends.
 func (d *dev) ended(t testing.TB) error {
 	t.Helper()
 	select {
