@@ -36,6 +36,10 @@ const (
 	// redateMargin is how long before its end a retention date counts as passed:
 	// the upload itself takes time, and our clock may be behind the store's.
 	redateMargin = 15 * time.Minute
+	// aheadMost is how far our clock may have been set back since a batch was
+	// sealed. Retention counts from the seal: a clock that was years ahead for a
+	// moment would lock for years too long, and nobody could undo it.
+	aheadMost = 24 * time.Hour
 	// uploadsAtOnce bounds the concurrent uploads of one batch's files.
 	uploadsAtOnce = 4
 	// spoolAhead is how many sealed batches may wait on disk as Parquet for those

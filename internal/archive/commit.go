@@ -45,6 +45,10 @@ func (a *Archiver) commit(ctx context.Context, j *job) error {
 	}
 	begun := a.now()
 	if a.pending == nil {
+		if ahead := b.SealedAt.Sub(begun); ahead > aheadMost {
+			return fmt.Errorf("sealed at %s, which is %s ahead of the clock: one of them is wrong, and what is locked too long stays so",
+				b.SealedAt.Format(time.RFC3339), ahead.Round(time.Second))
+		}
 		m := a.manifest(b)
 		if b.Count > 0 {
 			if j.sent { // what is on our disk may be why it did not work

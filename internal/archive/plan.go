@@ -144,8 +144,10 @@ func (a *Archiver) savePlan(p plan) error {
 func (a *Archiver) redate(b *buffer.Batch, p *plan) error {
 	now := a.now()
 	changed := false
-	for i := range p.Files {
-		f := &p.Files[i]
+	later := *p
+	later.Files = slices.Clone(p.Files) // until it is on our disk, nobody may send it
+	for i := range later.Files {
+		f := &later.Files[i]
 		if f.RetainUntil.After(now.Add(redateMargin)) {
 			continue
 		}
@@ -158,7 +160,11 @@ func (a *Archiver) redate(b *buffer.Batch, p *plan) error {
 	if !changed {
 		return nil
 	}
-	return a.savePlan(*p)
+	if err := a.savePlan(later); err != nil {
+		return err
+	}
+	*p = later
+	return nil
 }
 
 func (p *part) name(b *buffer.Batch) string {

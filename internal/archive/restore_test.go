@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -91,4 +92,63 @@ func TestHiddenArchive(t *testing.T) {
 	if err := errors.Join(p.send(w.events(3)...), p.drain(), p.end()); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestDateNotSaved: a later date that is not on our disk yet is not asked for.
+func TestDateNotSaved(t *testing.T) {
+	w := newWorld(t)
+	p := must(w.start())
+	if err := errors.Join(p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	b := &buffer.Batch{Number: 7, SealedAt: w.clock.now()}
+	until := b.SealedAt.Add(24 * time.Hour)
+	pl := plan{Batch: 7, Files: []spooled{{SealedUntil: until, RetainUntil: until}}}
+	w.clock.advance(48 * time.Hour)
+	if err := p.archiver.redate(b, &pl); err == nil { // there is no spool folder
+		t.Fatal("the plan cannot have been saved")
+	}
+	if got := pl.Files[0].RetainUntil; !got.Equal(until) {
+		t.Errorf("got %s, want %s still", got, until)
+	}
+	if err := errors.Join(w.fs.MkdirAll(p.archiver.spoolDir(7), 0o700), p.archiver.redate(b, &pl)); err != nil {
+		t.Fatal(err)
+	}
+	if got := pl.Files[0].RetainUntil; !got.After(w.clock.now().Add(23 * time.Hour)) {
+		t.Errorf("got %s at %s", got, w.clock.now())
+	}
+}
+
+// TestClockWasAhead: a batch that was sealed by a clock 100 days ahead is not
+// locked for 100 days too long, but waits for somebody who knows.
+func TestClockWasAhead(t *testing.T) {
+	const ahead = 100 * 24 * time.Hour
+	w := newWorld(t)
+	p := must(w.start())
+	if err := p.drain(); err != nil {
+		t.Fatal(err)
+	}
+	before := w.store.Keys()
+	w.store.Intercept(func(memstore.Call) *memstore.Fault { return &memstore.Fault{Err: memstore.ErrLost} }) // as a store whose clock is right
+	w.clock.advance(ahead)
+	if err := p.send(w.events(7)...); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(-ahead)
+	w.store.Intercept(nil)
+	err := p.archiver.Drain(t.Context(), func() bool {
+		s := p.archiver.Status()
+		return s.Index > 0 || s.Err != nil && strings.Contains(s.Err.Error(), "ahead of the clock")
+	})
+	if s := p.archiver.Status(); err != nil || s.Index > 0 || s.Stopped {
+		t.Errorf("%v, status %+v", err, s)
+	}
+	if now := w.store.Keys(); !slices.Equal(now, before) {
+		t.Errorf("locked: %v", now)
+	}
+	w.clock.advance(ahead) // it was the other way round
+	if err := errors.Join(p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.check()
 }
