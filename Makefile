@@ -19,7 +19,7 @@ help: ## print these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the program, as ./archiver
-	$(GO) build -trimpath -o archiver ./cmd/archiver
+	$(GO) build -o archiver ./cmd/archiver
 
 test: tools ## everything that must pass: format, vet, all tests
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,6 +70,9 @@ Exit codes:
 }
 
 func runDev(ctx context.Context, a *app, f devFlags) (err error) {
+	if host, _, err := net.SplitHostPort(f.s3Listen); err != nil || !f.allowRemoteS3 && !loopback(host) {
+		return usagef("--s3-listen %s: must be host:port on a loopback address; --s3-allow-remote lifts that, without TLS", f.s3Listen)
+	}
 	dir, err := prepareDevDir(f.dir)
 	if err != nil {
 		return err
@@ -139,6 +143,11 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 	cancel(nil)
 	<-s3Ended
 	return err
+}
+
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // baseURL is what a client on this machine takes for --url.

@@ -55,6 +55,7 @@ Exit codes:
 		},
 	}
 	addConfigFlag(cmd, &file)
+	cmd.Flags().Bool("json", true, "print JSON, which is all that this command prints")
 	cmd.Flags().StringVar(&version, "version-id", "", "`version` of the object (default: the current one)")
 	return cmd
 }

@@ -68,7 +68,8 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, new(usageError)), errors.As(err, new(*config.Error)):
 		return exitUsage
-	case errors.Is(err, athena.ErrSyntax), errors.Is(err, athena.ErrRefused), errors.Is(err, athena.ErrInvalid), errors.Is(err, athena.ErrExecution):
+	case errors.Is(err, athena.ErrSyntax), errors.Is(err, athena.ErrRefused), errors.Is(err, athena.ErrInvalid), errors.Is(err, athena.ErrExecution),
+		errors.Is(err, athena.ErrTooManyRows), errors.Is(err, athena.ErrTooBig):
 		return exitUsage // of SQL
 	}
 	return exitFailure

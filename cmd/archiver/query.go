@@ -40,7 +40,7 @@ instant up to which it is complete is printed on standard error.
 Exit codes:
   0  here is the whole answer
   1  it did not work; what was printed is no answer
-  2  the command line, the configuration or the query is wrong`,
+  2  the command line, the configuration or the query is wrong, or the answer passes a limit`,
 		Example: `  archiver query --url http://127.0.0.1:8420 "SELECT action, count(*) AS n FROM audit_logs GROUP BY action ORDER BY n DESC"
   archiver query --config archiver.yaml --format csv "SELECT * FROM audit_logs WHERE dt = '2026-11-23'" > day.csv
   archiver query --url https://archiver.internal --token-file token "SELECT count(*) FROM audit_logs"`,
@@ -177,7 +177,7 @@ func serverProblem(resp *http.Response) error {
 		p.Title, p.Detail = resp.Status, strings.TrimSpace(string(raw))
 	}
 	text := fmt.Errorf("%s: %s", p.Title, p.Detail)
-	if resp.StatusCode == http.StatusBadRequest {
+	if resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusUnprocessableEntity {
 		return usageError{text}
 	}
 	return fmt.Errorf("query: %w", text)

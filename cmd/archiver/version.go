@@ -26,7 +26,8 @@ func newVersionCommand(a *app) *cobra.Command {
 		Long: `Print the version of this program, the commit and the Go version it was built with.
 
 Exit codes:
-  0  always`,
+  0  it was printed
+  2  the command line is wrong`,
 		Example: `  archiver version
   archiver version --json | jq -r .revision`,
 		Args: arguments(cobra.NoArgs),

@@ -34,10 +34,11 @@ type auth struct {
 	clients      []Client
 	hashes       [][sha256.Size]byte // of clients[i]'s token
 	defaultClass string
+	origins      *http.CrossOriginProtection // a page that a browser on this machine shows is not a client
 }
 
 func newAuth(clients []Client, defaultClass string) (*auth, error) {
-	a := &auth{clients: slices.Clone(clients), defaultClass: defaultClass}
+	a := &auth{clients: slices.Clone(clients), defaultClass: defaultClass, origins: http.NewCrossOriginProtection()}
 	for i := range a.clients {
 		c := &a.clients[i]
 		if c.Name == "" {
@@ -72,6 +73,10 @@ func (a *auth) check(r *http.Request, scope string) (Client, *problem) {
 		if !localHost(r.Host) {
 			return Client{}, newProblem(http.StatusForbidden, kindForbidden, "Not allowed",
 				"without tokens only requests to localhost or a loopback address are served")
+		}
+		if err := a.origins.Check(r); err != nil {
+			return Client{}, newProblem(http.StatusForbidden, kindForbidden, "Not allowed",
+				"without tokens no requests of web pages of other origins are served")
 		}
 		return Client{Name: local, Class: a.defaultClass}, nil
 	}

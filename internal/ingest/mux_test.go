@@ -94,6 +94,27 @@ func TestOnlyThisMachineWithoutTokens(t *testing.T) {
 	}
 }
 
+// TestOtherPagesWithoutTokens: a page that a browser on this machine shows can send
+// simple requests to localhost, but not without saying where it comes from.
+func TestOtherPagesWithoutTokens(t *testing.T) {
+	w := newWorld(t, DefaultTimeouts(), nil)
+	for _, tt := range []struct {
+		name, value string
+		want        int
+	}{
+		{"Origin", "https://evil.example", 403},
+		{"Origin", "null", 403},
+		{"Origin", "http://" + w.addr, 200},
+		{"Sec-Fetch-Site", "cross-site", 403},
+		{"Sec-Fetch-Site", "same-origin", 200},
+	} {
+		h := http.Header{"Content-Type": {"application/json"}, tt.name: {tt.value}}
+		if a := w.do("POST", "/v1/events", h, []byte(minimal)); a.StatusCode != tt.want {
+			t.Errorf("%s: %s: status %d, want %d", tt.name, tt.value, a.StatusCode, tt.want)
+		}
+	}
+}
+
 func TestPathsAndMethods(t *testing.T) {
 	w := newWorld(t, DefaultTimeouts(), nil)
 	for _, tt := range []struct {

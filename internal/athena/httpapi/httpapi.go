@@ -124,11 +124,26 @@ func request(w http.ResponseWriter, r *http.Request) (sql string, p *problem) {
 	case errors.As(err, &tooLong):
 		return "", &problem{Status: http.StatusRequestEntityTooLarge, Kind: "too-large", Title: "The request is too large", Detail: fmt.Sprintf("a query has at most %d bytes", athena.MaxSQLBytes)}
 	case err != nil:
-		return "", &problem{Status: http.StatusBadRequest, Kind: "invalid-request", Title: "The request cannot be understood", Detail: err.Error() + `: send {"sql":"SELECT …"}`}
+		return "", &problem{Status: http.StatusBadRequest, Kind: "invalid-request", Title: "The request cannot be understood", Detail: reason(err) + `: send {"sql":"SELECT …"}`}
 	case body.SQL == nil:
 		return "", &problem{Status: http.StatusBadRequest, Kind: "invalid-request", Title: "The request cannot be understood", Detail: `sql is missing: send {"sql":"SELECT …"}`}
 	}
 	return *body.SQL, nil
+}
+
+// reason leaves out which Go types a document did not fit.
+func reason(err error) string {
+	var misfit *json.SemanticError
+	switch {
+	case !errors.As(err, &misfit):
+		return err.Error()
+	case errors.Is(misfit.Err, json.ErrUnknownName):
+		return fmt.Sprintf("member %s is not known", misfit.JSONPointer.LastToken())
+	case misfit.JSONPointer == "":
+		return fmt.Sprintf("found %s where an object should be", misfit.JSONKind)
+	default:
+		return fmt.Sprintf("found %s where %s should be a string", misfit.JSONKind, misfit.JSONPointer.LastToken())
+	}
 }
 
 // spool holds an answer back.
