@@ -200,8 +200,12 @@ func (s *shelf) Get(_ context.Context, key, version string) (io.ReadCloser, erro
 	return io.NopCloser(bytes.NewReader(s.body)), nil
 }
 
-func (s *shelf) Versions(context.Context, string) iter.Seq2[object.Info, error] {
-	panic("bug: not needed")
+func (s *shelf) Versions(_ context.Context, prefix string) iter.Seq2[object.Info, error] {
+	return func(yield func(object.Info, error) bool) {
+		if strings.HasPrefix(s.info.Key, prefix) {
+			yield(s.info, nil)
+		}
+	}
 }
 
 func TestInspectObject(t *testing.T) {

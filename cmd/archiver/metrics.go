@@ -25,10 +25,17 @@ func (n *node) registerMetrics() {
 		func(s buffer.Stats) float64 { return float64(s.FreeBytes) })
 	gauge("archiver_wal_queued_events", "Events that wait for the group commit.",
 		func(s buffer.Stats) float64 { return float64(s.QueuedEvents) })
+	gauge("archiver_wal_queued_bytes", "Encoded bytes that wait for the group commit.",
+		func(s buffer.Stats) float64 { return float64(s.QueuedBytes) })
 	gauge("archiver_wal_sealed_batches", "Sealed batches that are not released.",
 		func(s buffer.Stats) float64 { return float64(s.SealedBatches) })
 	gauge("archiver_wal_open_rows", "Rows that no seal covers yet.",
 		func(s buffer.Stats) float64 { return float64(s.OpenRows) })
+	gauge("archiver_wal_open_bytes", "Bytes that no seal covers yet.",
+		func(s buffer.Stats) float64 { return float64(s.OpenBytes) })
+	n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "archiver_stream_ends_timestamp_seconds",
+		Help: "Unix time when the stream's certificate ends: the archive needs another stream before."},
+		func() float64 { return float64(n.streamEnds().Unix()) }))
 	n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "archiver_archive_failing_since_timestamp_seconds",
 		Help: "Unix time since when a step towards the bucket has been failing; 0 while none is."},
 		func() float64 {

@@ -24,11 +24,11 @@ import (
 )
 
 const (
-	// drainTime bounds an orderly end. What is left then is archived by the next
-	// start: it is in the WAL.
-	drainTime = 25 * time.Second
-	// hangUpTime is how long requests in flight get of it.
-	hangUpTime = 10 * time.Second
+	// hangUpTime and drainTime together bound an orderly end: requests in flight,
+	// then the rest of the archiving. What is left then is archived by the next
+	// start: it is in the WAL. Kubernetes kills after 30 s.
+	hangUpTime = 8 * time.Second
+	drainTime  = 16 * time.Second
 )
 
 // node is the write path of one archiver: WAL, seal, commit. serve and dev add
@@ -101,8 +101,16 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 		return nil, err
 	}
 	n.registerMetrics()
+	if left := time.Until(n.streamEnds()); left < streamWarning {
+		n.log.Warn("the stream's certificate ends soon: what is sealed later outlives its proofs", "stream", n.open.Stream, "ends", n.streamEnds())
+	}
 	return n, nil
 }
+
+// streamWarning is how long before a stream's end every start warns of it.
+const streamWarning = 36 * 24 * time.Hour
+
+func (n *node) streamEnds() time.Time { return n.open.OpenedAt.Add(ledger.StreamLife) }
 
 func (n *node) walDir() string { return filepath.Join(n.cfg.DataDir, "wal") }
 
@@ -141,23 +149,43 @@ func readArchive(ctx context.Context, store *s3store.Store, c config.Config) (le
 	return about, nil
 }
 
-// fetchArchive reads the archive object from the bucket, and checks it against
-// the root key of the configuration. It writes nothing.
-func fetchArchive(ctx context.Context, store object.Store, c config.Config) (_ ledger.Archive, raw []byte, _ error) {
+// fetchArchive reads the archive object from the bucket: the version that the
+// root key of the configuration has signed, whatever lies on top of it. It writes
+// nothing.
+func fetchArchive(ctx context.Context, store object.Store, c config.Config) (ledger.Archive, []byte, error) {
 	key := ledger.ArchiveKey(c.S3.Prefix)
-	body, err := store.Get(ctx, key, "")
+	var foreign []error
+	for info, err := range store.Versions(ctx, key) {
+		if err != nil {
+			return ledger.Archive{}, nil, fmt.Errorf("look for %s: %w", key, err)
+		}
+		if info.Key != key || info.DeleteMarker {
+			continue
+		}
+		about, raw, err := readArchiveVersion(ctx, store, info, c.Archive.RootVKey)
+		if err == nil {
+			return about, raw, nil
+		}
+		foreign = append(foreign, fmt.Errorf("%s version %s: %w", key, info.VersionID, err))
+	}
+	if len(foreign) > 0 {
+		return ledger.Archive{}, nil, errors.Join(foreign...)
+	}
+	return ledger.Archive{}, nil, fmt.Errorf("archive object (init makes it): %s: %w", key, object.ErrNotFound)
+}
+
+func readArchiveVersion(ctx context.Context, store object.Store, info object.Info, root string) (ledger.Archive, []byte, error) {
+	body, err := store.Get(ctx, info.Key, info.VersionID)
 	if err != nil {
-		return ledger.Archive{}, nil, fmt.Errorf("archive object (init makes it): %w", err)
+		return ledger.Archive{}, nil, err
 	}
 	defer body.Close()
-	if raw, err = io.ReadAll(io.LimitReader(body, ledger.MaxCommitBytes)); err != nil {
-		return ledger.Archive{}, nil, fmt.Errorf("read %s: %w", key, err)
-	}
-	about, err := ledger.ParseArchive(raw, c.Archive.RootVKey)
+	raw, err := io.ReadAll(io.LimitReader(body, ledger.MaxCommitBytes))
 	if err != nil {
-		return ledger.Archive{}, nil, fmt.Errorf("%s: %w", key, err)
+		return ledger.Archive{}, nil, err
 	}
-	return about, raw, nil
+	about, err := ledger.ParseArchive(raw, root)
+	return about, raw, err
 }
 
 // run does the node's work until ctx ends, and then ends in order: no more

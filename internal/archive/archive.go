@@ -220,8 +220,7 @@ func (a *Archiver) start(ctx context.Context) error {
 type job struct {
 	batch *buffer.Batch
 	plan  plan
-	fresh bool // the plan is new: no process before this one can have sent any of it
-	sent  bool // this process has begun to send it
+	sent  bool // we have begun to send it
 }
 
 // Run archives sealed batches until ctx ends, and then returns nil. Start must

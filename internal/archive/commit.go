@@ -78,22 +78,21 @@ func (a *Archiver) commit(ctx context.Context, j *job) error {
 // upload brings all files of a batch to the bucket and returns their entries for
 // the manifest, in the order of the plan.
 func (a *Archiver) upload(ctx context.Context, j *job) ([]ledger.File, error) {
-	fresh := j.fresh && !j.sent
-	j.sent = true // whatever happens now: some of it may be in the bucket
+	j.sent = true
 	files := make([]ledger.File, len(j.plan.Files))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(uploadsAtOnce)
 	for i, s := range j.plan.Files {
 		g.Go(func() error {
 			var err error
-			files[i], err = a.uploadFile(ctx, j.batch.Number, s, fresh)
+			files[i], err = a.uploadFile(ctx, j.batch.Number, s)
 			return err
 		})
 	}
 	return files, g.Wait()
 }
 
-func (a *Archiver) uploadFile(ctx context.Context, number int64, s spooled, fresh bool) (ledger.File, error) {
+func (a *Archiver) uploadFile(ctx context.Context, number int64, s spooled) (ledger.File, error) {
 	f, err := a.fs.OpenFile(filepath.Join(a.spoolDir(number), s.Local), os.O_RDONLY, 0)
 	if err != nil {
 		return ledger.File{}, fmt.Errorf("open spooled file: %w", err)
@@ -104,7 +103,7 @@ func (a *Archiver) uploadFile(ctx context.Context, number int64, s spooled, fres
 	}}
 	u.Key, u.Body, u.Size, u.SHA256 = ledger.Join(a.prefix, s.Name), f, s.Size, s.SHA256
 	u.ContentType, u.RetainUntil = parquetType, s.RetainUntil
-	info, err := a.ensure(ctx, u, fresh)
+	info, err := a.ensure(ctx, u)
 	if err != nil {
 		return ledger.File{}, fmt.Errorf("data: %w", err)
 	}

@@ -33,15 +33,11 @@ type upload struct {
 // ensure makes sure that exactly one version with our content exists, locked,
 // and returns it. It may be repeated after any failure and after a crash.
 //
-// fresh says that nobody can have sent this object before. Otherwise the
-// versions are listed first: If-None-Match sees only the current version, and a
-// delete marker on top of our object would let a second copy in.
-func (a *Archiver) ensure(ctx context.Context, u upload, fresh bool) (object.Info, error) {
-	if !fresh {
-		info, found, err := a.adopt(ctx, u)
-		if err != nil || found {
-			return info, err
-		}
+// It always looks at the versions first: If-None-Match sees only the current
+// version, and a delete marker on top of our object would let a second copy in.
+func (a *Archiver) ensure(ctx context.Context, u upload) (object.Info, error) {
+	if info, found, err := a.adopt(ctx, u); err != nil || found {
+		return info, err
 	}
 	version, err := a.store.Put(ctx, u.Put)
 	if errors.Is(err, object.ErrExists) {

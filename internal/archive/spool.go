@@ -23,7 +23,7 @@ import (
 // rows, has no files.
 func (a *Archiver) prepare(ctx context.Context, j *job) (err error) {
 	if j.batch.Count > 0 && j.batch.Number >= a.Status().NextBatch {
-		j.plan, j.fresh, err = a.spool(ctx, j.batch)
+		j.plan, err = a.spool(ctx, j.batch)
 	}
 	return err
 }
@@ -31,36 +31,36 @@ func (a *Archiver) prepare(ctx context.Context, j *job) (err error) {
 // spool makes sure that the final Parquet bytes of a batch are on our disk and
 // hold exactly the rows of the WAL. A plan that is there already is used as it
 // is: its bytes may have been sent.
-func (a *Archiver) spool(ctx context.Context, b *buffer.Batch) (_ plan, fresh bool, _ error) {
+func (a *Archiver) spool(ctx context.Context, b *buffer.Batch) (plan, error) {
 	if p, ok, err := a.loadPlan(b); err != nil || ok {
-		return p, false, err
+		return p, err
 	}
 	dir := a.spoolDir(b.Number)
 	if err := a.removeSpool(b.Number); err != nil {
-		return plan{}, false, err
+		return plan{}, err
 	}
 	if err := a.fs.MkdirAll(dir, 0o700); err != nil {
-		return plan{}, false, fmt.Errorf("create spool folder: %w", err)
+		return plan{}, fmt.Errorf("create spool folder: %w", err)
 	}
 	parts, err := divide(ctx, b)
 	if err != nil {
-		return plan{}, false, fmt.Errorf("read the WAL: %w", err)
+		return plan{}, fmt.Errorf("read the WAL: %w", err)
 	}
 	p := plan{Version: planVersion, Stream: b.Stream.String(), Batch: b.Number, First: b.First, Last: b.Last}
 	for i, part := range parts {
 		f, err := a.spoolPart(ctx, b, part, fmt.Sprintf("%03d.parquet", i))
 		if err != nil {
-			return plan{}, false, fmt.Errorf("spool %s: %w", part.name(b), err)
+			return plan{}, fmt.Errorf("spool %s: %w", part.name(b), err)
 		}
 		p.Files = append(p.Files, f)
 	}
 	if err := a.fs.SyncDir(dir); err != nil {
-		return plan{}, false, fmt.Errorf("sync spool folder: %w", err)
+		return plan{}, fmt.Errorf("sync spool folder: %w", err)
 	}
 	if err := a.savePlan(p); err != nil {
-		return plan{}, false, fmt.Errorf("save spool plan: %w", err)
+		return plan{}, fmt.Errorf("save spool plan: %w", err)
 	}
-	return p, true, nil
+	return p, nil
 }
 
 // spoolPart writes one file, syncs it, and reads it back.

@@ -161,7 +161,7 @@ func (a *Archiver) send(ctx context.Context) error {
 	u := upload{earliest: a.open.RetainUntil}
 	u.Key, u.Body, u.Size = key, bytes.NewReader(p.Commit), int64(len(p.Commit))
 	u.SHA256, u.ContentType, u.RetainUntil = sha256.Sum256(p.Commit), noteType, a.open.RetainUntil
-	if _, err := a.ensure(ctx, u, false); err != nil {
+	if _, err := a.ensure(ctx, u); err != nil {
 		return fmt.Errorf("commit %d: %w", p.Index, err)
 	}
 	// The commit is in the bucket, locked: the batch is archived.
@@ -244,7 +244,7 @@ func (a *Archiver) publishOpen(ctx context.Context) error {
 	u := upload{earliest: a.open.RetainUntil}
 	u.Key, u.Body, u.Size = ledger.OpenKey(a.prefix, a.stream), bytes.NewReader(a.openRaw), int64(len(a.openRaw))
 	u.SHA256, u.ContentType, u.RetainUntil = sha256.Sum256(a.openRaw), noteType, a.open.RetainUntil
-	if _, err := a.ensure(ctx, u, false); err != nil {
+	if _, err := a.ensure(ctx, u); err != nil {
 		return fmt.Errorf("stream certificate: %w", err)
 	}
 	return nil

@@ -47,9 +47,6 @@ type Store struct {
 
 var _ object.Store = (*Store)(nil)
 
-// Bucket is the name of the bucket.
-func (s *Store) Bucket() string { return s.cfg.Bucket }
-
 // Put implements object.Store.
 func (s *Store) Put(ctx context.Context, p object.Put) (string, error) {
 	if err := s.checkPut(p); err != nil {
