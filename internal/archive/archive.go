@@ -31,7 +31,6 @@ const (
 	planName         = "plan.json"
 	noteType         = "text/plain; charset=utf-8" // C2SP signed notes are UTF-8 text
 	parquetType      = "application/vnd.apache.parquet"
-	adoptBytesMax    = 1 << 30 // a batch is at most 256 MiB before compression
 	spoolBufferBytes = 1 << 20
 	// redateMargin is how long before its end a retention date counts as passed:
 	// the upload itself takes time, and our clock may be behind the store's.

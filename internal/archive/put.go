@@ -161,12 +161,13 @@ func (a *Archiver) sameRows(ctx context.Context, info object.Info, want spooled)
 		return fmt.Errorf("read back: %w", err)
 	}
 	defer body.Close()
-	raw, err := io.ReadAll(io.LimitReader(body, adoptBytesMax+1))
+	most := 4*want.Size + 1<<20 // no encoder of the same rows is that much worse than ours
+	raw, err := io.ReadAll(io.LimitReader(body, most+1))
 	if err != nil {
 		return fmt.Errorf("read back: %w", err)
 	}
-	if len(raw) > adoptBytesMax {
-		return fmt.Errorf("%w: more than %d bytes", errDiffers, adoptBytesMax)
+	if int64(len(raw)) > most {
+		return fmt.Errorf("%w: more than %d bytes", errDiffers, most)
 	}
 	root, rows, err := rootOf(bytes.NewReader(raw), int64(len(raw)), want.Class)
 	if err != nil {
