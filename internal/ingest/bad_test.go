@@ -41,8 +41,8 @@ func (b *bad) headers() http.Header {
 	return h
 }
 
-// badRequests are cases 51, 54-61 and 64 of the fault catalogue at the HTTP
-// level. Timestamps (58) and lengths per field (60) are in package event.
+// badRequests are bombs, bad encodings, framing, names, types and sizes at the
+// HTTP level. Timestamps and lengths per field are in package event.
 func badRequests(t testing.TB) []bad {
 	const nd, js = "Content-Type: application/x-ndjson", "Content-Type: application/json"
 	const gzipped, zstded = "Content-Encoding: gzip", "Content-Encoding: zstd"
@@ -52,7 +52,7 @@ func badRequests(t testing.TB) []bad {
 	big := strings.Repeat("x", 70<<10)
 	return []bad{
 		{"65 days", manyDays(65), nd, 400, kindInvalidEvent, 64, "timestamp", "64 that a request may have"},
-		// 51: bombs
+		// bombs
 		{"gzip bomb", gzipBomb(64 << 20), gzipped, 413, kindTooLarge, noErrors, "", "16777216 bytes"},
 		{"gzip in gzip", gz(gz(minimal)), gzipped, 400, kindInvalidEvent, 0, "", "not valid JSON"},
 		{"gzip twice", gz(gz(minimal)), "Content-Encoding: gzip, gzip", 415, kindUnsupported, noErrors, "", "one Content-Encoding"},
@@ -82,7 +82,7 @@ func badRequests(t testing.TB) []bad {
 		{"broken type", minimal, "Content-Type: application/json; charset", 415, kindUnsupported, noErrors, "", ""},
 		{"latin-1", minimal, "Content-Type: application/json; charset=iso-8859-1", 415, kindUnsupported, noErrors, "", "UTF-8"},
 
-		// 59: shapes
+		// shapes
 		{"empty", "", "", 400, kindInvalidRequest, noErrors, "", "no events"},
 		{"white space", " \r\n\t ", "", 400, kindInvalidRequest, noErrors, "", "no events"},
 		{"empty array", "[ ]", "", 400, kindInvalidRequest, noErrors, "", "no events"},
@@ -150,7 +150,7 @@ func badRequests(t testing.TB) []bad {
 		invalid("duplicate escaped field", with(`"\u006futcome":"failure"`), "outcome", "duplicate field"),
 		invalid("duplicate in details", with(`"details":{"a":{"b":1,"b":2}}`), "details.a.b", "duplicate field"),
 
-		// 56: text
+		// text
 		invalid("invalid UTF-8", with("\"reason\":\"\xff\""), "reason", "invalid UTF-8"),
 		invalid("overlong UTF-8", with("\"reason\":\"\xc0\xaf\""), "reason", "invalid UTF-8"),
 		invalid("lone surrogate", with(`"reason":"\ud800"`), "reason", "not valid JSON"),
@@ -166,7 +166,7 @@ func badRequests(t testing.TB) []bad {
 		invalid("year 9999", with(`"timestamp":"9999-12-31T23:59:59Z"`), "timestamp", "1678 to 2261"),
 		invalid("seconds", with(`"timestamp":1795435200`), "timestamp", "must be a string"),
 		invalid("ip with a zone", with(`"ip":"fe80::1%eth0"`), "ip", "zone"),
-		// 64: what it says comes back escaped, never as it is
+		// what it says comes back escaped, never as it is
 		invalid("terminal control", with(`"\u001b[31m\r\n":1`), "\x1b[31m\r\n", "unknown field"),
 	}
 }

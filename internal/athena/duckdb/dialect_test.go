@@ -45,7 +45,7 @@ func TestSilentDifferences(t *testing.T) {
 		{"10 implicit cast", "SELECT CAST('1.5' AS bigint)", "!Cannot cast"},
 		{"10 implicit cast", "SELECT length(5)", "!must be varchar"},
 
-		// More that the notes do not list.
+		// Others.
 		{"greatest", "SELECT greatest(1, NULL), least(2, 1)", "[null,1]"},
 		{"regexp_extract", "SELECT regexp_extract('abc', 'x'), regexp_extract('abc', '(b)(c)', 2)", `[null,"c"]`},
 		{"split_part", "SELECT split_part('a,b', ',', 2), split_part('a,b', ',', 3)", `["b",null]`},
