@@ -122,7 +122,7 @@ func badRequests(t testing.TB) []bad {
 		{"duplicate id in other case", strings.ToUpper(withID(0)[:45]) + withID(0)[45:], "", 400, kindInvalidEvent, 0, "ID", `did you mean "id"`},
 		{"duplicate id in NDJSON", withID(1) + "\n" + withID(2) + "\n" + withID(2), nd, 400, kindInvalidEvent, 2, "id", "event 1"},
 
-		// 54, 60: depth and size
+		// depth and size
 		invalid("depth 65", with(`"details":`+nested(64)), "details", "nested too deeply"),
 		invalid("depth 9999", with(`"details":{"a":`+strings.Repeat("[", 9_990)+strings.Repeat("]", 9_990)+"}"), "details", "nested too deeply"),
 		invalid("depth 30000", with(`"details":{"a":`+strings.Repeat("[", 30_000)+strings.Repeat("]", 30_000)+"}"), "details", "nested too deeply"),
@@ -140,7 +140,7 @@ func badRequests(t testing.TB) []bad {
 		invalid("key of 10 KB", with(`"`+big[:10_000]+`":1`), big[:64]+"…", "unknown field"),
 		invalid("many unknown keys", manyKeys(2_000), "k0", "unknown field"),
 
-		// 55, 61: names
+		// names
 		invalid("unknown field", with(`"severity":3`), "severity", "unknown field"),
 		invalid("producer in the body", with(`"producer":"root"`), "producer", "unknown field"),
 		invalid("retention in the body", with(`"retention":"none"`), "retention", "unknown field"),
@@ -158,7 +158,7 @@ func badRequests(t testing.TB) []bad {
 		invalid("NUL in details", with(`"details":{"a\u0000":1}`), "details", "U+0000"),
 		invalid("raw newline", with("\"reason\":\"\n\""), "reason", "not valid JSON"),
 
-		// 57, 58: numbers and times
+		// numbers and times
 		invalid("NaN", with(`"details":{"a":NaN}`), "details.a", "not valid JSON"),
 		invalid("number as id", with(`"id":7`), "id", "must be a string"),
 		invalid("leap second", with(`"timestamp":"2016-12-31T23:59:60Z"`), "timestamp", "leap second"),
