@@ -147,7 +147,7 @@ func refusal(err error) ingest.Refusal {
 }
 
 // checks are the conditions for sending events here. That the bucket is away is
-// not one of them as long as the WAL has room.
+// not one of them as long as the WAL has room, but it is told.
 func (n *node) checks() []ingest.Check {
 	return []ingest.Check{
 		{Name: "wal", Ready: func(context.Context) error {
@@ -162,6 +162,8 @@ func (n *node) checks() []ingest.Check {
 			switch {
 			case s.Stopped:
 				return fmt.Errorf("stopped: %w", s.Err)
+			case n.mayAcknowledge() && s.Err != nil:
+				return ingest.Degraded{Reason: fmt.Sprintf("failing since %s: %v", s.Failing.UTC().Format(time.RFC3339), s.Err)}
 			case n.mayAcknowledge():
 				return nil
 			case s.Err != nil:

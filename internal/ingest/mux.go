@@ -29,6 +29,12 @@ type Check struct {
 	Ready func(context.Context) error // nil: ready. It must return at once.
 }
 
+// Degraded is the error of a [Check] that passes and has something to say: events
+// are taken, but somebody should look.
+type Degraded struct{ Reason string }
+
+func (d Degraded) Error() string { return d.Reason }
+
 //go:embed openapi.json
 var openAPI []byte
 
@@ -153,7 +159,9 @@ func readyz(checks []Check) http.Handler {
 		for _, c := range checks {
 			state := checkState{Name: c.Name, OK: true}
 			if err := c.Ready(r.Context()); err != nil {
-				state.OK, state.Reason, answer.Ready = false, err.Error(), false
+				state.Reason = err.Error()
+				state.OK = errors.As(err, new(Degraded))
+				answer.Ready = answer.Ready && state.OK
 			}
 			answer.Checks = append(answer.Checks, state)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -181,6 +182,10 @@ func TestReady(t *testing.T) {
 	check(503, checkState{"disk", true, ""}, checkState{"bucket", false, "away"})
 	disk = errors.New("full")
 	check(503, checkState{"disk", false, "full"}, checkState{"bucket", false, "away"})
+	disk = Degraded{"nearly full"}
+	check(503, checkState{"disk", true, "nearly full"}, checkState{"bucket", false, "away"})
+	bucket = fmt.Errorf("for an hour: %w", Degraded{"away"})
+	check(200, checkState{"disk", true, "nearly full"}, checkState{"bucket", true, "for an hour: away"})
 	disk, bucket = nil, nil
 	check(200, checkState{"disk", true, ""}, checkState{"bucket", true, ""})
 }
