@@ -44,7 +44,7 @@ const maxBody = 6*athena.MaxSQLBytes + 1024
 //	413  the request is too large
 //	422  the answer passes a limit: rows, bytes, memory
 //	500  this process or the archive failed; content that differs from its manifest is type forged
-//	503  too many queries; Retry-After says when to come back
+//	503  too many queries, or the disk is full; Retry-After says when to come back
 //	504  the query took too long
 func Handler(o Options) (http.Handler, error) {
 	if o.Engine == nil || o.Log == nil {

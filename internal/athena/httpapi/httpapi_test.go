@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -125,6 +126,7 @@ func TestErrorsAreNeverASuccess(t *testing.T) {
 		{&athena.Error{Kind: athena.ErrTooBig}, 422, "too-big", ""},
 		{&athena.Error{Kind: athena.ErrTimeout}, 504, "query-timeout", ""},
 		{fmt.Errorf("%w: 18 run", athena.ErrBusy), 503, "busy", ""},
+		{fmt.Errorf("fetch: %w", &os.PathError{Op: "write", Path: "cache", Err: syscall.ENOSPC}), 503, "no-space", ""},
 		{fmt.Errorf("open: %w", athena.ErrNoEngine), 501, "no-engine", ""},
 		{fmt.Errorf("fetch k: %w", athena.ErrForged), 500, "forged", "fetch k"},
 		{errors.New("/secret/path: no such file"), 500, "internal", ""},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"syscall"
 
 	"github.com/go-json-experiment/json"
 
@@ -49,6 +50,7 @@ func problemOf(err error) problem {
 		{athena.ErrTimeout, http.StatusGatewayTimeout, "query-timeout", "The query took too long"},
 		{athena.ErrBusy, http.StatusServiceUnavailable, "busy", "Too many queries are running"},
 		{athena.ErrNoEngine, http.StatusNotImplemented, "no-engine", "This build answers no SQL"},
+		{syscall.ENOSPC, http.StatusServiceUnavailable, "no-space", "There is no disk space for the query"},
 		{athena.ErrForged, http.StatusInternalServerError, "forged", "Content of the archive differs from its signed manifest"},
 	} {
 		if errors.Is(err, c.err) {
