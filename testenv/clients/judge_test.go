@@ -14,6 +14,12 @@ type life struct {
 	ids   []string
 }
 
+// witness is what the test saw while everything was killed.
+type witness struct {
+	lives       []life
+	longOutages int // of the sidecar: each may have made one record of each life fail that was stored
+}
+
 // row of the archive.
 type row struct {
 	id, actor string
@@ -25,7 +31,7 @@ const recordEvery = 50
 
 // judge compares what was accepted with what is archived, and returns every
 // broken promise.
-func judge(lives []life, archived []row) []string {
+func judge(seen witness, archived []row) []string {
 	var broken []string
 	complain := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
 
@@ -39,7 +45,7 @@ func judge(lives []life, archived []row) []string {
 	}
 	accepted := make(map[string]bool)
 	endings := make(map[string]int)
-	for i, l := range lives {
+	for i, l := range seen.lives {
 		endings[l.actor]++
 		var order []int64
 		for _, id := range l.ids {
@@ -53,7 +59,7 @@ func judge(lives []life, archived []row) []string {
 			}
 			order = append(order, at)
 		}
-		if !ordered(order) {
+		if seen.longOutages == 0 && !ordered(order) {
 			complain("life %d, of %s: its events are not in the order of enqueue", i, l.actor)
 		}
 	}
@@ -65,7 +71,7 @@ func judge(lives []life, archived []row) []string {
 		}
 	}
 	for actor, n := range unprinted {
-		if n > endings[actor] {
+		if n > endings[actor]+seen.longOutages {
 			complain("%d events of %s were never accepted; it ended %d times", n, actor, endings[actor])
 		}
 	}
@@ -73,7 +79,8 @@ func judge(lives []life, archived []row) []string {
 }
 
 // ordered reports whether seqs only grow, but for every 50th, which was recorded
-// and so overtook what waited in the spool: the first or the last of each 50.
+// and so overtook what waited in the spool: the first or the last of each 50. A
+// record that failed was not printed, and those after it are elsewhere.
 func ordered(seqs []int64) bool {
 	for _, recorded := range []int{0, recordEvery - 1} {
 		var enqueued []int64
@@ -102,7 +109,7 @@ func TestTheJudgeCanFail(t *testing.T) {
 	late[3*49].seq, late[3*99].seq = 10_000, 0 // recorded, out of order
 	inFlight := append(slices.Clone(archived), row{"x", "a", 300}, row{"y", "a", 301}, row{"z", "b", 302})
 	for name, good := range map[string][]row{"plain": archived, "recorded": late, "in flight": inFlight} {
-		if broken := judge(lives, good); broken != nil {
+		if broken := judge(witness{lives: lives}, good); broken != nil {
 			t.Errorf("%s: %q", name, broken)
 		}
 	}
@@ -122,7 +129,7 @@ func TestTheJudgeCanFail(t *testing.T) {
 		"out of order":      {lives, swapped, "not in the order of enqueue"},
 		"accepted twice":    {append(lives, life{"b", []string{"event 2"}}), archived, "accepted event event 2 twice"},
 	} {
-		if got := strings.Join(judge(tt.lives, tt.archived), "; "); !strings.Contains(got, tt.want) {
+		if got := strings.Join(judge(witness{lives: tt.lives}, tt.archived), "; "); !strings.Contains(got, tt.want) {
 			t.Errorf("%s: got %q, want %q", name, got, tt.want)
 		}
 	}

@@ -28,6 +28,9 @@ const (
 	// drainWithin is more than the 60 s after which a killapp gives up by itself.
 	drainWithin = 90 * time.Second
 	rate        = "1000" // events per second and application
+	// longOutage is shorter than the deadline of record, with room for a slow clock:
+	// after an outage this long, a record may have failed although it was stored.
+	longOutage = 8 * time.Second
 )
 
 // TestKills kills applications of three languages and their sidecar at random,
@@ -48,7 +51,7 @@ func TestKills(t *testing.T) {
 	}
 	s := startSidecar(t)
 	spool := t.TempDir() // one folder for all: each leaves alone what is the others'
-	lives := rampage(t, s, apps, spool, kills)
+	seen := rampage(t, s, apps, spool, kills)
 
 	var drained sync.WaitGroup
 	for _, a := range apps {
@@ -63,17 +66,17 @@ func TestKills(t *testing.T) {
 		t.Errorf("left in the spool: %q %v", left, err)
 	}
 	accepted := 0
-	for _, l := range lives {
+	for _, l := range seen.lives {
 		accepted += len(l.ids)
 	}
-	t.Logf("the sidecar was killed %d times at least, %d clients %d times in all; they had accepted %d events", kills, len(apps), len(lives), accepted)
+	t.Logf("the sidecar was killed %d times at least, %d clients %d times in all; they had accepted %d events", kills, len(apps), len(seen.lives), accepted)
 
-	report(t, "with what waits in the WAL", s.query, lives)
+	report(t, "with what waits in the WAL", s.query, seen)
 	s.stop(t) // seals and archives
 	if err := s.start(); err != nil {
 		t.Fatal(err)
 	}
-	report(t, "from the bucket alone", s.queryBucket, lives)
+	report(t, "from the bucket alone", s.queryBucket, seen)
 	s.stop(t)
 }
 
@@ -91,13 +94,13 @@ func prepare(t *testing.T) []*killapp {
 }
 
 // rampage runs everything at once until each application and the sidecar were
-// killed so many times, and returns the lives that the applications had. Nobody
-// rests before: a kill counts only while the others are at work.
-func rampage(t *testing.T, s *sidecar, apps []*killapp, spool string, kills int) []life {
+// killed so many times, and returns what was seen. Nobody rests before: a kill
+// counts only while the others are at work.
+func rampage(t *testing.T, s *sidecar, apps []*killapp, spool string, kills int) witness {
 	t.Helper()
 	var (
 		mu     sync.Mutex
-		lives  []life
+		seen   witness
 		all    sync.WaitGroup
 		behind sync.WaitGroup // those that were not killed often enough yet
 	)
@@ -130,8 +133,13 @@ func rampage(t *testing.T, s *sidecar, apps []*killapp, spool string, kills int)
 		again(func(int) error {
 			<-time.After(rand.N(uptimeMax))
 			s.kill()
+			down := time.Now()
 			<-time.After(rand.N(pauseMax))
-			return s.start()
+			err := s.start()
+			if time.Since(down) > longOutage {
+				seen.longOutages++ // nobody else touches it before all have returned
+			}
+			return err
 		})
 	})
 	for _, a := range apps {
@@ -143,7 +151,7 @@ func rampage(t *testing.T, s *sidecar, apps []*killapp, spool string, kills int)
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				lives = append(lives, life{a.name, ids})
+				seen.lives = append(seen.lives, life{a.name, ids})
 				return nil
 			})
 		})
@@ -152,7 +160,7 @@ func rampage(t *testing.T, s *sidecar, apps []*killapp, spool string, kills int)
 	if t.Failed() {
 		t.FailNow()
 	}
-	return lives
+	return seen
 }
 
 // killapp is a program that enqueues events, every 50th recorded instead, and
@@ -236,13 +244,13 @@ func (a *killapp) drain(url, spool string) error {
 }
 
 // report judges what the archive has.
-func report(t *testing.T, when string, ask asker, lives []life) {
+func report(t *testing.T, when string, ask asker, seen witness) {
 	t.Helper()
 	archived, err := everything(ask)
 	if err != nil {
 		t.Fatalf("%s: %v", when, err)
 	}
-	broken := judge(lives, archived)
+	broken := judge(seen, archived)
 	for i, b := range broken {
 		if i == 20 {
 			t.Errorf("%s: and %d more", when, len(broken)-i)
