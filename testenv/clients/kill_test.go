@@ -63,7 +63,8 @@ func TestKills(t *testing.T) {
 	}
 	drained.Wait()
 	if left, err := filepath.Glob(filepath.Join(spool, "*")); err != nil || len(left) > 0 {
-		t.Errorf("left in the spool: %q %v", left, err)
+		letters, _ := os.ReadFile(filepath.Join(spool, "dead-letter.ndjson")) // only for the message
+		t.Errorf("left in the spool: %q %v\n%.2000s", left, err, letters)
 	}
 	accepted := 0
 	for _, l := range seen.lives {
