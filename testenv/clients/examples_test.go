@@ -42,10 +42,11 @@ func steps() []step {
 }
 
 // TestExamples calls each example as its users would and finds what they did with
-// the specification's queries.
+// the specification's queries. Then it takes the sidecar away.
 func TestExamples(t *testing.T) {
 	for _, l := range languages() {
 		t.Run(l.folder, func(t *testing.T) {
+			t.Parallel()
 			p := l.example(t)
 			s := startSidecar(t)
 			e := startExample(t, p, s.URL)
@@ -58,21 +59,44 @@ func TestExamples(t *testing.T) {
 					want = append(want, st.event)
 				}
 			}
-			const count = "SELECT count(*) FROM audit_logs"
-			if !until(time.Minute, func() bool {
-				n, err := s.query(count)
-				return err == nil && fmt.Sprint(n) == fmt.Sprintf("[[%d]]", len(want))
-			}) {
-				all, err := s.query("SELECT action, outcome, request_id FROM audit_logs ORDER BY seq")
-				t.Fatalf("got %v (%v), want the events %v\n%s", all, err, want, e.log)
-			}
+			waitForEvents(t, s, e, len(want))
 			checkQueries(t, s.query, want)
+			outage(t, s, e)
+			waitForEvents(t, s, e, len(want)+2)
 			e.stop(t)
-			if n, err := s.query(count); err != nil || fmt.Sprint(n) != fmt.Sprintf("[[%d]]", len(want)) {
-				t.Errorf("after the end there are %v events, want %d: %v", n, len(want), err)
-			}
+			waitForEvents(t, s, e, len(want)+2)
 			s.stop(t)
 		})
+	}
+}
+
+// outage shows what the two verbs are for: without the sidecar, reads go on, since
+// their events are enqueued; a change, which is recorded, is not made.
+func outage(t *testing.T, s *sidecar, e *example) {
+	t.Helper()
+	read := step{"GET", "/orders/order-456", "", "user-123", 200, nil}
+	s.kill()
+	e.call(t, read, "request-away")
+	e.call(t, step{"PUT", "/orders/order-456", `{"total":999}`, "user-123", 503, nil}, "request-refused")
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	if body := e.call(t, read, "request-back"); !strings.Contains(body, "250") {
+		t.Errorf("a change that could not be audited was made: %s", body)
+	}
+}
+
+// waitForEvents returns when the table has so many rows, and fails when it does
+// not come to that or has more.
+func waitForEvents(t *testing.T, s *sidecar, e *example, n int) {
+	t.Helper()
+	want := fmt.Sprintf("[[%d]]", n)
+	if !until(time.Minute, func() bool {
+		got, err := s.query("SELECT count(*) FROM audit_logs")
+		return err == nil && fmt.Sprint(got) == want
+	}) {
+		all, err := s.query("SELECT action, outcome, request_id FROM audit_logs ORDER BY seq")
+		t.Fatalf("got %v (%v), want %d events\n%s", all, err, n, e.log)
 	}
 }
 
@@ -217,8 +241,8 @@ func startExample(t *testing.T, p program, sidecarURL string) *example {
 	return e
 }
 
-// call makes one request and checks the answer.
-func (e *example) call(t *testing.T, st step, id string) {
+// call makes one request, checks the answer, and returns its body.
+func (e *example) call(t *testing.T, st step, id string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), st.method, e.url+st.path, strings.NewReader(st.body))
 	if err != nil {
@@ -245,9 +269,10 @@ func (e *example) call(t *testing.T, st step, id string) {
 	if got := resp.Header.Get("X-Request-Id"); got != id {
 		t.Errorf("%s %s: x-request-id is %q, sent was %q", st.method, st.path, got, id)
 	}
-	if st.method == "PUT" && !strings.Contains(string(body), "250") {
+	if st.method == "PUT" && st.status == 200 && !strings.Contains(string(body), "250") {
 		t.Errorf("the change is not in the answer %s", body)
 	}
+	return string(body)
 }
 
 // stop ends the example in order. A server that hands the signal on to itself
