@@ -219,7 +219,7 @@ func (t *recent) load(stream uuid.UUID, raw []byte, next int64) error {
 	defer t.mu.Unlock()
 	for i, p := int64(0), body[marksHead:]; len(p) > 0; i, p = i+1, p[markBytes:] {
 		if seq := first + i; seq == t.next && seq < next {
-			t.push(mark{key: [12]byte(p[:12]), print: le.Uint64(p[12:])}, received)
+			t.restore(mark{key: [12]byte(p[:12]), print: le.Uint64(p[12:])}, received)
 		}
 	}
 	return nil
