@@ -157,10 +157,15 @@ func (n *node) checks() []ingest.Check {
 	return []ingest.Check{
 		{Name: "wal", Ready: func(context.Context) error {
 			s := n.buffer.Stats()
-			if s.Damaged == nil && s.Full != "" {
-				return errors.New(s.Full)
+			switch {
+			case s.Damaged != nil:
+				return s.Damaged
+			case s.Full != "" && s.FullSince.IsZero():
+				return fmt.Errorf("full: %s", s.Full)
+			case s.Full != "":
+				return fmt.Errorf("full since %s: %s", s.FullSince.UTC().Format(time.RFC3339), s.Full)
 			}
-			return s.Damaged
+			return nil
 		}},
 		{Name: "archive", Ready: func(context.Context) error {
 			s := n.archiver.Status()
@@ -168,7 +173,7 @@ func (n *node) checks() []ingest.Check {
 			case s.Stopped:
 				return fmt.Errorf("stopped: %w", s.Err)
 			case n.mayAcknowledge() && s.Err != nil:
-				return ingest.Degraded{Reason: fmt.Sprintf("failing since %s: %v", s.Failing.UTC().Format(time.RFC3339), s.Err)}
+				return ingest.Degraded{Reason: fmt.Sprintf("failing since %s: %v; %s", s.Failing.UTC().Format(time.RFC3339), s.Err, n.roomLeft())}
 			case n.mayAcknowledge():
 				return nil
 			case s.Err != nil:
@@ -178,6 +183,15 @@ func (n *node) checks() []ingest.Check {
 			}
 		}},
 	}
+}
+
+// roomLeft says how long events can still be taken while nothing is archived.
+func (n *node) roomLeft() string {
+	s := n.buffer.Stats()
+	if s.RoomFor < 0 {
+		return fmt.Sprintf("%d bytes are left until events are refused", s.RoomBytes)
+	}
+	return fmt.Sprintf("%d bytes are left until events are refused, which is %s at the present rate", s.RoomBytes, s.RoomFor.Round(time.Second))
 }
 
 // listen opens the configured address, with TLS if it is configured.
