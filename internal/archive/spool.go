@@ -97,7 +97,12 @@ func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, loca
 
 // encode writes the rows of p as Parquet and returns size and checksum of what
 // it wrote. It reads one row at a time from the WAL.
-func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (int64, ledger.Hash, error) {
+func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (_ int64, _ ledger.Hash, err error) {
+	log, err := b.RowReader()
+	if err != nil {
+		return 0, ledger.Hash{}, err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
 	h := sha256.New()
 	count := &offsetWriter{f: f}
 	buffered := bufio.NewWriterSize(io.MultiWriter(count, h), spoolBufferBytes)
@@ -106,7 +111,7 @@ func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (int6
 		if i%4096 == 0 && ctx.Err() != nil {
 			return 0, ledger.Hash{}, context.Cause(ctx)
 		}
-		row, err := b.Read(at.ref)
+		row, err := log.Read(at.ref)
 		if err != nil {
 			return 0, ledger.Hash{}, fmt.Errorf("read seq %d from the WAL: %w", at.seq, err)
 		}
