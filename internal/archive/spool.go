@@ -79,7 +79,7 @@ func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, loca
 		FirstSeq: math.MaxInt64, MinNS: p.rows[0].ns, MaxNS: p.rows[len(p.rows)-1].ns, SealedUntil: until, RetainUntil: until}
 	var tree ledger.Tree
 	for _, row := range p.rows {
-		s.FirstSeq, s.LastSeq = min(s.FirstSeq, row.seq), max(s.LastSeq, row.seq)
+		s.FirstSeq, s.LastSeq = min(s.FirstSeq, row.ref.Seq()), max(s.LastSeq, row.ref.Seq())
 		tree.Add(row.leaf)
 	}
 	s.Root = tree.Root()
@@ -113,10 +113,10 @@ func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (_ in
 		}
 		row, err := log.Read(at.ref)
 		if err != nil {
-			return 0, ledger.Hash{}, fmt.Errorf("read seq %d from the WAL: %w", at.seq, err)
+			return 0, ledger.Hash{}, fmt.Errorf("read seq %d from the WAL: %w", at.ref.Seq(), err)
 		}
 		if err := w.Write(row); err != nil {
-			return 0, ledger.Hash{}, fmt.Errorf("write seq %d: %w", at.seq, err)
+			return 0, ledger.Hash{}, fmt.Errorf("write seq %d: %w", at.ref.Seq(), err)
 		}
 	}
 	if err := errors.Join(w.Close(), buffered.Flush()); err != nil {
@@ -141,7 +141,7 @@ func compare(ctx context.Context, f io.ReaderAt, size int64, p *part) error {
 			return fmt.Errorf("more than %d rows", n)
 		}
 		if event.LeafHash(&row) != p.rows[n].leaf {
-			return fmt.Errorf("row %d (seq %d): differs from the WAL", n, p.rows[n].seq)
+			return fmt.Errorf("row %d (seq %d): differs from the WAL", n, p.rows[n].ref.Seq())
 		}
 		n++
 		if n%4096 == 0 && ctx.Err() != nil {
