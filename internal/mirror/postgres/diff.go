@@ -64,6 +64,8 @@ type DiffOptions struct {
 	// Found is told each finding, in order of stream and seq. An error of it ends the
 	// comparison.
 	Found func(Finding) error
+
+	window int64 // seqs at a time; 0: windowRows. Tests take less
 }
 
 // Diff compares the table with the archive, row by row. It computes the leaf hash of
@@ -87,8 +89,11 @@ func Diff(ctx context.Context, o DiffOptions) (_ Report, err error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if o.window == 0 {
+		o.window = windowRows
+	}
 	d := differ{o: o, positions: table.positions, horizon: table.horizon, rows: &tableRows{
-		results: conn.PgConn().Exec(ctx, "SELECT "+columnList()+" FROM "+pgx.Identifier{o.Schema, "audit_logs"}.Sanitize()+" ORDER BY stream, seq, timestamp")}}
+		results: conn.PgConn().Exec(ctx, "SELECT "+columnNames()+" FROM "+pgx.Identifier{o.Schema, "audit_logs"}.Sanitize()+" ORDER BY stream, seq, timestamp")}}
 	return d.run(ctx, view)
 }
 
@@ -205,7 +210,7 @@ func (d *differ) stream(ctx context.Context, s *ledger.Stream) error {
 			continue
 		}
 		for first := m.First; first <= m.Last; first = d.window.end() {
-			if err := d.window.load(ctx, &d.o.Source, m, first, min(first+windowRows, m.Last+1), at, d.horizon); err != nil {
+			if err := d.window.load(ctx, &d.o.Source, m, first, min(first+d.o.window, m.Last+1), at, d.horizon); err != nil {
 				return err
 			}
 			if err := d.compare(id); err != nil {

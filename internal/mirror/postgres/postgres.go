@@ -49,6 +49,7 @@ type Options struct {
 type Target struct {
 	o        Options
 	refusals *prometheus.CounterVec
+	rows     int // most of one transaction: chunkRows, fewer in tests
 
 	conn   *pgx.Conn      // nil: not connected
 	months map[int64]bool // that are there (true) or were dropped, since we connected
@@ -69,7 +70,7 @@ func New(o Options) (*Target, error) {
 	if _, err := o.Connection.parse(); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	return &Target{o: o, refusals: mirror.NewRefusals(o.Metrics, "postgres")}, nil
+	return &Target{o: o, refusals: mirror.NewRefusals(o.Metrics, "postgres"), rows: chunkRows}, nil
 }
 
 // Close hangs up.
@@ -108,10 +109,39 @@ func (t *Target) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := readSettings(ctx, conn, t.o.Schema, t.o.Archive); err != nil {
+	_, err = readSettings(ctx, conn, t.o.Schema, t.o.Archive)
+	if err == nil {
+		err = t.checkColumns(ctx, conn)
+	}
+	if err != nil {
 		return errors.Join(err, hangUp(conn))
 	}
 	t.conn, t.months = conn, make(map[int64]bool)
+	return nil
+}
+
+// checkColumns refuses a table whose columns were changed: PostgreSQL would blame the
+// rows for it, one after another.
+func (t *Target) checkColumns(ctx context.Context, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, `SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+		WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`, t.table("audit_logs"))
+	if err != nil {
+		return fmt.Errorf("look at columns: %w", err)
+	}
+	types := map[string]string{}
+	var name, sqlType string
+	_, err = pgx.ForEachRow(rows, []any{&name, &sqlType}, func() error {
+		types[name] = sqlType
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("look at columns: %w", err)
+	}
+	for _, c := range columns() {
+		if types[c.name] != c.sqlType {
+			return fmt.Errorf("table audit_logs was changed: column %s is %q, want %s", c.name, types[c.name], c.sqlType)
+		}
+	}
 	return nil
 }
 

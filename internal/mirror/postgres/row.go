@@ -13,16 +13,32 @@ import (
 	"github.com/audit-archiver/archiver/internal/event"
 )
 
-// columns are those of audit_logs, in the order in which rows are written and read.
-func columns() []string {
-	return []string{
-		"id", "timestamp", "action", "actor_id", "actor_type", "actor_email", "resource_type", "resource_id",
-		"outcome", "reason", "details", "request_id", "ip", "user_agent", "organization_id",
-		"received_at", "producer", "timestamp_ns", "stream", "seq", "retention", "ip_text",
+// column is one of audit_logs.
+type column struct{ name, sqlType string }
+
+// columns are in the order in which rows are written and read.
+func columns() []column {
+	const id, instant = "character varying(255)", "timestamp with time zone"
+	return []column{
+		{"id", id}, {"timestamp", instant}, {"action", "character varying(100)"}, {"actor_id", id}, {"actor_type", "character varying(50)"},
+		{"actor_email", id}, {"resource_type", "character varying(100)"}, {"resource_id", id}, {"outcome", "character varying(20)"},
+		{"reason", "text"}, {"details", "json"}, {"request_id", id}, {"ip", "inet"}, {"user_agent", "text"}, {"organization_id", id},
+		{"received_at", instant}, {"producer", id}, {"timestamp_ns", "bigint"}, {"stream", "uuid"}, {"seq", "bigint"},
+		{"retention", "character varying(32)"}, {"ip_text", "text"},
 	}
 }
 
-func columnList() string { return strings.Join(columns(), ", ") }
+// columnCount is how many there are.
+const columnCount = 22
+
+// columnNames separates names by commas, as COPY and SELECT want them.
+func columnNames() string {
+	var names []string
+	for _, c := range columns() {
+		names = append(names, c.name)
+	}
+	return strings.Join(names, ", ")
+}
 
 // The binary format of COPY: header, rows, trailer. PostgreSQL documentation, COPY, "Binary Format".
 const (
@@ -35,7 +51,7 @@ const epochMicros = 946_684_800_000_000
 
 // appendRow appends r as one row of binary COPY.
 func appendRow(dst []byte, r *event.Row) []byte {
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(columns())))
+	dst = binary.BigEndian.AppendUint16(dst, columnCount)
 	dst = appendString(dst, r.ID)
 	dst = appendMillis(dst, r.TimestampMS())
 	dst = appendString(dst, r.Action)
@@ -110,8 +126,8 @@ func inet(t event.Text) (netip.Addr, bool) {
 // cannot be in a row that we wrote, and does not show in the row's hash, is an error.
 func decodeRow(values [][]byte) (event.Row, error) {
 	var r event.Row
-	if len(values) != len(columns()) {
-		return r, fmt.Errorf("%d columns, want %d", len(values), len(columns()))
+	if len(values) != columnCount {
+		return r, fmt.Errorf("%d columns, want %d", len(values), columnCount)
 	}
 	d := rowDecoder{values: values}
 	r.ID = d.text().S

@@ -35,6 +35,8 @@ type world struct {
 	store *memstore.Store
 	pg    *pgtest.Server
 	db    string
+
+	window int64 // of diff
 }
 
 func newWorld(t *testing.T) *world {
@@ -98,7 +100,7 @@ func (w *world) diff(keepMonths int) (Report, []Finding) {
 	var found []Finding
 	report, err := Diff(w.t.Context(), DiffOptions{Connection: Connection{DSN: w.pg.DSN(reader, w.db)}, Schema: schema, Archive: w.ID(),
 		Reader: w.Reader(), Source: mirror.Source{Store: w.store, Prefix: mirrortest.Prefix, Dir: w.t.TempDir(), Now: w.now},
-		KeepMonths: keepMonths, Found: func(f Finding) error { found = append(found, f); return nil }})
+		KeepMonths: keepMonths, Found: func(f Finding) error { found = append(found, f); return nil }, window: w.window})
 	if err != nil {
 		w.t.Fatal(err)
 	}

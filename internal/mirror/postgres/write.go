@@ -59,7 +59,7 @@ func (t *Target) Write(ctx context.Context, c *mirror.Commit) error {
 		if err != nil {
 			return err
 		}
-		if len(part.rows) >= chunkRows || len(part.buf) >= chunkBytes {
+		if len(part.rows) >= t.rows || len(part.buf) >= chunkBytes {
 			if err := t.add(ctx, c, part); err != nil {
 				return t.passed(err)
 			}
@@ -273,7 +273,7 @@ func (t *Target) copy(ctx context.Context, p *chunk, from int64, horizon *time.T
 		return n, nil
 	}
 	body = append(body, strings.NewReader(copyTrailer))
-	sql := "COPY " + t.table("audit_logs") + " (" + columnList() + ") FROM STDIN (FORMAT binary)"
+	sql := "COPY " + t.table("audit_logs") + " (" + columnNames() + ") FROM STDIN (FORMAT binary)"
 	tag, err := t.conn.PgConn().CopyFrom(ctx, io.MultiReader(body...), sql)
 	if err != nil {
 		return n, fmt.Errorf("copy: %w", err)
