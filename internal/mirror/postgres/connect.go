@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,8 +22,10 @@ const (
 // Connection says how to reach a database. What is not in DSN comes from the
 // environment that libpq knows: PGHOST, PGUSER, PGPASSWORD, PGPASSFILE, ….
 type Connection struct {
-	DSN      string // a postgres:// URL or libpq's keywords
-	Password string // instead of one in DSN; "": none
+	DSN string // a postgres:// URL or libpq's keywords
+	// PasswordFile, if any, holds the password. It is read for each connection, so a
+	// password may change, or come later than we do.
+	PasswordFile string
 }
 
 // parse checks everything that can be checked without a network.
@@ -29,9 +33,6 @@ func (c Connection) parse() (*pgx.ConnConfig, error) {
 	cfg, err := pgx.ParseConfig(c.DSN)
 	if err != nil {
 		return nil, err // pgx leaves passwords out
-	}
-	if c.Password != "" {
-		cfg.Password = c.Password
 	}
 	if err := encrypted(cfg); err != nil {
 		return nil, err
@@ -76,6 +77,13 @@ func (c Connection) connect(ctx context.Context) (*pgx.Conn, error) {
 	cfg, err := c.parse()
 	if err != nil {
 		return nil, err
+	}
+	if c.PasswordFile != "" {
+		raw, err := os.ReadFile(c.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("password: %w", err)
+		}
+		cfg.Password = strings.TrimRight(string(raw), "\r\n")
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
