@@ -113,6 +113,7 @@ func runMirrorDiff(ctx context.Context, a *app, f mirrorDiffFlags) (err error) {
 	if err != nil {
 		return fmt.Errorf("mirror diff: %w", err)
 	}
+	new(said).tell(ctx, newLogger(a.err, site.cfg.Log), reader.View(), nil)
 	answer.Equal, answer.Altered, answer.Missing, answer.Extra = report.Equal, report.Altered, report.Missing, report.Extra
 	answer.Ahead, answer.Dropped, answer.Unknown = report.Ahead, report.Old, report.Unknown
 	if f.asJSON {

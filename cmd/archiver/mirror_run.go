@@ -49,7 +49,8 @@ func runMirror(ctx context.Context, a *app, f mirrorFlags, once bool) (err error
 	if err != nil {
 		return err
 	}
-	ms, err := openMirrors(site.cfg, site.connection, store, reader, site.archive, prometheus.NewRegistry(), newLogger(a.err, site.cfg.Log))
+	log := newLogger(a.err, site.cfg.Log)
+	ms, err := openMirrors(site.cfg, site.connection, store, reader, site.archive, prometheus.NewRegistry(), log)
 	if err != nil {
 		return err
 	}
@@ -62,6 +63,7 @@ func runMirror(ctx context.Context, a *app, f mirrorFlags, once bool) (err error
 	if err := m.feed.Once(ctx); err != nil {
 		return fmt.Errorf("mirror: %w", err)
 	}
+	new(said).tell(ctx, log, reader.View(), nil)
 	if f.asJSON {
 		return printJSON(a.out, struct {
 			InStep bool `json:"in_step"`

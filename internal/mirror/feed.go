@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
@@ -146,12 +148,22 @@ func (f *Feed) settle(ctx context.Context, err error) {
 	switch {
 	case err != nil:
 		f.metrics.failures.Inc()
-		if before.Err == nil || before.Err.Error() != err.Error() {
+		if before.Err == nil || withoutNumbers(before.Err) != withoutNumbers(err) {
 			f.o.Log.WarnContext(ctx, "mirror fails and will try again", "target", f.o.Name, "error", err)
 		}
 	case before.Err != nil:
 		f.o.Log.InfoContext(ctx, "mirror works again", "target", f.o.Name, "failed_for", now.Sub(before.Failing).Round(time.Second))
 	}
+}
+
+// withoutNumbers is what makes an error news: another port or process is none.
+func withoutNumbers(err error) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, err.Error())
 }
 
 // round feeds every stream. What is wrong with one stream does not hold back the

@@ -30,7 +30,7 @@ const (
 // world is an archive in a bucket and a database that mirrors it.
 type world struct {
 	*mirrortest.Archive
-	t     *testing.T
+	t     testing.TB
 	ahead atomic.Int64 // of our clock, in nanoseconds; the database has the real one
 	store *memstore.Store
 	pg    *pgtest.Server
@@ -39,7 +39,7 @@ type world struct {
 	window int64 // of diff
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, pg: pgtest.Shared(t)}
 	w.db = w.pg.Database(t)
