@@ -26,18 +26,18 @@ configuration names; run does it apart from them. The copy is never the evidence
 the archive is.
 
 Where a command connects to: --dsn, else ARCHIVER_MIRROR_DSN, else mirror.postgres of
-the configuration. A password stands in none of the command line and the
-configuration: it comes from ARCHIVER_MIRROR_DSN, mirror.postgres.password_file,
-PGPASSWORD or a pgpass file.
+the configuration. Passwords stand neither on the command line nor in the
+configuration: they come from ARCHIVER_MIRROR_DSN, mirror.postgres.password_file,
+PGPASSWORD or a pgpass file. To another machine, the URL has to ask for TLS.
 
 Exit codes:
   0  it worked
   1  it did not work; trying again may help
   2  the command line or the configuration is wrong
   3  the mirror differs from the archive (diff)`,
-		Example: `  archiver mirror init --config archiver.yaml --dsn postgres://postgres@db.example.com/audit
+		Example: `  archiver mirror init --config archiver.yaml --dsn 'postgres://postgres@db.example.com/audit?sslmode=verify-full'
   archiver mirror status --config archiver.yaml
-  archiver mirror diff --config archiver.yaml --dsn postgres://auditor@db.example.com/audit`,
+  archiver mirror diff --config archiver.yaml --dsn 'postgres://auditor@db.example.com/audit?sslmode=verify-full'`,
 	}
 	cmd.AddCommand(newMirrorInitCommand(a), newMirrorRunCommand(a), newMirrorStatusCommand(a), newMirrorDiffCommand(a))
 	return group(cmd)

@@ -42,7 +42,7 @@ Exit codes:
   1  not everything could be compared
   2  the command line or the configuration is wrong
   3  there are rows that differ`,
-		Example: `  archiver mirror diff --config archiver.yaml --dsn postgres://auditor@db.example.com/audit
+		Example: `  archiver mirror diff --config archiver.yaml --dsn 'postgres://auditor@db.example.com/audit?sslmode=verify-full'
   archiver mirror diff --config archiver.yaml --json | jq .findings`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runMirrorDiff(cmd.Context(), a, f) },

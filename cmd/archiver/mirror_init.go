@@ -33,7 +33,7 @@ Exit codes:
   0  all of it is there
   1  it did not work; nothing was changed
   2  the command line or the configuration is wrong`,
-		Example: `  archiver mirror init --config archiver.yaml --dsn postgres://postgres@db.example.com/audit
+		Example: `  archiver mirror init --config archiver.yaml --dsn 'postgres://postgres@db.example.com/audit?sslmode=verify-full'
   archiver mirror init --config archiver.yaml --print > mirror.sql   # for somebody else to run`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runMirrorInit(cmd.Context(), a, f) },

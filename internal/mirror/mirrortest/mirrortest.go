@@ -192,7 +192,7 @@ func (a *Archive) put(key string, body []byte, until time.Time) string {
 func Events(n int, at time.Time) []event.Event {
 	ips := []event.Text{{}, event.Str("203.0.113.7"), event.Str("2001:DB8:0:0::1"), event.Str("::ffff:192.0.2.1"), event.Str("::1.2.3.4"), event.Str("fe80::0001")}
 	details := []event.Text{{}, event.Str(`{"a" : 1.50, "b":"\u00e9é","a":{ }}`), event.Str(`{}`), event.Str("{\n\t\"n\":1e400,\"s\":\"\\ud83d\\ude00 😀\"}")}
-	texts := []event.Text{{}, event.Str(""), event.Str("a\\b\t\"quoted\"\n\\N"), event.Str("Zoë ‮ 日本語")}
+	texts := []event.Text{{}, event.Str(""), event.Str("a\\b\t\"quoted\"\n\\N"), event.Str("Zoë \u202e 日本語")}
 	events := make([]event.Event, n)
 	for i := range events {
 		class := "standard"

@@ -93,8 +93,13 @@ func Diff(ctx context.Context, o DiffOptions) (_ Report, err error) {
 		o.window = windowRows
 	}
 	d := differ{o: o, positions: table.positions, horizon: table.horizon, rows: &tableRows{
-		results: conn.PgConn().Exec(ctx, "SELECT "+columnNames()+" FROM "+pgx.Identifier{o.Schema, "audit_logs"}.Sanitize()+" ORDER BY stream, seq, timestamp")}}
+		results: conn.PgConn().Exec(ctx, selectRows(o.Schema))}}
 	return d.run(ctx, view)
+}
+
+// selectRows reads the table in the order of its key.
+func selectRows(schema string) string {
+	return "SELECT " + columnNames() + " FROM " + pgx.Identifier{schema, "audit_logs"}.Sanitize() + " ORDER BY stream, seq, timestamp"
 }
 
 // tableState is what a snapshot of the database begins with.

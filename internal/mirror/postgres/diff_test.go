@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -196,5 +197,38 @@ func TestDiffSaysWhatItCannotSee(t *testing.T) {
 	w.store.DeleteVersion(ledger.Join(mirrortest.Prefix, m.Files[0].Key), m.Files[0].VersionID)
 	if _, err := Diff(t.Context(), o); err == nil || !strings.Contains(err.Error(), m.Files[0].Key) {
 		t.Errorf("a file is missing: %v", err)
+	}
+}
+
+// TestDiffSortsNothing: the server reads the rows by index, so that neither its memory
+// nor its disk depends on how many there are.
+func TestDiffSortsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.Stream().Commit(mirrortest.Events(50, w.now().AddDate(-1, 0, 0))...)
+	w.Stream().Commit(mirrortest.Events(50, w.now())...)
+	w.mirrorAll()
+	conn, err := Connection{DSN: w.pg.DSN(reader, w.db)}.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hangUp(conn)
+	if _, err := snapshot(t.Context(), conn, DiffOptions{Schema: schema, Archive: w.ID()}); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := conn.Query(t.Context(), "EXPLAIN "+selectRows(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(plan, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		if strings.Contains(line, "Sort  (") || strings.Contains(line, "Seq Scan") {
+			t.Errorf("%s", line)
+		}
+	}
+	if len(lines) < 3 {
+		t.Errorf("no plan: %q", lines)
 	}
 }

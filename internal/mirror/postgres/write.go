@@ -192,7 +192,7 @@ func (t *Target) transact(ctx context.Context, c *mirror.Commit, p *chunk, refus
 	if err := t.conn.QueryRow(ctx, "SELECT "+t.table("audit_logs_horizon")+"()").Scan(&horizon); err != nil {
 		return fmt.Errorf("read horizon: %w", err)
 	}
-	n := counts{}
+	var n counts
 	if refused == "" {
 		n, err = t.copy(ctx, p, at.Row, horizon)
 	} else {
