@@ -189,3 +189,41 @@ func TestOutages(t *testing.T) {
 	}
 	w.equal()
 }
+
+// TestCutAtEveryStep cuts the connection a few bytes later each time, until a whole
+// round gets through: at every statement of a transaction and between them, with its
+// answer lost or without it having been sent.
+func TestCutAtEveryStep(t *testing.T) {
+	w := newWorld(t)
+	p := newProxy(t, w.pg.SocketFile())
+	registry := prometheus.NewRegistry()
+	to := w.target(fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", DefaultWriter, p.listener.Addr(), w.db), registry)
+	to.rows = 2
+	feed := w.feed(to, registry)
+	s := w.Stream()
+	nothing := func() error { return nil }
+	cuts := 0
+	for _, after := range []bool{false, true} {
+		for n := int64(0); ; n += 41 {
+			s.Commit(mirrortest.Events(3, w.now())...)
+			broke := p.arm(n, after, nothing)
+			err := feed.Once(t.Context())
+			if err == nil {
+				p.arm(-1, false, nothing)
+				break
+			}
+			if err := <-broke; err != nil {
+				t.Fatal(err)
+			}
+			if err := feed.Once(t.Context()); err != nil {
+				t.Fatalf("after a cut at byte %d: %v", n, err)
+			}
+			cuts++
+		}
+	}
+	if cuts < 40 {
+		t.Errorf("only %d cuts", cuts)
+	}
+	t.Logf("%d cuts", cuts)
+	w.equal()
+}
