@@ -76,7 +76,12 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 		return err
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
-	handler, err := n.handler(q)
+	mirrors, err := n.openMirrors(q.reader)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, mirrors.Close()) }()
+	handler, err := n.handler(q, mirrors.checks())
 	if err != nil {
 		return err
 	}
@@ -86,12 +91,15 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 	}
 	defer ln.Close()
 	return n.run(ctx, func(ctx context.Context) error {
-		return n.serveHTTP(ctx, ln, handler, ready)
+		g, ctx := errgroup.WithContext(ctx)
+		mirrors.start(ctx, g, n.archiver)
+		g.Go(func() error { return n.serveHTTP(ctx, ln, handler, ready) })
+		return g.Wait()
 	})
 }
 
 // handler is the HTTP interface of a node.
-func (n *node) handler(q *queries) (http.Handler, error) {
+func (n *node) handler(q *queries, more []ingest.Check) (http.Handler, error) {
 	clients := make([]ingest.Client, 0, len(n.cfg.Tokens))
 	for _, t := range n.cfg.Tokens {
 		clients = append(clients, ingest.Client{Name: t.Name, TokenSHA256: t.SHA256, Scopes: t.Scopes, Class: t.Retention})
@@ -108,7 +116,7 @@ func (n *node) handler(q *queries) (http.Handler, error) {
 	return ingest.NewHandler(ingest.Options{
 		Appender: gate{n}, Refusal: refusal, Stream: n.open.Stream,
 		Clients: clients, DefaultClass: n.about.Default, Limits: limits,
-		Checks: n.checks(), Routes: []ingest.Route{sql},
+		Checks: append(n.checks(), more...), Routes: []ingest.Route{sql},
 		Registry: n.metrics, Log: n.log.With("part", "ingest"),
 	})
 }
