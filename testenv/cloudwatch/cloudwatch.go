@@ -8,7 +8,6 @@
 package cloudwatch
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -284,11 +283,4 @@ func spoil(w http.ResponseWriter, fault Fault) {
 	default:
 		panic(fmt.Sprintf("no such fault: %d", fault))
 	}
-}
-
-// Sorted returns events as GetLogEvents does: by time, and within a millisecond as they came.
-func Sorted(events []Event) []Event {
-	sorted := slices.Clone(events)
-	slices.SortStableFunc(sorted, func(a, b Event) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
-	return sorted
 }
