@@ -134,6 +134,10 @@ func New(ctx context.Context, o Options) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cloudwatch mirror: %w", err)
 	}
+	return newTarget(o, client)
+}
+
+func newTarget(o Options, client *awslogs.Client) (*Target, error) {
 	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open cloudwatch mirror: create %s: %w", o.Dir, err)
 	}

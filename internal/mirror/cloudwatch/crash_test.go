@@ -73,11 +73,13 @@ func TestCrashAtEveryOperation(t *testing.T) {
 	rows, commits := threeCommits()
 	sent, rejected := wanted(rows)
 	repeats := 0
+	w := newWorld(t)
+	w.client = w.target.client
 	for n := 1; ; n++ {
 		finished := false
 		for seed := range uint64(4) {
-			w := newWorld(t)
-			w.srv.CreateGroup(logGroup, 7)
+			w.fs = crashfs.New()
+			w.srv.CreateGroup(logGroup, 7) // in place of the last one
 			w.fs.Inject(func(op crashfs.Op) error {
 				if op.N >= n {
 					return dead
@@ -144,6 +146,66 @@ func TestCrashAtEveryRequest(t *testing.T) {
 				t.Errorf("request %d: %d repeats", n, got)
 			}
 		}
+	}
+}
+
+// TestCrashOfTheFirstReport looks closer at the file that is created for the first rejected
+// event: no cursor may count a report whose name is not durable.
+func TestCrashOfTheFirstReport(t *testing.T) {
+	dead := errors.New("dead")
+	rows := []event.Row{row(0, -20*24*time.Hour)}
+	commits := []*mirror.Commit{commit(0, 0, rows)}
+	w := newWorld(t)
+	w.client = w.target.client
+	for n, finished := 1, false; !finished; n++ {
+		for seed := range uint64(40) {
+			w.fs = crashfs.New()
+			w.fs.Inject(func(op crashfs.Op) error {
+				if op.N >= n {
+					return dead
+				}
+				return nil
+			})
+			err := w.tryStart()
+			if err == nil {
+				err = feed(w.target, commits)
+			}
+			finished = err == nil
+			w.fs = w.fs.Crash(rand.New(rand.NewPCG(seed, uint64(n))), 50)
+			w.start()
+			if err := feed(w.target, commits); err != nil {
+				t.Fatalf("operation %d, seed %d: %v", n, seed, err)
+			}
+			w.mustHave(fmt.Sprintf("operation %d, seed %d", n, seed), nil, map[int64]Reason{0: TooOld}, 0)
+		}
+	}
+}
+
+// TestReportsOfNothing: what was reported, but not saved, is cut off, because the event may
+// be taken the next time.
+func TestReportsOfNothing(t *testing.T) {
+	dead := errors.New("dead")
+	w := newWorld(t)
+	commits := []*mirror.Commit{commit(0, 0, []event.Row{row(0, 5*time.Hour), row(1, 3*time.Hour)})}
+	w.fs.Inject(func(op crashfs.Op) error {
+		if op.Kind == crashfs.Rename {
+			return dead
+		}
+		return nil
+	})
+	if err := feed(w.target, commits); !errors.Is(err, dead) {
+		t.Fatal(err)
+	}
+	w.fs = w.fs.Crash(rand.New(rand.NewPCG(1, 1)), 100)
+	later := func() time.Time { return noon().Add(4 * time.Hour) }
+	w.options.Now, w.srv.Now = later, later
+	w.start()
+	if err := feed(w.target, commits); err != nil {
+		t.Fatal(err)
+	}
+	w.sameEvents([]event.Row{row(0, 5*time.Hour), row(1, 3*time.Hour)})
+	if got := w.reported(); len(got) != 0 {
+		t.Errorf("reported %+v", got)
 	}
 }
 

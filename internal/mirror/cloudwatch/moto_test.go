@@ -1,7 +1,6 @@
 package cloudwatch
 
 import (
-	"io"
 	"log/slog"
 	"slices"
 	"testing"
@@ -28,7 +27,7 @@ func TestMoto(t *testing.T) {
 			Region: "eu-central-1", Endpoint: endpoint, CredentialsFile: credentials(t),
 			LogGroup: "/audit/moto", LogStreamPrefix: "archive/", CreateMissing: true,
 			Dir: folder, FS: durable.OS(), Now: time.Now,
-			Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: prometheus.NewRegistry(),
+			Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -134,7 +134,7 @@ func FuzzPack(f *testing.F) {
 		want := map[int64]Reason{}
 		var sent []event.Row
 		clock, bytes := -15*24*time.Hour, 0
-		for ; len(ops) >= 3 && len(rows) < 30_000 && bytes < 8<<20; ops = ops[3:] {
+		for ; len(ops) >= 3 && len(rows) < 12_000 && bytes < 3<<20; ops = ops[3:] {
 			count, gap, size := 1+int(ops[0])*int(ops[0])/16, int(ops[1]), int(ops[2])
 			if ops[0] > 128 && size > 128 {
 				count %= 5 // many, or large

@@ -15,6 +15,7 @@ import (
 	"time"
 	"unsafe"
 
+	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -44,6 +45,10 @@ type world struct {
 	registry *prometheus.Registry
 	options  Options
 	target   *Target
+
+	// client, when set, is taken over by the next processes; to make one takes longer
+	// than most of these tests.
+	client *awslogs.Client
 }
 
 // newWorld has an empty disk, and a service with a log group that never expires.
@@ -52,7 +57,7 @@ func newWorld(t testing.TB) *world {
 	w.srv.CreateGroup(logGroup, 0)
 	w.options = Options{
 		Region: "eu-central-1", Endpoint: w.srv.URL, CredentialsFile: credentials(t),
-		LogGroup: logGroup, LogStreamPrefix: "archive/", Dir: dir, Now: noon,
+		LogGroup: logGroup, LogStreamPrefix: "archive/", Dir: dir, Now: noon, Timeout: DefaultTimeout,
 		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	}
 	w.start()
@@ -78,7 +83,11 @@ func (w *world) start() {
 func (w *world) tryStart() (err error) {
 	w.registry = prometheus.NewRegistry()
 	w.options.FS, w.options.Metrics = w.fs, w.registry
-	w.target, err = New(context.Background(), w.options)
+	if w.client != nil {
+		w.target, err = newTarget(w.options, w.client)
+	} else {
+		w.target, err = New(context.Background(), w.options)
+	}
 	return err
 }
 
