@@ -50,6 +50,7 @@ var layers = [][]string{
 		"internal/athena/hot",
 		"internal/athena/httpapi",
 		"internal/mirror",
+		"internal/mirror/mirrortest",
 		"internal/mirror/postgres",
 		"internal/mirror/cloudwatch",
 	},
@@ -67,7 +68,7 @@ var never = []struct{ from, to, why string }{
 }
 
 // forTests: packages that must never be linked into the program.
-var forTests = []string{"internal/durable/crashfs", "internal/object/memstore", "internal/object/objecttest"}
+var forTests = []string{"internal/durable/crashfs", "internal/object/memstore", "internal/object/objecttest", "internal/mirror/mirrortest"}
 
 // walls: the few places that know a library. A foreign type that leaks from
 // there would make the wall paint.
@@ -78,6 +79,7 @@ var walls = []struct {
 	{"github.com/parquet-go/", []string{"internal/parquet"}},
 	{"github.com/aws/", []string{"internal/s3store", "internal/athena/amazon", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
 	{"github.com/duckdb/", []string{"internal/athena/duckdb"}},
+	{"github.com/jackc/", []string{"internal/mirror/postgres"}},
 	{"github.com/versity/", []string{"internal/devs3"}},
 	{"github.com/minio/", []string{"testenv"}},
 	{"github.com/spf13/", []string{"cmd/archiver"}},
