@@ -1,6 +1,10 @@
 package cloudwatch
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/audit-archiver/archiver/internal/mirror"
+)
 
 // Results of a request, for the metric.
 const (
@@ -22,8 +26,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		events: prometheus.NewCounter(prometheus.CounterOpts{Name: "archiver_mirror_cloudwatch_events_total",
 			Help: "Events that CloudWatch Logs has taken."}),
-		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "archiver_mirror_cloudwatch_rejected_events_total",
-			Help: "Events that CloudWatch Logs does not take, by reason; the archive has them."}, []string{"reason"}),
+		rejected: mirror.NewRefusals(r, "cloudwatch"),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "archiver_mirror_cloudwatch_requests_total",
 			Help: "PutLogEvents by result; one whose result is unknown is sent again, and its events may be there twice."}, []string{"result"}),
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{Name: "archiver_mirror_cloudwatch_bytes_total",
@@ -37,6 +40,6 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	for _, result := range []string{resultTaken, resultRefused, resultFailed, resultUnknown} {
 		m.requests.WithLabelValues(result)
 	}
-	r.MustRegister(m.events, m.rejected, m.requests, m.bytes, m.seconds)
+	r.MustRegister(m.events, m.requests, m.bytes, m.seconds)
 	return m
 }

@@ -37,6 +37,7 @@ func reasons() []Reason { return []Reason{TooOld, TooNew, Expired, TooLarge, Ref
 
 // entry is one row of a batch.
 type entry struct {
+	number  int64 // in the commit
 	id      string
 	seq     int64
 	ms      int64  // the event's time, Unix milliseconds
@@ -61,8 +62,8 @@ func outside(ms int64, now time.Time) Reason {
 	return ""
 }
 
-// batch is a run of rows of a commit without gaps: the events of one request, and
-// between them those that are not sent.
+// batch is a run of rows of a commit: the events of one request, and between them those
+// that are not sent. Only rows that the bucket no longer has are missing between them.
 type batch struct {
 	entries     []entry
 	events      int // entries to be sent

@@ -108,7 +108,7 @@ func (w *world) sameRejected(want map[int64]Reason) {
 		w.t.Errorf("the cursor counts %+v, want %+v", c.Rejected, counts)
 	}
 	for _, why := range reasons() {
-		if n := w.metric("rejected_events_total", string(why)); n != float64(*counts.Of(why)) {
+		if n := w.metric("refused_rows_total", string(why)); n != float64(*counts.Of(why)) {
 			w.t.Errorf("the metric counts %v of %s, want %d", n, why, *counts.Of(why))
 		}
 	}

@@ -158,7 +158,7 @@ func (w *world) metric(name, label string) float64 {
 		w.t.Fatal(err)
 	}
 	for _, f := range families {
-		if f.GetName() != "archiver_mirror_cloudwatch_"+name {
+		if f.GetName() != "archiver_mirror_"+name {
 			continue
 		}
 		for _, m := range f.GetMetric() {

@@ -56,7 +56,7 @@ func TestEventsArrive(t *testing.T) {
 	if c := w.target.streams[stream].saved; c.Sent != 9_000 || c.Rejected != (Counts{}) {
 		t.Errorf("cursor %+v", c)
 	}
-	if n := w.metric("events_total", ""); n != 3_999 {
+	if n := w.metric("cloudwatch_events_total", ""); n != 3_999 {
 		t.Errorf("the metric counts %v events since the start", n)
 	}
 }
@@ -138,7 +138,7 @@ func TestFaults(t *testing.T) {
 				if tt.result == resultFailed {
 					want++ // the very first request found no log stream
 				}
-				if n := w.metric("requests_total", tt.result); n != want {
+				if n := w.metric("cloudwatch_requests_total", tt.result); n != want {
 					t.Errorf("%v requests counted as %s", n, tt.result)
 				}
 				if p := w.position(); p.Index != 0 || p.Row != 4 {
@@ -179,7 +179,7 @@ func TestNobodyThere(t *testing.T) {
 	if err := w.target.Write(t.Context(), commit(0, 0, []event.Row{row(0, 0)})); err == nil || strings.Contains(err.Error(), "unknown") {
 		t.Errorf("write: %v", err)
 	}
-	if n := w.metric("requests_total", resultFailed); n != 1 {
+	if n := w.metric("cloudwatch_requests_total", resultFailed); n != 1 {
 		t.Errorf("%v requests failed", n)
 	}
 }
@@ -464,6 +464,60 @@ func TestWrongCommits(t *testing.T) {
 		t.Errorf("position %+v", p)
 	}
 	w.sameEvents([]event.Row{row(0, 0)})
+}
+
+// TestGone: rows that the bucket no longer has are passed over, also when they vanish
+// between two tries, and the others keep their numbers.
+func TestGone(t *testing.T) {
+	rows := threeFiles()
+	without := func(gone ...mirror.RowRange) *mirror.Commit {
+		var kept []event.Row
+		for i, r := range rows {
+			if !slices.ContainsFunc(gone, func(g mirror.RowRange) bool { return g.From <= int64(i) && int64(i) < g.To }) {
+				kept = append(kept, r)
+			}
+		}
+		c := commit(0, 0, kept)
+		c.Count, c.Gone = int64(len(rows)), gone
+		return c
+	}
+	for _, tt := range []struct {
+		name          string
+		before, after []mirror.RowRange
+		want          []event.Row
+	}{
+		{"from the start", []mirror.RowRange{{From: 0, To: 4}}, []mirror.RowRange{{From: 0, To: 4}}, rows[4:]},
+		{"already sent", nil, []mirror.RowRange{{From: 0, To: 4}}, rows},
+		{"the next file", nil, []mirror.RowRange{{From: 4, To: 8}}, slices.Concat(rows[:4], rows[8:])},
+		{"the rest", nil, []mirror.RowRange{{From: 4, To: 8}, {From: 8, To: 12}}, rows[:4]},
+		{"everything", []mirror.RowRange{{From: 0, To: 12}}, nil, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			fault := double.None
+			w.srv.OnPut = func(p double.Put) double.Fault {
+				if strings.Contains(p.Events[0].Message, `"seq":4,`) {
+					return fault
+				}
+				return double.None
+			}
+			if tt.after != nil {
+				fault = double.Denied
+				if err := w.target.Write(t.Context(), without(tt.before...)); err == nil {
+					t.Fatal("no error")
+				}
+				fault = double.None
+				w.start()
+			} else {
+				tt.after = tt.before
+			}
+			w.write(without(tt.after...))
+			w.sameEvents(tt.want)
+			if p := w.position(); p.Index != 1 || p.Row != 0 {
+				t.Errorf("position %+v", p)
+			}
+		})
+	}
 }
 
 // A cancelled Write ends, and the next one goes on.

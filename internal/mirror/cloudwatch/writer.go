@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/mirror"
 )
 
@@ -40,31 +39,31 @@ type tally struct {
 // saved before the next one, except for the last one's, which is left to the caller.
 func (w *writer) rows(ctx context.Context, c *mirror.Commit) error {
 	from := w.p.saved.Row
-	var n int64
-	for r, err := range c.Rows(ctx) {
+	left := c.Count - from
+	for _, gone := range c.Gone {
+		left -= max(0, gone.To-max(gone.From, from))
+	}
+	for r, err := range c.From(ctx, from) {
 		if err != nil {
-			return fmt.Errorf("row %d: %w", n, err)
+			return fmt.Errorf("row %d: %w", r.Number, err)
 		}
-		if n++; n <= from {
-			continue
-		}
-		if n > c.Count {
+		if left--; left < 0 {
 			break
 		}
 		if err := w.add(ctx, &r); err != nil {
 			return err
 		}
 	}
-	if n != c.Count {
+	if left != 0 {
 		return fmt.Errorf("yields other than its %d rows", c.Count)
 	}
 	return w.send(ctx, w.batch.entries)
 }
 
-func (w *writer) add(ctx context.Context, r *event.Row) error {
-	e := entry{id: strings.Clone(r.ID), seq: r.Seq, ms: r.TimestampMS()}
+func (w *writer) add(ctx context.Context, r *mirror.Numbered) error {
+	e := entry{number: r.Number, id: strings.Clone(r.ID), seq: r.Seq, ms: r.TimestampMS()}
 	if e.reason = outside(e.ms, w.t.o.Now()); e.reason == "" {
-		w.scratch = appendMessage(w.scratch[:0], r)
+		w.scratch = appendMessage(w.scratch[:0], &r.Row)
 		e.message = string(w.scratch)
 		if e.size() > maxBytes {
 			e.reject(TooLarge)
@@ -134,7 +133,9 @@ func (w *writer) refused(ctx context.Context, entries []entry, at []int, cause e
 
 // advance records in memory that entries are dealt with, of which so many were taken.
 func (w *writer) advance(entries []entry, taken int) {
-	w.p.next.Row += int64(len(entries))
+	if len(entries) > 0 { // none: all the rows that were left are gone
+		w.p.next.Row = entries[len(entries)-1].number + 1
+	}
 	w.p.next.Sent += int64(taken)
 	w.t.metrics.events.Add(float64(taken))
 	for i := range entries {
