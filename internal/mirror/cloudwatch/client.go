@@ -41,11 +41,11 @@ func newClient(ctx context.Context, o Options) (*awslogs.Client, error) {
 	}
 	switch {
 	case o.CredentialsFile != "":
-		provider := fileCredentials(o)
-		if _, err := provider.Retrieve(ctx); err != nil {
+		read := fileCredentials(o)
+		if _, err := read(ctx); err != nil {
 			return nil, err
 		}
-		options = append(options, awsconfig.WithCredentialsProvider(provider),
+		options = append(options, awsconfig.WithCredentialsProvider(aws.NewCredentialsCache(read)),
 			// The file is the whole truth: nothing of ~/.aws may change the meaning.
 			awsconfig.WithSharedConfigFiles([]string{}), awsconfig.WithSharedCredentialsFiles([]string{}))
 	case o.Profile != "":
@@ -105,14 +105,14 @@ func newHTTPClient(timeout time.Duration) *awshttp.BuildableClient {
 	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dial })
 }
 
-// fileCredentials reads access keys from o.CredentialsFile, and again when they are a
+// fileCredentials reads access keys from o.CredentialsFile. They expire when they are a
 // minute old, so that keys can be rotated under a running process.
-func fileCredentials(o Options) aws.CredentialsProvider {
+func fileCredentials(o Options) aws.CredentialsProviderFunc {
 	profile := o.Profile
 	if profile == "" {
 		profile = "default"
 	}
-	read := func(ctx context.Context) (aws.Credentials, error) {
+	return func(ctx context.Context) (aws.Credentials, error) {
 		// The SDK takes a missing file for an empty one.
 		if _, err := os.Stat(o.CredentialsFile); err != nil {
 			return aws.Credentials{}, fmt.Errorf("credentials: %w", err)
@@ -132,7 +132,6 @@ func fileCredentials(o Options) aws.CredentialsProvider {
 		keys.Expires = o.Now().Add(credentialsAge)
 		return keys, nil
 	}
-	return aws.NewCredentialsCache(aws.CredentialsProviderFunc(read))
 }
 
 // put sends the entries whose indexes are at, and rejects those that the answer

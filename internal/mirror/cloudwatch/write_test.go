@@ -296,6 +296,21 @@ func TestCancel(t *testing.T) {
 	w.sameEvents(rows)
 }
 
+// TestCredentials: what is wrong with them is found at the start, and the file is the whole truth.
+func TestCredentials(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct{ file, profile, want string }{
+		{"/nowhere/credentials", "", "credentials: stat /nowhere/credentials: "},
+		{w.options.CredentialsFile, "other", "credentials " + w.options.CredentialsFile + ": "},
+		{"", "no-such-profile", "aws configuration: "},
+	} {
+		w.options.CredentialsFile, w.options.Profile = tt.file, tt.profile
+		if err := w.tryStart(); err == nil || !strings.HasPrefix(err.Error(), "open cloudwatch mirror: "+tt.want) {
+			t.Errorf("file %q, profile %q: %v, want %q", tt.file, tt.profile, err, tt.want)
+		}
+	}
+}
+
 func TestValidate(t *testing.T) {
 	good := Options{Region: "r", LogGroup: "/a_B-c.9#", LogStreamPrefix: strings.Repeat("p", 476), Dir: "/d"}
 	if err := good.Validate(); err != nil {
