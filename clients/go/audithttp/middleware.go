@@ -110,23 +110,25 @@ func (o *Options) enqueue(r *http.Request, status int, returned bool) {
 			return
 		}
 	}
-	if e.Actor == (audit.Actor{}) && !knowsActor(ctx) {
-		e.Actor = audit.Actor{ID: anonymous, Type: audit.TypeUser}
+	if e.Actor == (audit.Actor{}) {
+		e.Actor = actorOf(ctx)
 	}
 	if err := o.Auditor.Enqueue(ctx, e); err != nil {
 		o.OnError(r, err)
 	}
 }
 
-// knowsActor reports whether the context will say who acts.
-func knowsActor(ctx context.Context) bool {
+// actorOf returns who acts as far as the context tells.
+func actorOf(ctx context.Context) audit.Actor {
 	rc, _ := audit.FromContext(ctx)
-	if rc.Actor != (audit.Actor{}) {
-		return true
+	a := rc.Actor
+	if a == (audit.Actor{}) && rc.ActorFunc != nil {
+		if known, ok := rc.ActorFunc(ctx); ok {
+			a = known
+		}
 	}
-	if rc.ActorFunc == nil {
-		return false
+	if a == (audit.Actor{}) {
+		return audit.Actor{ID: anonymous, Type: audit.TypeUser}
 	}
-	a, ok := rc.ActorFunc(ctx)
-	return ok && a != (audit.Actor{})
+	return a
 }
