@@ -3,6 +3,8 @@ package audit_test
 import (
 	"context"
 	"log/slog"
+	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -71,4 +73,22 @@ func actions(events []audit.Event) []string {
 		out[i] = e.Action
 	}
 	return out
+}
+
+// listenUnix serves s on a Unix socket too, and returns its path.
+func listenUnix(t *testing.T, s *audittest.Sidecar) string {
+	t.Helper()
+	path := t.TempDir() + "/s"
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: s}
+	done := make(chan error)
+	go func() { done <- srv.Serve(l) }()
+	t.Cleanup(func() {
+		_ = srv.Close()
+		<-done
+	})
+	return path
 }

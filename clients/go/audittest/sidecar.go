@@ -47,9 +47,10 @@ type Sidecar struct {
 	grown    chan struct{} // closed, and made anew, at every request
 }
 
-// Fault is how one request goes wrong.
+// Fault is how one request goes wrong. The zero value is none: that request goes
+// well.
 type Fault struct {
-	// Status is answered, with Header and Body. 0: see the other fields.
+	// Status is answered, with Header and Body.
 	Status int
 	Header http.Header
 	Body   string
@@ -199,7 +200,7 @@ func (s *Sidecar) take(r *http.Request, body []byte) (fault Fault, status int, a
 	s.requests++
 	if len(s.faults) > 0 {
 		fault, s.faults = s.faults[0], s.faults[1:]
-		if !fault.Store {
+		if wrong := fault.Status != 0 || fault.Cut || fault.Stall; wrong && !fault.Store {
 			s.tell()
 			return fault, 0, nil
 		}
