@@ -113,8 +113,10 @@ func removeFolder(dir string) error {
 	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
 		return err
 	}
-	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err // ErrExist is "not empty": an adopter has just locked it, and will remove it
+	// Without its lock file the folder may be taken by an adopter, who finds it
+	// empty: then it has one again, or is gone.
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
