@@ -53,22 +53,34 @@ func prepare(ctx context.Context, op string, e Event, now time.Time) (prepared, 
 	if fields := e.validate(details); len(fields) > 0 {
 		return rejected(fields...)
 	}
-	wire := e
-	wire.Details = nil
-	if details != nil {
-		wire.Details = json.RawMessage(details)
+	line, err := encodeLine(e, details)
+	if err != nil {
+		return rejected(FieldError{Reason: "cannot be encoded: " + err.Error()})
 	}
+	if n := len(line) - spool.Prefix - 1; n > maxEvent {
+		return rejected(FieldError{Reason: tooLong(n, maxEvent)})
+	}
+	return prepared{event: e, line: line}, nil
+}
+
+// encodeLine returns e as a line of the spool. details, which are encoded
+// already, become its last member: they would be encoded again otherwise.
+func encodeLine(e Event, details []byte) ([]byte, error) {
+	e.Details = nil
 	var b bytes.Buffer
 	b.Grow(512 + len(details))
 	b.Write(make([]byte, spool.Prefix))
-	if err := encoder(&b).Encode(&wire); err != nil {
-		return rejected(FieldError{Reason: "cannot be encoded: " + err.Error()})
+	if err := encoder(&b).Encode(&e); err != nil {
+		return nil, err
 	}
-	if n := b.Len() - spool.Prefix - 1; n > maxEvent {
-		return rejected(FieldError{Reason: tooLong(n, maxEvent)})
+	if details != nil {
+		b.Truncate(b.Len() - len("}\n"))
+		b.WriteString(`,"details":`)
+		b.Write(details)
+		b.WriteString("}\n")
 	}
 	spool.Frame(b.Bytes())
-	return prepared{event: e, line: b.Bytes()}, nil
+	return b.Bytes(), nil
 }
 
 // fill gives e what it does not have of its own.

@@ -63,7 +63,8 @@ type Fault struct {
 	Store bool
 }
 
-// NewSidecar returns a sidecar. It ends with the test.
+// NewSidecar returns a sidecar. It ends with the test; without one, t is nil and
+// Close ends it.
 func NewSidecar(t testing.TB) *Sidecar {
 	return &Sidecar{t: t, MaxEvents: maxEvents, ids: make(map[string]int), grown: make(chan struct{})}
 }
@@ -72,12 +73,20 @@ func NewSidecar(t testing.TB) *Sidecar {
 func (s *Sidecar) URL() string {
 	s.listen.Do(func() {
 		s.server = httptest.NewServer(s)
-		s.t.Cleanup(func() {
-			s.server.CloseClientConnections() // ends what is stalled
-			s.server.Close()
-		})
+		if s.t != nil {
+			s.t.Cleanup(s.Close)
+		}
 	})
 	return s.server.URL
+}
+
+// Close stops serving. What is stored can still be read.
+func (s *Sidecar) Close() {
+	s.listen.Do(func() {}) // from now on nobody starts one
+	if s.server != nil {
+		s.server.CloseClientConnections() // ends what is stalled
+		s.server.Close()
+	}
 }
 
 // Transport returns a transport that brings requests here without a network. It
