@@ -16,7 +16,7 @@ import (
 // around it. It returns every fault it can find; with any of them the event is
 // not to be used. What was not sent is left empty, ID included, except the
 // timestamp, which becomes now. ReceivedAtMS, Producer and Retention are the
-// caller's. Callers with many events use a [Decoder].
+// caller's; Fingerprint is that of the fields as sent. Callers with many events use a [Decoder].
 func Decode(raw []byte, now time.Time, lim Limits) (Event, []FieldError) {
 	return NewDecoder(lim).Decode(raw, now)
 }
@@ -73,6 +73,7 @@ func (d *Decoder) Decode(raw []byte, now time.Time) (Event, []FieldError) {
 	if len(errs) > 0 {
 		return Event{}, errs
 	}
+	ev.Fingerprint = fingerprint(&ev, d.seen&seenTimestamp != 0)
 	return ev, nil
 }
 

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -47,9 +48,9 @@ func newEvents(o *Options, m *metrics) *events {
 func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.now()
 	batch, p := s.receive(r)
-	var first int64
+	var seqs []int64
 	if p == nil {
-		first, p = s.append(r.Context(), batch)
+		seqs, p = s.append(r.Context(), batch)
 	}
 	if p != nil {
 		if p.Status == http.StatusUnsupportedMediaType {
@@ -60,7 +61,7 @@ func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.write(w)
 	} else {
 		s.metrics.events.Add(float64(len(batch)))
-		writeBody(w, http.StatusOK, "application/json", s.answer(batch, first))
+		writeBody(w, http.StatusOK, "application/json", s.answer(batch, seqs))
 	}
 	s.metrics.seconds.Observe(s.now().Sub(start).Seconds())
 }
@@ -238,37 +239,56 @@ func (f *faults) problem(as format) *problem {
 // append stores the events, waiting for the disk. It does not stop waiting when the
 // client has closed its side of the connection: that may be one which has sent
 // everything and waits for the answer, and the wait is bounded.
-func (s *events) append(ctx context.Context, batch []event.Event) (int64, *problem) {
+func (s *events) append(ctx context.Context, batch []event.Event) ([]int64, *problem) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.lim.AppendWait)
 	defer cancel()
-	first, err := s.appender.Append(ctx, batch)
+	seqs, err := s.appender.Append(ctx, batch)
 	if err == nil {
-		return first, nil
+		return seqs, nil
+	}
+	var taken *ConflictError
+	if errors.As(err, &taken) {
+		return nil, conflict(batch, taken)
 	}
 	switch refusal := s.refusal(err); {
 	case refusal == Full:
-		return 0, unavailable(kindFull, "There is no room", "nothing was stored; send the same events again later", 1)
+		return nil, unavailable(kindFull, "There is no room", "nothing was stored; send the same events again later", 1)
 	case refusal == NotReady:
-		return 0, unavailable(kindNotReady, "This server takes no events now",
+		return nil, unavailable(kindNotReady, "This server takes no events now",
 			"nothing was stored; /readyz says why; send the same events again later", 1)
 	case refusal == NotWritable:
 		s.log.Error("events not stored", "events", len(batch), "error", err)
-		return 0, unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
+		return nil, unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
 	case refusal == TooLarge:
 		s.log.Warn("events refused: more than can be stored at once", "events", len(batch), "error", err)
-		return 0, tooLarge("nothing was stored; send fewer events at once")
+		return nil, tooLarge("nothing was stored; send fewer events at once")
 	default:
 		s.log.Error("outcome of append unknown", "events", len(batch), "error", err)
 	}
-	return 0, unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)
+	return nil, unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)
 }
 
 const unknownDetail = "the events may or may not have been stored; send them again with the same ids: " +
-	"what is then stored twice has the same id (an event that was sent without an id gets a new one)"
+	"what is stored already is recognised (an event that was sent without an id is not)"
+
+// conflict names the events whose ids are taken.
+func conflict(batch []event.Event, taken *ConflictError) *problem {
+	p := newProblem(http.StatusConflict, kindConflict, "Ids are taken", "nothing was stored; an id is for one event: "+
+		"an event that is sent again must have the same fields, another event needs an id of its own")
+	for i, index := range taken.Index {
+		if i == maxListed {
+			p.Detail += fmt.Sprintf("; only the first %d of %d errors are listed", maxListed, len(taken.Index))
+			break
+		}
+		p.Errors = append(p.Errors, itemError{Index: index, Field: "id",
+			Reason: fmt.Sprintf("%s is the id of the event with seq %d, which has other content", batch[index].ID, taken.Seq[i])})
+	}
+	return p
+}
 
 // answer is the body of a success. It is put together by hand: with 10,000
 // events it would otherwise be a tenth of the work.
-func (s *events) answer(batch []event.Event, first int64) []byte {
+func (s *events) answer(batch []event.Event, seqs []int64) []byte {
 	const perEvent = len(`{"id":"","seq":},`) + 36 + 19
 	b := make([]byte, 0, 64+len(s.stream)+perEvent*len(batch))
 	b = append(b, `{"stream":"`...)
@@ -281,7 +301,7 @@ func (s *events) answer(batch []event.Event, first int64) []byte {
 		b = append(b, `{"id":"`...)
 		b = append(b, batch[i].ID...)
 		b = append(b, `","seq":`...)
-		b = strconv.AppendInt(b, first+int64(i), 10)
+		b = strconv.AppendInt(b, seqs[i], 10)
 		b = append(b, '}')
 	}
 	return append(b, "]}\n"...)

@@ -135,7 +135,7 @@ func TestProxyVectors(t *testing.T) {
 }
 
 func TestHeaderVectors(t *testing.T) {
-	agree := func(t *testing.T, sent, want *string, good bool) {
+	same := func(t *testing.T, sent, want *string, good bool) {
 		t.Helper()
 		if (sent != nil && good) != (want != nil) || want != nil && *want != *sent {
 			t.Errorf("by the contract it is good: %v; the vector disagrees", good)
@@ -148,7 +148,7 @@ func TestHeaderVectors(t *testing.T) {
 			RequestID *string `json:"request_id"`
 		}
 	}) {
-		agree(t, v.Sent, v.Expect.RequestID, v.Sent != nil && requestID.MatchString(*v.Sent))
+		same(t, v.Sent, v.Expect.RequestID, v.Sent != nil && requestID.MatchString(*v.Sent))
 	})
 	// https://www.w3.org/TR/trace-context/#traceparent-header
 	traceparent := regexp.MustCompile(`^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$`)
@@ -161,7 +161,18 @@ func TestHeaderVectors(t *testing.T) {
 			parts := traceparent.FindStringSubmatch(*v.Sent)
 			good = parts != nil && strings.Trim(parts[1], "0") != "" && strings.Trim(parts[2], "0") != ""
 		}
-		agree(t, v.Sent, v.Expect.Traceparent, good)
+		same(t, v.Sent, v.Expect.Traceparent, good)
+	})
+	each(t, "user_agent", 4, func(t *testing.T, v struct {
+		Sent   *string `json:"user_agent"`
+		Expect struct {
+			UserAgent *string `json:"user_agent"`
+		}
+	}) {
+		if v.Sent != nil { // all of them are ASCII
+			*v.Sent = (*v.Sent)[:min(len(*v.Sent), 4096)]
+		}
+		same(t, v.Sent, v.Expect.UserAgent, true)
 	})
 }
 
