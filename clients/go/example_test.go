@@ -2,7 +2,6 @@ package audit_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -41,8 +40,8 @@ func Example() {
 		Outcome:  audit.OutcomeSuccess,
 		Details:  map[string]any{"amount": "120.00"},
 	})
-	if errors.Is(err, audit.ErrUnavailable) {
-		log.Fatal("not approved: ", err) // errors.As to *audit.Error has the event
+	if err != nil {
+		log.Fatal("not approved: ", err) // an *audit.Error, which has the event
 	}
 
 	// In a file that outlives this process when it returns nil: for everything else.

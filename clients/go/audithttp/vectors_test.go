@@ -92,3 +92,20 @@ func TestTraceparentVectors(t *testing.T) {
 		expect(t, "traceparent", rc.Traceparent, v.Expect.Traceparent)
 	})
 }
+
+func TestUserAgentVectors(t *testing.T) {
+	type vector struct {
+		UserAgent *string `json:"user_agent"`
+		Expect    struct {
+			UserAgent *string `json:"user_agent"`
+		}
+	}
+	vectors.Each(t, wireVectors+"/user_agent", func(t *testing.T, v vector) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if v.UserAgent != nil {
+			r.Header.Set("User-Agent", *v.UserAgent)
+		}
+		rc, _ := serve(t, audithttp.Options{}, r)
+		expect(t, "user agent", rc.UserAgent, v.Expect.UserAgent)
+	})
+}

@@ -22,11 +22,22 @@ type disk struct {
 	write atomic.Pointer[func(f *os.File, p []byte) (int, error)]
 	sync  atomic.Pointer[func() error]
 	syncs atomic.Int64
+
+	mu     sync.Mutex
+	synced strings.Builder // what every Sync that succeeded has made durable
 }
 
 type diskFile struct {
 	*os.File
-	d *disk
+	d      *disk
+	synced *int // bytes
+}
+
+// durable returns what would be left after a power failure.
+func (d *disk) durable() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.synced.String()
 }
 
 func (d *disk) open(name string) (File, error) {
@@ -34,7 +45,7 @@ func (d *disk) open(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return diskFile{f.(*os.File), d}, nil
+	return diskFile{f.(*os.File), d, new(int)}, nil
 }
 
 func (f diskFile) Write(p []byte) (int, error) {
@@ -49,7 +60,18 @@ func (f diskFile) Sync() error {
 	if fail := f.d.sync.Load(); fail != nil {
 		return (*fail)()
 	}
-	return f.File.Sync()
+	b, err := os.ReadFile(f.Name())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // delivered and deleted
+	}
+	if err != nil {
+		return err
+	}
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	f.d.synced.Write(b[*f.synced:])
+	*f.synced = len(b)
+	return nil
 }
 
 func (d *disk) failWrite(f func(f *os.File, p []byte) (int, error)) { d.write.Store(&f) }
@@ -163,6 +185,78 @@ func TestSegments(t *testing.T) {
 	}
 	if _, err := os.Stat(s.dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder is left: %v", err)
+	}
+}
+
+// TestCursor: what was committed is not delivered again by the next process.
+func TestCursor(t *testing.T) {
+	s := create(t, new(disk))
+	r := s.Reader()
+	for _, text := range []string{"a", "b", "c"} {
+		if err := appendText(s, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines, err := r.Next(2, 1<<20)
+	if err != nil || len(lines) != 2 {
+		t.Fatal(lines, err)
+	}
+	if err := r.Commit(lines); err != nil {
+		t.Fatal(err)
+	}
+	if bytes, events := s.Pending(); bytes != int64(len(line("c"))) || events != 1 {
+		t.Errorf("%d bytes and %d events are pending", bytes, events)
+	}
+	if got := adopted(t, s); !slices.Equal(got, []string{"c"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestDurable: with Always, a line is synced when its Append returns; otherwise
+// all are after the interval, also those of segments that are full.
+func TestDurable(t *testing.T) {
+	for _, always := range []bool{true, false} {
+		t.Run(fmt.Sprint("always=", always), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := new(disk)
+				s := create(t, d, func(o *Options) {
+					o.Always = always
+					o.MaxBytes = 8000 // segments of 2000 bytes
+				})
+				ctx, cancel := context.WithCancel(t.Context())
+				var wg sync.WaitGroup
+				wg.Go(func() { s.Run(ctx) })
+				var done sync.WaitGroup
+				for w := range 4 {
+					done.Go(func() {
+						for n := range 10 {
+							text := fmt.Sprint(w, n, strings.Repeat("x", 100))
+							if err := appendText(s, text); err != nil {
+								t.Error(err)
+							}
+							if always && !strings.Contains(d.durable(), text) {
+								t.Errorf("%.2s is not durable", text)
+							}
+						}
+					})
+				}
+				done.Wait()
+				if !always {
+					time.Sleep(51 * time.Millisecond)
+				}
+				if got := strings.Count(d.durable(), "\n"); got != 40 {
+					t.Errorf("%d of 40 lines are durable", got)
+				}
+				cancel()
+				wg.Wait()
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+				if got := adopted(t, &Spool{dir: s.dir, lock: &folderLock{mustOpen(t, s.dir)}}); len(got) != 40 {
+					t.Errorf("%d of 40 lines are there", len(got))
+				}
+			})
+		})
 	}
 }
 
