@@ -259,6 +259,33 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// TestCloseWaits: when Close is back, nothing of the client runs any more.
+func TestCloseWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := audittest.NewSidecar(t)
+		s.Next(audittest.Fault{Status: 400})
+		release := make(chan struct{})
+		c := newClient(t, s, func(o *audit.Options) { o.OnDeadLetter = func(audit.DeadLetter) { <-release } })
+		enqueue(t, c, "bad")
+		synctest.Wait() // it is running now
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		closed := make(chan struct{})
+		go func() {
+			_ = c.Close(ended) // TestCloseLeavesTheRest looks at its error
+			close(closed)
+		}()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("Close came back while OnDeadLetter was running")
+		default:
+		}
+		close(release)
+		<-closed
+	})
+}
+
 func folders(t *testing.T, dir string) []string {
 	t.Helper()
 	list, err := filepath.Glob(filepath.Join(dir, "*-*-*"))
@@ -323,7 +350,11 @@ func TestAdoptsLater(t *testing.T) {
 		if err := dying.Close(ended); !errors.Is(err, audit.ErrUnavailable) {
 			t.Fatal(err)
 		}
-		time.Sleep(30 * time.Second)
+		time.Sleep(28 * time.Second) // it has looked after 30 s, and will after 60
+		if len(s.Events()) != 0 {
+			t.Error("it looks more often than it says")
+		}
+		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if got := actions(s.Events()); !slices.Equal(got, []string{"one"}) {
 			t.Errorf("stored %v", got)

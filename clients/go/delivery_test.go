@@ -99,6 +99,26 @@ func TestRecordFaults(t *testing.T) {
 	}
 }
 
+// TestUnknownStaysUnknown: what a first try left open, a later refusal that is
+// not about the event does not settle.
+func TestUnknownStaysUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := audittest.NewSidecar(t)
+		c := newClient(t, s)
+		s.Next(audittest.Fault{Cut: true, Store: true})
+		s.Next(slices.Repeat([]audittest.Fault{{Status: 429}}, 1000)...)
+		err := c.Record(t.Context(), event("one"))
+		var ae *audit.Error
+		if !errors.As(err, &ae) || !errors.Is(err, audit.ErrUnavailable) || !ae.OutcomeUnknown || ae.Status != 429 {
+			t.Fatalf("%#v", err)
+		}
+		s.Clear()
+		if err := c.Record(t.Context(), *ae.Event); err != nil || len(s.Events()) != 1 {
+			t.Errorf("the same event again: %v, %d stored", err, len(s.Events()))
+		}
+	})
+}
+
 // TestNoServer has nobody listen: nothing can have been stored, and we say so.
 func TestNoServer(t *testing.T) {
 	s := audittest.NewSidecar(t)

@@ -240,12 +240,30 @@ func TestHostileRequest(t *testing.T) {
 	r.URL.Path = "/" + strings.Repeat("\xff\x00é", 300)
 	r.RemoteAddr = "[fe80::1%eth0]:1"
 	r.Header.Set("User-Agent", strings.Repeat("x", 4095)+"é\xff")
-	r.Header["Traceparent"] = []string{"a", "b"}
+	trace := "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	r.Header["Traceparent"] = []string{trace, trace} // which of them?
 	mw(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
 	e := rec.Expect(t, audit.Event{IP: "fe80::1", UserAgent: strings.Repeat("x", 4095)})
-	if e.Outcome != audit.OutcomeFailure {
+	if details, _ := e.Details.(map[string]any); e.Outcome != audit.OutcomeFailure || len(details) != 1 {
 		t.Errorf("%+v", e)
 	}
+}
+
+// living fails when it is called with a context that has ended.
+type living struct{ *audittest.Recorder }
+
+func (l living) Enqueue(ctx context.Context, e audit.Event) error {
+	return errors.Join(ctx.Err(), l.Recorder.Enqueue(ctx, e))
+}
+
+// TestClientGoesAway: what was done for it has its event.
+func TestClientGoesAway(t *testing.T) {
+	rec := new(audittest.Recorder)
+	mw := newMiddleware(t, audithttp.Options{Auditor: living{rec}, OnError: func(_ *http.Request, err error) { t.Error(err) }})
+	ctx, cancel := context.WithCancel(t.Context())
+	mw(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { cancel() })).
+		ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx))
+	rec.Expect(t, audit.Event{Action: "http.get"})
 }
 
 func TestEventNotTaken(t *testing.T) {

@@ -121,6 +121,13 @@ func (s *Sidecar) Next(faults ...Fault) {
 	s.faults = append(s.faults, faults...)
 }
 
+// Clear forgets the faults that have not happened yet.
+func (s *Sidecar) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 // Raw returns the events that are stored, in order, as they were sent.
 func (s *Sidecar) Raw() []json.RawMessage {
 	s.mu.Lock()

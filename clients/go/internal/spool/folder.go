@@ -156,18 +156,25 @@ func Adopt(dir string) (*Orphan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("adopt %s: %w", dir, err)
 	}
-	list, err := listSegments(dir)
-	if err == nil {
-		var at position
-		if at, err = readCursor(dir); err == nil {
-			err = list.removeBefore(at.Segment)
-			r := &Reader{dir: dir, segments: list, at: at}
-			if err == nil {
-				return &Orphan{Reader: r, lock: lock}, nil
-			}
-		}
+	r, err := openReader(dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("adopt %s: %w", dir, err), lock.release())
 	}
-	return nil, errors.Join(fmt.Errorf("adopt %s: %w", dir, err), lock.release())
+	return &Orphan{Reader: r, lock: lock}, nil
+}
+
+// openReader reads what a process left. Segments before the cursor, which it did
+// not live to delete, are passed over and go with the folder.
+func openReader(dir string) (*Reader, error) {
+	list, err := listSegments(dir)
+	if err != nil {
+		return nil, err
+	}
+	at, err := readCursor(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{dir: dir, segments: list, at: at}, nil
 }
 
 // Remove deletes the folder once it is Empty, and releases it.
