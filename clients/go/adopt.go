@@ -16,9 +16,7 @@ const adoptInterval = 30 * time.Second
 func (c *Client) adopt(ctx context.Context) {
 	for ctx.Err() == nil {
 		dirs, err := spool.Orphans(c.o.SpoolDir, language)
-		if err != nil {
-			c.trouble("audit spools not listed", err)
-		}
+		c.trouble("list spools", err)
 		for _, dir := range dirs {
 			if ctx.Err() != nil {
 				return
@@ -26,9 +24,7 @@ func (c *Client) adopt(ctx context.Context) {
 			if dir == c.spool.Dir() {
 				continue
 			}
-			if err := c.adoptOne(ctx, dir); err != nil {
-				c.trouble("audit spool not adopted", err)
-			}
+			c.trouble("adopt a spool", c.adoptOne(ctx, dir))
 		}
 		pause(ctx, adoptInterval, nil)
 	}

@@ -62,7 +62,7 @@ func New(o Options) (*Client, error) {
 		MaxBytes: o.SpoolMaxBytes,
 		Always:   o.SpoolSync == SyncAlways,
 		Interval: o.SpoolSyncInterval,
-		OnError:  func(err error) { c.trouble("audit spool not synced", err) },
+		OnError:  func(err error) { c.trouble("sync the spool", err) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
@@ -171,8 +171,11 @@ func (c *Client) close(ctx context.Context) error {
 	return nil
 }
 
-// trouble records and logs what no call can return.
-func (c *Client) trouble(message string, err error) {
+// trouble records and logs what no call can return; nil is none.
+func (c *Client) trouble(attempt string, err error) {
+	if err == nil {
+		return
+	}
 	c.stats.add(func(s *Stats) { s.LastError = err })
-	c.o.Logger.Warn(message, "error", err)
+	c.o.Logger.Warn("audit client in trouble", "attempt", attempt, "error", err)
 }

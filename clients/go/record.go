@@ -27,7 +27,7 @@ func (c *Client) Record(ctx context.Context, e Event, opts ...RecordOption) erro
 		return &Error{Kind: ErrClosed, Op: "record", Event: &p.event}
 	}
 	failed := c.recordNow(ctx, &p)
-	if failed != nil && failed.Kind == ErrUnavailable && call.policy == FailOpenSpooled {
+	if failed != nil && failed.Is(ErrUnavailable) && call.policy == FailOpenSpooled {
 		spooled := c.append(ctx, "record", &p)
 		if spooled == nil {
 			return nil

@@ -26,7 +26,7 @@ func (c *Client) send(ctx context.Context) {
 			return
 		}
 		if _, err := d.next(ctx); err != nil {
-			c.trouble("audit spool not read", err)
+			c.trouble("read the spool", err)
 			pause(ctx, backOff(failures), nil)
 			failures++
 			continue
@@ -62,9 +62,10 @@ type delivery struct {
 // was nothing, and an error when the folder cannot be read.
 func (d *delivery) next(ctx context.Context) (bool, error) {
 	lines, err := d.r.Next(d.c.o.BatchEvents, int64(d.c.o.BatchBytes))
-	if err != nil || len(lines) == 0 {
+	if err != nil {
 		return false, err
 	}
+	found := len(lines) > 0
 	for len(lines) > 0 && ctx.Err() == nil {
 		n := 1
 		if lines[0].JSON == nil {
@@ -76,12 +77,10 @@ func (d *delivery) next(ctx context.Context) (bool, error) {
 		if ctx.Err() != nil {
 			break // not known to be done: the next client sends these again
 		}
-		if err := d.r.Commit(lines[:n]); err != nil {
-			d.c.trouble("audit spool: cursor not moved", err)
-		}
+		d.c.trouble("move the cursor", d.r.Commit(lines[:n]))
 		lines = lines[n:]
 	}
-	return true, nil
+	return found, nil
 }
 
 // maxDates is how many different dates of timestamps go into one request. The

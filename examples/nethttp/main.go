@@ -50,7 +50,7 @@ func run(ctx context.Context) (err error) {
 	srv := &http.Server{Handler: withContext(newOrders(client)), ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
-	fmt.Printf("listening on http://%s\n", l.Addr())
+	fmt.Fprintf(os.Stdout, "listening on http://%s\n", l.Addr())
 
 	select {
 	case err := <-served:

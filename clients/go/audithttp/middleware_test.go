@@ -275,7 +275,7 @@ func TestEventNotTaken(t *testing.T) {
 	w := httptest.NewRecorder()
 	mw(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })).
 		ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-	if got != boom || w.Code != 204 {
+	if !errors.Is(got, boom) || w.Code != 204 {
 		t.Errorf("error %v, status %d", got, w.Code)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -100,7 +101,7 @@ func (tr transport) RoundTrip(r *http.Request) (res *http.Response, err error) {
 	defer func() { _ = r.Body.Close() }()
 	defer func() {
 		if p := recover(); p != nil {
-			if p != http.ErrAbortHandler {
+			if e, ok := p.(error); !ok || !errors.Is(e, http.ErrAbortHandler) {
 				panic(p)
 			}
 			if res, err = nil, r.Context().Err(); err == nil {
@@ -245,8 +246,8 @@ type itemError struct {
 	Reason string `json:"reason"`
 }
 
-func refuse(status int, kind, title string, errors ...itemError) (int, any) {
-	return status, problem{"urn:archiver:problem:" + kind, title, status, errors[:min(len(errors), maxErrors)]}
+func refuse(status int, kind, title string, wrong ...itemError) (int, any) {
+	return status, problem{"urn:archiver:problem:" + kind, title, status, wrong[:min(len(wrong), maxErrors)]}
 }
 
 // judge stores the events of a request, all or none.
@@ -264,11 +265,11 @@ func (s *Sidecar) judge(r *http.Request, body []byte) (int, any) {
 		return refuse(http.StatusRequestEntityTooLarge, "too-large", "The body is too large")
 	}
 	var batch []item
-	var errors []itemError
+	var wrong []itemError
 	for line := range bytes.Lines(body) {
 		it, faults := decode(bytes.TrimSuffix(line, []byte{'\n'}))
 		for _, f := range faults {
-			errors = append(errors, itemError{len(batch), f.Field, f.Reason})
+			wrong = append(wrong, itemError{len(batch), f.Field, f.Reason})
 		}
 		batch = append(batch, it)
 	}
@@ -277,19 +278,19 @@ func (s *Sidecar) judge(r *http.Request, body []byte) (int, any) {
 		return refuse(http.StatusBadRequest, "invalid-request", "The request has no events")
 	case len(batch) > s.MaxEvents:
 		return refuse(http.StatusRequestEntityTooLarge, "too-large", "The request has too many events")
-	case len(errors) == 0:
-		errors = company(batch)
+	case len(wrong) == 0:
+		wrong = company(batch)
 	}
-	if len(errors) > 0 {
-		return refuse(http.StatusBadRequest, "invalid-event", "There are invalid events", errors...)
+	if len(wrong) > 0 {
+		return refuse(http.StatusBadRequest, "invalid-event", "There are invalid events", wrong...)
 	}
 	for i, it := range batch {
 		if at, ok := s.ids[it.id]; ok && !bytes.Equal(s.stored[at], it.raw) {
-			errors = append(errors, itemError{i, "id", "another event with this id is stored"})
+			wrong = append(wrong, itemError{i, "id", "another event with this id is stored"})
 		}
 	}
-	if len(errors) > 0 {
-		return refuse(http.StatusConflict, "conflict", "An id is taken", errors...)
+	if len(wrong) > 0 {
+		return refuse(http.StatusConflict, "conflict", "An id is taken", wrong...)
 	}
 	return http.StatusOK, s.store(batch)
 }
@@ -320,21 +321,21 @@ func decode(line []byte) (item, []audit.FieldError) {
 
 // company says which good events cannot be in one request.
 func company(batch []item) []itemError {
-	var errors []itemError
+	var wrong []itemError
 	ids, days := make(map[string]int), make(map[string]bool)
 	for i, it := range batch {
 		if j, ok := ids[it.id]; ok {
-			errors = append(errors, itemError{i, "id", fmt.Sprintf("is also the id of event %d", j)})
+			wrong = append(wrong, itemError{i, "id", fmt.Sprintf("is also the id of event %d", j)})
 			continue
 		}
 		ids[it.id] = i
 		if !days[it.day] && len(days) == maxDays {
-			errors = append(errors, itemError{i, "timestamp", "is of one UTC day too many"})
+			wrong = append(wrong, itemError{i, "timestamp", "is of one UTC day too many"})
 			continue
 		}
 		days[it.day] = true
 	}
-	return errors
+	return wrong
 }
 
 // store keeps what is new and answers with the place of each event.

@@ -72,8 +72,7 @@ func load(ctx context.Context, c *audit.Client, name string, rate int) error {
 		} else if !errors.Is(err, audit.ErrUnavailable) && !errors.Is(err, audit.ErrSpoolFull) {
 			return err
 		}
-		due := start.Add(time.Duration(n) * time.Second / time.Duration(rate))
-		time.Sleep(time.Until(due))
+		<-time.After(time.Until(start.Add(time.Duration(n) * time.Second / time.Duration(rate))))
 	}
 }
 

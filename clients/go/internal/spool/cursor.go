@@ -46,8 +46,8 @@ func readCursor(dir string) (position, error) {
 		return position{}, fmt.Errorf("read cursor: %w", err)
 	}
 	var p position
-	if json.Unmarshal(b, &p) != nil || p.Offset < 0 {
-		return position{}, nil
+	if json.Unmarshal(b, &p) == nil && p.Offset >= 0 {
+		return p, nil
 	}
-	return p, nil
+	return position{}, nil
 }

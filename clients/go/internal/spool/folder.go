@@ -177,7 +177,7 @@ func openReader(dir string) (*Reader, error) {
 	return &Reader{dir: dir, segments: list, at: at}, nil
 }
 
-// Remove deletes the folder once it is Empty, and releases it.
+// Remove deletes the folder, once Next gives nothing more, and releases it.
 func (o *Orphan) Remove() error {
 	o.Reader.Close()
 	if err := errors.Join(removeFolder(o.dir), o.lock.release()); err != nil {

@@ -161,12 +161,6 @@ func (r *Reader) move(to position) error {
 	return err
 }
 
-// Empty reports whether everything that can be delivered is.
-func (r *Reader) Empty() (bool, error) {
-	lines, err := r.Next(1, 1)
-	return err == nil && len(lines) == 0, err
-}
-
 // Close releases the reader's file. The folder stays as it is.
 func (r *Reader) Close() {
 	if r.file != nil {

@@ -13,8 +13,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -82,7 +84,8 @@ func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
 func (c *Client) Post(ctx context.Context, body []byte, n int) Answer {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %v", c.timeout))
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	var sent connected
+	req, err := http.NewRequestWithContext(sent.watch(ctx), http.MethodPost, c.url, bytes.NewReader(body))
 	if err != nil {
 		return Answer{Verdict: Retry, Err: err}
 	}
@@ -96,7 +99,7 @@ func (c *Client) Post(ctx context.Context, body []byte, n int) Answer {
 	req.Header["Idempotency-Key"] = []string{}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return Answer{Verdict: Retry, Unknown: !notSent(err), Err: causeOf(ctx, err)}
+		return Answer{Verdict: Retry, Unknown: sent.possibly(), Err: causeOf(ctx, err)}
 	}
 	defer func() { _ = res.Body.Close() }() // read to its end, or of no use any more
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
@@ -107,12 +110,19 @@ func (c *Client) Post(ctx context.Context, body []byte, n int) Answer {
 	return Judge(res.StatusCode, res.Header, b, n, c.now())
 }
 
-// notSent reports whether an error means that the sidecar cannot have seen the
-// request.
-func notSent(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+// connected knows whether the sidecar can have seen a request.
+type connected struct{ asked, got atomic.Bool }
+
+func (c *connected) watch(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { c.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { c.got.Store(true) },
+	})
 }
+
+// possibly is true unless a connection was asked for and never there. A transport
+// that is not net/http's may not ask where we see it.
+func (c *connected) possibly() bool { return c.got.Load() || !c.asked.Load() }
 
 // causeOf prefers what ended ctx, in our words, to the transport's.
 func causeOf(ctx context.Context, err error) error {
