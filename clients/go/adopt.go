@@ -41,11 +41,11 @@ func (c *Client) adoptOne(ctx context.Context, dir string) (err error) {
 	for {
 		more, err := d.next(ctx)
 		switch {
+		case ctx.Err() != nil:
+			return orphan.Release()
 		case err != nil:
 			_ = orphan.Release() // the folder is taken again in the next round
 			return fmt.Errorf("adopt: %w", err)
-		case ctx.Err() != nil:
-			return orphan.Release()
 		case !more:
 			return orphan.Remove()
 		}

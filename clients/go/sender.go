@@ -25,7 +25,7 @@ func (c *Client) send(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if _, err := d.next(ctx); err != nil {
+		if _, err := d.next(ctx); err != nil && ctx.Err() == nil {
 			c.trouble("read the spool", err)
 			pause(ctx, backOff(failures), nil)
 			failures++
@@ -59,14 +59,14 @@ type delivery struct {
 }
 
 // next delivers what one read of the folder gives. It returns false when there
-// was nothing, and an error when the folder cannot be read.
+// was nothing, and an error when the folder cannot be read or ctx has ended.
 func (d *delivery) next(ctx context.Context) (bool, error) {
 	lines, err := d.r.Next(d.c.o.BatchEvents, int64(d.c.o.BatchBytes))
 	if err != nil {
 		return false, err
 	}
 	found := len(lines) > 0
-	for len(lines) > 0 && ctx.Err() == nil {
+	for len(lines) > 0 {
 		n := 1
 		if lines[0].JSON == nil {
 			d.bury(ctx, []spool.DeadLetter{{Reason: spool.ReasonDamaged, Line: lines[0].Raw}})
@@ -74,8 +74,8 @@ func (d *delivery) next(ctx context.Context) (bool, error) {
 			n = together(lines)
 			d.place(ctx, lines[:n])
 		}
-		if ctx.Err() != nil {
-			break // not known to be done: the next client sends these again
+		if err := ctx.Err(); err != nil {
+			return true, err // not known to be done: the next client sends these again
 		}
 		d.c.trouble("move the cursor", d.r.Commit(lines[:n]))
 		lines = lines[n:]

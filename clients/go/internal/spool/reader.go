@@ -54,9 +54,9 @@ func (r *Reader) Next(events int, size int64) ([]Line, error) {
 		if !ended {
 			return nil, nil
 		}
-		if err := r.move(position{Segment: seg.n + 1}); err != nil {
-			return nil, err
-		}
+		// A cursor that lags behind is no reason to stop: going on frees the disk.
+		// Commit tells of one that cannot be written.
+		_ = r.move(position{Segment: seg.n + 1})
 	}
 }
 
