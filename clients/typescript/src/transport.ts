@@ -1,0 +1,162 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+
+import { version } from './version.js';
+
+/** What the sidecar answered. */
+export interface Answer {
+  readonly status: number;
+  /** Least time to wait before the next try, in milliseconds. */
+  readonly retryAfterMs: number;
+  readonly body: string;
+}
+
+/** There is no answer. */
+export class TransportError extends Error {
+  /** The request may have arrived. */
+  readonly outcomeUnknown: boolean;
+
+  constructor(message: string, outcomeUnknown: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.outcomeUnknown = outcomeUnknown;
+  }
+}
+
+export interface TransportOptions {
+  /** `http://…`, `https://…` or `unix:/path/to/socket`. */
+  readonly url: string;
+  readonly token: string | undefined;
+  /** Its connections do not keep the process alive. */
+  readonly background: boolean;
+}
+
+const answerBytesMax = 16 << 20;
+const retryAfterMaxMs = 60_000;
+
+/** Posts events over connections that it keeps open. */
+export class Transport {
+  readonly #url: string;
+  readonly #background: boolean;
+  readonly #request: typeof http.request;
+  readonly #agent: http.Agent;
+  readonly #options: http.RequestOptions;
+
+  constructor({ url, token, background }: TransportOptions) {
+    const target = targetOf(url);
+    const secure = target.protocol === 'https:';
+    this.#url = url;
+    this.#background = background;
+    this.#request = secure ? https.request : http.request;
+    this.#agent = new (secure ? https.Agent : http.Agent)({ keepAlive: true });
+    this.#options = {
+      ...target,
+      method: 'POST',
+      agent: this.#agent,
+      headers: {
+        'content-type': 'application/x-ndjson',
+        'user-agent': `audit-archiver-ts/${version}`,
+        ...(target.socketPath === undefined ? {} : { host: 'localhost' }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+    };
+  }
+
+  /**
+   * Posts a body of JSON lines. Throws {@link TransportError} when there is no
+   * complete answer within so many milliseconds, or when signal aborts.
+   */
+  post(body: Buffer, timeoutMs: number, signal?: AbortSignal): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      let connected = false;
+      const fail = (cause: Error): void => {
+        clearTimeout(timer);
+        reject(new TransportError(`POST ${this.#url}: ${cause.message}`, connected, { cause }));
+      };
+      const request = this.#request({
+        ...this.#options,
+        headers: { ...this.#options.headers, 'content-length': body.length },
+        ...(signal === undefined ? {} : { signal }),
+      });
+      const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      if (this.#background) {
+        timer.unref();
+      }
+      request.on('socket', (socket) => {
+        connected = !socket.connecting; // a connection that was kept is
+        if (socket.connecting) {
+          socket.once('connect', () => {
+            connected = true;
+          });
+        }
+        if (this.#background) {
+          socket.unref();
+        }
+      });
+      request.on('error', fail);
+      request.on('response', (response) => {
+        collect(response).then((text) => {
+          clearTimeout(timer);
+          resolve({
+            status: response.statusCode ?? 0,
+            retryAfterMs: retryAfterOf(response.headers['retry-after'], Date.now()),
+            body: text,
+          });
+        }, fail);
+      });
+      request.end(body);
+    });
+  }
+
+  /** Closes idle connections. */
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+/** What a `Retry-After` header asks for, in milliseconds, of which 60 s count. */
+export function retryAfterOf(header: string | undefined, now: number): number {
+  if (header === undefined) {
+    return 0;
+  }
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
+  return Number.isNaN(ms) ? 0 : Math.min(retryAfterMaxMs, Math.max(0, ms));
+}
+
+/** Where `/v1/events` of a sidecar is. Throws a TypeError that says what is wrong with url. */
+export function targetOf(url: string): http.RequestOptions {
+  if (url.startsWith('unix:')) {
+    const socketPath = url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
+    if (!socketPath.startsWith('/')) {
+      throw new TypeError(`url ${url}: unix: needs an absolute path`);
+    }
+    return { protocol: 'http:', socketPath, path: '/v1/events' };
+  }
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch (cause) {
+    throw new TypeError(`url ${url}: is not a URL`, { cause });
+  }
+  if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
+    throw new TypeError(`url ${url}: must start with http://, https:// or unix:`);
+  }
+  return {
+    protocol: parsed.protocol,
+    hostname: parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
+    ...(parsed.port === '' ? {} : { port: parsed.port }),
+    path: `${parsed.pathname.replace(/\/+$/, '')}/v1/events`,
+  };
+}
+
+async function collect(response: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > answerBytesMax) {
+      throw new Error(`the answer has more than ${answerBytesMax} bytes`); // ends the connection, too
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
