@@ -1,58 +1,70 @@
-// Written by hand after internal/ingest/openapi.json, in the shape that the
-// generator from the event's JSON Schema gives this file.
+// Code generated from clients/schema/event.schema.json by clients/schema/generate. DO NOT EDIT.
 
-/** What kind of actor it is. */
+/** What the actor is. */
 export type ActorType = 'user' | 'system' | 'api_key';
 
-/** How the action ended. */
+/** How it ended. */
 export type Outcome = 'success' | 'failure';
 
 /** Who did it. */
 export interface Actor {
-  /** Its id; 1 to 255 bytes. */
+  /** The actor's id, such as an account's. At most 255 bytes. */
   id: string;
+  /** What the actor is. */
   type: ActorType;
-  /** At most 255 bytes. */
+  /** The actor's mail address. At most 255 bytes. */
   email?: string | null | undefined;
 }
 
 /** What it was done to. */
 export interface Resource {
-  /** Such as `order`; 1 to 100 bytes. */
+  /** The kind of thing, such as order. At most 100 bytes. */
   type: string;
-  /** At most 255 bytes. */
+  /** Which of them. At most 255 bytes. */
   id?: string | null | undefined;
 }
 
 /**
- * One audited action, as it goes over the wire. `null` is the same as absent; an
- * empty string is a value. U+0000 is refused everywhere.
+ * One audited action. Field names are case-sensitive, every name may be there once, null is the same
+ * as absent. U+0000 is refused everywhere. At most 64 KiB and 64 levels deep.
  */
 export interface AuditEvent {
   /** UUID; made up when absent. Stored in lower case. */
   id?: string | null | undefined;
-  /** RFC 3339 with at most 9 fraction digits, at most 24 hours ahead; now when absent. */
+  /**
+   * When it was done: RFC 3339 with at most 9 fraction digits and no leap second, at most 24 hours
+   * ahead; now when absent.
+   */
   timestamp?: string | null | undefined;
-  /** What was done, such as `user.login`; 1 to 100 bytes. */
+  /** What was done, such as user.login. At most 100 bytes. */
   action: string;
+  /** Who did it. Taken from the request's context when absent. */
   actor: Actor;
+  /** What it was done to. */
   resource: Resource;
+  /** How it ended. */
   outcome: Outcome;
-  /** Why, for failures; at most 4 KiB. */
+  /** Why it ended so; for failures. At most 4 KiB. */
   reason?: string | null | undefined;
-  /** Anything that is a JSON object; stored byte for byte. At most 48 KiB. */
+  /** Anything else; stored byte for byte. At most 48 KiB. */
   details?: Record<string, unknown> | null | undefined;
-  /** At most 255 bytes. */
+  /** The request that it was part of. At most 255 bytes. Taken from the request's context when absent. */
   request_id?: string | null | undefined;
-  /** IPv4 or IPv6 address without a zone; stored as sent. */
+  /**
+   * The client's IPv4 or IPv6 address, without a zone; stored as sent. Taken from the request's context
+   * when absent.
+   */
   ip?: string | null | undefined;
-  /** At most 4 KiB. */
+  /** The client's User-Agent header. At most 4 KiB. Taken from the request's context when absent. */
   user_agent?: string | null | undefined;
-  /** At most 255 bytes. */
+  /**
+   * The tenant or organization whose data it concerns. At most 255 bytes. Taken from the request's
+   * context when absent.
+   */
   organization_id?: string | null | undefined;
 }
 
-/** Limits of the interface, in bytes of UTF-8 unless said otherwise. */
+/** Longest values, in bytes of UTF-8; of details and event, in bytes of their JSON as it is sent. */
 export const limits = {
   action: 100,
   'actor.id': 255,
@@ -65,6 +77,6 @@ export const limits = {
   organization_id: 255,
   details: 49152,
   event: 65536,
-  /** Levels of nesting; the event's own braces are level 1. */
+  /** Levels of objects and arrays; the event's own braces are level 1. */
   depth: 64,
 } as const;

@@ -113,13 +113,20 @@ export class Transport {
   }
 }
 
-/** What a `Retry-After` header asks for, in milliseconds, of which 60 s count. */
+const httpDate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
+/**
+ * What a `Retry-After` header (RFC 9110, section 10.2.3) asks for, in milliseconds, of
+ * which 60 s count. One that cannot be read asks for nothing.
+ */
 export function retryAfterOf(header: string | undefined, now: number): number {
-  if (header === undefined) {
-    return 0;
+  let ms = 0;
+  if (header !== undefined && /^\d+$/.test(header)) {
+    ms = Number(header) * 1000;
+  } else if (header !== undefined && httpDate.test(header)) {
+    ms = Date.parse(header) - now;
   }
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
-  return Number.isNaN(ms) ? 0 : Math.min(retryAfterMaxMs, Math.max(0, ms));
+  return Math.min(retryAfterMaxMs, Math.max(0, ms));
 }
 
 /** Where `/v1/events` of a sidecar is. Throws a TypeError that says what is wrong with url. */

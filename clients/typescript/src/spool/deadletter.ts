@@ -42,12 +42,10 @@ export class DeadLetterFile {
   }
 }
 
-function lineOf(letter: DeadLetter, at: string): string {
-  const head = JSON.stringify({ at, reason: letter.reason, status: letter.status, errors: letter.errors });
-  // A damaged line need be neither JSON nor UTF-8: its text for people, its bytes for tools.
-  const event =
-    letter.reason === 'damaged'
-      ? `${JSON.stringify(letter.json.toString())},"base64":"${letter.json.toString('base64')}"`
-      : letter.json.toString();
-  return `${head.slice(0, -1)},"event":${event}}\n`;
+function lineOf({ reason, status, errors, json }: DeadLetter, at: string): string {
+  const head = JSON.stringify({ at, reason, status, errors }).slice(0, -1);
+  // A damaged line need be neither JSON nor UTF-8.
+  return reason === 'damaged'
+    ? `${head},"event":null,"line":"${json.toString('base64')}"}\n`
+    : `${head},"event":${json.toString()}}\n`;
 }
