@@ -12,6 +12,9 @@ export interface DirectOptions {
   readonly onRetry: () => void;
 }
 
+// A try that has less time than this ends with an outcome that is not known.
+const leastTryMs = 50;
+
 /**
  * Sends one event until the sidecar has it. Throws {@link AuditRejected},
  * {@link AuditConflict}, or, at the deadline, {@link AuditUnavailable}.
@@ -21,8 +24,8 @@ export async function sendDirectly({ event, json }: Prepared, o: DirectOptions):
   const body = Buffer.from(`${json}\n`);
   const deadline = performance.now() + o.recordTimeoutMs;
   const left = (): number => deadline - performance.now();
-  let why: Unavailability = { cause: new Error('the deadline has passed'), outcomeUnknown: false };
-  for (let tries = 0; left() > 0; tries++) {
+  let why: Unavailability = { outcomeUnknown: false };
+  for (let tries = 0; ; tries++) {
     if (tries > 0) {
       o.onRetry();
     }
@@ -53,8 +56,12 @@ export async function sendDirectly({ event, json }: Prepared, o: DirectOptions):
       }
       why = { cause: error, outcomeUnknown: why.outcomeUnknown || error.outcomeUnknown };
     }
-    const wait = Math.min(left(), Math.max(retryAfterMs, o.backoff(tries)));
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    // At most half of what is left, so that time remains for trying.
+    const pause = Math.max(retryAfterMs, Math.min(o.backoff(tries), left() / 2));
+    if (left() - pause < leastTryMs) {
+      break;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
   throw new AuditUnavailable(what, why, [event]);
 }

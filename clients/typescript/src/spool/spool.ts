@@ -232,14 +232,19 @@ export class Spool {
       return;
     }
     const { owner, journal, backlog } = folder;
-    await journal.close().catch(this.#o.onError);
-    for (const each of left) {
-      await each.close();
+    try {
+      await journal.close();
+      for (const each of left) {
+        await each.close();
+      }
+      if (left.every((each) => each === backlog && each.bytes === 0)) {
+        await backlog.remove();
+      }
+    } catch (error) {
+      this.#o.onError(error as Error); // what is on the disk is as good for the next process
+    } finally {
+      await owner.release();
     }
-    if (left.every((each) => each === backlog && each.bytes === 0)) {
-      await backlog.remove();
-    }
-    await owner.release();
   }
 }
 
