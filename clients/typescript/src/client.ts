@@ -3,7 +3,7 @@ import { fullJitter } from './backoff.js';
 import { AuditClosed, AuditUnavailable } from './errors.js';
 import type { AuditEvent } from './event.gen.js';
 import { policyFor, resolveOptions, type AuditClientOptions, type ResolvedOptions } from './options.js';
-import { sendDirectly } from './recorder.js';
+import { sendDirectly } from './direct.js';
 import { Sender } from './sender.js';
 import { DeadLetterFile, type DeadLetter } from './spool/deadletter.js';
 import { Spool } from './spool/spool.js';
@@ -145,7 +145,7 @@ export class AuditClient extends Audit {
     await this.#flushed(timeoutMs);
     await within(records, deadline - performance.now());
     await this.#adopting;
-    await this.#sender.stop();
+    await this.#sender.stop(deadline - performance.now());
     await this.#spool.close(this.#sender.backlogs);
     this.#background.close();
     this.#transport.close();

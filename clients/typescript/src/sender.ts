@@ -41,8 +41,7 @@ interface Item extends Line {
 }
 
 /**
- * Delivers backlogs: one request at a time, each backlog in its order, several in
- * turns. It never gives up, and passes an event only when the sidecar has it or the
+ * Delivers backlogs: one request at a time, each backlog in its order. It never gives up, and passes an event only when the sidecar has it or the
  * dead-letter file does.
  */
 export class Sender {
@@ -50,7 +49,7 @@ export class Sender {
   readonly #sources: Source[] = [];
   readonly #signal = new Signal();
   readonly #abort = new AbortController();
-  #turn = 0;
+  #ownTurn = false;
   #idle = false;
   #lingering = false;
   #flushes = 0; // that wait: then nothing lingers
@@ -93,12 +92,16 @@ export class Sender {
     };
   }
 
-  /** Ends a request that is under way and resolves when nothing runs any more. */
-  async stop(): Promise<void> {
+  /**
+   * Sends nothing more, and resolves when nothing runs any more. A request that is
+   * under way has so many milliseconds to end.
+   */
+  async stop(graceMs: number): Promise<void> {
     this.#stopped = true;
-    this.#abort.abort();
     this.#signal.notify();
+    const timer = setTimeout(() => this.#abort.abort(), Math.max(0, graceMs));
     await this.#loop;
+    clearTimeout(timer);
   }
 
   async #run(): Promise<void> {
@@ -121,18 +124,12 @@ export class Sender {
     }
   }
 
-  /** The source whose turn it is, of those that have something and are due. */
+  /** What to deliver from: by turns our own backlog and the oldest of the others. */
   #next(): Source | undefined {
     const now = Date.now();
-    for (let i = 0; i < this.#sources.length; i++) {
-      const at = (this.#turn + i) % this.#sources.length;
-      const source = this.#sources[at] as Source;
-      if (source.notBefore <= now && (!source.own || source.backlog.bytes > 0)) {
-        this.#turn = at + 1;
-        return source;
-      }
-    }
-    return undefined;
+    const due = this.#sources.filter((s) => s.notBefore <= now && (!s.own || s.backlog.bytes > 0));
+    this.#ownTurn = !this.#ownTurn;
+    return due.find((s) => s.own === this.#ownTurn) ?? due[0];
   }
 
   #msUntilDue(): number {

@@ -139,12 +139,22 @@ export class Journal {
     } catch (error) {
       failure = error;
       if (!last) {
-        // What was appended while the fsync ran is lost with it: the next round says so.
-        segment.failure = error;
-        this.#abandon(segment);
+        await this.#fail(segment, error);
       }
     }
     return failure;
+  }
+
+  /** Ends a segment whose fsync failed. */
+  async #fail(segment: OpenSegment, error: unknown): Promise<void> {
+    const appended = this.#unsynced.has(segment); // while the fsync ran
+    this.#abandon(segment);
+    if (appended) {
+      segment.failure = error; // which the next round tells those who wait for it
+      return;
+    }
+    this.#unsynced.delete(segment);
+    await closeFile(segment.fd).catch(() => undefined); // the fsync's error says it all
   }
 
   #pathOf(segment: Segment): string {

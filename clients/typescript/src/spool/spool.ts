@@ -234,10 +234,12 @@ export class Spool {
     const { owner, journal, backlog } = folder;
     try {
       await journal.close();
+      // Ours last: it holds the others.
+      const delivered = left.filter((each) => each.bytes === 0 && each !== backlog);
       for (const each of left) {
-        await each.close();
+        await (delivered.includes(each) ? each.remove() : each.close());
       }
-      if (left.every((each) => each === backlog && each.bytes === 0)) {
+      if (backlog.bytes === 0 && left.length === delivered.length + 1) {
         await backlog.remove();
       }
     } catch (error) {
