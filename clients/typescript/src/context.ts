@@ -5,14 +5,14 @@ import type { Actor } from './event.gen.js';
  * event that has no value of its own for a field takes the context's.
  */
 export interface AuditContext {
-  request_id?: string | undefined;
-  ip?: string | undefined;
-  user_agent?: string | undefined;
+  request_id?: string | null | undefined;
+  ip?: string | null | undefined;
+  user_agent?: string | null | undefined;
   /** Who acts, or a function that is asked when an event is made: authentication may run later. */
-  actor?: Actor | (() => Actor | null | undefined) | undefined;
-  organization_id?: string | undefined;
+  actor?: Actor | (() => Actor | null | undefined) | null | undefined;
+  organization_id?: string | null | undefined;
   /** W3C Trace Context; goes to `details.traceparent` unless details have one. */
-  traceparent?: string | undefined;
+  traceparent?: string | null | undefined;
 }
 
 const requestId = /^[A-Za-z0-9._:@/+=-]{1,128}$/;

@@ -4,12 +4,12 @@ const mappedV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /** The proxies whose `X-Forwarded-For` is believed. */
 export class TrustedProxies {
-  readonly #list = new BlockList();
-  readonly #none: boolean;
+  // Two lists: one would find an IPv4 address in ::/0.
+  readonly #v4 = new BlockList();
+  readonly #v6 = new BlockList();
 
   /** Takes addresses and CIDR blocks. Throws a TypeError that names what is neither. */
   constructor(proxies: readonly string[]) {
-    this.#none = proxies.length === 0;
     for (const proxy of proxies) {
       const [address = '', bits, ...more] = proxy.split('/');
       const family = isIP(address);
@@ -18,7 +18,11 @@ export class TrustedProxies {
       if (family === 0 || address.includes('%') || more.length > 0 || !/^\d+$/.test(bits ?? '0') || prefix > most) {
         throw new TypeError(`trustedProxies: ${proxy} is neither an address nor a CIDR block`);
       }
-      this.#list.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6');
+      if (family === 4) {
+        this.#v4.addSubnet(address, prefix, 'ipv4');
+      } else {
+        this.#v6.addSubnet(address, prefix, 'ipv6');
+      }
     }
   }
 
@@ -46,7 +50,7 @@ export class TrustedProxies {
   }
 
   #trusts(address: string): boolean {
-    return !this.#none && this.#list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
+    return isIP(address) === 4 ? this.#v4.check(address, 'ipv4') : this.#v6.check(address, 'ipv6');
   }
 }
 

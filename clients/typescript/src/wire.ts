@@ -85,7 +85,7 @@ function complete(input: AuditEventInput, context: AuditContext | undefined, ids
       event.actor = actor;
     }
   }
-  if (context.traceparent !== undefined) {
+  if (context.traceparent !== undefined && context.traceparent !== null) {
     event.details = traced(event.details, context.traceparent);
   }
   return event;
