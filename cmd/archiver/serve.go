@@ -118,11 +118,16 @@ type gate struct{ n *node }
 
 var errNotStarted = errors.New("the bucket has not confirmed yet that this is the stream's only writer")
 
-func (g gate) Append(ctx context.Context, events []event.Event) (int64, error) {
+func (g gate) Append(ctx context.Context, events []event.Event) ([]int64, error) {
 	if !g.n.mayAcknowledge() {
-		return 0, errNotStarted
+		return nil, errNotStarted
 	}
-	return g.n.buffer.Append(ctx, events)
+	seqs, err := g.n.buffer.Append(ctx, events)
+	var taken *buffer.ConflictError
+	if errors.As(err, &taken) {
+		return nil, &ingest.ConflictError{Index: taken.Index, Seq: taken.Seq}
+	}
+	return seqs, err
 }
 
 func (n *node) mayAcknowledge() bool {

@@ -155,7 +155,7 @@ func (s *span) row(ref Ref, raw []byte) (event.Row, error) {
 	if err != nil {
 		return event.Row{}, fmt.Errorf("seq %d: %w", ref.seq, err)
 	}
-	e.ReceivedAtMS = ref.received
+	e.ReceivedAtMS, e.Fingerprint = ref.received, 0
 	return event.Row{Event: e, Stream: s.b.o.Stream, Seq: ref.seq}, nil
 }
 

@@ -149,6 +149,12 @@ type WAL struct {
 	HighWaterBytes Size `yaml:"high_water_bytes"`
 	// QueueEvents is the most events that may wait for one fsync. Default: 20000.
 	QueueEvents int `yaml:"queue_events"`
+	// RetryIDs is how many of the last event ids are remembered, so that an event
+	// that is sent again is stored once. Each takes up to 35 bytes of memory and 20
+	// on disk. Default: 4194304.
+	RetryIDs int `yaml:"retry_ids"`
+	// RetryAge is how long an id is remembered at most. Default: 24h.
+	RetryAge time.Duration `yaml:"retry_age"`
 }
 
 // Limits are what one client may ask for at most.
@@ -189,6 +195,8 @@ func Default() Config {
 			ReserveBytes:   512 * MiB,
 			HighWaterBytes: 4 * GiB,
 			QueueEvents:    20_000,
+			RetryIDs:       1 << 22,
+			RetryAge:       24 * time.Hour,
 		},
 		Limits: Limits{
 			EventBytes:    64 * KiB,

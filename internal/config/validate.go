@@ -195,6 +195,9 @@ func (c *Config) checkBounds(k *checker) {
 	between(k, "limits.connections", c.Limits.Connections, 1, 100_000)
 	// A request is one atomic unit: one that can never fit would be refused for ever.
 	between(k, "wal.queue_events", c.WAL.QueueEvents, c.Limits.RequestEvents, 10_000_000)
+	// Else a large request would push its own first ids out of the window.
+	between(k, "wal.retry_ids", c.WAL.RetryIDs, c.Limits.RequestEvents, 1<<26)
+	between(k, "wal.retry_age", c.WAL.RetryAge, time.Minute, 7*24*time.Hour)
 	between(k, "heartbeat", c.Heartbeat, time.Minute, 24*time.Hour)
 	between(k, "query.cache_bytes", c.Query.CacheBytes, MiB, 64*TiB)
 	between(k, "query.max_rows", c.Query.MaxRows, 1, 1_000_000_000)
