@@ -14,28 +14,35 @@ import { fileURLToPath } from 'node:url';
 const { ROUNDS = '5', SECONDS = '4', CONNECTIONS = '8,64', ARCHIVER_URL } = process.env;
 const here = fileURLToPath(new URL('.', import.meta.url));
 
-/** Starts a script and resolves with it and the first line that it prints. */
+/** Starts a script; next() resolves with the next line that it prints. */
 function start(script, env) {
   const child = spawn(process.execPath, [join(here, script)], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
-  return new Promise((resolve, reject) => {
-    createInterface({ input: child.stdout }).once('line', (line) => resolve({ child, line }));
-    child.once('error', reject).once('exit', (code) => reject(new Error(`${script} ended with ${code}`)));
-  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await lines.next();
+    if (done) {
+      throw new Error(`${script} has ended`);
+    }
+    return value;
+  };
+  return { child, next };
 }
 
 async function measure(audited, connections, sidecar) {
   const spool = mkdtempSync(join(tmpdir(), 'audit-bench-'));
-  const app = await start('app.mjs', { AUDITED: audited ? '1' : '0', ARCHIVER_URL: sidecar, ARCHIVER_SPOOL_DIR: spool });
-  const load = await start('load.mjs', { URL: `http://127.0.0.1:${app.line}`, CONNECTIONS: connections, SECONDS });
+  const app = start('app.mjs', { AUDITED: audited ? '1' : '0', ARCHIVER_URL: sidecar, ARCHIVER_SPOOL_DIR: spool });
+  const url = `http://127.0.0.1:${await app.next()}`;
+  const result = JSON.parse(await start('load.mjs', { URL: url, CONNECTIONS: connections, SECONDS }).next());
   app.child.kill();
+  const cpu = Number(await app.next()) / result.requests;
   rmSync(spool, { recursive: true, force: true });
-  return JSON.parse(load.line);
+  return { ...result, cpu };
 }
 
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
-const fake = ARCHIVER_URL === undefined ? await start('sidecar.mjs', {}) : undefined;
-const sidecar = ARCHIVER_URL ?? `http://127.0.0.1:${fake.line}`;
+const fake = ARCHIVER_URL === undefined ? start('sidecar.mjs', {}) : undefined;
+const sidecar = ARCHIVER_URL ?? `http://127.0.0.1:${await fake.next()}`;
 console.log(`sidecar: ${fake ? 'fake, in a process of its own' : 'real'}; ${ROUNDS} rounds of ${SECONDS} s each, by turns; Node ${process.version}`);
 for (const connections of CONNECTIONS.split(',')) {
   const results = { plain: [], audited: [] };
@@ -47,9 +54,9 @@ for (const connections of CONNECTIONS.split(',')) {
   const of = (name, what) => median(results[name].map((r) => r[what]));
   console.log(`${connections} connections`);
   for (const name of ['plain', 'audited']) {
-    console.log(`  ${name.padEnd(8)} ${of(name, 'rate').toFixed(0).padStart(6)} requests/s   p50 ${of(name, 'p50').toFixed(2)} ms   p99 ${of(name, 'p99').toFixed(2)} ms`);
+    console.log(`  ${name.padEnd(8)} ${of(name, 'rate').toFixed(0).padStart(6)} requests/s   p50 ${of(name, 'p50').toFixed(2)} ms   p99 ${of(name, 'p99').toFixed(2)} ms   ${of(name, 'cpu').toFixed(0)} µs of CPU per request`);
   }
   const cost = (1 - of('audited', 'rate') / of('plain', 'rate')) * 100;
-  console.log(`  cost     ${cost.toFixed(1).padStart(6)} % of requests/s   p50 +${(of('audited', 'p50') - of('plain', 'p50')).toFixed(2)} ms`);
+  console.log(`  cost     ${cost.toFixed(1).padStart(6)} % of requests/s   p50 +${(of('audited', 'p50') - of('plain', 'p50')).toFixed(2)} ms   +${(of('audited', 'cpu') - of('plain', 'cpu')).toFixed(0)} µs of CPU`);
 }
 fake?.child.kill();

@@ -35,6 +35,8 @@ interface Source {
   notBefore: number; // ms since 1970
 }
 
+const lagMaxMs = 250;
+
 /** A line on its way. */
 interface Item extends Line {
   done: boolean; // delivered or dead-lettered
@@ -111,10 +113,12 @@ export class Sender {
         this.#idle = true;
         await this.#signal.wait(this.#msUntilDue());
         this.#idle = false;
+        await this.#saveCursors();
         continue;
       }
       try {
         await this.#serve(source);
+        await this.#saveCursors();
         source.failures = 0;
       } catch (error) {
         // Of our own disk; the other backlogs do not wait for it.
@@ -132,9 +136,24 @@ export class Sender {
     return due.find((s) => s.own === this.#ownTurn) ?? due[0];
   }
 
+  /** How long there is nothing to do, unless something is added. */
   #msUntilDue(): number {
-    const waiting = this.#sources.filter((s) => s.notBefore > 0 && (!s.own || s.backlog.bytes > 0));
-    return Math.max(1, Math.min(...waiting.map((s) => s.notBefore)) - Date.now());
+    const now = Date.now();
+    const due = this.#sources.filter((s) => s.notBefore > now).map((s) => s.notBefore - now);
+    const lags = this.#sources.flatMap((s) => s.backlog.lag ?? []).map((lag) => lagMaxMs - lag);
+    return Math.max(1, Math.min(...due, ...lags));
+  }
+
+  /**
+   * Writes the cursors that have lagged behind long enough: a file for each request
+   * would cost more than the request.
+   */
+  async #saveCursors(): Promise<void> {
+    for (const { backlog } of this.#sources) {
+      if ((backlog.lag ?? 0) >= lagMaxMs) {
+        await backlog.save().catch((error: Error) => this.#o.host.failed(error));
+      }
+    }
   }
 
   async #serve(source: Source): Promise<void> {
@@ -157,7 +176,6 @@ export class Sender {
     } else {
       await this.#send(source, lines.map((line) => ({ ...line, done: false })));
     }
-    await source.backlog.save();
   }
 
   #isFull(): boolean {

@@ -213,6 +213,26 @@ test('segments end at 8 MiB and are removed once they are delivered', async (t) 
   assert.deepEqual(segments(), [nameOfSegment(3)]);
 });
 
+test('the cursor follows: what it says is not sent again', async (t) => {
+  const fake = await sidecar(t);
+  const audit = client(t, { url: fake.url });
+  await audit.enqueue(order(0));
+  await audit.flush();
+  const [name = ''] = folders(audit.dir);
+  while (!fs.existsSync(join(audit.dir, name, 'cursor'))) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  // As if the process were killed here.
+  const dir = scratch(t);
+  const copy = orphan(dir, orphanName(1), [fs.readFileSync(join(audit.dir, name, nameOfSegment(1)), 'utf8')], fs.readFileSync(join(audit.dir, name, 'cursor'), 'utf8'));
+  const next = client(t, { url: fake.url, spoolDir: dir });
+  await next.enqueue(order(1));
+  await next.flush();
+  await next.close();
+  assert.deepEqual(fake.requests.map((r) => numbers(r.lines.map((l) => JSON.parse(l) as never))), [[0], [1]]);
+  assert.equal(fs.existsSync(copy), false);
+});
+
 /** Lets a call of node:fs fail; the package calls it through the module. */
 function breakOnce(t: TestContext, name: 'writeSync' | 'fdatasync', fake: (...args: never[]) => unknown): void {
   const real = fs[name];

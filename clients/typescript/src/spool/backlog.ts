@@ -27,14 +27,13 @@ const cursorTemp = 'cursor.tmp';
 
 /**
  * What is still to be delivered in one folder, in order. The cursor file lags
- * behind at most by what is in flight and one {@link Backlog.save}: after a crash
- * events are sent again, which the sidecar recognises.
+ * behind: after a crash events are sent again, which the sidecar recognises.
  */
 export class Backlog {
   readonly dir: string;
   readonly #segments: Segment[];
   #offset: number; // in the first segment: everything before it is delivered
-  #unsaved = false;
+  #movedAt: number | undefined; // when the cursor first moved after it was written
   #fd: number | undefined; // of the first segment
 
   constructor(dir: string, segments: Segment[] = [], offset = 0) {
@@ -111,7 +110,7 @@ export class Backlog {
   /** Everything before an offset, the end of a line that was read, is delivered. */
   async advance(end: number): Promise<void> {
     this.#offset = end;
-    this.#unsaved = true;
+    this.#movedAt ??= performance.now();
     const segment = this.#segments[0];
     if (segment !== undefined && segment.closed && end >= segment.size) {
       await this.#finish(segment);
@@ -124,19 +123,25 @@ export class Backlog {
     await unlink(join(this.dir, nameOfSegment(segment.n))).catch(ignoreMissing);
     this.#segments.shift();
     this.#offset = 0;
-    this.#unsaved = false; // a cursor on a segment that is gone stands for the next one
+    this.#movedAt = undefined; // a cursor on a segment that is gone stands for the next one
+  }
+
+  /** Milliseconds since when the cursor file lags behind; undefined: it does not. */
+  get lag(): number | undefined {
+    return this.#movedAt === undefined ? undefined : performance.now() - this.#movedAt;
   }
 
   /** Writes the cursor, if it has moved. */
   async save(): Promise<void> {
     const segment = this.#segments[0];
-    if (!this.#unsaved || segment === undefined) {
+    if (this.#movedAt === undefined || segment === undefined) {
       return;
     }
+    this.#movedAt = performance.now(); // when it fails, the next try is not at once
     const temp = join(this.dir, cursorTemp);
     await writeFile(temp, JSON.stringify({ segment: segment.n, offset: this.#offset }), { mode: 0o600 });
     await rename(temp, join(this.dir, cursorName));
-    this.#unsaved = false;
+    this.#movedAt = undefined;
   }
 
   /** Closes what is open; what is not delivered stays on disk. */

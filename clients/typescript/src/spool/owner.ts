@@ -17,7 +17,7 @@ export const folderName = /^ts-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[
 
 const socketName = 'owner.sock';
 const unfinishedPrefix = '.new-';
-const unfinishedMs = 60 * 60 * 1000;
+const unfinishedMs = 60 * 1000;
 
 /** A folder that this client made and holds until {@link Owner.release}. */
 export class Owner {
