@@ -13,6 +13,7 @@ import { auditMiddleware } from '@audit-archiver/client/express';
 import { auditPlugin } from '@audit-archiver/client/fastify';
 import { AuditRecorder } from '@audit-archiver/client/testing';
 
+import { TrustedProxies } from '../dist/proxies.js';
 import { cleanup, range } from './helpers.mjs';
 
 type Options = Omit<Parameters<typeof auditMiddleware>[1] & object, 'actor' | 'event'> & { event?: boolean };
@@ -234,6 +235,30 @@ test('the hook makes the event, or none; what it throws is told', async (t) => {
   audit.expect('order.list', { outcome: 'failure', details: { status: 403 } });
   assert.equal(audit.events.length, 1);
   assert.deepEqual(errors.map(String), ['Error: the hook failed']);
+});
+
+test('blocks of addresses, however they are written', () => {
+  const inside = (block: string, address: string): boolean => new TrustedProxies([block]).clientOf(address, '203.0.113.7') === '203.0.113.7';
+  for (const [block, address, want] of [
+    ['10.0.0.0/8', '10.255.255.255', true],
+    ['10.0.0.0/8', '11.0.0.0', false],
+    ['10.1.2.3/8', '10.9.9.9', true],
+    ['0.0.0.0/0', '255.255.255.255', true],
+    ['255.255.255.255', '255.255.255.255', true],
+    ['192.0.2.128/25', '192.0.2.127', false],
+    ['::/0', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', true],
+    ['::/0', '192.0.2.1', false],
+    ['2001:db8::/32', '2001:0DB8:0:1::', true],
+    ['2001:db8::/32', '2001:db9::', false],
+    ['fe80::/10', 'fe80::1%eth0', true],
+    ['::1', '0:0:0:0:0:0:0:1', true],
+    ['64:ff9b::/96', '64:ff9b::192.0.2.1', true],
+    ['64:ff9b::c000:201', '64:ff9b::192.0.2.1', true],
+    ['10.0.0.0/8', '::ffff:10.0.0.1', true],
+    ['1:2:3:4:5:6:7::/112', '1:2:3:4:5:6:7:8', true],
+  ] as const) {
+    assert.equal(inside(block, address), want, `${address} in ${block}`);
+  }
 });
 
 test('wrong proxies are refused when the middleware is made', () => {
