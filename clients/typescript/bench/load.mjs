@@ -1,16 +1,18 @@
 // Keeps CONNECTIONS requests under way for SECONDS, after one more second that does
-// not count; prints requests per second, latencies in milliseconds and the number of
-// all requests as JSON.
+// not count; prints requests per second, latencies in milliseconds and the application's
+// CPU time per request in microseconds as JSON.
 import { Agent, get } from 'node:http';
 
 const { URL: url, CONNECTIONS, SECONDS } = process.env;
 const agent = new Agent({ keepAlive: true, maxSockets: Number(CONNECTIONS) });
 const headers = { 'x-user': 'user-123', 'user-agent': 'bench', 'x-forwarded-for': '203.0.113.7' };
 
-function once(n) {
+function fetch(path) {
   return new Promise((resolve, reject) => {
-    get(`${url}/orders/${n}`, { agent, headers }, (response) => {
-      response.resume().on('end', () => (response.statusCode === 200 ? resolve() : reject(new Error(`answered ${response.statusCode}`))));
+    get(url + path, { agent, headers }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk) => (body += chunk));
+      response.on('end', () => (response.statusCode === 200 ? resolve(body) : reject(new Error(`answered ${response.statusCode}`))));
     }).on('error', reject);
   });
 }
@@ -18,21 +20,21 @@ function once(n) {
 const start = performance.now() + 1000;
 const end = start + Number(SECONDS) * 1000;
 const latencies = [];
-let requests = 0;
 
 async function loop(n) {
   for (let i = n; performance.now() < end; i += 1000) {
     const before = performance.now();
-    await once(i);
-    requests++;
+    await fetch(`/orders/${i}`);
     if (before >= start) {
       latencies.push(performance.now() - before);
     }
   }
 }
 
+const cpuAtStart = new Promise((resolve) => setTimeout(() => resolve(fetch('/cpu')), 1000));
 await Promise.all(Array.from({ length: Number(CONNECTIONS) }, (_, n) => loop(n)));
+const cpu = (Number(await fetch('/cpu')) - Number(await cpuAtStart)) / latencies.length;
 latencies.sort((a, b) => a - b);
 const at = (q) => latencies[Math.floor(q * latencies.length)];
-console.log(JSON.stringify({ rate: latencies.length / Number(SECONDS), p50: at(0.5), p99: at(0.99), requests }));
+console.log(JSON.stringify({ rate: latencies.length / Number(SECONDS), p50: at(0.5), p99: at(0.99), cpu }));
 process.exit(0);

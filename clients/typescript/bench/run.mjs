@@ -34,9 +34,8 @@ async function measure(audited, connections, sidecar) {
   const url = `http://127.0.0.1:${await app.next()}`;
   const result = JSON.parse(await start('load.mjs', { URL: url, CONNECTIONS: connections, SECONDS }).next());
   app.child.kill();
-  const cpu = Number(await app.next()) / result.requests;
   rmSync(spool, { recursive: true, force: true });
-  return { ...result, cpu };
+  return result;
 }
 
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];

@@ -54,10 +54,11 @@ export class AuditClient extends Audit {
         pending: () => ({ events: this.#spool.events, bytes: this.#spool.bytes }),
         delivered: (own, events) => this.#onDelivered(own, events),
         deadLettered: (own, letters) => this.#onDeadLettered(own, letters),
-        failed: (error) => {
+        retrying: (error) => {
           this.#retries++;
           this.#note(error);
         },
+        failed: (error) => this.#note(error),
       },
       batch: { events: o.batchEvents, bytes: o.batchBytes },
       lingerMs: o.lingerMs,
@@ -111,7 +112,10 @@ export class AuditClient extends Audit {
   override async enqueue(event: AuditEventInput): Promise<string> {
     const prepared = this.prepare('enqueue', event);
     this.#checkOpen('enqueue', prepared.event);
-    await this.#spool.enqueue(prepared);
+    const waits = this.#spool.enqueue(prepared);
+    if (waits !== undefined) {
+      await waits;
+    }
     this.#enqueued++;
     return prepared.event.id;
   }

@@ -14,12 +14,14 @@ export interface SenderHost {
   delivered(own: boolean, events: number): void;
   /** Letters are on the disk; our own spool has room, when they are of it. */
   deadLettered(own: boolean, letters: readonly DeadLetter[]): void;
-  /** Something failed and is tried again. */
+  /** A request failed and is sent again. */
+  retrying(error: Error): void;
+  /** Something else failed and is tried again. */
   failed(error: Error): void;
 }
 
 export interface SenderOptions {
-  readonly transport: Pick<Transport, 'post'>;
+  readonly transport: Pick<Transport, 'post' | 'abort'>;
   readonly deadLetters: Pick<DeadLetterFile, 'append'>;
   readonly host: SenderHost;
   readonly batch: BatchLimits;
@@ -50,7 +52,6 @@ export class Sender {
   readonly #o: SenderOptions;
   readonly #sources: Source[] = [];
   readonly #signal = new Signal();
-  readonly #abort = new AbortController();
   #ownTurn = false;
   #idle = false;
   #lingering = false;
@@ -101,7 +102,7 @@ export class Sender {
   async stop(graceMs: number): Promise<void> {
     this.#stopped = true;
     this.#signal.notify();
-    const timer = setTimeout(() => this.#abort.abort(), Math.max(0, graceMs));
+    const timer = setTimeout(() => this.#o.transport.abort(), Math.max(0, graceMs));
     await this.#loop;
     clearTimeout(timer);
   }
@@ -218,7 +219,7 @@ export class Sender {
         case 'blocked':
         case 'retry':
           if (!this.#stopped) {
-            this.#o.host.failed(new Error(verdict.detail));
+            this.#o.host.retrying(new Error(verdict.detail));
             await this.#signal.wait(Math.max(retryAfterMs, this.#o.backoff(attempt++)));
           }
       }
@@ -231,7 +232,7 @@ export class Sender {
       parts.push(item.json, LF);
     }
     try {
-      const answer = await this.#o.transport.post(Buffer.concat(parts), this.#o.requestTimeoutMs, this.#abort.signal);
+      const answer = await this.#o.transport.post(Buffer.concat(parts), this.#o.requestTimeoutMs);
       return { verdict: judge(answer, piece.length), retryAfterMs: answer.retryAfterMs };
     } catch (error) {
       if (!(error instanceof TransportError)) {

@@ -40,6 +40,7 @@ export class Transport {
   readonly #request: typeof http.request;
   readonly #agent: http.Agent;
   readonly #options: http.RequestOptions;
+  readonly #inFlight = new Set<http.ClientRequest>();
 
   constructor({ url, token, background }: TransportOptions) {
     const target = targetOf(url);
@@ -63,24 +64,22 @@ export class Transport {
 
   /**
    * Posts a body of JSON lines. Throws {@link TransportError} when there is no
-   * complete answer within so many milliseconds, or when signal aborts.
+   * complete answer within so many milliseconds, or at {@link Transport.abort}.
    */
-  post(body: Buffer, timeoutMs: number, signal?: AbortSignal): Promise<Answer> {
+  post(body: Buffer, timeoutMs: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
       let connected = false;
-      const fail = (cause: Error): void => {
+      const request = this.#request({ ...this.#options, headers: { ...this.#options.headers, 'content-length': body.length } });
+      const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      this.#inFlight.add(request);
+      const end = (): void => {
         clearTimeout(timer);
+        this.#inFlight.delete(request);
+      };
+      const fail = (cause: Error): void => {
+        end();
         reject(new TransportError(`POST ${this.#url}: ${cause.message}`, connected, { cause }));
       };
-      const request = this.#request({
-        ...this.#options,
-        headers: { ...this.#options.headers, 'content-length': body.length },
-        ...(signal === undefined ? {} : { signal }),
-      });
-      const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-      if (this.#background) {
-        timer.unref();
-      }
       request.on('socket', (socket) => {
         connected = !socket.connecting; // a connection that was kept is
         if (socket.connecting) {
@@ -89,22 +88,28 @@ export class Transport {
           });
         }
         if (this.#background) {
+          timer.unref();
           socket.unref();
         }
       });
       request.on('error', fail);
       request.on('response', (response) => {
-        collect(response).then((text) => {
-          clearTimeout(timer);
-          resolve({
-            status: response.statusCode ?? 0,
-            retryAfterMs: retryAfterOf(response.headers['retry-after'], Date.now()),
-            body: text,
-          });
-        }, fail);
+        const succeed = (text: string): void => {
+          end();
+          const retryAfterMs = retryAfterOf(response.headers['retry-after'], Date.now());
+          resolve({ status: response.statusCode ?? 0, retryAfterMs, body: text });
+        };
+        collect(response, succeed, (error) => request.destroy(error), fail);
       });
       request.end(body);
     });
+  }
+
+  /** Ends the requests that are under way. */
+  abort(): void {
+    for (const request of this.#inFlight) {
+      request.destroy(new Error('the client was closed'));
+    }
   }
 
   /** Closes idle connections. */
@@ -155,15 +160,22 @@ export function targetOf(url: string): http.RequestOptions {
   };
 }
 
-async function collect(response: http.IncomingMessage): Promise<string> {
+/** Reads an answer. Events, not an iterator: it is on the path of each batch. */
+function collect(
+  response: http.IncomingMessage,
+  succeed: (text: string) => void,
+  destroy: (error: Error) => void,
+  fail: (error: Error) => void,
+): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
+  response.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > answerBytesMax) {
-      throw new Error(`the answer has more than ${answerBytesMax} bytes`); // ends the connection, too
-    }
     chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
+    if (bytes > answerBytesMax) {
+      destroy(new Error(`the answer has more than ${answerBytesMax} bytes`));
+    }
+  });
+  response.on('end', () => succeed(Buffer.concat(chunks).toString()));
+  response.on('error', fail); // also when the connection ends before the answer does
 }

@@ -1,11 +1,13 @@
 // Every row of the table "Delivery" in clients/README.md.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 
 import { AuditConflict, AuditRejected, AuditUnavailable } from '@audit-archiver/client';
 import type { Fault } from '@audit-archiver/client/testing';
 
-import { client, deadLetters, numbers, order, range, scratch, sidecar } from './helpers.mjs';
+import { cleanup, client, deadLetters, numbers, order, range, scratch, sidecar } from './helpers.mjs';
 
 const problem = (status: number, errors: object[]): Fault => ({ status, body: { type: 'urn:archiver:problem:x', title: 'x', status, errors } });
 
@@ -172,6 +174,26 @@ test('no connection: known not to be stored', async (t) => {
   assert.ok(error instanceof AuditUnavailable);
   assert.equal(error.outcomeUnknown, false);
   assert.match(error.message, /ECONNREFUSED/);
+});
+
+test('an answer that ends too early is none', async (t) => {
+  let requests = 0;
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      if (++requests % 2 === 1) {
+        response.writeHead(200, { 'content-length': 100 }).write('{"stream":', () => response.destroy());
+      } else {
+        response.end('{"stream":"s","events":[{}]}');
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanup(t, () => server.close());
+  const audit = client(t, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  await audit.record(order(0));
+  await audit.enqueue(order(1));
+  await audit.flush();
+  assert.deepEqual([requests, audit.stats().retries], [4, 2]);
 });
 
 test('503 that says that nothing was stored', async (t) => {

@@ -134,14 +134,14 @@ test('a folder is never seen unowned; one that never got its name is swept', asy
   await owner.release();
   const unfinished = join(root, `.new-${orphanName(1)}`);
   fs.mkdirSync(unfinished);
-  await sweepUnfinished(root);
+  await sweepUnfinished(root, assert.ifError);
   assert.equal(fs.existsSync(unfinished), true, 'it is too young');
   const server = createServer().listen(join(unfinished, 'owner.sock'));
   await new Promise((resolve) => server.once('listening', resolve));
-  await sweepUnfinished(root, Date.now() + 2 * 60 * 60 * 1000);
+  await sweepUnfinished(root, assert.ifError, Date.now() + 2 * 60 * 60 * 1000);
   assert.equal(fs.existsSync(unfinished), true, 'somebody listens');
   await new Promise((resolve) => server.close(resolve));
-  await sweepUnfinished(root, Date.now() + 2 * 60 * 60 * 1000);
+  await sweepUnfinished(root, assert.ifError, Date.now() + 2 * 60 * 60 * 1000);
   assert.equal(fs.existsSync(unfinished), false);
 });
 

@@ -9,18 +9,21 @@ const adoptedPrefix = 'adopted-';
 /**
  * Moves the folders of processes that have ended into ours. A rename is atomic: of
  * two who try, one wins. Were we to die on any line, whoever adopts our folder has
- * theirs with it. Returns the paths of all folders that ours holds, oldest first.
+ * theirs with it. Returns the paths of all folders that ours holds, oldest first;
+ * one that cannot be moved is reported and does not keep the others back.
  */
-export async function adoptOrphans(root: string, own: Owner): Promise<string[]> {
+export async function adoptOrphans(root: string, own: Owner, report: (error: Error) => void): Promise<string[]> {
   for (const name of await readdir(root)) {
     if (!folderName.test(name) || name === own.name || (await isHeld(join(root, name)))) {
       continue;
     }
-    await rename(join(root, name), join(own.dir, adoptedPrefix + name.slice('ts-'.length))).catch((error: unknown) => {
+    try {
+      await rename(join(root, name), join(own.dir, adoptedPrefix + name.slice('ts-'.length)));
+    } catch (error) {
       if (!hasCode(error, 'ENOENT')) {
-        throw error;
-      } // another process was quicker
-    });
+        report(error as Error);
+      } // else another process was quicker
+    }
   }
   for (const name of await adoptedIn(own.dir)) {
     await flatten(join(own.dir, name), own.dir);

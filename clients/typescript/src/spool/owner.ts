@@ -86,7 +86,7 @@ export async function removeSocket(dir: string): Promise<void> {
  * Removes folders whose process died between making and naming them: they never
  * held an event. A young one may be about to get its name.
  */
-export async function sweepUnfinished(root: string, now: number = Date.now()): Promise<void> {
+export async function sweepUnfinished(root: string, report: (error: Error) => void, now: number = Date.now()): Promise<void> {
   for (const name of await readdir(root)) {
     const dir = join(root, name);
     if (!name.startsWith(unfinishedPrefix) || !folderName.test(name.slice(unfinishedPrefix.length))) {
@@ -98,7 +98,9 @@ export async function sweepUnfinished(root: string, now: number = Date.now()): P
         await rmdir(dir);
       }
     } catch (error) {
-      ignoreMissing(error); // somebody else swept
+      if (!hasCode(error, 'ENOENT')) {
+        report(error as Error);
+      } // else somebody else swept
     }
   }
 }

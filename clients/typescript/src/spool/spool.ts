@@ -84,21 +84,26 @@ export class Spool {
   /** Takes over the folders of processes that have ended. */
   async adopt(): Promise<void> {
     const { owner } = await this.open();
-    await sweepUnfinished(this.#o.dir);
-    for (const dir of await adoptOrphans(this.#o.dir, owner)) {
-      if (!this.#adopted.has(dir)) {
+    await sweepUnfinished(this.#o.dir, this.#o.onError);
+    for (const dir of await adoptOrphans(this.#o.dir, owner, this.#o.onError)) {
+      if (this.#adopted.has(dir)) {
+        continue;
+      }
+      try {
         const backlog = await Backlog.ofDead(dir);
         this.#adopted.add(dir);
         this.#o.onBacklog(backlog, false);
+      } catch (error) {
+        this.#o.onError(error as Error); // the next round tries again
       }
     }
   }
 
   /**
-   * Resolves when the event is written, and synced if that is asked for. Events are
-   * written in the order of the calls.
+   * Resolves when the event is written, and synced if that is asked for; undefined:
+   * it is already. Events are written in the order of the calls.
    */
-  enqueue(prepared: Prepared): Promise<void> {
+  enqueue(prepared: Prepared): Promise<void> | undefined {
     if (this.#waiting.length === 0 && this.#folder !== undefined && this.#hasRoom(prepared)) {
       return this.#append(this.#folder, prepared);
     }
@@ -126,11 +131,17 @@ export class Spool {
       }
       this.#waiting.shift();
       clearTimeout(first.timer);
-      this.#append(this.#folder, first.prepared).then(() => first.settle(), first.settle);
+      try {
+        const synced = this.#append(this.#folder, first.prepared);
+        void (synced ?? Promise.resolve()).then(() => first.settle(), first.settle);
+      } catch (error) {
+        first.settle(error);
+      }
     }
   }
 
-  async #append({ journal, backlog }: Folder, prepared: Prepared): Promise<void> {
+  /** Writes an event. Undefined: it need not wait for an fsync. */
+  #append({ journal, backlog }: Folder, prepared: Prepared): Promise<void> | undefined {
     if (this.#syncFailure !== undefined) {
       const cause = this.#syncFailure;
       this.#syncFailure = undefined;
@@ -147,9 +158,9 @@ export class Spool {
     this.#o.onAppend();
     if (this.#o.sync === 'interval') {
       this.#syncSoon(journal);
-      return;
+      return undefined;
     }
-    await journal.sync().catch((cause: unknown) => {
+    return journal.sync().catch((cause: unknown) => {
       const why = { cause, outcomeUnknown: true }; // it may be delivered all the same
       throw new AuditUnavailable(attempt('enqueue', prepared.event), why, [prepared.event]);
     });
