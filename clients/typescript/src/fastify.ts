@@ -6,7 +6,7 @@
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { Audit } from './audit.js';
-import { Web, type WebContext, type WebOptions } from './web.js';
+import { Web, type WebOptions } from './web.js';
 
 export type { WebEvent, WebOptions } from './web.js';
 
@@ -21,28 +21,15 @@ export interface AuditPluginOptions extends WebOptions<FastifyRequest, FastifyRe
 export const auditPlugin: FastifyPluginCallback<AuditPluginOptions> = (app, options, done) => {
   const { audit } = options;
   const web = new Web(audit, options);
-  const contexts = new WeakMap<FastifyRequest, WebContext>();
 
+  // Run around what comes next, the context holds to the end: Fastify itself carries
+  // it over the reading of a body.
   app.addHook('onRequest', (request, reply, next) => {
     const context = web.contextOf(request, request.raw);
-    contexts.set(request, context);
     reply.header('x-request-id', context.request_id);
     web.watch(request, reply, { req: request.raw, res: reply.raw }, context);
     audit.run(context, next);
   });
-
-  // What comes after a body was read is called by the connection, and what comes
-  // after a response was sent by the response: both outside of the request's context.
-  const enter = (request: FastifyRequest, _reply: FastifyReply, next: () => void): void => {
-    const context = contexts.get(request);
-    if (context === undefined) {
-      next();
-    } else {
-      audit.run(context, next);
-    }
-  };
-  app.addHook('preValidation', enter);
-  app.addHook('onResponse', enter);
   done();
 };
 

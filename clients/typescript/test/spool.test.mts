@@ -106,8 +106,11 @@ test('the folder of a client that lives is left alone', async (t) => {
   await one.enqueue(order(1));
   const other = client(t, { url: fake.url, spoolDir: dir });
   await other.enqueue(order(2));
+  const [name = ''] = folders(dir);
   await other.close(); // waits for its adoption
   assert.deepEqual(numbers(fake.events), [2]);
+  assert.deepEqual(folders(dir), [name]);
+  assert.ok(fs.existsSync(join(dir, name, nameOfSegment(1))));
   await one.close(0);
   assert.equal(folders(dir).length, 1);
   const next = client(t, { url: fake.url, spoolDir: dir });
@@ -281,6 +284,24 @@ for (const spoolSync of ['always', 'interval'] as const) {
     assert.match(last, /"id":"3"/);
   });
 }
+
+test('an event that is appended while an fsync fails is not on the disk either', async (t) => {
+  const audit = client(t, { url: nowhere, spoolSync: 'always' });
+  await audit.enqueue(order(0));
+  let fail: ((error: Error) => void) | undefined;
+  breakOnce(t, 'fdatasync', ((_fd: number, done: (error: Error) => void) => (fail = done)) as never);
+  const first = audit.enqueue(order(1)).then(assert.fail, (e: unknown) => e);
+  while (fail === undefined) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const second = audit.enqueue(order(2)).then(assert.fail, (e: unknown) => e);
+  fail(new Error('EIO: the disk is broken'));
+  for (const error of await Promise.all([first, second])) {
+    assert.ok(error instanceof AuditUnavailable);
+    assert.equal(error.outcomeUnknown, true);
+  }
+  await audit.enqueue(order(3));
+});
 
 test('always: fsync comes before the promise; concurrent calls share it', async (t) => {
   const audit = client(t, { url: nowhere, spoolSync: 'always' });

@@ -118,7 +118,12 @@ function get(url: string, headers: Record<string, string> = {}, body?: object): 
       response.on('error', reject);
     });
     r.on('error', reject);
-    r.end(text);
+    if (body === undefined) {
+      r.end();
+      return;
+    }
+    r.flushHeaders(); // and the body in a packet of its own, later
+    setImmediate(() => setImmediate(() => r.end(text)));
   });
 }
 
