@@ -200,9 +200,9 @@ export class AuditClient extends Audit {
       this.#spool.settled(letters.length);
     }
     for (const { reason, status, errors, json } of letters) {
-      const text = json.toString();
-      const event = reason === 'damaged' ? text : (JSON.parse(text) as AuditEvent);
       try {
+        const text = json.toString();
+        const event = reason === 'damaged' ? text : (JSON.parse(text) as AuditEvent);
         this.#o.onDeadLetter({ event, reason, status, errors, path: this.#deadLetters.path });
       } catch (error) {
         this.#note(new Error(`onDeadLetter: ${String(error)}`, { cause: error }));
