@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from ._errors import FieldError
+from ._kinds import is_array, is_dict
 
 RETRY_AFTER_MOST = 60.0  # seconds; a longer Retry-After counts as this
 
@@ -57,10 +58,10 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, count: int
     ``headers`` have lower-case names.
     """
     document = _json(body)
-    problem: dict[str, Any] = document if isinstance(document, dict) else {}
+    problem: dict[str, Any] = document if is_dict(document) else {}
     if status == 200:
         events = problem.get("events")
-        if isinstance(events, list) and len(events) == count:  # pyright: ignore[reportUnknownArgumentType]
+        if is_array(events) and len(events) == count:
             return Answer(Outcome.DELIVERED, status, "stored")
         return Answer(Outcome.RETRY, status, f"200 that does not name {count} events", unknown=True)
     text = _describe(status, problem)
@@ -94,15 +95,10 @@ def _describe(status: int, problem: dict[str, Any]) -> str:
 
 def _blamed(errors: object, count: int) -> dict[int, list[FieldError]]:
     blamed: dict[int, list[FieldError]] = {}
-    if not isinstance(errors, list):
-        return blamed
-    for error in errors:  # pyright: ignore[reportUnknownVariableType]
-        if not isinstance(error, dict):
-            continue
-        item: dict[str, Any] = error
-        index = item.get("index")
+    for error in errors if is_array(errors) else ():
+        index = error.get("index") if is_dict(error) else None
         if type(index) is int and 0 <= index < count:
-            fault = FieldError(str(item.get("field", "")), str(item.get("reason", "")))
+            fault = FieldError(str(error.get("field", "")), str(error.get("reason", "")))
             blamed.setdefault(index, []).append(fault)
     return blamed
 

@@ -6,13 +6,14 @@ thread-pool call of a request sees the one of its request and no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from ._event import Actor
+from ._kinds import is_dict
 
 ActorHook = Callable[[], "Actor | None"]
 
@@ -55,7 +56,7 @@ class AuditContext:
             details = get("details")
             if details is None:
                 event["details"] = {"traceparent": self.traceparent}
-            elif isinstance(details, dict) and "traceparent" not in details:
+            elif is_dict(details) and "traceparent" not in details:
                 event["details"] = {**details, "traceparent": self.traceparent}
 
 
@@ -67,8 +68,13 @@ def current_context() -> AuditContext | None:
     return _current.get()
 
 
+def set_context(context: AuditContext) -> None:
+    """Make context the current one for good, in a copy that runs one request."""
+    _current.set(context)
+
+
 @contextmanager
-def audit_context(context: AuditContext) -> Iterator[AuditContext]:
+def audit_context(context: AuditContext) -> Generator[AuditContext, None, None]:
     """Make context the current one within a ``with`` block.
 
     The middlewares do this for a request. Do it yourself for a job or a message:

@@ -208,7 +208,7 @@ class Core:
         if spool is None or sender is None:
             return
         target = spool.written
-        sender.hurry()
+        sender.hurry(target)
         if not spool.wait_delivered(target, deadline):
             raise AuditUnavailable(
                 f"flush: {spool.pending_events} events are still in {spool.folder.path}"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ._context import current_context
 from ._errors import AuditRejected, FieldError, describe
 from ._event import DETAILS_BYTES, Event
+from ._kinds import is_object
 from ._ids import clock, ids
 from ._validate import check_fields, check_json, find_surrogates
 
@@ -38,7 +39,7 @@ def prepare(event: Event | Mapping[str, Any]) -> Prepared:
         error = FieldError("", f"must be a mapping, not {type(event).__name__}")
         raise AuditRejected(f"prepare event: {describe([error])}", errors=[error]) from None
     details = whole.get("details")
-    if details is not None and not isinstance(details, dict) and isinstance(details, Mapping):
+    if is_object(details) and not isinstance(details, dict):
         whole["details"] = dict(details)
     if "id" not in whole:
         whole["id"] = ids.new()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ._answer import Answer, Outcome, read_answer
 from ._backoff import Backoff
-from ._files import DeadLetter, bury
+from ._files import DeadLetter, Position, bury
 from ._folder import Folder, adopt
 from ._http import Transport, TransportError
 from ._options import DeadLetterHook, Options
@@ -71,7 +71,8 @@ class Sender:
         # The number of waiting events from which on the thread wants to be woken.
         # Read without the lock by everybody who enqueues.
         self.wants = _NEVER
-        self._hurry = False  # somebody waits for us in flush
+        self._hurry_to = Position(0, 0)  # somebody waits in flush for us to get there
+        self._kick = False  # and wants one try now
         self._stopping = False
         self._thread = threading.Thread(
             target=self._run, name="audit-archiver-sender", daemon=True
@@ -82,10 +83,14 @@ class Sender:
         self._unclaimed = folders
         self._thread.start()
 
-    def hurry(self) -> None:
-        """Skip the linger and the pause, except for what Retry-After asks for."""
+    def hurry(self, target: Position) -> None:
+        """Do not linger until the spool is delivered up to target.
+
+        A pause ends now as well, except for what Retry-After asks for.
+        """
         with self._wake:
-            self._hurry = True
+            self._hurry_to = max(self._hurry_to, target)
+            self._kick = True
             self._wake.notify()
 
     def wake(self) -> None:
@@ -191,11 +196,10 @@ class Sender:
     def _idle(self) -> None:
         """Wait for the first event, or until it is time to look for orphans."""
         with self._wake:
-            self._hurry = False
             # In this order: who enqueues counts first and then looks at wants, so
             # one of us sees the other.
             self.wants = 1
-            while not (self._stopping or self._hurry or (self.spool and self.spool.pending_events)):
+            while not (self._stopping or (self.spool and self.spool.pending_events)):
                 left = self._adopt_at - time.monotonic()
                 if left <= 0:
                     break
@@ -208,13 +212,15 @@ class Sender:
         full = self._options.batch_events
         with self._wake:
             self.wants = full
-            while not (self._stopping or self._hurry) and spool.pending_events < full:
+            while not (self._stopping or spool.pending_events >= full):
+                if spool.reader.position < self._hurry_to:
+                    break
                 left = until - time.monotonic()
                 if left <= 0:
                     break
                 self._wake.wait(left)
             self.wants = _NEVER
-            self._hurry = False
+            self._kick = False
 
     def _pause(self, at_least: float) -> bool:
         """Back off. Returns False if the thread is to end."""
@@ -222,13 +228,13 @@ class Sender:
         until = start + self._backoff.next(at_least)
         with self._wake:
             while not self._stopping:
-                due = start + at_least if self._hurry else until
+                due = start + at_least if self._kick else until
                 left = due - time.monotonic()
                 if left > 0:
                     self._wake.wait(left)
                     continue
-                if self._hurry:  # one more try now, then we back off anew
-                    self._hurry = False
+                if self._kick:  # one more try now, then we back off anew
+                    self._kick = False
                     self._backoff.reset()
                 break
         return not self._stopping

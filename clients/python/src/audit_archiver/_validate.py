@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
 from ._errors import FieldError
 from ._event import DEPTH, DETAILS_BYTES, EVENT_BYTES, LIMITS
+from ._kinds import is_array, is_object, kind
 
 _FIELDS = frozenset(
     "id timestamp action actor resource outcome reason details request_id ip user_agent"
@@ -69,8 +70,8 @@ def check_fields(event: Mapping[str, Any]) -> list[FieldError]:
     if value is not None and not (isinstance(value, str) and is_address(value)):
         errors.append(FieldError("ip", "must be an IPv4 or IPv6 address without a zone"))
     value = event.get("details")
-    if value is not None and not isinstance(value, Mapping):
-        errors.append(FieldError("details", f"must be an object, not {_kind(value)}"))
+    if value is not None and not is_object(value):
+        errors.append(FieldError("details", f"must be an object, not {kind(value)}"))
     return errors
 
 
@@ -92,7 +93,7 @@ def check_json(event: Mapping[str, Any], text: str, size: int, details_size: int
         reason = f"is nested too deeply; an event may have {DEPTH} levels"
         errors.append(FieldError("details", reason))
     if _NUL in text:
-        errors.extend(_find(event, lambda s: "\0" in s, "contains U+0000"))
+        errors.extend(_find(event, _has_nul, "contains U+0000"))
     return errors
 
 
@@ -116,8 +117,8 @@ def _actor(errors: list[FieldError], actor: object) -> None:
     if actor is None:
         errors.append(FieldError("actor", "is required"))
         return
-    if not isinstance(actor, Mapping):
-        errors.append(FieldError("actor", f"must be an object, not {_kind(actor)}"))
+    if not is_object(actor):
+        errors.append(FieldError("actor", f"must be an object, not {kind(actor)}"))
         return
     _members(errors, "actor", actor, _ACTOR)
     _required(errors, "actor.id", actor.get("id"), LIMITS["actor.id"])
@@ -131,8 +132,8 @@ def _resource(errors: list[FieldError], resource: object) -> None:
     if resource is None:
         errors.append(FieldError("resource", "is required"))
         return
-    if not isinstance(resource, Mapping):
-        errors.append(FieldError("resource", f"must be an object, not {_kind(resource)}"))
+    if not is_object(resource):
+        errors.append(FieldError("resource", f"must be an object, not {kind(resource)}"))
         return
     _members(errors, "resource", resource, _RESOURCE)
     _required(errors, "resource.type", resource.get("type"), LIMITS["resource.type"])
@@ -169,14 +170,14 @@ def _choice(errors: list[FieldError], path: str, value: object, values: tuple[st
     if value is None:
         errors.append(FieldError(path, "is required"))
     elif not isinstance(value, str):
-        errors.append(FieldError(path, f"must be a string, not {_kind(value)}"))
+        errors.append(FieldError(path, f"must be a string, not {kind(value)}"))
     elif value not in values:
         errors.append(FieldError(path, f"must be one of {', '.join(values)}"))
 
 
 def _text(errors: list[FieldError], path: str, value: object, most: int) -> None:
     if not isinstance(value, str):
-        errors.append(FieldError(path, f"must be a string, not {_kind(value)}"))
+        errors.append(FieldError(path, f"must be a string, not {kind(value)}"))
         return
     if 4 * len(value) <= most:
         return  # no character takes more bytes than four
@@ -204,56 +205,53 @@ def _timestamp(value: object) -> str | None:
     return None
 
 
-def _kind(value: object) -> str:
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, (int, float)):
-        return "a number"
-    if isinstance(value, str):
-        return "a string"
-    if isinstance(value, (list, tuple)):
-        return "an array"
-    if isinstance(value, Mapping):
-        return "an object"
-    return type(value).__name__
-
-
 def _children(value: object) -> list[object]:
-    if isinstance(value, Mapping):
+    if is_object(value):
         return [*value.keys(), *value.values()]
-    if isinstance(value, (list, tuple)):
+    if is_array(value):
         return list(value)
     return []
 
 
 def _deeper(value: object, levels: int) -> bool:
     """Say whether value nests more than levels deep, without recursion."""
-    level = [value]
+    level: list[object] = [value]  # of containers, all so deep
     depth = 0
-    while level := [v for v in level if isinstance(v, (Mapping, list, tuple))]:
+    while level:
         depth += 1
         if depth > levels:
             return True
-        level = [child for v in level for child in _children(v)]
+        level = [
+            child
+            for container in level
+            for child in _children(container)
+            if is_object(child) or is_array(child)
+        ]
     return False
 
 
-def _find(event: Mapping[str, Any], bad: Any, reason: str) -> list[FieldError]:
+def _find(
+    event: Mapping[str, Any], bad: Callable[[str], bool], reason: str
+) -> list[FieldError]:
     """Name the fields that hold a string that is bad, at any depth."""
     errors: list[FieldError] = []
     for name, value in event.items():
-        nested = name in ("actor", "resource") and isinstance(value, Mapping)
-        members = value.items() if nested else [(None, value)]
-        for member, inner in members:
-            stack: list[object] = [inner]
+        parts: list[tuple[str, object]] = [(name, value)]
+        if name in ("actor", "resource") and is_object(value):
+            parts = [(f"{name}.{member}", inner) for member, inner in value.items()]
+        for path, part in parts:
+            stack = [part]
             while stack:
                 item = stack.pop()
                 if isinstance(item, str) and bad(item):
-                    path = name if member is None else f"{name}.{member}"
                     errors.append(FieldError(path, reason))
                     break
                 stack.extend(_children(item))
     return errors
+
+
+def _has_nul(text: str) -> bool:
+    return "\0" in text
 
 
 def _has_surrogate(text: str) -> bool:

@@ -28,14 +28,19 @@ def traceparent(header: str | None) -> str | None:
 
 
 def user_agent(header: str | None) -> str | None:
-    """Return the user agent, cut to what an event takes.
+    """Return the user agent, cut to what an event takes."""
+    return None if header is None else cut(header, LIMITS["user_agent"])
 
-    It is the client's own text: a client that sends too much must not get its
-    events refused.
+
+def cut(text: str, bytes_most: int) -> str:
+    """Make a text of the client's own choice fit.
+
+    A client that sends too much, U+0000 or what is no UTF-8 must not get the
+    events of its requests refused.
     """
-    if header is None or 4 * len(header) <= LIMITS["user_agent"]:
-        return header
-    return header.encode("utf-8", "replace")[: LIMITS["user_agent"]].decode("utf-8", "ignore")
+    if 4 * len(text) > bytes_most or not text.isascii():
+        text = text.encode("utf-8", "replace")[:bytes_most].decode("utf-8", "ignore")
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in text else text
 
 
 class TrustedProxies:
