@@ -7,6 +7,7 @@ Who gets the lock of a sub-folder owns what is in it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -38,7 +39,8 @@ class Folder:
         """Delete the folder, of which everything is delivered, and give it back.
 
         The lock goes last. Who opens it before it is gone finds that it is not
-        the folder's lock any more, or makes a new one in an empty folder.
+        the folder's lock any more; who comes after that makes a new one in an
+        empty folder, and owns that.
         """
         try:
             for number in list_segments(self.path):
@@ -46,6 +48,9 @@ class Folder:
             for name in (f"{CURSOR}.new", CURSOR, LOCK):
                 (self.path / name).unlink(missing_ok=True)
             self.path.rmdir()
+        except OSError as e:
+            if e.errno != errno.ENOTEMPTY:
+                raise
         finally:
             self.release()
 

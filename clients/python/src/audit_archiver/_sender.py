@@ -107,6 +107,11 @@ class Sender:
         self._thread.join(max(0.0, deadline - time.monotonic()))
         return not self._thread.is_alive()
 
+    def wait_orphans(self, timeout: float) -> bool:
+        """Wait until no adopted spool is left; False if time is up."""
+        with self._wake:
+            return self._wake.wait_for(lambda: not (self.orphans or self._unclaimed), timeout)
+
     def pending(self) -> tuple[int, int]:
         """Return how many events and bytes of adopted spools are not delivered yet."""
         orphans = list(self.orphans)
@@ -171,9 +176,11 @@ class Sender:
         if chunk is not None:
             self._deliver(orphan, chunk)
             return True
-        self.orphans.remove(orphan)
         orphan.reader.close()
         orphan.folder.remove()
+        with self._wake:
+            self.orphans.remove(orphan)
+            self._wake.notify_all()
         return False
 
     def _give_back(self, orphan: _Orphan) -> None:
@@ -190,7 +197,12 @@ class Sender:
             self._unclaimed.extend(adopt(self._options.spool_dir))
             self._adopt_at = time.monotonic() + ADOPT_EVERY
         while self._unclaimed:
-            self.orphans.append(_Orphan(self._unclaimed[0]))
+            folder = self._unclaimed[0]
+            try:
+                self.orphans.append(_Orphan(folder))
+            except OSError as e:
+                self._report(f"adopt {folder.path}", e)
+                folder.release()
             del self._unclaimed[0]
 
     def _idle(self) -> None:
