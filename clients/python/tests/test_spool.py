@@ -23,7 +23,7 @@ from audit_archiver import (
     AuditUnavailable,
 )
 from audit_archiver import _spool as spool_module
-from audit_archiver._files import Position, frame, read_cursor
+from audit_archiver._files import frame, read_cursor
 from audit_archiver.testing import FakeSidecar
 
 from .conftest import EVENT, make, numbers, spool_names
@@ -67,10 +67,29 @@ def test_files(stalled: FakeSidecar, spool_dir: Path) -> None:
             assert stats.spool_bytes == sum(map(len, lines))
             stalled.resume()
             client.flush()
-            assert read_cursor(folder) == Position(1, stats.spool_bytes)
     finally:
         os.umask(old)
     assert spool_names(spool_dir) == []
+
+
+def test_the_cursor_that_close_leaves(sidecar: FakeSidecar, spool_dir: Path) -> None:
+    client = AuditClient(url=sidecar.url, spool_dir=spool_dir, linger=60)
+    client.enqueue(make(0))
+    client.enqueue(make(1))
+    client.flush()
+    assert client._core._spool is not None
+    end = client._core._spool.written
+    sidecar.answer_next(503, times=1000)
+    client.enqueue(make(2))
+    client.close(timeout=0)
+    folder = own_folder(spool_dir)
+    assert read_cursor(folder) == end
+    assert json.loads((folder / "cursor").read_text()) == {"segment": 1, "offset": end.offset}
+    sidecar.resume()
+    with AuditClient(url=sidecar.url, spool_dir=spool_dir) as heir:
+        assert heir._core._sender is not None and heir._core._sender.wait_orphans(30)
+    assert numbers(sidecar.events) == [0, 1, 2]
+    assert all(len(r.events) < 3 for r in sidecar.requests)
 
 
 def test_segments_roll_and_are_deleted(

@@ -125,6 +125,7 @@ def test_spool(vector: dict[str, Any], batch: tuple[int, int], tmp_path: Path) -
     assert delivered == vector["expect"]["delivered"]
     assert damaged == vector["expect"]["damaged"]
     # Where it stopped is remembered: another reader finds nothing more.
+    reader.save()
     reader.close()
     again = Reader(tmp_path)
     assert again.position == reader.position or reader.position == Position(0, 0)

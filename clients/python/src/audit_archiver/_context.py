@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,9 +68,14 @@ def current_context() -> AuditContext | None:
     return _current.get()
 
 
-def set_context(context: AuditContext) -> None:
-    """Make context the current one for good, in a copy that runs one request."""
-    _current.set(context)
+def set_context(context: AuditContext) -> Token[AuditContext | None]:
+    """Make context the current one, for the middlewares; see audit_context."""
+    return _current.set(context)
+
+
+def reset_context(token: Token[AuditContext | None]) -> None:
+    """Undo set_context, in the same task."""
+    _current.reset(token)
 
 
 @contextmanager

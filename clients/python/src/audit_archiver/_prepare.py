@@ -41,6 +41,7 @@ def prepare(event: Event | Mapping[str, Any]) -> Prepared:
     details = whole.get("details")
     if is_object(details) and not isinstance(details, dict):
         whole["details"] = dict(details)
+    made = "id" not in whole and "timestamp" not in whole
     if "id" not in whole:
         whole["id"] = ids.new()
     if "timestamp" not in whole:
@@ -49,7 +50,7 @@ def prepare(event: Event | Mapping[str, Any]) -> Prepared:
     if context is not None:
         context.fill(whole)
 
-    errors = check_fields(whole)
+    errors = check_fields(whole, made=made)
     data = b""
     if not errors:
         data, errors = _to_json(whole)

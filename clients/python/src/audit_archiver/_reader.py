@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ._files import Position, list_segments, read_cursor, segment_path, unframe, write_cursor
+
+CURSOR_EVERY = 0.25  # seconds: a file made and renamed costs more than a batch
 
 
 @dataclass(slots=True)
@@ -36,7 +39,8 @@ class Reader:
         self._folder = folder
         self._written = written
         self._fd = -1  # of the segment at position; -1: not open
-        self.position = read_cursor(folder)
+        self.position = self._saved = read_cursor(folder)
+        self._saved_at = 0.0  # time.monotonic
 
     def close(self) -> None:
         fd, self._fd = self._fd, -1
@@ -78,11 +82,19 @@ class Reader:
     def advance(self, chunk: Chunk) -> None:
         """Note that a chunk is done with: nothing of it is read again.
 
-        Dies the process before the cursor is on the disk, the chunk is sent
-        once more, and the sidecar recognises it.
+        The cursor on the disk may lag by so many seconds as CURSOR_EVERY says. If
+        the process dies before :meth:`save`, what lies in between is sent once
+        more, and the sidecar recognises it.
         """
         self.position = chunk.end
-        write_cursor(self._folder, chunk.end)
+        if time.monotonic() >= self._saved_at + CURSOR_EVERY:
+            self.save()
+
+    def save(self) -> None:
+        """Write the cursor if it is not what is on the disk."""
+        if self.position != self._saved:
+            write_cursor(self._folder, self.position)
+            self._saved, self._saved_at = self.position, time.monotonic()
 
     def _step(self) -> bool:
         """Go on to the next segment, and delete those before it."""
@@ -92,7 +104,7 @@ class Reader:
             return False
         self.close()
         self.position = Position(following[0], 0)
-        write_cursor(self._folder, self.position)
+        self.save()
         for number in numbers:
             if number < self.position.segment:
                 segment_path(self._folder, number).unlink(missing_ok=True)

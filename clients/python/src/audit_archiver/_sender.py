@@ -168,6 +168,8 @@ class Sender:
             else:
                 self._deliver(spool, chunk)
         elif not busy:
+            if spool is not None:
+                spool.reader.save()
             self._idle()
 
     def _serve(self, orphan: _Orphan) -> bool:
@@ -186,6 +188,10 @@ class Sender:
     def _give_back(self, orphan: _Orphan) -> None:
         if orphan in self.orphans:
             self.orphans.remove(orphan)
+            try:
+                orphan.reader.save()
+            except OSError as e:
+                self._report(f"give back {orphan.folder.path}", e)
             orphan.reader.close()
             orphan.folder.release()
 
@@ -253,6 +259,7 @@ class Sender:
 
     def _deliver(self, source: Spool | _Orphan, chunk: Chunk) -> bool:
         """Settle a chunk. Returns False if the thread is to end before it is settled."""
+        before = self._counters.dead_lettered
         if chunk.damaged:
             letters = [DeadLetter("damaged", line) for line in chunk.damaged]
             while not self._bury(letters):
@@ -280,6 +287,8 @@ class Sender:
             if not self._pause(answer.retry_after):
                 return False
         source.advance(chunk)
+        if self._counters.dead_lettered != before:
+            source.reader.save()  # a dead letter twice would puzzle people
         return True
 
     def _post(self, batch: list[bytes]) -> Answer:

@@ -172,7 +172,11 @@ class Spool:
 
     def release(self) -> None:
         """Give the folder back, after :meth:`stop`; remove it if it is all delivered."""
-        self._close_files()
+        try:
+            if self.reader.position < self.written:
+                self.reader.save()
+        finally:
+            self._close_files()
         if self.reader.position < self.written:
             self.folder.release()
         else:

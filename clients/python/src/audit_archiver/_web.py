@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from ._event import LIMITS
@@ -64,10 +65,12 @@ class TrustedProxies:
 
         ``forwarded_for`` are the lines of the header, in their order.
         """
+        if not (self._networks and forwarded_for):
+            return _plain(peer or "")
         address = _parse(peer or "")
         if address is None:
             return None
-        if self._networks and forwarded_for and self._trusts(address):
+        if self._trusts(address):
             for element in reversed(",".join(forwarded_for).split(",")):
                 hop = _parse(element.strip(" \t"))
                 if hop is None:
@@ -79,6 +82,13 @@ class TrustedProxies:
 
     def _trusts(self, address: _Address) -> bool:
         return any(address in network for network in self._networks)
+
+
+@lru_cache(maxsize=4096)
+def _plain(text: str) -> str | None:
+    """Tell an address plainly. Clients come back; parsing is what costs."""
+    address = _parse(text)
+    return None if address is None else str(address)
 
 
 def _parse(text: str) -> _Address | None:

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Protocol
 
-from ._context import AuditContext, audit_context
+from ._context import AuditContext, reset_context, set_context
 from ._event import Actor
 from ._middleware import Automatic, default_event, give_outcome
 from ._web import TrustedProxies, request_id, traceparent, user_agent
@@ -92,7 +92,8 @@ class AuditMiddleware:
                 message["headers"] = [*headers, (_REQUEST_ID, id)]
             await send(message)
 
-        with audit_context(context):
+        token = set_context(context)
+        try:
             if not self._automatic or scope["type"] != "http":
                 await self._app(scope, receive, send_with_id)
                 return
@@ -102,6 +103,8 @@ class AuditMiddleware:
                 failed = False
             finally:
                 await self._after(scope, status, failed)
+        finally:
+            reset_context(token)
 
     def _context(self, scope: Scope) -> AuditContext:
         id = agent = trace = None
