@@ -15,7 +15,7 @@ from audit_archiver._answer import Outcome, read_answer
 from audit_archiver._files import Position
 from audit_archiver._prepare import prepare
 from audit_archiver._reader import Reader
-from audit_archiver._web import TrustedProxies, request_id, traceparent
+from audit_archiver._web import TrustedProxies, request_id, traceparent, user_agent
 
 WIRE = Path(__file__).parents[3] / "testenv" / "vectors" / "wire"
 
@@ -131,3 +131,8 @@ def test_spool(vector: dict[str, Any], batch: tuple[int, int], tmp_path: Path) -
     assert again.position == reader.position or reader.position == Position(0, 0)
     assert again.next(*batch) is None
     again.close()
+
+
+@pytest.mark.parametrize("vector", vectors("user_agent"))
+def test_user_agent(vector: dict[str, Any]) -> None:
+    assert user_agent(vector["user_agent"]) == vector["expect"]["user_agent"]
