@@ -46,7 +46,7 @@ def first_match(child: subprocess.Popen[str], pattern: str) -> str:
     for line in child.stdout:
         if found := re.search(pattern, line):
             return found[1]
-    raise RuntimeError(f"{child.args} ended without {pattern!r}")
+    raise RuntimeError(f"{child.args!r} ended without {pattern!r}")
 
 
 def measure(url: str, audited: bool, connections: int, seconds: float) -> dict[str, float]:
@@ -91,16 +91,15 @@ def compare(url: str, connections: int, runs: int, seconds: float) -> None:
     def median(audited: bool, name: str) -> float:
         return statistics.median(result[name] for result in results[audited])
 
-    plain, audited = (median(a, "requests") / seconds for a in (False, True))
+    before, after = (median(a, "requests") / seconds for a in (False, True))
     print(f"{connections} connections, {runs} alternating runs of {seconds:g} s, medians:")
+    print(
+        f"  requests/s: {before:.0f} without, {after:.0f} with:"
+        f" {(after - before) / before * 100:+.1f} %"
+    )
     for name in ("p50_ms", "p99_ms", "cpu_us"):
         before, after = median(False, name), median(True, name)
-        print(f"  {name}: {before:.2f} without, {after:.2f} with: {after - before:+.2f}")
-    print(
-        f"  requests/s: {plain:.0f} without, {audited:.0f} with:"
-        f" {(audited - plain) / plain * 100:+.1f} %",
-        flush=True,
-    )
+        print(f"  {name}: {before:.2f} without, {after:.2f} with: {after - before:+.2f}", flush=True)
 
 
 def main() -> None:

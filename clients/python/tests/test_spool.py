@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
 import json
 import os
@@ -218,6 +219,55 @@ def test_a_write_that_fails(
     assert numbers(sidecar.events) == [0, 1, 2]
 
 
+def test_a_disk_that_stays_full_leaves_no_heap_of_files(
+    sidecar: FakeSidecar, spool_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+
+    def write(fd: int, data: bytes) -> int:
+        if full[0] and data.endswith(b"}\n"):
+            real(fd, data[:7])  # a piece of it gets there
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(fd, data)
+
+    full = [False]
+    monkeypatch.setattr(os, "write", write)
+    with AuditClient(url=sidecar.url, spool_dir=spool_dir, linger=60) as client:
+        client.enqueue(make(0))
+        full[0] = True
+        for _ in range(20):
+            with pytest.raises(AuditUnavailable):
+                client.enqueue(make(1))
+        assert len(segments(own_folder(spool_dir))) == 2
+        full[0] = False
+        client.enqueue(make(2))
+        client.flush()
+    assert numbers(sidecar.events) == [0, 2]
+
+
+def test_an_interrupt_in_a_write(
+    sidecar: FakeSidecar, spool_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C after the write: whether the line counts is open, what follows is not harmed."""
+    real = os.write
+
+    def write(fd: int, data: bytes) -> int:
+        count = real(fd, data)
+        if b'"n":1' in data:
+            raise KeyboardInterrupt
+        return count
+
+    monkeypatch.setattr(os, "write", write)
+    with AuditClient(url=sidecar.url, spool_dir=spool_dir, linger=60) as client:
+        client.enqueue(make(0))
+        with pytest.raises(KeyboardInterrupt):
+            client.enqueue(make(1))
+        client.enqueue(make(2))
+        client.flush()
+        assert client.stats().spool_events == 0
+    assert numbers(sidecar.events) == [0, 1, 2]
+
+
 @pytest.mark.parametrize("mode", ["always", "interval"])
 def test_a_sync_that_fails(
     sidecar: FakeSidecar,
@@ -352,8 +402,6 @@ def test_damage_in_our_own_spool(
     (line,) = (spool_dir / "dead-letter.ndjson").read_text().splitlines()
     letter = json.loads(line)
     assert (letter["reason"], letter["event"]) == ("damaged", None)
-    import base64
-
     assert b'"n":7' in base64.b64decode(letter["line"])
     assert "damaged" in caplog.text
 

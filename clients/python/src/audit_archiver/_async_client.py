@@ -22,6 +22,7 @@ _T = TypeVar("_T")
 
 RECORD_THREADS = 32
 SPOOL_THREADS = 4
+FLUSH_THREADS = 4
 
 
 class AsyncAuditClient(BaseClient):
@@ -45,6 +46,7 @@ class AsyncAuditClient(BaseClient):
         deadline = time.monotonic() + self._core.options.record_timeout
         # Here and not in the thread: the context is that of this task.
         prepared = prepare(event)
+        self._core.check_open("record", prepared)
         await self._run(
             "record", RECORD_THREADS, self._core.record, prepared, policy, deadline
         )
@@ -54,17 +56,21 @@ class AsyncAuditClient(BaseClient):
         """See :meth:`AuditClient.enqueue`."""
         deadline = time.monotonic() + self._core.options.enqueue_timeout
         prepared = prepare(event)
+        self._core.check_open("enqueue", prepared)
         if not self._core.try_enqueue(prepared):
             await self._run("enqueue", SPOOL_THREADS, self._core.enqueue, prepared, deadline)
         return prepared.id
 
     async def flush(self, timeout: float = 5.0) -> None:
         """See :meth:`AuditClient.flush`."""
-        await self._run("flush", 1, self._core.flush, timeout)
+        self._core.check_open("flush")
+        await self._run("flush", FLUSH_THREADS, self._core.flush, timeout)
 
     async def close(self, timeout: float = 5.0) -> None:
-        """See :meth:`AuditClient.close`. Calls under way are waited for."""
-        await self._run("flush", 1, self._core.close, timeout)
+        """See :meth:`AuditClient.close`. A ``record`` that is under way goes on to its end."""
+        if self._core.closed:
+            return
+        await self._run("flush", FLUSH_THREADS, self._core.close, timeout)
         pools, self._pools = self._pools, {}
         for pool in pools.values():
             pool.shutdown(wait=False)

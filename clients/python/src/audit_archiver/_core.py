@@ -79,7 +79,7 @@ class Core:
 
         ``deadline`` is a time of ``time.monotonic``.
         """
-        self._check_open("record", event)
+        self.check_open("record", event)
         chosen = self.options.policy(event.action, policy)
         self._adopt()
         try:
@@ -143,7 +143,7 @@ class Core:
 
     def enqueue(self, event: Prepared, deadline: float) -> None:
         """Write an event to the spool; wait for room until the monotonic time deadline."""
-        self._check_open("enqueue", event)
+        self.check_open("enqueue", event)
         try:
             spool, sender = self._open_spool()
             spool.append(frame(event.json), deadline)
@@ -164,8 +164,7 @@ class Core:
 
     def flush(self, timeout: float) -> None:
         """Return once everything that is in the spool now is settled."""
-        if self.closed:
-            raise AuditClosed("flush: the client is closed")
+        self.check_open("flush")
         self._flush(time.monotonic() + timeout, timeout)
 
     def close(self, timeout: float) -> None:
@@ -277,14 +276,15 @@ class Core:
         self.counters.failed(f"{what}: {error}")
         _log.error("%s: %s", what, error, exc_info=not isinstance(error, OSError))
 
-    def _check_open(self, verb: str, event: Prepared) -> None:
+    def check_open(self, verb: str, event: Prepared | None = None) -> None:
+        """Raise AuditClosed if the client is closed."""
         if self.closed:
             self._raise_closed(verb, event)
 
-    def _raise_closed(self, verb: str, event: Prepared) -> NoReturn:
+    def _raise_closed(self, verb: str, event: Prepared | None) -> NoReturn:
+        what = f"{verb} event {event.id} ({event.action})" if event else verb
         raise AuditClosed(
-            f"{verb} event {event.id} ({event.action}): the client is closed",
-            events=[event.event],
+            f"{what}: the client is closed", events=[event.event] if event else []
         ) from None
 
     def _raise_not_written(self, event: Prepared, error: Exception) -> NoReturn:

@@ -320,17 +320,19 @@ class Sender:
 
 
 def tell(hook: DeadLetterHook | None, letter: DeadLetter, path: Path) -> None:
-    """Call the hook of dead letters, or log a line without the event's content."""
-    event = None if letter.reason == "damaged" else json.loads(letter.data)
-    if hook is None:
-        faults = "; ".join(f"{e.field or 'event'} {e.reason}" for e in letter.errors[:3])
-        _log.error(
-            "audit event put into %s: %s (id %s; %s)",
-            path, letter.reason, event and event.get("id"), faults or "no details",
-        )
-        return
+    """Call the hook of dead letters, or log a line without the event's content.
+
+    Never fails: the letter is written, and must not be written again.
+    """
     try:
-        hook(event, letter.reason, path)
+        event = None if letter.reason == "damaged" else json.loads(letter.data)
+        if hook is not None:
+            hook(event, letter.reason, path)
+            return
+        faults = "; ".join(f"{e.field or 'event'} {e.reason}" for e in letter.errors[:3])
+        id = event["id"] if event else "unknown"
+        why = f"{letter.reason}; {faults}" if faults else letter.reason
+        _log.error("audit event put into %s: id %s: %s", path, id, why)
     except Exception:
         _log.exception("on_dead_letter failed; the event is in %s", path)
 

@@ -127,7 +127,9 @@ class Spool:
             self.reader.advance(chunk)
         finally:
             with self._mu:
-                self.pending_events = max(0, self.pending_events - chunk.count)
+                # What is left is told by positions; the counts may be off by what
+                # was written and not counted. While they are not 0, the sender reads.
+                self.pending_events = max(1, self.pending_events - chunk.count)
                 self.pending_bytes = max(0, self.pending_bytes - chunk.size)
                 self._caught_up()
 
@@ -204,13 +206,12 @@ class Spool:
             self._open_next()
         try:
             count = os.write(self._fd, line)
-        except OSError:
-            self._retire()
+            if count != len(line):
+                raise OSError(f"only {count} of {len(line)} bytes were written")
+            self.written = Position(self.written.segment, self.written.offset + count)
+        except BaseException:  # KeyboardInterrupt too: the line may be there, uncounted
+            self._end_segment()
             raise
-        if count != len(line):
-            self._retire()
-            raise OSError(f"only {count} of {len(line)} bytes were written")
-        self.written = Position(self.written.segment, self.written.offset + count)
         self.enqueued += 1
         self.pending_events += 1
         self.pending_bytes += count
@@ -227,6 +228,20 @@ class Spool:
         self._fd = fd
         self.written = Position(number, 0)
         self._names_dirty = True
+
+    def _end_segment(self) -> None:
+        """After a failed write: what follows goes to a new segment.
+
+        An empty one is used again if it can be emptied, or a full disk would
+        fill up with empty files.
+        """
+        if self.written.offset == 0:
+            try:
+                os.ftruncate(self._fd, 0)
+                return
+            except OSError:
+                pass  # then a new one after all
+        self._retire()
 
     def _retire(self) -> None:
         """Append no more to the segment. A sync that runs may still need its descriptor."""
