@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from audit_archiver import AsyncAuditClient
-from audit_archiver.asgi import install
+from audit_archiver import Actor, AsyncAuditClient
+from audit_archiver.asgi import Scope, install
 
 AWAIT_SECONDS = 0.002
 
@@ -21,12 +21,16 @@ if os.environ.get("BENCH_AUDIT") == "1":
     audit = AsyncAuditClient()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with audit:
             yield
 
     app = FastAPI(lifespan=lifespan)
-    install(app, audit, actor=lambda scope: {"id": "user-1", "type": "user"})
+
+    def actor_of(scope: Scope) -> Actor:
+        return {"id": "user-1", "type": "user"}
+
+    install(app, audit, actor=actor_of)
 
     @app.get("/orders/{id}")
     async def read_audited(id: str) -> dict[str, object]:

@@ -15,6 +15,11 @@ def is_dict(value: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict)
 
 
+def is_plain(value: object) -> TypeGuard[dict[str, Any]]:
+    """Say whether a value is a dict and of no class of its own."""
+    return type(value) is dict
+
+
 def is_array(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, (list, tuple))
 

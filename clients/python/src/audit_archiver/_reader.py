@@ -39,7 +39,8 @@ class Reader:
         self._folder = folder
         self._written = written
         self._fd = -1  # of the segment at position; -1: not open
-        self.position = self._saved = read_cursor(folder)
+        self.position = read_cursor(folder)
+        self._saved: Position = self.position
         self._saved_at = 0.0  # time.monotonic
 
     def close(self) -> None:

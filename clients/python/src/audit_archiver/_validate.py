@@ -15,7 +15,7 @@ from typing import Any
 
 from ._errors import FieldError
 from ._event import DEPTH, DETAILS_BYTES, EVENT_BYTES, LIMITS
-from ._kinds import is_array, is_object, kind
+from ._kinds import is_array, is_object, is_plain, kind
 
 _FIELDS = frozenset(
     "id timestamp action actor resource outcome reason details request_id ip user_agent"
@@ -92,13 +92,13 @@ def _surely_good(event: Mapping[str, Any]) -> bool:
     actor, resource, details = get("actor"), get("resource"), get("details")
     if not (
         _FIELDS.issuperset(event)
-        and type(actor) is dict
+        and is_plain(actor)
         and _ACTOR.issuperset(actor)
         and actor.get("type") in _ACTOR_TYPES
-        and type(resource) is dict
+        and is_plain(resource)
         and _RESOURCE.issuperset(resource)
         and get("outcome") in _OUTCOMES
-        and (details is None or type(details) is dict)
+        and (details is None or is_plain(details))
     ):
         return False
     ip = get("ip")
