@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -13,6 +15,10 @@ func (n *node) registerMetrics() {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	gauge := func(name, help string, value func(buffer.Stats) float64) {
 		n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return value(n.buffer.Stats()) }))
+	}
+	counter := func(name, help string, value func(buffer.Stats) float64) {
+		n.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
 			func() float64 { return value(n.buffer.Stats()) }))
 	}
 	gauge("archiver_wal_next_seq", "Seq that the next event gets.",
@@ -46,6 +52,35 @@ func (n *node) registerMetrics() {
 		}))
 	gauge("archiver_wal_clock_ahead_seconds", "How far received_at is ahead of the clock, because the clock was set back.",
 		func(s buffer.Stats) float64 { return s.Ahead.Seconds() })
+	gauge("archiver_retry_window_ids", "Event ids that are remembered: a retry of one of these is recognised.",
+		func(s buffer.Stats) float64 { return float64(s.RecentIDs) })
+	gauge("archiver_retry_window_since_timestamp_seconds", "Unix time when the oldest id that is remembered was received; 0 when there is none.",
+		func(s buffer.Stats) float64 {
+			if s.RecentSince.IsZero() {
+				return 0
+			}
+			return float64(s.RecentSince.UnixMilli()) / 1000
+		})
+	counter("archiver_events_repeated_total", "Events that were sent again and recognised.",
+		func(s buffer.Stats) float64 { return float64(s.Repeated) })
+	counter("archiver_events_conflicting_total", "Events that were refused because their id is taken by another event.",
+		func(s buffer.Stats) float64 { return float64(s.Conflicts) })
+	gauge("archiver_wal_room_bytes", "Bytes that can be taken until events are refused.",
+		func(s buffer.Stats) float64 { return float64(s.RoomBytes) })
+	gauge("archiver_wal_room_seconds", "Seconds until events are refused at the rate of the last minute; +Inf while there is no end in sight.",
+		func(s buffer.Stats) float64 {
+			if s.RoomFor < 0 {
+				return math.Inf(1)
+			}
+			return s.RoomFor.Seconds()
+		})
+	gauge("archiver_wal_full_since_timestamp_seconds", "Unix time since when events are refused because the WAL is full; 0 while they are not.",
+		func(s buffer.Stats) float64 {
+			if s.FullSince.IsZero() {
+				return 0
+			}
+			return float64(s.FullSince.UnixMilli()) / 1000
+		})
 	gauge("archiver_wal_full", "1 while events are refused because the WAL is full.",
 		func(s buffer.Stats) float64 { return flag(s.Full != "") })
 }

@@ -120,7 +120,7 @@ func (n *node) openBuffer() (*buffer.Buffer, error) {
 		Dir: n.walDir(), FS: durable.OS(), Stream: n.open.Stream, Now: time.Now, Log: n.log.With("part", "buffer"),
 		SegmentBytes: int64(c.WAL.SegmentBytes), SealRows: int64(c.Seal.Rows), SealBytes: int64(c.Seal.Bytes), SealAge: c.Seal.Age,
 		Heartbeat: c.Heartbeat, Reserve: int64(c.WAL.ReserveBytes), HighWater: int64(c.WAL.HighWaterBytes),
-		QueueEvents: c.WAL.QueueEvents,
+		QueueEvents: c.WAL.QueueEvents, RetryIDs: int64(c.WAL.RetryIDs), RetryAge: c.WAL.RetryAge,
 		Retention: func(name string) (time.Duration, bool) {
 			class, ok := n.about.Class(name)
 			return time.Duration(class.Days) * 24 * time.Hour, ok

@@ -166,13 +166,13 @@ func (p *process) end() error {
 
 // send appends events and seals them; it remembers what was acknowledged.
 func (p *process) send(events ...event.Event) error {
-	first, err := p.buffer.Append(context.Background(), events)
+	seqs, err := p.buffer.Append(context.Background(), events)
 	if err != nil {
 		p.w.unsure = events
 		return err
 	}
-	if first != int64(len(p.w.sent)) {
-		return fmt.Errorf("first seq is %d, want %d", first, len(p.w.sent))
+	if seqs[0] != int64(len(p.w.sent)) {
+		return fmt.Errorf("first seq is %d, want %d", seqs[0], len(p.w.sent))
 	}
 	p.w.sent = append(p.w.sent, events...)
 	return p.buffer.Seal(p.ctx)

@@ -14,8 +14,12 @@ type request struct {
 	payload *[]byte // records
 	count   int64
 	parts   []partition // distinct
-	first   int64       // set by Run before done
-	at      int64       // received_at, set by Run before done
+	marks   []mark      // of each event
+	seqs    []int64     // of each event; set by Run before done
+	fresh   int64       // the first seq that its new events got; set by Run before done
+	at      int64       // received_at of what was stored, set by Run before done
+	refused error       // set by Run: nothing of it is to be stored
+	known   bool        // set by Run: some of it is stored already
 	done    chan error  // capacity 1: an abandoned request does not block Run
 }
 
@@ -38,39 +42,46 @@ func partitionOf(e *event.Event) partition {
 }
 
 // Append stores events as one atomic unit: all or none, also after a crash. It
-// returns the seq of the first one once they are on disk; the others follow
-// without a gap. Only then it sets ReceivedAtMS of each.
+// returns the seq of each once all are on disk.
 //
-// ErrFull, ErrStopped and ErrRefused say that nothing was stored. ErrDamaged and
-// the context's error say that the outcome is unknown.
-func (b *Buffer) Append(ctx context.Context, events []event.Event) (first int64, err error) {
+// An event whose producer, id and fingerprint are those of one of the last
+// Options.RetryIDs events is that event, sent again: it is not stored, and its seq
+// is the one that it got the first time. The others get the next seqs, in order and
+// without a gap, and ReceivedAtMS. An id that is taken by an event with another
+// fingerprint is a *ConflictError.
+//
+// ErrFull, ErrStopped, ErrRefused and ErrConflict say that nothing was stored.
+// ErrDamaged and the context's error say that the outcome is unknown.
+func (b *Buffer) Append(ctx context.Context, events []event.Event) (seqs []int64, err error) {
 	// Asked twice: here, so that a full buffer does not cost the encoding.
 	if err := b.admit(nil); err != nil {
-		return 0, err
+		return nil, err
 	}
 	r, err := b.encode(events)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if err := b.admit(r); err != nil {
 		b.payloads.Put(r.payload)
-		return 0, err
+		return nil, err
 	}
 	select {
 	case err := <-r.done:
 		b.payloads.Put(r.payload)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 	case <-ctx.Done():
-		// They may still become durable. The client retries with the same ids,
-		// so saying "unknown" costs a duplicate, never a loss.
-		return 0, fmt.Errorf("append %d events: outcome unknown: %w", len(events), context.Cause(ctx))
+		// They may still become durable. The client retries with the same ids, and
+		// then they are recognised.
+		return nil, fmt.Errorf("append %d events: outcome unknown: %w", len(events), context.Cause(ctx))
 	}
 	for i := range events {
-		events[i].ReceivedAtMS = r.at
+		if r.seqs[i] >= r.fresh {
+			events[i].ReceivedAtMS = r.at
+		}
 	}
-	return r.first, nil
+	return r.seqs, nil
 }
 
 // encode runs on the caller's goroutine, so that many encode at a time. What
@@ -87,11 +98,15 @@ func (b *Buffer) encode(events []event.Event) (*request, error) {
 	if !ok {
 		buf = new([]byte)
 	}
-	r := &request{payload: buf, count: int64(len(events)), done: make(chan error, 1)}
+	r := &request{
+		payload: buf, count: int64(len(events)), done: make(chan error, 1),
+		marks: make([]mark, len(events)), seqs: make([]int64, len(events)),
+	}
 	p := (*buf)[:0]
 	most := min(b.o.appendBytesMax(), b.o.QueueBytes, b.o.HighWater)
 	for i := range events {
 		p = appendRecord(p, &events[i])
+		r.marks[i] = markOf(&events[i])
 		if int64(len(p)) > most {
 			return nil, fmt.Errorf("%w: %d events are more than %d bytes", ErrRefused, len(events), most)
 		}

@@ -100,6 +100,10 @@ func (b *Buffer) release(ctx context.Context, batch *Batch) error {
 	case !oldest:
 		return errors.New("not the oldest batch")
 	}
+	// Before the note: once that is there, the log may lose the ids.
+	if err := b.marks.save(ctx, b, batch); err != nil {
+		return b.fail(err)
+	}
 	r := released{batch: batch.Number, nextSeq: batch.Last + 1}
 	if err := b.writeNote(r); errors.Is(err, durable.ErrSync) {
 		return b.fail(err)

@@ -37,6 +37,9 @@ var (
 	// ErrRefused: this Append can never succeed (too large, unknown class, too
 	// many partitions). Nothing was stored.
 	ErrRefused = errors.New("buffer refuses")
+	// ErrConflict: an id is taken by an event with other content. Nothing was
+	// stored. The error is a *ConflictError.
+	ErrConflict = errors.New("id is taken")
 	// ErrCorrupt: the log is damaged before its end or is not of this stream.
 	// Open changed nothing.
 	ErrCorrupt = errors.New("log corrupt")
@@ -56,12 +59,14 @@ type Buffer struct {
 	gone     chan struct{} // closed when Run is over: nobody will answer
 	payloads sync.Pool     // *[]byte: buffers of encoded events
 	files    handles       // open segments of the readers
+	recent   *recent       // what a retry is recognised by
 
 	// Owned by Run. No lock, because nothing else may touch them.
 	w writer
 
-	// releasing serialises Release: it is held across its writes.
+	// releasing serialises Release: it is held across its writes. It guards marks.
 	releasing sync.Mutex
+	marks     markFiles
 
 	// mu guards what follows. Hold it for memory only: never across a read, a
 	// write, a sync or a wait.
@@ -74,6 +79,8 @@ type Buffer struct {
 	// active segment may be filled up without a spare; exhausted says that it is.
 	full, noSpare string
 	exhausted     bool
+	refusing      time.Time // since when nothing is taken; zero while events are
+	growth        growth    // of what is not released
 
 	queue                     []*request
 	queuedEvents, queuedBytes int64
@@ -82,13 +89,14 @@ type Buffer struct {
 	spares   []spare       // ready to become a segment
 	pins     map[*pin]bool // readers; what they pin is not recycled
 
-	synced   state         // after the last synced frame
-	end      position      // behind the last synced frame
-	written  int64         // bytes of all frames since Open
-	sealed   []sealedBatch // not released, oldest first
-	open     openBatch     // synced, but not sealed
-	released released
-	changed  chan struct{} // closed and replaced when sealed, broken or gone change
+	synced              state         // after the last synced frame
+	end                 position      // behind the last synced frame
+	written             int64         // bytes of all frames since Open
+	repeated, conflicts int64         // events since Open
+	sealed              []sealedBatch // not released, oldest first
+	open                openBatch     // synced, but not sealed
+	released            released
+	changed             chan struct{} // closed and replaced when sealed, broken or gone change
 }
 
 // position is a place in the log.
@@ -157,7 +165,7 @@ func (b *Buffer) Close() error {
 	spares := b.spares
 	b.spares = nil
 	b.mu.Unlock()
-	errs := []error{b.files.close()}
+	errs := []error{b.files.close(), b.marks.close()}
 	if b.w.file != nil {
 		errs = append(errs, b.w.file.Close())
 	}
@@ -179,10 +187,19 @@ type Stats struct {
 	OldestUnsealed            time.Time // received_at; zero when there is none
 	OldestSealed              time.Time // SealedAt of the oldest batch that is not released; zero when there is none
 	Through                   time.Time // of the last seal; zero before the first one
+	RecentIDs                 int64     // a retry of one of these is recognised
+	RecentSince               time.Time // received_at of the oldest of them; zero when there is none
+	Repeated                  int64     // events that were recognised and not stored again, since Open
+	Conflicts                 int64     // events that were refused because their id is taken, since Open
 	// Ahead is how far received_at is ahead of the clock, which was set back.
-	Ahead   time.Duration
-	Full    string // why Append answers ErrFull; "" when it does not
-	Damaged error
+	Ahead     time.Duration
+	Full      string    // why Append answers ErrFull; "" when it does not
+	FullSince time.Time // zero when it does not, or has not been noticed yet
+	// RoomBytes is how much can be taken until it does, and RoomFor how long that
+	// lasts at the rate of the last minute; negative: for ever, as far as one can see.
+	RoomBytes int64
+	RoomFor   time.Duration
+	Damaged   error
 }
 
 // Stats returns the present state. It asks the disk for its free space.
@@ -192,16 +209,20 @@ func (b *Buffer) Stats() Stats {
 		free = -1
 	}
 	now := b.o.Now()
+	ids, since := b.recent.reach()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := Stats{
+		RecentIDs: ids, RecentSince: since, Repeated: b.repeated, Conflicts: b.conflicts,
 		FirstSeq: b.released.nextSeq, NextSeq: b.synced.nextSeq,
 		QueuedEvents: b.queuedEvents, QueuedBytes: b.queuedBytes,
 		UnreleasedBytes: b.written - b.released.written, FreeBytes: free,
 		Segments: len(b.segments), Spares: len(b.spares),
 		SealedBatches: len(b.sealed), OpenRows: b.open.rows, OpenBytes: b.open.bytes,
-		Full: b.fullReason(0, 0), Damaged: b.broken,
+		Full: b.fullReason(0, 0), FullSince: b.refusing, Damaged: b.broken,
 	}
+	s.RoomBytes = b.room(free)
+	s.RoomFor = b.growth.lasts(s.RoomBytes)
 	if b.open.rows > 0 {
 		s.OldestUnsealed = time.UnixMilli(b.open.since).UTC()
 	}

@@ -98,11 +98,11 @@ func (r *running) mustHalt(t testing.TB) {
 
 func (r *running) mustAppend(t testing.TB, events ...event.Event) int64 {
 	t.Helper()
-	first, err := r.Append(t.Context(), events)
+	seqs, err := r.Append(t.Context(), events)
 	if err != nil {
 		t.Fatalf("append: %v", err)
 	}
-	return first
+	return seqs[0]
 }
 
 func (r *running) mustSeal(t testing.TB) {
@@ -136,6 +136,15 @@ func rows(t testing.TB, b *Buffer) []event.Row {
 	var out []event.Row
 	collect := func(s *span, first, last int64) {
 		next := first
+		reader, err := s.RowReader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := reader.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		for e, err := range s.Scan(context.Background()) {
 			if err != nil {
 				t.Fatal(err)
@@ -143,7 +152,7 @@ func rows(t testing.TB, b *Buffer) []event.Row {
 			if e.Row.Seq != next || e.Ref.Seq() != next {
 				t.Fatalf("scan yields seq %d, want %d", e.Row.Seq, next)
 			}
-			again, err := s.Read(e.Ref)
+			again, err := reader.Read(e.Ref)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -227,14 +236,14 @@ func TestConcurrentAppends(t *testing.T) {
 		wg.Go(func() {
 			for i := range 50 {
 				events := testEvents(c*10000+i*10, 1+i%4)
-				first, err := r.Append(context.Background(), events)
+				seqs, err := r.Append(context.Background(), events)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				mu.Lock()
 				for k, e := range events {
-					acked[first+int64(k)] = e.ID
+					acked[seqs[k]] = e.ID
 				}
 				mu.Unlock()
 				if i%20 == 0 {

@@ -59,8 +59,17 @@ func (b *Buffer) commitGroup() error {
 	if len(g.requests) == 0 {
 		return nil
 	}
+	first := b.w.state.nextSeq
+	b.recognise(&g)
 	err := b.writeGroup(g)
+	if err != nil {
+		b.unrecognise(first)
+	}
 	for _, r := range g.requests {
+		if err == nil && r.refused != nil {
+			r.done <- r.refused
+			continue
+		}
 		r.done <- err
 	}
 	if err != nil {
@@ -143,9 +152,12 @@ func (b *Buffer) refuseQueue(err error) error {
 
 func (b *Buffer) writeGroup(g group) error {
 	w := &b.w
+	if g.rows == 0 {
+		return nil // everything was stored before, and is on disk
+	}
 	buf := append(w.buf[:0], make([]byte, frameHead)...)
 	for _, r := range g.requests {
-		buf = append(buf, *r.payload...)
+		buf = r.appendFresh(buf)
 	}
 	f := frame{kind: typeEvents, count: g.rows, firstSeq: w.state.nextSeq, received: b.receivedAt()}
 	start, size, err := b.commit(buf, &f)
@@ -161,11 +173,8 @@ func (b *Buffer) writeGroup(g group) error {
 	w.open.rows += g.rows
 	w.open.bytes += size
 	b.publish(size, nil)
-
-	seq := f.firstSeq
 	for _, r := range g.requests {
-		r.first, r.at = seq, f.received
-		seq += r.count
+		r.at = f.received
 	}
 	return nil
 }

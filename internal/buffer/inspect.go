@@ -125,7 +125,7 @@ func show(f *frame, s *seal, stream uuid.UUID) (Frame, error) {
 		if err != nil {
 			return err
 		}
-		e.ReceivedAtMS = f.received
+		e.ReceivedAtMS, e.Fingerprint = f.received, 0
 		out.Rows = append(out.Rows, event.Row{Event: e, Stream: stream, Seq: f.firstSeq + int64(len(out.Rows))})
 		return nil
 	})

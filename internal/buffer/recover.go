@@ -33,6 +33,7 @@ func Open(o Options) (*Buffer, error) {
 		return o.FS.OpenFile(b.path(segmentName(number)), os.O_RDONLY, 0)
 	}
 	b.w.parts = make(map[partition]bool)
+	b.recent = newRecent(o.RetryIDs, o.RetryAge)
 	if err := b.recover(); err != nil {
 		return nil, fmt.Errorf("open buffer %s: %w", o.Dir, errors.Join(err, b.Close()))
 	}
@@ -63,14 +64,22 @@ func (b *Buffer) recover() error {
 	if r.note, err = b.readNote(); err != nil {
 		return err
 	}
+	b.marks.load(b, r.note.nextSeq)
 	if err := r.readSegments(); err != nil {
 		return err
 	}
+	b.recent.expire(b.o.Now().UnixMilli())
 	if err := r.settle(); err != nil {
 		return err
 	}
 	// From here on the log is known to be good.
-	return r.prepare()
+	if err := r.prepare(); err != nil {
+		return err
+	}
+	if b.recent.next != b.w.state.nextSeq { // a new log, or nothing is remembered
+		b.recent.restart(b.w.state.nextSeq)
+	}
+	return nil
 }
 
 // list sorts the names in the folder.
@@ -225,6 +234,9 @@ func (r *recovery) visit(f *frame, s *seal) error {
 	at := position{b.w.header.number, f.offset}
 	b.written += padded(f.length)
 	if s == nil {
+		if err := r.remember(f); err != nil {
+			return err
+		}
 		if open.rows == 0 {
 			open.start, open.since = at, f.received
 		}

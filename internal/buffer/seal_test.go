@@ -286,7 +286,8 @@ func TestRefused(t *testing.T) {
 	fit := testEvent(0)
 	overhead := len(appendRecord(nil, &fit))
 	fit.Details = event.Str(strings.Repeat("x", int(r.o.appendBytesMax())-overhead+len(fit.Details.S)))
-	for range 3 {
+	for i := range 3 {
+		fit.ID = testEvent(i).ID
 		r.mustAppend(t, fit)
 		r.mustSeal(t)
 	}

@@ -43,6 +43,14 @@ func vectorSegment() []byte {
 	return append(out, make([]byte, segmentMin-len(out))...)
 }
 
+// vectorMarks are the ids of the events that vectorSegment has, as they are kept when
+// its batch is released.
+func vectorMarks() []byte {
+	one, two := testEvent(0), testEvent(1)
+	one.Fingerprint, two.Fingerprint = 0x0123456789abcdef, 0xfedcba9876543210
+	return appendMarks(nil, testStream, 40, 1_763_900_000_123, []mark{markOf(&one), markOf(&two)})
+}
+
 // shownFrame is how the vector tells a frame: all that Inspect says, with the
 // leaf bytes of the rows in their own field.
 type shownFrame struct {
@@ -77,6 +85,7 @@ func TestVector(t *testing.T) {
 		"segment.bin":  bytes.TrimRight(segment, "\x00"),
 		"segment.json": inspectAll(t, segment),
 		"released.bin": note,
+		"ids.bin":      vectorMarks(),
 	} {
 		golden(t, name, got)
 	}

@@ -40,8 +40,9 @@ type Config struct {
 	// Minimum: 1m. Default: 1h.
 	Heartbeat time.Duration `yaml:"heartbeat"`
 
-	Query Query `yaml:"query"`
-	Log   Log   `yaml:"log"`
+	Query  Query  `yaml:"query"`
+	Mirror Mirror `yaml:"mirror"`
+	Log    Log    `yaml:"log"`
 }
 
 // TLS names the server's certificate. Both or none.
@@ -149,6 +150,12 @@ type WAL struct {
 	HighWaterBytes Size `yaml:"high_water_bytes"`
 	// QueueEvents is the most events that may wait for one fsync. Default: 20000.
 	QueueEvents int `yaml:"queue_events"`
+	// RetryIDs is how many of the last event ids are remembered, so that an event
+	// that is sent again is stored once. Each takes up to 31 bytes of memory and 20
+	// on disk. Default: 4194304.
+	RetryIDs int `yaml:"retry_ids"`
+	// RetryAge is how long an id is remembered at most. Default: 24h.
+	RetryAge time.Duration `yaml:"retry_age"`
 }
 
 // Limits are what one client may ask for at most.
@@ -167,6 +174,30 @@ type Query struct {
 	Timeout     time.Duration `yaml:"timeout"`      // of one query. Default: 60s.
 	MemoryBytes Size          `yaml:"memory_bytes"` // of the engine. Default: 1GiB.
 	Concurrency int           `yaml:"concurrency"`  // queries at a time; more wait. Default: 2.
+}
+
+// Mirror copies what is committed to other systems. Nothing that happens there
+// delays or loses what is archived. What has no address is not mirrored to.
+type Mirror struct {
+	// Interval is how often the bucket is asked for commits, of other writers above
+	// all: serve mirrors its own as they come. Each time the ledger is listed. Default: 30s.
+	Interval time.Duration `yaml:"interval"`
+	Postgres Postgres      `yaml:"postgres"`
+}
+
+// Postgres is a mirror in a PostgreSQL table. `archiver mirror init` makes it.
+type Postgres struct {
+	// DSN is a postgres:// URL without a password, of the role that writes. Empty: no
+	// such mirror. To another machine it must ask for TLS (sslmode=verify-full).
+	DSN string `yaml:"dsn,omitempty"`
+	// PasswordFile holds the role's password. It is read at each connection. Empty:
+	// PGPASSWORD, a pgpass file, or a certificate or socket that needs none.
+	PasswordFile string `yaml:"password_file,omitempty" kind:"path"`
+	// Schema of the tables. Default: public.
+	Schema string `yaml:"schema"`
+	// KeepMonths is how long rows are kept: months that lie wholly before that are
+	// dropped from the mirror, never from the archive. 0: for ever, the default.
+	KeepMonths int `yaml:"keep_months"`
 }
 
 // Log is what goes to standard error.
@@ -189,6 +220,8 @@ func Default() Config {
 			ReserveBytes:   512 * MiB,
 			HighWaterBytes: 4 * GiB,
 			QueueEvents:    20_000,
+			RetryIDs:       1 << 22,
+			RetryAge:       24 * time.Hour,
 		},
 		Limits: Limits{
 			EventBytes:    64 * KiB,
@@ -205,6 +238,7 @@ func Default() Config {
 			MemoryBytes: GiB,
 			Concurrency: 2,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Mirror: Mirror{Interval: 30 * time.Second, Postgres: Postgres{Schema: "public"}},
+		Log:    Log{Level: "info", Format: "text"},
 	}
 }

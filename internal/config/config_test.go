@@ -55,6 +55,8 @@ func TestExampleShowsEveryKeyAndTheDefaults(t *testing.T) {
 		"heartbeat": {c.Heartbeat, def.Heartbeat}, "query": {c.Query, def.Query}, "log": {c.Log, def.Log},
 		"s3.region": {c.S3.Region, def.S3.Region}, "s3.prefix": {c.S3.Prefix, def.S3.Prefix},
 		"retention.default": {c.Retention.Default, def.Retention.Default},
+		"mirror.interval":   {c.Mirror.Interval, def.Mirror.Interval}, "mirror.postgres.schema": {c.Mirror.Postgres.Schema, def.Mirror.Postgres.Schema},
+		"mirror.postgres.keep_months": {c.Mirror.Postgres.KeepMonths, def.Mirror.Postgres.KeepMonths},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: the example says %v, the default is %v", name, pair[0], pair[1])
@@ -181,6 +183,7 @@ func TestProblems(t *testing.T) {
 		"prefix ends in slash":   {"s3: {bucket: bbb, prefix: a/}\n", []string{"s3.prefix"}},
 		"root key":               {minimal + "archive: {root_vkey: PRIVATE+KEY+x+1+y}\n", []string{"archive.root_vkey: is not a public key"}},
 		"queue below a request":  {minimal + "wal: {queue_events: 9999}\n", []string{"wal.queue_events: 9999 is not between 10000"}},
+		"retry window":           {minimal + "wal: {retry_ids: 9999, retry_age: 1s}\n", []string{"wal.retry_ids: 9999 is not between 10000", "wal.retry_age: 1s is not between 1m"}},
 		"high water":             {minimal + "wal: {high_water_bytes: 64MiB}\n", []string{"wal.high_water_bytes: 64MiB is not between 128MiB"}},
 		"tokens": {
 			minimal + "tokens:\n- {name: a, scopes: [admin], sha256: abc}\n- {name: a, scopes: [], sha256: abc, retention: X}\n",
@@ -193,6 +196,19 @@ func TestProblems(t *testing.T) {
 		"one hash, two names": {
 			minimal + token + strings.ReplaceAll(token[len("\ntokens:\n"):], "name: a", "name: b"),
 			[]string{"tokens[1].sha256: is the hash of an earlier token"},
+		},
+		"mirror": {
+			minimal + "mirror: {interval: 0s, postgres: {password_file: x, schema: A, keep_months: -1}}\n",
+			[]string{"mirror.interval: 0s is not", "password_file: is of no use", "schema: \"A\" is not", "keep_months: -1 is not"},
+		},
+		"mirror with a password": {
+			minimal + "mirror: {postgres: {dsn: 'postgres://a:secret@h/d'}}\n", []string{"mirror.postgres.dsn: must not hold a password"},
+		},
+		"mirror with a password in the query": {
+			minimal + "mirror: {postgres: {dsn: 'postgresql://h/d?user=a&password=secret'}}\n", []string{"mirror.postgres.dsn: must not hold a password"},
+		},
+		"mirror with keywords": {
+			minimal + "mirror: {postgres: {dsn: 'host=h password=secret'}}\n", []string{"mirror.postgres.dsn: is not a URL"},
 		},
 		"retention": {
 			minimal + "retention: {classes: [{name: Std, days: 0}, {name: a, days: 1}, {name: a, days: 36501}]}\n",
@@ -213,6 +229,9 @@ func TestProblems(t *testing.T) {
 				if !strings.Contains(got, want) {
 					t.Errorf("no %q in:\n%s", want, got)
 				}
+			}
+			if strings.Contains(got, "secret") {
+				t.Errorf("it repeats a secret:\n%s", got)
 			}
 			if len(bad.Problems) != len(tt.want) {
 				t.Errorf("%d problems, want %d:\n%s", len(bad.Problems), len(tt.want), got)
@@ -255,6 +274,7 @@ func TestMarshalIsReadBackTheSame(t *testing.T) {
 	in, err := parse(t, minimal+"data_dir: /a/$${b}'\"#\n"+
 		"retention: {classes: [{name: standard, days: 1}]}\n"+
 		"tokens: [{name: a, scopes: [ingest], sha256: "+strings.Repeat("12", 32)+"}]\n"+
+		"mirror: {interval: 5s, postgres: {dsn: 'postgres://a@h/d?sslmode=require', password_file: pw, keep_months: 3}}\n"+
 		"seal: {age: 5s, bytes: 1048577}\narchive: {start_offline: true}\n", nil)
 	if err != nil {
 		t.Fatal(err)

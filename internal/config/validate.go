@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -20,6 +21,7 @@ var (
 	bucketName  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	prefixName  = regexp.MustCompile(`^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$`)
 	accountID   = regexp.MustCompile(`^[0-9]{12}$`)
+	schemaName  = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 	verifierKey = regexp.MustCompile(`^[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$`)
 )
 
@@ -62,6 +64,7 @@ func (c *Config) validate() []Problem {
 	}
 	c.checkRetention(k)
 	c.checkBounds(k)
+	c.checkMirror(k)
 	oneOf(k, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(k, "log.format", c.Log.Format, "text", "json")
 	return k.problems
@@ -181,6 +184,40 @@ func (c *Config) checkRetention(k *checker) {
 	}
 }
 
+func (c *Config) checkMirror(k *checker) {
+	between(k, "mirror.interval", c.Mirror.Interval, time.Second, 24*time.Hour)
+	p := c.Mirror.Postgres
+	if p.DSN != "" {
+		if err := CheckPostgresURL(p.DSN); err != nil {
+			k.complain("mirror.postgres.dsn", "%s", err)
+		}
+	} else if p.PasswordFile != "" {
+		k.complain("mirror.postgres.password_file", "is of no use without dsn")
+	}
+	if !schemaName.MatchString(p.Schema) {
+		k.complain("mirror.postgres.schema", "%q is not a lower-case letter and up to 62 letters, digits or underscores", p.Schema)
+	}
+	between(k, "mirror.postgres.keep_months", p.KeepMonths, 0, 1200)
+}
+
+// CheckPostgresURL says why a DSN may not stand in a file or on a command line. The
+// error does not repeat it: it may hold a password.
+func CheckPostgresURL(dsn string) error {
+	u, err := url.Parse(dsn)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return errors.New("is not a URL that begins with postgres://")
+	}
+	values, err := url.ParseQuery(u.RawQuery)
+	_, inUser := u.User.Password()
+	switch {
+	case err != nil:
+		return errors.New("has a query that is none")
+	case inUser, values.Has("password"), values.Has("sslpassword"):
+		return errors.New("must not hold a password: use password_file, PGPASSWORD or a pgpass file")
+	}
+	return nil
+}
+
 func (c *Config) checkBounds(k *checker) {
 	between(k, "seal.rows", c.Seal.Rows, 1, 10_000_000)
 	between(k, "seal.bytes", c.Seal.Bytes, MiB, 4*GiB)
@@ -195,6 +232,9 @@ func (c *Config) checkBounds(k *checker) {
 	between(k, "limits.connections", c.Limits.Connections, 1, 100_000)
 	// A request is one atomic unit: one that can never fit would be refused for ever.
 	between(k, "wal.queue_events", c.WAL.QueueEvents, c.Limits.RequestEvents, 10_000_000)
+	// Else a large request would push its own first ids out of the window.
+	between(k, "wal.retry_ids", c.WAL.RetryIDs, c.Limits.RequestEvents, 1<<26)
+	between(k, "wal.retry_age", c.WAL.RetryAge, time.Minute, 7*24*time.Hour)
 	between(k, "heartbeat", c.Heartbeat, time.Minute, 24*time.Hour)
 	between(k, "query.cache_bytes", c.Query.CacheBytes, MiB, 64*TiB)
 	between(k, "query.max_rows", c.Query.MaxRows, 1, 1_000_000_000)

@@ -18,7 +18,7 @@ func full() Event {
 		ActorEmail: Str("email"), ResourceType: "type", ResourceID: Str("resource"), Outcome: "success",
 		Reason: Str("reason"), Details: Str(`{"a":1}`), RequestID: Str("request"), IP: Str("10.0.0.1"),
 		UserAgent: Str("agent"), OrganizationID: Str("org"), ReceivedAtMS: math.MaxInt64, Producer: "producer",
-		TimestampNS: math.MinInt64, Retention: "standard",
+		TimestampNS: math.MinInt64, Retention: "standard", Fingerprint: math.MaxUint64,
 	}
 }
 
@@ -40,6 +40,8 @@ func changed(e Event) []Event {
 			set(func(v reflect.Value) { v.Set(reflect.ValueOf(Text{})) })
 			set(func(v reflect.Value) { v.Set(reflect.ValueOf(Str(""))) })
 			set(func(v reflect.Value) { v.Set(reflect.ValueOf(Str("\x00\x00\x00\x00"))) })
+		case reflect.TypeFor[uint64]():
+			// The fingerprint is no column: TestBinaryRoundTrip has it in full.
 		default:
 			set(func(v reflect.Value) { v.SetInt(v.Int() ^ 1) })
 		}
@@ -49,7 +51,9 @@ func changed(e Event) []Event {
 
 func TestBinaryRoundTrip(t *testing.T) {
 	seen := make(map[string]bool)
-	for _, e := range append(changed(full()), Event{}, full()) {
+	other := full()
+	other.Fingerprint = 1
+	for _, e := range append(changed(full()), Event{}, full(), other) {
 		b := AppendBinary([]byte("prefix"), &e)
 		got, err := DecodeBinary(b[len("prefix"):])
 		if err != nil || got != e {

@@ -36,6 +36,7 @@ func TestDecodeFull(t *testing.T) {
 		Details: Str(`{"mfa" : false, "n":1e400, "big":9007199254740993, "\\u0000":"\\\\u0000"}`),
 		IP:      Str("2001:db8::7"), UserAgent: Str(""), OrganizationID: Str("org-1"),
 		TimestampNS: time.Date(2026, 11, 23, 10, 11, 12, 345678901, time.UTC).UnixNano(),
+		Fingerprint: got.Fingerprint, // TestFingerprint
 	}
 	if got != want {
 		t.Errorf("\n got %+v\nwant %+v", got, want)
@@ -49,7 +50,7 @@ func TestDecodeFillsOnlyTheTimestamp(t *testing.T) {
 	}
 	want := Event{
 		Action: "a", ActorID: "u", ActorType: "user", ResourceType: "r", Outcome: "success",
-		TimestampNS: testNow.UnixNano(),
+		TimestampNS: testNow.UnixNano(), Fingerprint: got.Fingerprint,
 	}
 	if got != want {
 		t.Errorf("\n got %+v\nwant %+v", got, want)

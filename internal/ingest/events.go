@@ -1,12 +1,13 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,9 +48,9 @@ func newEvents(o *Options, m *metrics) *events {
 func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.now()
 	batch, p := s.receive(r)
-	var first int64
+	var seqs []int64
 	if p == nil {
-		first, p = s.append(r.Context(), batch)
+		seqs, p = s.append(r.Context(), batch)
 	}
 	if p != nil {
 		if p.Status == http.StatusUnsupportedMediaType {
@@ -60,7 +61,7 @@ func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.write(w)
 	} else {
 		s.metrics.events.Add(float64(len(batch)))
-		writeBody(w, http.StatusOK, "application/json", s.answer(batch, first))
+		writeBody(w, http.StatusOK, "application/json", s.answer(batch, seqs))
 	}
 	s.metrics.seconds.Observe(s.now().Sub(start).Seconds())
 }
@@ -79,26 +80,28 @@ func (s *events) receive(r *http.Request) ([]event.Event, *problem) {
 	if p != nil {
 		return nil, p
 	}
+	// One string for all events: theirs are parts of it. What the body took stays
+	// reserved until they are decoded, for that.
 	defer b.release()
 	s.metrics.bytes.Add(float64(len(b.bytes)))
-	return s.decode(b.bytes, f, clientOf(r.Context()))
+	return s.decode(string(b.bytes), f, clientOf(r.Context()))
 }
 
 // decode makes events of a body: all of them, or a problem that lists every
 // fault.
-func (s *events) decode(b []byte, f format, c Client) ([]event.Event, *problem) {
+func (s *events) decode(text string, f format, c Client) ([]event.Event, *problem) {
 	d, ok := s.decoders.Get().(*event.Decoder)
 	if !ok {
 		panic("bug: the pool holds something else")
 	}
 	defer s.decoders.Put(d)
 	var (
-		batch  = make([]event.Event, 0, s.expect(b, f))
+		batch  = make([]event.Event, 0, s.expect(text, f))
 		faults faults
 		now    = s.now()
 		index  = -1
 	)
-	for raw, broken := range split(b, f) {
+	for raw, broken := range split(text, f) {
 		if index++; broken != "" {
 			faults.addBroken(index, broken)
 			break
@@ -106,7 +109,7 @@ func (s *events) decode(b []byte, f format, c Client) ([]event.Event, *problem) 
 		if index == s.lim.RequestEvents {
 			return nil, tooLarge(fmt.Sprintf("the request has more than %d events", s.lim.RequestEvents))
 		}
-		e, errs := d.Decode(raw, now)
+		e, errs := d.DecodeString(raw, now)
 		if faults.add(index, errs...); len(faults.list) > 0 {
 			if len(faults.list) > maxListed {
 				break
@@ -138,13 +141,13 @@ func (s *events) decode(b []byte, f format, c Client) ([]event.Event, *problem) 
 // expect says for how many events of a body to make room at once: growing as they
 // come would cost twice the memory, and copying. Few bytes cannot claim much: no
 // valid event is shorter than shortest.
-func (s *events) expect(b []byte, f format) int {
+func (s *events) expect(text string, f format) int {
 	const shortest = len(`{"action":"a","actor":{"id":"a","type":"user"},"resource":{"type":"a"},"outcome":"success"}`)
 	n := 1
 	if f == formatNDJSON {
-		n += bytes.Count(b, []byte{'\n'})
+		n += strings.Count(text, "\n")
 	}
-	return min(n, 1+len(b)/shortest, s.lim.RequestEvents)
+	return min(n, 1+len(text)/shortest, s.lim.RequestEvents)
 }
 
 // faults collects what is wrong with a request.
@@ -238,37 +241,56 @@ func (f *faults) problem(as format) *problem {
 // append stores the events, waiting for the disk. It does not stop waiting when the
 // client has closed its side of the connection: that may be one which has sent
 // everything and waits for the answer, and the wait is bounded.
-func (s *events) append(ctx context.Context, batch []event.Event) (int64, *problem) {
+func (s *events) append(ctx context.Context, batch []event.Event) ([]int64, *problem) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.lim.AppendWait)
 	defer cancel()
-	first, err := s.appender.Append(ctx, batch)
+	seqs, err := s.appender.Append(ctx, batch)
 	if err == nil {
-		return first, nil
+		return seqs, nil
+	}
+	var taken *ConflictError
+	if errors.As(err, &taken) {
+		return nil, conflict(batch, taken)
 	}
 	switch refusal := s.refusal(err); {
 	case refusal == Full:
-		return 0, unavailable(kindFull, "There is no room", "nothing was stored; send the same events again later", 1)
+		return nil, unavailable(kindFull, "There is no room", "nothing was stored; send the same events again later", 1)
 	case refusal == NotReady:
-		return 0, unavailable(kindNotReady, "This server takes no events now",
+		return nil, unavailable(kindNotReady, "This server takes no events now",
 			"nothing was stored; /readyz says why; send the same events again later", 1)
 	case refusal == NotWritable:
 		s.log.Error("events not stored", "events", len(batch), "error", err)
-		return 0, unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
+		return nil, unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
 	case refusal == TooLarge:
 		s.log.Warn("events refused: more than can be stored at once", "events", len(batch), "error", err)
-		return 0, tooLarge("nothing was stored; send fewer events at once")
+		return nil, tooLarge("nothing was stored; send fewer events at once")
 	default:
 		s.log.Error("outcome of append unknown", "events", len(batch), "error", err)
 	}
-	return 0, unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)
+	return nil, unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)
 }
 
 const unknownDetail = "the events may or may not have been stored; send them again with the same ids: " +
-	"what is then stored twice has the same id (an event that was sent without an id gets a new one)"
+	"what is stored already is recognised (an event that was sent without an id is not)"
+
+// conflict names the events whose ids are taken.
+func conflict(batch []event.Event, taken *ConflictError) *problem {
+	p := newProblem(http.StatusConflict, kindConflict, "Ids are taken", "nothing was stored; an id is for one event: "+
+		"an event that is sent again must have the same fields, another event needs an id of its own")
+	for i, index := range taken.Index {
+		if i == maxListed {
+			p.Detail += fmt.Sprintf("; only the first %d of %d errors are listed", maxListed, len(taken.Index))
+			break
+		}
+		p.Errors = append(p.Errors, itemError{Index: index, Field: "id",
+			Reason: fmt.Sprintf("%s is the id of the event with seq %d, which has other content", batch[index].ID, taken.Seq[i])})
+	}
+	return p
+}
 
 // answer is the body of a success. It is put together by hand: with 10,000
 // events it would otherwise be a tenth of the work.
-func (s *events) answer(batch []event.Event, first int64) []byte {
+func (s *events) answer(batch []event.Event, seqs []int64) []byte {
 	const perEvent = len(`{"id":"","seq":},`) + 36 + 19
 	b := make([]byte, 0, 64+len(s.stream)+perEvent*len(batch))
 	b = append(b, `{"stream":"`...)
@@ -281,7 +303,7 @@ func (s *events) answer(batch []event.Event, first int64) []byte {
 		b = append(b, `{"id":"`...)
 		b = append(b, batch[i].ID...)
 		b = append(b, `","seq":`...)
-		b = strconv.AppendInt(b, first+int64(i), 10)
+		b = strconv.AppendInt(b, seqs[i], 10)
 		b = append(b, '}')
 	}
 	return append(b, "]}\n"...)

@@ -98,7 +98,7 @@ func TestEventIsStoredAsSent(t *testing.T) {
 	want := event.Event{
 		ID: "01980c9e-0000-7000-8000-00000000000a", Action: "a", ActorID: "u", ActorType: "user", ResourceType: "r",
 		Outcome: "failure", Reason: event.Str(""), Details: event.Str(details), Producer: "local", Retention: "standard",
-		TimestampNS: testNow.UnixNano() - 2*3600*1e9 + 1,
+		TimestampNS: testNow.UnixNano() - 2*3600*1e9 + 1, Fingerprint: w.appender.events[0].Fingerprint,
 	}
 	if got := w.appender.events[0]; got != want {
 		t.Errorf("\n got %+v\nwant %+v", got, want)
@@ -154,6 +154,30 @@ func TestAppenderErrors(t *testing.T) {
 	}
 }
 
+// TestConflict: the answer names every event whose id is taken, and the id.
+func TestConflict(t *testing.T) {
+	w := newWorld(t, DefaultTimeouts(), nil)
+	w.appender.fail = fmt.Errorf("append: %w", &ConflictError{Index: []int{0, 2}, Seq: []int64{7, 9}})
+	p := w.post("application/json", "["+withID(1)+","+withID(2)+","+withID(3)+"]").problem(t)
+	if p.Status != 409 || p.kind != kindConflict || len(p.Errors) != 2 || p.Errors[1].Index != 2 || p.Errors[1].Field != "id" ||
+		!strings.Contains(p.Errors[1].Reason, "01980c9e-0000-7000-8000-000000000003") || !strings.Contains(p.Errors[1].Reason, "seq 9") {
+		t.Errorf("%+v", p)
+	}
+	many := &ConflictError{}
+	var body strings.Builder
+	for i := range maxListed + 1 {
+		many.Index, many.Seq = append(many.Index, i), append(many.Seq, int64(i))
+		body.WriteString(withID(i) + "\n")
+	}
+	w.appender.fail = many
+	p = w.post("application/x-ndjson", body.String()).problem(t)
+	if len(p.Errors) != maxListed || !strings.Contains(p.Detail, "first 100 of 101") {
+		t.Errorf("%d errors: %s", len(p.Errors), p.Detail)
+	}
+	w.appender.fail = nil
+	w.healthy(0)
+}
+
 func TestOutcomeUnknownWhenTheDiskHangs(t *testing.T) {
 	w := newWorld(t, DefaultTimeouts(), func(o *Options) { o.Limits.AppendWait = 1 })
 	w.appender.hang = make(chan struct{}, 1)
@@ -167,9 +191,9 @@ func TestOutcomeUnknownWhenTheDiskHangs(t *testing.T) {
 // like any other. The server cannot tell it from one that is gone.
 func TestHalfClosed(t *testing.T) {
 	stored := &memory{t: t}
-	h, err := NewHandler(options(appenderFunc(func(ctx context.Context, events []event.Event) (int64, error) {
+	h, err := NewHandler(options(appenderFunc(func(ctx context.Context, events []event.Event) ([]int64, error) {
 		if ctx.Err() != nil {
-			return 0, ctx.Err()
+			return nil, ctx.Err()
 		}
 		return stored.Append(ctx, events)
 	})))
@@ -187,9 +211,9 @@ func TestHalfClosed(t *testing.T) {
 	}
 }
 
-type appenderFunc func(context.Context, []event.Event) (int64, error)
+type appenderFunc func(context.Context, []event.Event) ([]int64, error)
 
-func (f appenderFunc) Append(ctx context.Context, events []event.Event) (int64, error) {
+func (f appenderFunc) Append(ctx context.Context, events []event.Event) ([]int64, error) {
 	return f(ctx, events)
 }
 
@@ -306,18 +330,18 @@ func FuzzSplit(f *testing.F) {
 		}
 		rest := string(body)
 		n, good := 0, true
-		for raw, broken := range split(body, as) {
+		for raw, broken := range split(string(body), as) {
 			n++
 			good = good && broken == ""
 			if broken != "" {
 				continue
 			}
-			_, after, ok := strings.Cut(rest, string(raw))
+			_, after, ok := strings.Cut(rest, raw)
 			if len(raw) == 0 || !ok {
 				t.Fatalf("yielded %q, which is not next in %q", raw, rest)
 			}
 			rest = after
-			_, errs := event.Decode(raw, testNow, event.DefaultLimits())
+			_, errs := event.Decode([]byte(raw), testNow, event.DefaultLimits())
 			good = good && len(errs) == 0
 		}
 		if as == formatJSON && good && n > 0 && !json.Valid(body) {

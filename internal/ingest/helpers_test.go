@@ -48,16 +48,16 @@ type memory struct {
 	hang   chan struct{} // Append reads it, then waits for its context
 }
 
-func (m *memory) Append(ctx context.Context, events []event.Event) (int64, error) {
+func (m *memory) Append(ctx context.Context, events []event.Event) ([]int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.hang != nil {
 		m.hang <- struct{}{}
 		<-ctx.Done()
-		return 0, fmt.Errorf("append: outcome unknown: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("append: outcome unknown: %w", context.Cause(ctx))
 	}
 	if m.fail != nil {
-		return 0, m.fail
+		return nil, m.fail
 	}
 	if len(events) == 0 {
 		m.t.Error("append of no events")
@@ -67,8 +67,12 @@ func (m *memory) Append(ctx context.Context, events []event.Event) (int64, error
 			m.t.Errorf("append of an event that is not ready: %+v", e)
 		}
 	}
+	seqs := make([]int64, len(events))
+	for i := range seqs {
+		seqs[i] = int64(len(m.events) + i)
+	}
 	m.events = append(m.events, events...)
-	return int64(len(m.events) - len(events)), nil
+	return seqs, nil
 }
 
 func (m *memory) len() int {

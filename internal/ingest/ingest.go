@@ -26,11 +26,23 @@ import (
 
 // Appender stores events.
 //
-// Append returns once all events are on disk, with the seq of the first; the
-// others follow without a gap. It may be called concurrently. After an error it
-// is up to [Options.Refusal] to say what became of the events.
+// Append returns once all events are on disk, with the seq of each. One that its
+// producer sent before is not stored again and has the seq that it got then. It may
+// be called concurrently. A *[ConflictError] says that nothing was stored; after any
+// other error it is up to [Options.Refusal] to say what became of the events.
 type Appender interface {
-	Append(ctx context.Context, events []event.Event) (first int64, err error)
+	Append(ctx context.Context, events []event.Event) (seqs []int64, err error)
+}
+
+// ConflictError says which events have an id that another event of their producer
+// has, with other content.
+type ConflictError struct {
+	Index []int   // of the events in the request
+	Seq   []int64 // of the events that have their ids
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("%d events have the id of another event", len(e.Index))
 }
 
 // Refusal is what an error of the [Appender] means to the sender.

@@ -77,6 +77,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		w.appender.fail = err
 		check("POST", "/v1/events", in, minimal, 503)
 	}
+	w.appender.fail = &ConflictError{Index: []int{0}, Seq: []int64{7}}
+	check("POST", "/v1/events", in, withID(1), 409)
 	w.appender.fail = nil
 	for _, tt := range badRequests(t) {
 		header := tt.headers()

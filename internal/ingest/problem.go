@@ -17,6 +17,7 @@ const (
 	kindNotFound       = "not-found"
 	kindMethod         = "method-not-allowed"
 	kindTimeout        = "timeout"
+	kindConflict       = "conflict"
 	kindTooLarge       = "too-large"
 	kindUnsupported    = "unsupported-media-type"
 	kindInternal       = "internal"

@@ -199,7 +199,7 @@ func TestStopUnderLoad(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var load sync.WaitGroup
 		for client := range clients {
-			load.Go(func() { acked.load(ctx, d, round, client) })
+			load.Go(func() { acked.load(ctx, t, d, nil, round, client) })
 		}
 		<-time.After(300 * time.Millisecond)
 		begun := time.Now()

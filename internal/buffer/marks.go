@@ -1,0 +1,241 @@
+package buffer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/durable"
+)
+
+// markFiles keeps the marks of released batches, which are no longer in the log.
+//
+// They are not evidence: without them a retry after a restart may be stored a
+// second time, under the same id. So what cannot be written for want of room, or not
+// be read, stops nothing: it is said in the log of the program, and the window is
+// shorter. A failed sync is as final as any other.
+type markFiles struct {
+	file   durable.File // the one that is appended to; nil: begin another
+	offset int64
+	held   []markFile // oldest first; the last one is file, if there is one
+}
+
+type markFile struct {
+	name string
+	next int64 // one past the last seq in it
+}
+
+const (
+	marksDir      = "ids"
+	marksSuffix   = ".ids"
+	marksMagic    = "AUDITIDS"
+	marksHead     = 52
+	marksPiece    = 1 << 16 // marks in one record, which is read and written at once
+	marksFileSize = 32 << 20
+)
+
+// save writes what recent has of a batch that is about to be released. Its error is
+// that of a sync.
+func (m *markFiles) save(ctx context.Context, b *Buffer, batch *Batch) error {
+	if b.o.RetryIDs <= 0 || batch.Count == 0 {
+		return nil
+	}
+	if err := m.append(b, batch); errors.Is(err, durable.ErrSync) {
+		return err
+	} else if err != nil {
+		b.o.Log.WarnContext(ctx, "ids not kept: a retry after a restart may be stored twice", "first", batch.First, "last", batch.Last, "error", err)
+	}
+	m.prune(ctx, b)
+	return nil
+}
+
+func (m *markFiles) append(b *Buffer, batch *Batch) (err error) {
+	if m.file == nil || m.offset >= marksFileSize {
+		if err := m.begin(b, batch.First); err != nil {
+			return err
+		}
+	}
+	file, start := m.file, m.offset
+	defer func() {
+		if err != nil { // the room that it took is needed for the release
+			err = errors.Join(err, file.Truncate(start), file.Close())
+			m.file = nil
+		}
+	}()
+	var marks []mark
+	var buf []byte
+	for from := batch.First; from <= batch.Last; from += marksPiece {
+		var first, received int64
+		marks, first, received = b.recent.copyOut(marks[:0], from, min(from+marksPiece, batch.Last+1))
+		if len(marks) == 0 {
+			continue // older than the window
+		}
+		buf = appendMarks(buf[:0], b.o.Stream, first, received, marks)
+		if err := writeAll(file, buf, m.offset); err != nil {
+			return fmt.Errorf("write ids: %w", err)
+		}
+		m.offset += int64(len(buf))
+	}
+	if err := file.Sync(); err != nil {
+		return fmt.Errorf("ids: %w: %w", durable.ErrSync, err)
+	}
+	m.held[len(m.held)-1].next = batch.Last + 1
+	return nil
+}
+
+// begin starts another file.
+func (m *markFiles) begin(b *Buffer, first int64) error {
+	if m.file != nil {
+		err := m.file.Close()
+		if m.file = nil; err != nil {
+			return fmt.Errorf("close ids: %w", err)
+		}
+	}
+	dir := b.path(marksDir)
+	if err := b.o.FS.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("ids: %w", err)
+	}
+	name := filepath.Join(dir, fmt.Sprintf("%020d%s", first, marksSuffix))
+	f, err := b.o.FS.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("create ids: %w", err)
+	}
+	if err := b.o.FS.SyncDir(dir); err != nil {
+		return errors.Join(fmt.Errorf("ids: %w: folder: %w", durable.ErrSync, err), f.Close())
+	}
+	m.held = slices.DeleteFunc(m.held, func(h markFile) bool { return h.name == name })
+	m.file, m.offset, m.held = f, 0, append(m.held, markFile{name: name, next: first})
+	return nil
+}
+
+// prune deletes files all of whose marks are forgotten.
+func (m *markFiles) prune(ctx context.Context, b *Buffer) {
+	b.recent.mu.Lock()
+	first := b.recent.first
+	b.recent.mu.Unlock()
+	for len(m.held) > 1 && m.held[0].next <= first {
+		if err := b.o.FS.Remove(m.held[0].name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			b.o.Log.WarnContext(ctx, "old ids not deleted", "error", err)
+			return
+		}
+		m.held = m.held[1:]
+	}
+}
+
+func (m *markFiles) close() error {
+	if m.file == nil {
+		return nil
+	}
+	return m.file.Close()
+}
+
+// load reads what was saved of the seqs below next. It changes nothing on disk.
+func (m *markFiles) load(b *Buffer, next int64) {
+	if b.o.RetryIDs <= 0 {
+		return
+	}
+	entries, err := b.o.FS.ReadDir(b.path(marksDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		b.o.Log.Warn("ids not read: a retry may be stored twice", "error", err)
+	}
+	for _, e := range entries {
+		base, ok := strings.CutSuffix(e.Name(), marksSuffix)
+		first, err := strconv.ParseInt(base, 10, 64)
+		if !ok || err != nil {
+			continue
+		}
+		m.held = append(m.held, markFile{name: filepath.Join(b.path(marksDir), e.Name()), next: first})
+	}
+	slices.SortFunc(m.held, func(a, b markFile) int { return cmp.Compare(a.next, b.next) })
+	for i := range m.held {
+		if err := m.loadFile(b, &m.held[i], next); err != nil {
+			b.o.Log.Warn("ids not read to the end: a retry may be stored twice", "file", m.held[i].name, "error", err)
+		}
+	}
+}
+
+func (m *markFiles) loadFile(b *Buffer, held *markFile, next int64) (err error) {
+	f, err := b.o.FS.OpenFile(held.name, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Size()
+	if err != nil {
+		return err
+	}
+	w := window{r: f, size: size}
+	for off := int64(0); off < size; {
+		head, err := w.at(off, marksHead)
+		if err != nil {
+			return fmt.Errorf("record at %d: %w", off, err)
+		}
+		n := int64(le.Uint32(head[44:]))
+		if n > marksPiece {
+			return fmt.Errorf("record at %d has %d ids", off, n)
+		}
+		length := marksHead + n*markBytes + 4
+		raw, err := w.at(off, length)
+		if err != nil {
+			return fmt.Errorf("record at %d: %w", off, err)
+		}
+		if err := b.recent.load(b.o.Stream, raw, next); err != nil {
+			return fmt.Errorf("record at %d: %w", off, err)
+		}
+		held.next = max(held.next, int64(le.Uint64(head[28:]))+n)
+		off += length
+	}
+	return nil
+}
+
+// load takes over a record, as far as it is about seqs below next. What does not
+// continue the marks that are held replaces them.
+func (t *recent) load(stream uuid.UUID, raw []byte, next int64) error {
+	body := raw[:len(raw)-4]
+	switch {
+	case string(raw[:8]) != marksMagic:
+		return errors.New("not ids")
+	case checksum(body) != le.Uint32(raw[len(raw)-4:]):
+		return errors.New("checksum is wrong")
+	case le.Uint32(raw[8:]) != formatVersion:
+		return fmt.Errorf("format version %d is unknown", le.Uint32(raw[8:]))
+	case uuid.UUID(raw[12:28]) != stream:
+		return fmt.Errorf("ids of stream %s", uuid.UUID(raw[12:28]))
+	}
+	first, received := int64(le.Uint64(raw[28:])), int64(le.Uint64(raw[36:]))
+	if first > t.next {
+		t.restart(first)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, p := int64(0), body[marksHead:]; len(p) > 0; i, p = i+1, p[markBytes:] {
+		if seq := first + i; seq == t.next && seq < next {
+			t.restore(mark{key: [12]byte(p[:12]), print: [8]byte(p[12:20])}, received)
+		}
+	}
+	return nil
+}
+
+func appendMarks(p []byte, stream uuid.UUID, first, received int64, marks []mark) []byte {
+	p = append(p, marksMagic...)
+	p = le.AppendUint32(p, formatVersion)
+	p = append(p, stream[:]...)
+	p = le.AppendUint64(p, uint64(first))
+	p = le.AppendUint64(p, uint64(received))
+	p = le.AppendUint32(p, uint32(len(marks)))
+	p = append(p, 0, 0, 0, 0)
+	for i := range marks {
+		p = append(p, marks[i].key[:]...)
+		p = append(p, marks[i].print[:]...)
+	}
+	return le.AppendUint32(p, checksum(p))
+}

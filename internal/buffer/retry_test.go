@@ -1,0 +1,258 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
+	"github.com/audit-archiver/archiver/internal/event"
+)
+
+// model is recent, slowly.
+type model struct {
+	most  int
+	marks []mark // of the seqs before next
+	next  int64
+	at    []int64
+}
+
+func (m *model) find(k [12]byte) (int64, bool) {
+	for i := range m.marks {
+		if m.marks[i].key == k {
+			return m.next - int64(len(m.marks)-i), true
+		}
+	}
+	return 0, false
+}
+
+// TestRecentAgainstModel: whatever is added, taken back and grows old, what is found
+// is what a list would find.
+func TestRecentAgainstModel(t *testing.T) {
+	for seed := range uint64(40) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		most := 1 + rnd.IntN(200)
+		first := rnd.Int64N(1000)
+		r, m := newRecent(int64(most), time.Hour), &model{most: most, next: first}
+		r.restart(first)
+		now := int64(1_700_000_000_000)
+		for range 3000 {
+			now += rnd.Int64N(20_000)
+			switch k := rnd.IntN(20); {
+			case k == 0 && len(m.marks) > 0: // taken back
+				n := 1 + rnd.IntN(min(5, len(m.marks)))
+				m.marks, m.at, m.next = m.marks[:len(m.marks)-n], m.at[:len(m.at)-n], m.next-int64(n)
+				r.forget(m.next)
+			case k == 1:
+				r.expire(now)
+				old := len(m.marks) - int(r.next-r.first)
+				for i, at := range m.at {
+					if i < old && at < now-time.Hour.Milliseconds()-1 || i >= old && at > now-time.Hour.Milliseconds() {
+						continue
+					}
+					if i < old && at <= now-time.Hour.Milliseconds()+instantGap {
+						continue
+					}
+					t.Fatalf("seed %d: mark %d received %d ms ago: forgotten %v", seed, i, now-at, i < old)
+				}
+				m.marks, m.at = m.marks[old:], m.at[old:]
+			default:
+				e := event.Event{ID: fmt.Sprint(rnd.IntN(400)), Fingerprint: rnd.Uint64N(2)}
+				mk := markOf(&e)
+				want, known := m.find(mk.key)
+				if !known {
+					want = m.next
+					m.marks, m.at, m.next = append(m.marks, mk), append(m.at, now), m.next+1
+					if len(m.marks) > most {
+						m.marks, m.at = m.marks[1:], m.at[1:]
+					}
+				}
+				seq, held, fresh := r.add(mk, now)
+				if seq != want || fresh == known || held.key != mk.key || !fresh && held != m.marks[len(m.marks)-int(m.next-want)] {
+					t.Fatalf("seed %d: got %d fresh %v, want %d known %v", seed, seq, fresh, want, known)
+				}
+			}
+			if r.next != m.next || r.next-r.first != int64(len(m.marks)) {
+				t.Fatalf("seed %d: [%d, %d), want %d before %d", seed, r.first, r.next, len(m.marks), m.next)
+			}
+		}
+	}
+}
+
+// as is an event with content of its own.
+func as(e event.Event, print uint64) event.Event {
+	e.Fingerprint = print
+	return e
+}
+
+// TestRetry: what is sent again gets its first seq, what is new is stored, and an id
+// with other content refuses the whole Append.
+func TestRetry(t *testing.T) {
+	r := start(t, testOptions(crashfs.New(), "/wal"))
+	r.mustAppend(t, as(testEvent(0), 7), testEvent(1), testEvent(2))
+	mixed := []event.Event{testEvent(3), testEvent(1), testEvent(4), as(testEvent(0), 7)}
+	seqs, err := r.Append(t.Context(), mixed)
+	if err != nil || !slices.Equal(seqs, []int64{3, 1, 4, 0}) {
+		t.Fatalf("%v %v", seqs, err)
+	}
+	if mixed[0].ReceivedAtMS == 0 || mixed[1].ReceivedAtMS != 0 {
+		t.Errorf("received_at %d of a new event, %d of a known one", mixed[0].ReceivedAtMS, mixed[1].ReceivedAtMS)
+	}
+	_, err = r.Append(t.Context(), []event.Event{testEvent(5), as(testEvent(0), 8), testEvent(1), as(testEvent(4), 1)})
+	var taken *ConflictError
+	if !errors.Is(err, ErrConflict) || !errors.As(err, &taken) || !slices.Equal(taken.Index, []int{1, 3}) || !slices.Equal(taken.Seq, []int64{0, 4}) {
+		t.Errorf("%v", err)
+	}
+	other := testEvent(1)
+	other.Producer = "another"
+	if seq := r.mustAppend(t, other); seq != 5 {
+		t.Errorf("the id of another producer got seq %d, want 5: nothing of the refused Append is stored", seq)
+	}
+	if seq := r.mustAppend(t, testEvent(5)); seq != 6 {
+		t.Errorf("an event of the refused Append got seq %d, want 6", seq)
+	}
+	if s := r.Stats(); s.NextSeq != 7 || s.RecentIDs != 7 || s.Repeated != 2 || s.Conflicts != 2 || s.RecentSince.IsZero() {
+		t.Errorf("%+v", s)
+	}
+	r.mustHalt(t)
+}
+
+// TestRetryInOneGroup: copies that wait for the same sync are one event, and nobody
+// is answered before it.
+func TestRetryInOneGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, testOptions(crashfs.New(), "/wal"))
+		r.mustAppend(t, testEvent(0))
+		leave := make(chan struct{})
+		r.w.file = &gatedFile{File: r.w.file, before: func() { <-leave }}
+		type answer struct {
+			seqs []int64
+			err  error
+		}
+		answers := make(chan answer, 10)
+		ask := func(events ...event.Event) {
+			go func() {
+				seqs, err := r.Append(t.Context(), events)
+				answers <- answer{seqs, err}
+			}()
+			synctest.Wait()
+		}
+		ask(testEvent(9)) // holds the disk
+		ask(testEvent(1), testEvent(2))
+		ask(testEvent(2), testEvent(3), testEvent(1))
+		ask(as(testEvent(3), 5))
+		if len(answers) != 0 {
+			t.Error("answered before the sync")
+		}
+		close(leave)
+		synctest.Wait()
+		var got []string
+		for range 4 {
+			a := <-answers
+			got = append(got, fmt.Sprint(a.seqs, errors.Is(a.err, ErrConflict)))
+		}
+		slices.Sort(got)
+		if want := "[1] false,[2 3] false,[3 4 2] false,[] true"; strings.Join(got, ",") != want {
+			t.Errorf("got %s, want %s", strings.Join(got, ","), want)
+		}
+		if n := len(rows(t, r.Buffer)); n != 5 {
+			t.Errorf("%d rows, want 5", n)
+		}
+		r.mustHalt(t)
+	})
+}
+
+// TestRetryNamesOnlyClassesWithRows: a class all of whose events were known is not in
+// the seal.
+func TestRetryNamesOnlyClassesWithRows(t *testing.T) {
+	r := start(t, testOptions(crashfs.New(), "/wal"))
+	long := testEvent(0)
+	long.Retention = "long"
+	r.mustAppend(t, long)
+	r.mustSeal(t)
+	r.mustAppend(t, long, testEvent(1))
+	r.mustSeal(t)
+	batch, err := r.Next(t.Context(), 0)
+	if err != nil || batch.Count != 1 || len(batch.RetainUntil) != 1 {
+		t.Errorf("%+v, %v", batch, err)
+	}
+	r.mustHalt(t)
+}
+
+// TestRetryWindow: bounded by number and by age, also over a restart with everything
+// released, and with files that are damaged.
+func TestRetryWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := crashfs.New()
+		o := testOptions(fsys, "/wal")
+		o.RetryIDs, o.RetryAge = 100, time.Hour
+		r := start(t, o)
+		send := func(from, n int) {
+			t.Helper()
+			r.mustAppend(t, testEvents(from, n)...)
+			r.mustSeal(t)
+			batch, err := r.Next(t.Context(), -1)
+			if err == nil {
+				err = r.Release(t.Context(), batch)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		for i := range 10 {
+			send(30*i, 30)
+		}
+		known := func(from, n int) {
+			t.Helper()
+			next := r.Stats().NextSeq
+			if seq := r.mustAppend(t, testEvents(from, n)...); seq != int64(from) || r.Stats().NextSeq != next {
+				t.Fatalf("event %d was stored again, as seq %d", from, seq)
+			}
+		}
+		reopen := func() {
+			t.Helper()
+			r.mustHalt(t)
+			r = start(t, o)
+		}
+		known(200, 100)
+		reopen()
+		known(200, 100)
+		if s := r.Stats(); s.RecentIDs != 100 {
+			t.Errorf("%d ids", s.RecentIDs)
+		}
+		if seq := r.mustAppend(t, testEvent(199)); seq != 300 {
+			t.Errorf("an event beyond the window got seq %d, want 300", seq)
+		}
+		files, err := fsys.ReadDir("/wal/" + marksDir)
+		if err != nil || len(files) != 1 {
+			t.Errorf("files of ids %v, %v", files, err)
+		}
+		time.Sleep(31 * time.Minute) // the batches from 240 on are younger than an hour
+		if seq := r.mustAppend(t, testEvent(239)); seq != 301 {
+			t.Errorf("an event older than the window got seq %d, want 301", seq)
+		}
+		known(270, 30)
+		reopen()
+		known(270, 30)
+		r.mustHalt(t)
+
+		f, err := fsys.OpenFile("/wal/"+marksDir+"/"+files[0].Name(), 2, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt([]byte{0xff}, 100); err != nil {
+			t.Fatal(err)
+		}
+		r = start(t, o)
+		if seq := r.mustAppend(t, testEvent(239)); seq != 301 {
+			t.Errorf("with damaged ids what is in the log is forgotten: seq %d, want 301", seq)
+		}
+		r.mustHalt(t)
+	})
+}
