@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from audit_archiver import AuditClient, AuditUnavailable
+from audit_archiver._cut import cut
+from audit_archiver._prepare import prepare
 from audit_archiver.testing import FakeSidecar, Fault
 
 from .conftest import EVENT, make, numbers, spool_names
@@ -138,18 +140,52 @@ def test_conflict(client: AuditClient, sidecar: FakeSidecar, spool_dir: Path) ->
 def test_an_id_twice_in_one_batch(
     client: AuditClient, sidecar: FakeSidecar, spool_dir: Path
 ) -> None:
-    event = make(1, id="01980c9e-6e1f-7c3a-9d55-0b7a1f1c2d3e", timestamp="2026-01-01T00:00:00Z")
-    together(client, sidecar, [event, event, make(2)])
+    """The same event again is recognised; another one with its id is a conflict."""
+    event = make(1, id="01980C9E-6e1f-7c3a-9d55-0b7a1f1c2d3e", timestamp="2026-01-01T00:00:00Z")
+    other = {**event, "details": {"n": 3}}
+    together(client, sidecar, [event, make(2), event, make(4), other, make(5)])
     client.flush()
-    assert numbers(sidecar.events) == [1, 2]
-    assert "dead-letter.ndjson" not in spool_names(spool_dir)
-
-    together(client, sidecar, [make(3), make(4, id=event["id"].replace("01", "02"))] * 1)
-    together(client, sidecar, [make(5, id=event["id"].replace("01", "02"))])
-    client.flush()
-    assert numbers(sidecar.events) == [1, 2, 3, 4]
+    assert numbers(sidecar.events) == [1, 2, 4, 5]
     (letter,) = dead_letters(spool_dir)
-    assert letter["event"]["details"] == {"n": 5}
+    assert (letter["reason"], letter["event"]["details"]) == ("conflict", {"n": 3})
+    assert [len(r.events) for r in sidecar.requests] == [2, 2, 2, 1]
+
+
+def test_a_request_has_few_days(client: AuditClient, sidecar: FakeSidecar) -> None:
+    days = [f"2026-01-{day:02}T12:00:00Z" for day in range(1, 31)]
+    together(client, sidecar, [make(n, timestamp=t) for n, t in enumerate(days)])
+    client.flush()
+    assert [len(r.events) for r in sidecar.requests] == [20, 10]
+    assert numbers(sidecar.events) == list(range(30))
+
+
+def test_days_are_those_of_utc() -> None:
+    def line(n: int, timestamp: str) -> bytes:
+        return prepare(make(n, timestamp=timestamp)).json
+
+    # One day of UTC, in the evening of 26 zones; and the dates of others nearby.
+    same = [line(n, f"2026-01-{2 if z < 0 else 3:02}T{(23 + z) % 24:02}:30:00{z:+03}:00")
+            for n, z in enumerate([*range(-11, 0), *range(1, 13)])]
+    assert cut(same) == [same]
+    forty = [line(n, f"2026-03-{n // 2 + 1:02}T{12 * (n % 2):02}:00:00.123456789+08:00")
+             for n in range(40)]
+    # 00:00 of +08:00 is the day before; 12:00 is the day itself: 21 days.
+    assert [len(request) for request in cut(forty)] == [39, 1]
+
+
+def test_lines_of_another_order_are_cut_as_well() -> None:
+    first = b'{"action":"a", "id":"01980c9e-6e1f-7c3a-9d55-0b7a1f1c2d3e","timestamp":"x"}'
+    second = b'{"id":"01980C9E-6e1f-7c3a-9d55-0b7a1f1c2d3e"}'
+    assert cut([first, second, b"no json", b"[]", b"no json"]) == [
+        [first], [second, b"no json", b"[]"], [b"no json"],
+    ]
+    assert cut([]) == []
+
+
+def test_a_usual_batch_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [prepare(make(n)).json for n in range(500)]
+    monkeypatch.setattr(json, "loads", None)
+    assert cut(events) == [events]
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

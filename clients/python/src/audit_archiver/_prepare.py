@@ -34,17 +34,19 @@ def prepare(event: Event | Mapping[str, Any]) -> Prepared:
     Raises AuditRejected if it can never be stored.
     """
     try:
-        whole: dict[str, Any] = {k: v for k, v in event.items() if v is not None}
+        given = {k: v for k, v in event.items() if v is not None}
     except AttributeError:
         error = FieldError("", f"must be a mapping, not {type(event).__name__}")
         raise AuditRejected(f"prepare event: {describe([error])}", errors=[error]) from None
-    details = whole.get("details")
+    details = given.get("details")
     if is_object(details) and not isinstance(details, dict):
-        whole["details"] = dict(details)
-    made = "id" not in whole and "timestamp" not in whole
-    if "id" not in whole:
+        given["details"] = dict(details)
+    made = "id" not in given and "timestamp" not in given
+    # These two come first: the sender finds them there without parsing.
+    whole: dict[str, Any] = {"id": None, "timestamp": None, **given}
+    if whole["id"] is None:
         whole["id"] = ids.new()
-    if "timestamp" not in whole:
+    if whole["timestamp"] is None:
         whole["timestamp"] = clock.now()
     context = current_context()
     if context is not None:

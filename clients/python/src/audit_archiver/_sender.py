@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ._answer import Answer, Outcome, read_answer
 from ._backoff import Backoff
+from ._cut import cut
 from ._files import DeadLetter, Position, bury
 from ._folder import Folder, adopt
 from ._http import Transport, TransportError
@@ -265,9 +266,8 @@ class Sender:
             while not self._bury(letters):
                 if not self._pause(0.0):
                     return False
-        # Lines that are the same byte for byte are one event, spooled again after
-        # an enqueue that failed; two of an id in one request would be refused.
-        todo = [list(dict.fromkeys(chunk.events))] if chunk.events else []
+        todo = cut(chunk.events)
+        todo.reverse()
         while todo:
             batch = todo.pop()
             answer = self._post(batch)
