@@ -89,7 +89,7 @@ func TestMessageIsTheWireForm(t *testing.T) {
 			t.Fatalf("no received_at: %s", message(&r))
 		}
 		again, problems := event.Decode([]byte(wire+"}"), noon(), event.DefaultLimits())
-		again.Fingerprint = e.Fingerprint // that of the fields as they were sent; some were filled in since
+		again.Fingerprint, e.Fingerprint = 0, 0 // no column
 		if len(problems) > 0 || again != e {
 			t.Fatalf("%v\n got %+v\nwant %+v", problems, again, e)
 		}
