@@ -31,6 +31,7 @@ var layers = [][]string{
 		"internal/durable",
 		"internal/durable/crashfs",
 	},
+	{"internal/awscreds"},
 	{
 		"internal/buffer",
 		"internal/parquet",
@@ -77,7 +78,7 @@ var walls = []struct {
 	rooms   []string
 }{
 	{"github.com/parquet-go/", []string{"internal/parquet"}},
-	{"github.com/aws/", []string{"internal/s3store", "internal/athena/amazon", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
+	{"github.com/aws/", []string{"internal/awscreds", "internal/s3store", "internal/athena/amazon", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
 	{"github.com/duckdb/", []string{"internal/athena/duckdb"}},
 	{"github.com/jackc/", []string{"internal/mirror/postgres"}},
 	{"github.com/versity/", []string{"internal/devs3"}},

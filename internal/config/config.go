@@ -176,30 +176,6 @@ type Query struct {
 	Concurrency int           `yaml:"concurrency"`  // queries at a time; more wait. Default: 2.
 }
 
-// Mirror copies what is committed to other systems. Nothing that happens there
-// delays or loses what is archived. What has no address is not mirrored to.
-type Mirror struct {
-	// Interval is how often the bucket is asked for commits, of other writers above
-	// all: serve mirrors its own as they come. Each time the ledger is listed. Default: 30s.
-	Interval time.Duration `yaml:"interval"`
-	Postgres Postgres      `yaml:"postgres"`
-}
-
-// Postgres is a mirror in a PostgreSQL table. `archiver mirror init` makes it.
-type Postgres struct {
-	// DSN is a postgres:// URL without a password, of the role that writes. Empty: no
-	// such mirror. To another machine it must ask for TLS (sslmode=verify-full).
-	DSN string `yaml:"dsn,omitempty"`
-	// PasswordFile holds the role's password. It is read at each connection. Empty:
-	// PGPASSWORD, a pgpass file, or a certificate or socket that needs none.
-	PasswordFile string `yaml:"password_file,omitempty" kind:"path"`
-	// Schema of the tables. Default: public.
-	Schema string `yaml:"schema"`
-	// KeepMonths is how long rows are kept: months that lie wholly before that are
-	// dropped from the mirror, never from the archive. 0: for ever, the default.
-	KeepMonths int `yaml:"keep_months"`
-}
-
 // Log is what goes to standard error.
 type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn, error. Default: info.

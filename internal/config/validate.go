@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -21,7 +20,6 @@ var (
 	bucketName  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	prefixName  = regexp.MustCompile(`^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$`)
 	accountID   = regexp.MustCompile(`^[0-9]{12}$`)
-	schemaName  = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 	verifierKey = regexp.MustCompile(`^[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$`)
 )
 
@@ -140,17 +138,7 @@ func (c *Config) checkTokens(k *checker) {
 }
 
 func (c *Config) checkS3(k *checker) {
-	if c.S3.Endpoint != "" {
-		u, err := url.Parse(c.S3.Endpoint)
-		switch {
-		case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
-			k.complain("s3.endpoint", "is not an http or https URL")
-		case u.User != nil:
-			k.complain("s3.endpoint", "must not hold credentials: use credentials_file")
-		case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-			k.complain("s3.endpoint", "must end after the host and port")
-		}
-	}
+	checkEndpoint(k, "s3.endpoint", c.S3.Endpoint)
 	if c.S3.Region == "" {
 		k.complain("s3.region", "must not be empty")
 	}
@@ -164,6 +152,22 @@ func (c *Config) checkS3(k *checker) {
 	}
 	if v := c.S3.ExpectedBucketOwner; v != "" && !accountID.MatchString(v) {
 		k.complain("s3.expected_bucket_owner", "%q is not an account id of 12 digits", v)
+	}
+}
+
+// checkEndpoint does not repeat the URL: it may hold credentials.
+func checkEndpoint(k *checker, field, endpoint string) {
+	if endpoint == "" {
+		return
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+		k.complain(field, "is not an http or https URL")
+	case u.User != nil:
+		k.complain(field, "must not hold credentials: use credentials_file")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		k.complain(field, "must end after the host and port")
 	}
 }
 
@@ -182,40 +186,6 @@ func (c *Config) checkRetention(k *checker) {
 	if len(c.Retention.Classes) > 0 && !seen[c.Retention.Default] {
 		k.complain("retention.default", "%q is none of the classes", c.Retention.Default)
 	}
-}
-
-func (c *Config) checkMirror(k *checker) {
-	between(k, "mirror.interval", c.Mirror.Interval, time.Second, 24*time.Hour)
-	p := c.Mirror.Postgres
-	if p.DSN != "" {
-		if err := CheckPostgresURL(p.DSN); err != nil {
-			k.complain("mirror.postgres.dsn", "%s", err)
-		}
-	} else if p.PasswordFile != "" {
-		k.complain("mirror.postgres.password_file", "is of no use without dsn")
-	}
-	if !schemaName.MatchString(p.Schema) {
-		k.complain("mirror.postgres.schema", "%q is not a lower-case letter and up to 62 letters, digits or underscores", p.Schema)
-	}
-	between(k, "mirror.postgres.keep_months", p.KeepMonths, 0, 1200)
-}
-
-// CheckPostgresURL says why a DSN may not stand in a file or on a command line. The
-// error does not repeat it: it may hold a password.
-func CheckPostgresURL(dsn string) error {
-	u, err := url.Parse(dsn)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return errors.New("is not a URL that begins with postgres://")
-	}
-	values, err := url.ParseQuery(u.RawQuery)
-	_, inUser := u.User.Password()
-	switch {
-	case err != nil:
-		return errors.New("has a query that is none")
-	case inUser, values.Has("password"), values.Has("sslpassword"):
-		return errors.New("must not hold a password: use password_file, PGPASSWORD or a pgpass file")
-	}
-	return nil
 }
 
 func (c *Config) checkBounds(k *checker) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,15 +17,16 @@ import (
 	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
+
+	"github.com/audit-archiver/archiver/internal/awscreds"
 )
 
 // What is not worth configuring.
 const (
-	attempts       = 3
-	backoffMax     = 5 * time.Second
-	dialTimeout    = 10 * time.Second
-	idleTimeout    = 60 * time.Second
-	credentialsAge = time.Minute // how old credentials from a file may be before it is read again
+	attempts    = 3
+	backoffMax  = 5 * time.Second
+	dialTimeout = 10 * time.Second
+	idleTimeout = 60 * time.Second
 
 	// codeUnavailable: the service says that it has not completed the request.
 	codeUnavailable = "ServiceUnavailableException"
@@ -39,19 +39,11 @@ func newClient(ctx context.Context, o Options) (*awslogs.Client, error) {
 		awsconfig.WithHTTPClient(newHTTPClient(o.Timeout)),
 		awsconfig.WithLogger(logging.Nop{}),
 	}
-	switch {
-	case o.CredentialsFile != "":
-		read := fileCredentials(o)
-		if _, err := read(ctx); err != nil {
-			return nil, err
-		}
-		options = append(options, awsconfig.WithCredentialsProvider(aws.NewCredentialsCache(read)),
-			// The file is the whole truth: nothing of ~/.aws may change the meaning.
-			awsconfig.WithSharedConfigFiles([]string{}), awsconfig.WithSharedCredentialsFiles([]string{}))
-	case o.Profile != "":
-		options = append(options, awsconfig.WithSharedConfigProfile(o.Profile))
+	keys, err := awscreds.Source{File: o.CredentialsFile, Profile: o.Profile, Now: o.Now}.Options(ctx)
+	if err != nil {
+		return nil, err
 	}
-	sdk, err := awsconfig.LoadDefaultConfig(ctx, options...)
+	sdk, err := awsconfig.LoadDefaultConfig(ctx, append(options, keys...)...)
 	if err != nil {
 		return nil, fmt.Errorf("aws configuration: %w", err)
 	}
@@ -103,35 +95,6 @@ func newHTTPClient(timeout time.Duration) *awshttp.BuildableClient {
 		t.TLSHandshakeTimeout = dial
 		t.IdleConnTimeout = idleTimeout
 	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dial })
-}
-
-// fileCredentials reads access keys from o.CredentialsFile. They expire when they are a
-// minute old, so that keys can be rotated under a running process.
-func fileCredentials(o Options) aws.CredentialsProviderFunc {
-	profile := o.Profile
-	if profile == "" {
-		profile = "default"
-	}
-	return func(ctx context.Context) (aws.Credentials, error) {
-		// The SDK takes a missing file for an empty one.
-		if _, err := os.Stat(o.CredentialsFile); err != nil {
-			return aws.Credentials{}, fmt.Errorf("credentials: %w", err)
-		}
-		shared, err := awsconfig.LoadSharedConfigProfile(ctx, profile, func(load *awsconfig.LoadSharedConfigOptions) {
-			load.CredentialsFiles = []string{o.CredentialsFile}
-			load.ConfigFiles = []string{}
-		})
-		if err != nil {
-			return aws.Credentials{}, fmt.Errorf("credentials %s: %w", o.CredentialsFile, err)
-		}
-		keys := shared.Credentials
-		if !keys.HasKeys() {
-			return keys, fmt.Errorf("credentials %s: profile %s has no access key", o.CredentialsFile, profile)
-		}
-		keys.CanExpire = true
-		keys.Expires = o.Now().Add(credentialsAge)
-		return keys, nil
-	}
 }
 
 // put sends the entries whose indexes are at, and rejects those that the answer

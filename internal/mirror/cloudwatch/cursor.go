@@ -1,7 +1,6 @@
 package cloudwatch
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,16 +75,6 @@ type Report struct {
 	Bytes int64 `json:"bytes"`
 }
 
-// rejection is one line of a report.
-type rejection struct {
-	At        time.Time `json:"at"`
-	Stream    uuid.UUID `json:"stream"`
-	Seq       int64     `json:"seq"`
-	ID        string    `json:"id"`
-	Timestamp time.Time `json:"timestamp"` // of the event, in milliseconds
-	Reason    Reason    `json:"reason"`
-}
-
 // progress is a stream of the archive on its way into its log stream.
 type progress struct {
 	stream  uuid.UUID
@@ -102,14 +90,12 @@ func (p *progress) cursorName() string {
 	return filepath.Join(p.dir, p.stream.String()+cursorSuffix)
 }
 
-func (p *progress) reportName(file int) string {
-	return filepath.Join(p.dir, fmt.Sprintf("%s.rejected-%d.ndjson", p.stream, file))
-}
+func (p *progress) reportName(file int) string { return ReportName(p.dir, p.stream, file) }
 
 // reject counts and reports an event that is not taken.
 func (p *progress) reject(e *entry, now time.Time) {
 	*p.next.Rejected.Of(e.reason)++
-	line, err := json.Marshal(rejection{
+	line, err := json.Marshal(Rejection{
 		At: now.UTC(), Stream: p.stream, Seq: e.seq, ID: e.id, Timestamp: time.UnixMilli(e.ms).UTC(), Reason: e.reason,
 	})
 	if err != nil { // a clock in a year of five digits
@@ -246,43 +232,4 @@ func (t *Target) final(err error) error {
 		t.broken = err
 	}
 	return err
-}
-
-func readCursor(fsys durable.FS, name string) (Cursor, error) {
-	data, err := durable.ReadFile(fsys, name)
-	if err != nil {
-		return Cursor{}, err
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	var c Cursor
-	if err := dec.Decode(&c); err != nil {
-		return Cursor{}, fmt.Errorf("read cursor %s: %w: restore it, or remove it to send the stream again", name, err)
-	}
-	if c.Version != cursorVersion || c.Index < 0 || c.Row < 0 || c.Report.File&^1 != 0 || c.Report.Bytes < 0 {
-		return Cursor{}, fmt.Errorf("read cursor %s: version %d, index %d, row %d, report %v: not a cursor of this program",
-			name, c.Version, c.Index, c.Row, c.Report)
-	}
-	return c, nil
-}
-
-// ReadCursors returns the cursors in the folder of a mirror, which may be at work
-// meanwhile, by stream of the archive. A folder that does not exist has none.
-func ReadCursors(fsys durable.FS, dir string) (map[uuid.UUID]Cursor, error) {
-	entries, err := fsys.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read cursors: %w", err)
-	}
-	cursors := make(map[uuid.UUID]Cursor)
-	for _, e := range entries {
-		base, ok := strings.CutSuffix(e.Name(), cursorSuffix)
-		stream, err := uuid.Parse(base)
-		if !ok || err != nil {
-			continue
-		}
-		if cursors[stream], err = readCursor(fsys, filepath.Join(dir, e.Name())); err != nil {
-			return nil, err
-		}
-	}
-	return cursors, nil
 }

@@ -133,6 +133,16 @@ func TestReportsAreBounded(t *testing.T) {
 	if len(got) < 40_000 || len(got) >= n {
 		t.Errorf("%d reports are kept", len(got))
 	}
+	cursors, err := ReadCursors(w.fs, dir)
+	if err != nil || len(cursors) != 1 {
+		t.Fatalf("%v, %v", cursors, err)
+	}
+	for most, from := range map[int]int{0: len(got), 3: len(got) - 3, n: 0} {
+		read, err := ReadRejections(w.fs, dir, stream, cursors[stream], most)
+		if err != nil || !slices.Equal(read, got[from:]) {
+			t.Errorf("at most %d: %d are read, %v; want %d", most, len(read), err, len(got)-from)
+		}
+	}
 	if c := w.target.streams; len(c) != 0 {
 		t.Fatal("this target has read a cursor")
 	}
@@ -154,5 +164,37 @@ func TestReportIsTaken(t *testing.T) {
 	w.write(commit(1, 1, []event.Row{row(1, 24*time.Hour)}))
 	if got := w.reported(); len(got) != 1 || got[0].Seq != 1 {
 		t.Errorf("reports %+v", got)
+	}
+}
+
+// TestReportIsReadMeanwhile: what the cursor does not count yet is not told, and what
+// is no report is not passed over.
+func TestReportIsReadMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	if none, err := ReadRejections(w.fs, dir, stream, Cursor{}, 10); len(none) != 0 || err != nil {
+		t.Errorf("without a report: %v, %v", none, err)
+	}
+	w.write(commit(0, 0, []event.Row{row(0, 24*time.Hour)}), commit(1, 1, []event.Row{row(1, 24*time.Hour)}))
+	c := w.target.streams[stream].saved
+	name := ReportName(dir, stream, 0)
+	whole, err := durable.ReadFile(w.fs, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(content string) ([]Rejection, error) {
+		t.Helper()
+		if err := durable.WriteFile(w.fs, name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return ReadRejections(w.fs, dir, stream, c, 10)
+	}
+	if got, err := read(string(whole) + `{"seq":2`); err != nil || len(got) != 2 || got[1].Seq != 1 || got[1].Reason != TooNew {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := read(string(whole[:len(whole)-1])); err != nil || len(got) != 1 {
+		t.Errorf("a line without its end: %+v, %v", got, err)
+	}
+	if got, err := read("nothing\n"); err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -123,13 +123,13 @@ func (w *world) puts() (n int) {
 }
 
 // reported returns the lines of the reports on a disk, the older file first.
-func (w *world) reported() []rejection {
+func (w *world) reported() []Rejection {
 	w.t.Helper()
 	c, err := readCursor(w.fs, filepath.Join(dir, stream.String()+cursorSuffix))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var all []rejection
+	var all []Rejection
 	p := progress{stream: stream, dir: dir}
 	for _, file := range []int{1 - c.Report.File, c.Report.File} {
 		data, err := durable.ReadFile(w.fs, p.reportName(file))
@@ -140,7 +140,7 @@ func (w *world) reported() []rejection {
 			w.t.Fatal(err)
 		}
 		for line := range bytes.Lines(data) {
-			var r rejection
+			var r Rejection
 			if err := json.Unmarshal(line, &r); err != nil {
 				w.t.Fatalf("report: %v: %q", err, line)
 			}
