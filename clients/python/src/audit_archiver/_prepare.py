@@ -11,7 +11,7 @@ from ._errors import AuditRejected, FieldError, describe
 from ._event import DETAILS_BYTES, Event
 from ._kinds import is_object
 from ._ids import clock, ids
-from ._validate import check_fields, check_json, find_surrogates
+from ._validate import check_fields, check_json, find_surrogates, usual_json
 
 _encode = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":")
@@ -33,21 +33,23 @@ def prepare(event: Event | Mapping[str, Any]) -> Prepared:
 
     Raises AuditRejected if it can never be stored.
     """
+    # These two come first: the sender finds them there without parsing.
+    whole: dict[str, Any] = {"id": None, "timestamp": None}
     try:
-        given = {k: v for k, v in event.items() if v is not None}
-    except AttributeError:
+        whole.update(event)
+    except (TypeError, ValueError):
         error = FieldError("", f"must be a mapping, not {type(event).__name__}")
         raise AuditRejected(f"prepare event: {describe([error])}", errors=[error]) from None
-    details = given.get("details")
-    if is_object(details) and not isinstance(details, dict):
-        given["details"] = dict(details)
-    made = "id" not in given and "timestamp" not in given
-    # These two come first: the sender finds them there without parsing.
-    whole: dict[str, Any] = {"id": None, "timestamp": None, **given}
+    made = whole["id"] is None and whole["timestamp"] is None
     if whole["id"] is None:
         whole["id"] = ids.new()
     if whole["timestamp"] is None:
         whole["timestamp"] = clock.now()
+    if None in whole.values():
+        whole = {name: value for name, value in whole.items() if value is not None}
+    details = whole.get("details")
+    if details is not None and not isinstance(details, dict) and is_object(details):
+        whole["details"] = dict(details)
     context = current_context()
     if context is not None:
         context.fill(whole)
@@ -75,6 +77,8 @@ def _to_json(event: dict[str, Any]) -> tuple[bytes, list[FieldError]]:
         data = text.encode()
     except UnicodeEncodeError:
         return b"", find_surrogates(event)
+    if len(data) <= DETAILS_BYTES and usual_json(text):
+        return data, []
     details = 0
     if len(data) > DETAILS_BYTES and event.get("details") is not None:
         details = len(_encode(event["details"]).encode())

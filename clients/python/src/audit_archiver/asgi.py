@@ -13,6 +13,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Protocol
 
 from ._context import AuditContext, reset_context, set_context
@@ -84,13 +85,13 @@ class AuditMiddleware:
         id = (context.request_id or "").encode()
         status: int | None = None
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] in _RESPONSE_STARTS:
                 status = message.get("status", status)
                 headers = [h for h in message.get("headers", ()) if h[0].lower() != _REQUEST_ID]
                 message["headers"] = [*headers, (_REQUEST_ID, id)]
-            await send(message)
+            return send(message)
 
         token = set_context(context)
         try:
@@ -107,25 +108,22 @@ class AuditMiddleware:
             reset_context(token)
 
     def _context(self, scope: Scope) -> AuditContext:
-        id = agent = trace = None
+        # Of several lines with one name the last counts, but for X-Forwarded-For.
+        headers = dict(scope["headers"])
+        id = headers.get(_REQUEST_ID)
+        agent = headers.get(b"user-agent")
+        trace = headers.get(b"traceparent")
         forwarded: list[str] = []
-        for name, value in scope["headers"]:
-            if name == _REQUEST_ID:
-                id = value.decode("latin-1")
-            elif name == b"user-agent":
-                agent = value.decode("utf-8", "replace")
-            elif name == b"x-forwarded-for":
-                forwarded.append(value.decode("latin-1"))
-            elif name == b"traceparent":
-                trace = value.decode("latin-1")
+        if b"x-forwarded-for" in headers:
+            lines = (value for name, value in scope["headers"] if name == b"x-forwarded-for")
+            forwarded = [line.decode("latin-1") for line in lines]
         peer = scope.get("client")
-        hook = self._actor
         return AuditContext(
-            request_id=request_id(id),
+            request_id=request_id(id and id.decode("latin-1")),
             ip=self._proxies.client(peer[0] if peer else None, forwarded),
-            user_agent=user_agent(agent),
-            actor=(lambda: hook(scope)) if hook is not None else None,
-            traceparent=traceparent(trace),
+            user_agent=user_agent(agent and agent.decode("utf-8", "replace")),
+            actor=partial(self._actor, scope) if self._actor is not None else None,
+            traceparent=traceparent(trace and trace.decode("latin-1")),
         )
 
     async def _after(self, scope: Scope, status: int | None, failed: bool) -> None:
