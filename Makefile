@@ -10,7 +10,7 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 # Tests that try one crash after another repeat themselves thousands of times and
 # would take an hour under it; the others run the same goroutines.
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
-	./internal/event ./internal/ingest ./internal/ledger ./internal/object/... ./internal/parquet
+	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet
 
 .PHONY: help build test sdks race lint fmt fuzz kills client-kills bench minio tools clean
 .DEFAULT_GOAL := help
@@ -38,7 +38,8 @@ sdks: ## the SDKs and their examples, each with the tools of its language
 	clients/python/check.sh
 
 race: ## the tests of the concurrent packages under the race detector
-	$(GO) test -race -p 2 -timeout 20m -skip 'AtEvery|AfterEvery' $(RACE)
+	$(GO) test -race -p 2 -timeout 20m -skip 'AtEvery|AfterEvery|Bounded' $(RACE)
+	$(GO) -C clients/go test -race ./...
 
 lint: ## golangci-lint, pinned in tools/go.mod (the first time builds it)
 	$(LINT) run ./...
