@@ -103,7 +103,7 @@ type Archiver struct {
 	// Immutable after New.
 	dir      string
 	fs       durable.FS
-	store    object.Store
+	bucket   // with the store and the log
 	queue    Queue
 	prefix   string
 	stream   uuid.UUID
@@ -115,7 +115,6 @@ type Archiver struct {
 	writer   string
 	now      func() time.Time
 	pause    func(context.Context, time.Duration) error
-	log      *slog.Logger
 	metrics  *metrics
 
 	// Owned by Start and by the committing half of Run.
@@ -156,16 +155,15 @@ func New(o Options) (*Archiver, error) {
 	if o.Signer.Name() != verifier.Name() || o.Signer.KeyHash() != verifier.KeyHash() {
 		return nil, errors.New("the stream's signing key is not the one that its certificate names")
 	}
+	m := newMetrics(o.Metrics)
 	a := &Archiver{
-		dir: o.Dir, fs: o.FS, store: o.Store, queue: o.Queue, prefix: o.Prefix,
+		dir: o.Dir, fs: o.FS, bucket: bucket{o.Store, o.Log, m.foreign}, queue: o.Queue, prefix: o.Prefix,
 		stream: o.Stream, open: open, openRaw: o.Open, signer: o.Signer, root: o.Root,
-		identity: o.Identity, writer: o.Writer, now: o.Now, pause: pause, log: o.Log,
-		metrics: newMetrics(o.Metrics), moved: make(chan struct{}),
+		identity: o.Identity, writer: o.Writer, now: o.Now, pause: pause,
+		metrics: m, moved: make(chan struct{}),
 	}
-	for _, dir := range []string{filepath.Join(a.dir, "spool"), filepath.Join(a.dir, "ledger")} {
-		if err := a.fs.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("create %s: %w", dir, err)
-		}
+	if err := a.makeFolders(); err != nil {
+		return nil, err
 	}
 	if err := a.loadState(); err != nil {
 		return nil, err
@@ -181,6 +179,15 @@ func New(o Options) (*Archiver, error) {
 	}
 	a.setStatus(func(s *Status) { s.Index, s.NextBatch = a.state.Head.Index, a.state.NextBatch })
 	return a, nil
+}
+
+func (a *Archiver) makeFolders() error {
+	for _, dir := range []string{filepath.Join(a.dir, "spool"), filepath.Join(a.dir, "ledger")} {
+		if err := a.fs.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("create %s: %w", dir, err)
+		}
+	}
+	return nil
 }
 
 // Start makes sure that this process is the stream's only writer, and blocks

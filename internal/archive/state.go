@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -217,26 +216,6 @@ func (a *Archiver) checkBucket(ctx context.Context) error {
 		return absent(key)
 	}
 	return nil
-}
-
-// anyVersion reports whether some version of key is as is says. One that cannot be
-// read does not stand in the way of the others.
-func (a *Archiver) anyVersion(ctx context.Context, key string, is func(object.Info) (bool, error)) (bool, error) {
-	var unread error
-	for info, err := range a.store.Versions(ctx, key) {
-		if err != nil {
-			return false, err
-		}
-		if info.Key != key || info.DeleteMarker {
-			continue
-		}
-		ok, err := is(info)
-		if ok {
-			return true, nil
-		}
-		unread = cmp.Or(unread, err)
-	}
-	return false, unread
 }
 
 // publishOpen puts the stream's certificate where readers look for it.

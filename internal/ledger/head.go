@@ -32,7 +32,7 @@ type Head struct {
 	// Recovered: the root key signed the last commit. The stream's own key, which
 	// was lost with its node or is still there with somebody, signs no more.
 	Recovered bool
-	Tree    Tree      // the log: one leaf per commit
+	Tree      Tree // the log: one leaf per commit
 }
 
 // NewHead returns the head of a stream without commits, after checking its open

@@ -141,7 +141,9 @@ func headOf(b []byte) (head []byte, ok bool) {
 
 // validPiece: a piece without an event has the seal of those before it, so nothing
 // begins at seq 0 without one.
-func validPiece(first, last int64) bool { return first >= 0 && last >= max(first-1, 0) && last < maxInt }
+func validPiece(first, last int64) bool {
+	return first >= 0 && last >= max(first-1, 0) && last < maxInt
+}
 
 func (s *Shipment) check() error {
 	switch {
