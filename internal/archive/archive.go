@@ -133,6 +133,7 @@ type Status struct {
 	Started   bool      // the start note is in the bucket: acknowledging is allowed
 	NextBatch int64     // number of the next batch to commit
 	Index     int64     // index of the last commit, -1 when there is none
+	NextSeq   int64     // all before it is committed
 	Committed time.Time // when the last commit was confirmed
 	Failing   time.Time // since when a step has been failing; zero: none is
 	Err       error     // why it is failing
@@ -177,7 +178,7 @@ func New(o Options) (*Archiver, error) {
 	if err := a.clearSpool(); err != nil {
 		return nil, err
 	}
-	a.setStatus(func(s *Status) { s.Index, s.NextBatch = a.state.Head.Index, a.state.NextBatch })
+	a.showState(time.Time{})
 	return a, nil
 }
 
@@ -322,6 +323,14 @@ func (a *Archiver) setStatus(change func(*Status)) {
 	change(&a.status)
 	close(a.moved)
 	a.moved = make(chan struct{})
+}
+
+// showState copies the state to the status.
+func (a *Archiver) showState(committed time.Time) {
+	a.setStatus(func(s *Status) {
+		s.Index, s.NextSeq, s.NextBatch = a.state.Head.Index, a.state.Head.NextSeq, a.state.NextBatch
+		s.Committed = committed
+	})
 }
 
 func (a *Archiver) spoolDir(number int64) string {

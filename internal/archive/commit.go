@@ -139,10 +139,7 @@ func (a *Archiver) committed(m *ledger.Manifest) {
 		a.metrics.bytes.Add(float64(f.Size))
 	}
 	a.metrics.through.Set(float64(m.Through.UnixMilli()) / 1000)
-	now := a.now()
-	a.setStatus(func(s *Status) {
-		s.Index, s.NextBatch, s.Committed = a.state.Head.Index, a.state.NextBatch, now
-	})
+	a.showState(a.now())
 	a.log.Info("committed", "index", m.Index, "first", m.First, "count", m.Count, "files", len(m.Files), "through", m.Through)
 }
 

@@ -200,13 +200,21 @@ func (w *world) finish() {
 	}
 }
 
+// view reads the ledger as an auditor would.
+func (w *world) view() *ledger.View {
+	w.t.Helper()
+	return must(must(ledger.NewReader(w.store, prefix, w.root.VKey())).Refresh(context.Background()))
+}
+
+func commitKeyOf(w *world, index int64) string { return ledger.CommitKey(prefix, w.open.Stream, index) }
+
 // check is the oracle: read as an auditor would, the committed files hold every
 // acknowledged event exactly once, in order and unchanged, and nothing else is
 // in the bucket.
 func (w *world) check() *ledger.View {
 	w.t.Helper()
 	ctx := context.Background()
-	view := must(must(ledger.NewReader(w.store, prefix, w.root.VKey())).Refresh(ctx))
+	view := w.view()
 	if len(view.Findings) > 0 {
 		w.t.Fatalf("findings: %v", view.Findings)
 	}
