@@ -52,7 +52,7 @@ func (a *Archiver) loadState() error {
 		return fmt.Errorf("start of the chain: %w", err)
 	}
 	a.state = state{Version: stateVersion, Head: fresh}
-	if _, err := a.readJSON(a.statePath(), &a.state); err != nil {
+	if _, err := readJSON(a.fs, a.statePath(), &a.state); err != nil {
 		return err
 	}
 	if a.state.Version != stateVersion || a.state.Head.Stream != a.stream {
@@ -60,7 +60,7 @@ func (a *Archiver) loadState() error {
 			a.state.Version, a.state.Head.Stream, stateVersion, a.stream)
 	}
 	var p pending
-	found, err := a.readJSON(a.pendingPath(), &p)
+	found, err := readJSON(a.fs, a.pendingPath(), &p)
 	if err != nil || !found {
 		return err
 	}
@@ -78,8 +78,8 @@ func (a *Archiver) loadState() error {
 	return nil
 }
 
-func (a *Archiver) readJSON(path string, into any) (found bool, _ error) {
-	raw, err := durable.ReadFile(a.fs, path)
+func readJSON(fs durable.FS, path string, into any) (found bool, _ error) {
+	raw, err := durable.ReadFile(fs, path)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -98,15 +98,19 @@ func (a *Archiver) readJSON(path string, into any) (found bool, _ error) {
 // file as it was and are worth another try; after a failed sync nobody knows what
 // is on the disk.
 func (a *Archiver) save(path string, v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", path, err)
-	}
-	err = durable.WriteFile(a.fs, path, raw, 0o600)
+	err := saveJSON(a.fs, path, v)
 	if errors.Is(err, durable.ErrSync) {
 		err = fmt.Errorf("%w: %w", errDisk, err)
 	}
 	return err
+}
+
+func saveJSON(fs durable.FS, path string, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", path, err)
+	}
+	return durable.WriteFile(fs, path, raw, 0o600)
 }
 
 func (a *Archiver) dropPending() error {

@@ -26,6 +26,7 @@ func (s *state) place() Place { return Place{s.nextSeq, s.nextBatch, s.batchFirs
 type Piece struct {
 	From, To Place
 	Frames   []byte // as they are in the log, but for what lies between segments; valid until the next call of Next
+	Full     bool   // more followed, but did not fit
 }
 
 // Last is the seq of the last event of a piece; From.NextSeq-1 when it has none.
@@ -37,7 +38,11 @@ type Follower struct {
 	b     *Buffer
 	after Place    // what is before it was read
 	at    position // of the frame after that; zero: not known yet
-	buf   []byte
+	last  struct { // before the last piece
+		after Place
+		at    position
+	}
+	buf []byte
 }
 
 // Follow returns a Follower of what comes after a place, which an earlier one, of
@@ -80,11 +85,18 @@ func (f *Follower) Next(ctx context.Context, most int64) (*Piece, error) {
 		return nil, fmt.Errorf("follow log from seq %d: %w", place.NextSeq, err)
 	}
 	if !r.worth {
+		if len(r.buf) == 0 { // all was read before: no need to look at it again
+			f.at, f.after = r.at, r.st.place()
+		}
 		return nil, nil
 	}
+	f.last.after, f.last.at = r.from, r.fromAt
 	f.at, f.after = r.at, r.st.place()
-	return &Piece{From: r.from, To: f.after, Frames: r.buf}, nil
+	return &Piece{From: r.from, To: f.after, Frames: r.buf, Full: r.full}, nil
 }
+
+// Back makes the last piece come again, less what is released by then.
+func (f *Follower) Back() { f.after, f.at = f.last.after, f.last.at }
 
 // held is where that begins which is not released. The caller holds mu.
 func (b *Buffer) held() (position, Place) {
@@ -108,9 +120,11 @@ type gathering struct {
 	end   position // behind the last one
 	st    state    // before the frame at at
 
-	from  Place // of the first frame in buf
-	buf   []byte
-	worth bool
+	from   Place // of the first frame in buf
+	fromAt position
+	buf    []byte
+	worth  bool
+	full   bool
 }
 
 func (r *gathering) gather(ctx context.Context) error {
@@ -127,11 +141,11 @@ func (r *gathering) gather(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		full, err := r.segment(ctx, file, h, limit)
+		err = r.segment(ctx, file, h, limit)
 		if err := errors.Join(err, r.b.files.release(r.at.segment)); err != nil {
 			return err
 		}
-		if full || r.at.segment >= r.end.segment {
+		if r.full || r.at.segment >= r.end.segment {
 			return nil
 		}
 		r.at = position{r.at.segment + 1, headerBytes}
@@ -139,19 +153,20 @@ func (r *gathering) gather(ctx context.Context) error {
 }
 
 // segment gathers frames of one segment, until the piece is full or the segment ends.
-func (r *gathering) segment(ctx context.Context, file io.ReaderAt, h *header, limit int64) (full bool, _ error) {
+func (r *gathering) segment(ctx context.Context, file io.ReaderAt, h *header, limit int64) error {
 	w := &window{r: file, size: limit}
 	for {
 		if err := context.Cause(ctx); err != nil {
-			return false, err
+			return err
 		}
 		f, err := parseFrame(w.at, r.at.offset, limit, h.salt())
 		if errors.Is(err, errEnd) {
-			return false, nil
+			return nil
 		}
 		size := padded(f.length)
 		if err == nil && len(r.buf) > 0 && int64(len(r.buf))+size > r.most {
-			return true, nil
+			r.full = true
+			return nil
 		}
 		before := r.st.place()
 		var s *seal
@@ -160,19 +175,19 @@ func (r *gathering) segment(ctx context.Context, file io.ReaderAt, h *header, li
 			s, err = r.st.apply(&f)
 		}
 		if err != nil {
-			return false, &CorruptError{segmentName(h.number), r.at.offset, r.st.nextSeq, err}
+			return &CorruptError{segmentName(h.number), r.at.offset, r.st.nextSeq, err}
 		}
 		if before.less(r.after) {
 			if r.after.less(r.st.place()) {
-				return false, fmt.Errorf("%w: seq %d of batch %d is within a frame", ErrPlace, r.after.NextSeq, r.after.NextBatch)
+				return fmt.Errorf("%w: seq %d of batch %d is within a frame", ErrPlace, r.after.NextSeq, r.after.NextBatch)
 			}
 		} else {
 			raw, err := w.at(r.at.offset, size)
 			if err != nil {
-				return false, err
+				return err
 			}
 			if len(r.buf) == 0 {
-				r.from = before
+				r.from, r.fromAt = before, r.at
 			}
 			r.buf = append(r.buf, raw...)
 			r.worth = r.worth || s == nil || s.count > 0

@@ -174,6 +174,10 @@ func TestFollowLeavesOutWhatIsReleased(t *testing.T) {
 		t.Fatal(err)
 	}
 	place := first.To
+	f.Back()
+	if again, err := f.Next(t.Context(), pieceMost); err != nil || again.From != (Place{}) || again.To != place {
+		t.Errorf("once more: %+v, %v", again, err)
+	}
 	batches := sealed(t, r.Buffer)
 	for _, b := range batches[:2] {
 		if err := r.Release(t.Context(), b); err != nil {
