@@ -227,7 +227,8 @@ func (a *Archiver) start(ctx context.Context) error {
 type job struct {
 	batch *buffer.Batch
 	plan  plan
-	sent  bool // we have begun to send it
+	notes []ledger.Note // for its manifest
+	sent  bool          // we have begun to send it
 }
 
 // Run archives sealed batches until ctx ends, and then returns nil. Start must

@@ -190,6 +190,16 @@ func (b *bucket) sameRows(ctx context.Context, info object.Info, want spooled) e
 	return nil
 }
 
+// read returns at most so many bytes of a version.
+func (b *bucket) read(ctx context.Context, info object.Info, most int64) ([]byte, error) {
+	body, err := b.store.Get(ctx, info.Key, info.VersionID)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return io.ReadAll(io.LimitReader(body, most))
+}
+
 func (b *bucket) hash(ctx context.Context, info object.Info) (sum [sha256.Size]byte, _ error) {
 	body, err := b.store.Get(ctx, info.Key, info.VersionID)
 	if err != nil {

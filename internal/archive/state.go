@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -164,7 +163,9 @@ func (a *Archiver) send(ctx context.Context) error {
 	u := upload{earliest: a.open.RetainUntil}
 	u.Key, u.Body, u.Size = key, bytes.NewReader(p.Commit), int64(len(p.Commit))
 	u.SHA256, u.ContentType, u.RetainUntil = sha256.Sum256(p.Commit), noteType, a.open.RetainUntil
-	if _, err := a.ensure(ctx, u); err != nil {
+	if _, err := a.ensure(ctx, u); errors.Is(err, ErrConflict) {
+		return fmt.Errorf("commit %d: %w: %w", p.Index, a.whoTook(ctx), err)
+	} else if err != nil {
 		return fmt.Errorf("commit %d: %w", p.Index, err)
 	}
 	// The commit is in the bucket, locked: the batch is archived.
@@ -190,12 +191,7 @@ func (a *Archiver) checkBucket(ctx context.Context) error {
 	}
 	key := ledger.ArchiveKey(a.prefix)
 	there, err := a.anyVersion(ctx, key, func(info object.Info) (bool, error) {
-		body, err := a.store.Get(ctx, key, info.VersionID)
-		if err != nil {
-			return false, err
-		}
-		defer body.Close()
-		raw, err := io.ReadAll(io.LimitReader(body, ledger.MaxCommitBytes))
+		raw, err := a.read(ctx, info, ledger.MaxCommitBytes)
 		if err != nil {
 			return false, err
 		}
@@ -242,8 +238,33 @@ func (a *Archiver) checkNext(ctx context.Context) error {
 		return fmt.Errorf("look for a foreign commit: %w", err)
 	}
 	if there {
-		return fmt.Errorf("%w: %s exists, but this folder has not written it: a copy of the folder is running, or it was rolled back",
-			ErrConflict, key)
+		return fmt.Errorf("%w: %w: %s exists, but this folder has not written it: a copy of the folder is running, or it was rolled back",
+			a.whoTook(ctx), ErrConflict, key)
 	}
 	return nil
+}
+
+// ErrTaken: there is a commit under our next index that we did not write.
+var ErrTaken = errors.New("another writer has gone on with the stream")
+
+// ErrRecovered: the commit under our next index is one of a recovery.
+var ErrRecovered = errors.New("the stream was recovered from what its node had shipped, and closed: this folder cannot go on with it, " +
+	"and what is in this folder alone is not in the archive: keep it, and begin another stream in another folder")
+
+// whoTook says which of the two it is.
+func (a *Archiver) whoTook(ctx context.Context) error {
+	head := a.state.Head
+	head.Root = a.root
+	recovered, _ := a.anyVersion(ctx, ledger.CommitKey(a.prefix, a.stream, head.Index+1), func(info object.Info) (bool, error) {
+		raw, err := a.read(ctx, info, ledger.MaxCommitBytes)
+		if err != nil {
+			return false, err
+		}
+		_, c, err := head.Verify(raw)
+		return err == nil && c.Manifest.Has(ledger.NoteRecover), nil
+	}) // an error leaves it open who it was
+	if recovered {
+		return ErrRecovered
+	}
+	return ErrTaken
 }
