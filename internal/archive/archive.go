@@ -83,6 +83,12 @@ type Options struct {
 	Identity Identity
 	Writer   string // name and version of this program, for the manifests
 
+	// Ship, when set, tells whoever copies the log to the bucket to do it now. It is
+	// called once before the files of a batch are sent: who recovers this stream then
+	// knows where the batch was cut, and finds its files rather than double them.
+	// Whether it worked makes no difference.
+	Ship func(context.Context)
+
 	Now     func() time.Time
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -105,6 +111,7 @@ type Archiver struct {
 	fs       durable.FS
 	bucket   // with the store and the log
 	queue    Queue
+	ship     func(context.Context)
 	prefix   string
 	stream   uuid.UUID
 	open     ledger.Open
@@ -158,7 +165,7 @@ func New(o Options) (*Archiver, error) {
 	}
 	m := newMetrics(o.Metrics)
 	a := &Archiver{
-		dir: o.Dir, fs: o.FS, bucket: bucket{o.Store, o.Log, m.foreign}, queue: o.Queue, prefix: o.Prefix,
+		dir: o.Dir, fs: o.FS, bucket: bucket{o.Store, o.Log, m.foreign}, queue: o.Queue, ship: o.Ship, prefix: o.Prefix,
 		stream: o.Stream, open: open, openRaw: o.Open, signer: o.Signer, root: o.Root,
 		identity: o.Identity, writer: o.Writer, now: o.Now, pause: pause,
 		metrics: m, moved: make(chan struct{}),

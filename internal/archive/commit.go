@@ -59,6 +59,9 @@ func (a *Archiver) commit(ctx context.Context, j *job) error {
 			if err := a.redate(b, &j.plan); err != nil {
 				return fmt.Errorf("redate: %w", err)
 			}
+			if a.ship != nil && !j.sent {
+				a.ship(ctx)
+			}
 			files, err := a.upload(ctx, j)
 			if err != nil {
 				return err

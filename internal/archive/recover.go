@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,6 +52,7 @@ type Recovered struct {
 	Lost    []ledger.Range `json:"lost"`    // of First to Last: neither archived nor shipped
 	Commits int64          `json:"commits"` // that the recovery added, the closing one included
 	Closed  bool           `json:"closed"`
+	Orphans []string       `json:"orphans"` // files that the node has sent and that do not count
 	Remarks []string       `json:"remarks"` // what is under the names of shipments and is none
 }
 
@@ -235,15 +239,60 @@ func (r *recovery) archive(ctx context.Context, a *Archiver, batches []*buffer.S
 			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, gone(err))
 		}
 	}
-	last := a.manifest(nil, said, ledger.Note{Kind: ledger.NoteRotate})
 	err := a.retry(ctx, committing, func(ctx context.Context) error {
-		return a.publish(ctx, last, a.state.NextBatch, Identity{})
+		if a.pending != nil {
+			return a.resume(ctx)
+		}
+		orphans, err := r.orphans(ctx)
+		if err != nil {
+			return err
+		}
+		m := a.manifest(nil, append([]ledger.Note{said, {Kind: ledger.NoteRotate}}, orphans...)...)
+		return a.publish(ctx, m, a.state.NextBatch, Identity{})
 	})
 	if err != nil {
 		return fmt.Errorf("close the stream: %w", gone(err))
 	}
 	return nil
 }
+
+// orphans names the files that the node has sent and that no commit names: it was
+// lost before it had shipped where their batch ended. They do not count, but whoever
+// reads the bucket without the ledger meets their rows a second time. They are looked
+// for in the partitions of what was recovered.
+func (r *recovery) orphans(ctx context.Context) (notes []ledger.Note, _ error) {
+	s, _, err := r.stream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	named, places := make(map[string]bool), make(map[string]bool)
+	for i := range s.Manifests {
+		for _, f := range s.Manifests[i].Files {
+			named[f.Key] = true
+			if s.Manifests[i].Has(ledger.NoteRecover) {
+				places[ledger.DataPrefix(f.Class, f.Day, s.Open.Stream)] = true
+			}
+		}
+	}
+	for _, place := range slices.Sorted(maps.Keys(places)) {
+		for v, err := range r.o.Store.Versions(ctx, ledger.Join(r.o.Prefix, place)) {
+			if err != nil {
+				return nil, fmt.Errorf("look for orphans: %w", err)
+			}
+			key := strings.TrimPrefix(v.Key, ledger.Join(r.o.Prefix, ""))
+			if v.DeleteMarker || named[key] || len(notes) == orphansMost {
+				continue
+			}
+			r.o.Log.WarnContext(ctx, "a file that no commit names", "key", v.Key, "version", v.VersionID)
+			notes = append(notes, ledger.Note{Kind: ledger.NoteOrphan, Key: key, VersionID: v.VersionID,
+				Text: "sent before the node was lost, or by somebody else; its shipped rows are recovered"})
+		}
+	}
+	return notes, nil
+}
+
+// orphansMost leaves room for the other notes of the commit.
+const orphansMost = 200
 
 // gone says what another commit under the stream's next index means here.
 func gone(err error) error {
@@ -257,7 +306,7 @@ func gone(err error) error {
 // whichever run did it.
 func (r *recovery) result(s *ledger.Stream) Recovered {
 	out := Recovered{Stream: r.o.Stream, First: s.Head.NextSeq, Last: s.Head.NextSeq - 1, Lost: []ledger.Range{},
-		Closed: s.Head.Closed, Remarks: append([]string{}, r.shipments.remarks...)}
+		Closed: s.Head.Closed, Orphans: []string{}, Remarks: append([]string{}, r.shipments.remarks...)}
 	for i := range s.Manifests {
 		m := &s.Manifests[i]
 		if !m.Has(ledger.NoteRecover) {
@@ -267,8 +316,11 @@ func (r *recovery) result(s *ledger.Stream) Recovered {
 		out.Commits++
 		out.Rows += m.Count
 		for _, n := range m.Notes {
-			if n.Kind == ledger.NoteGap {
+			switch n.Kind {
+			case ledger.NoteGap:
 				out.Lost = append(out.Lost, *n.Range)
+			case ledger.NoteOrphan:
+				out.Orphans = append(out.Orphans, n.Key)
 			}
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -29,7 +28,7 @@ import (
 // shipper makes one for a process, to be moved by hand.
 func (p *process) shipper() *Shipper {
 	return must(NewShipper(ShipOptions{Dir: p.w.dir, FS: p.w.fs, Store: p.w.store, Prefix: prefix, Open: p.w.open, Signer: p.w.stream,
-		Log: p.buffer, Every: time.Second, Retention: 72 * time.Hour, Now: p.w.clock.now,
+		Log: p.buffer, Every: time.Hour, Retention: 72 * time.Hour, Now: p.w.clock.now,
 		Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()}))
 }
 
@@ -57,6 +56,7 @@ func (p *process) appendOpen(n int) error {
 // of the next, and is lost.
 func (w *world) loseNode(t *testing.T) *process {
 	t.Helper()
+	w.fs, w.dir = crashfs.New(), "/data"
 	p := must(w.start())
 	s := p.shipper()
 	steps := []func() error{
@@ -81,11 +81,10 @@ func (w *world) loseNode(t *testing.T) *process {
 
 // elsewhere is where another machine would recover.
 func (w *world) elsewhere(fs durable.FS, signer note.Signer) RecoverOptions {
-	dir := "/elsewhere"
 	if fs == nil {
-		fs, dir = durable.OS(), filepath.Join(w.t.TempDir(), "work")
+		fs = crashfs.New()
 	}
-	return RecoverOptions{Dir: dir, FS: fs, Store: w.store, Prefix: prefix, Root: w.root.VKey(), Stream: w.open.Stream,
+	return RecoverOptions{Dir: "/elsewhere", FS: fs, Store: w.store, Prefix: prefix, Root: w.root.VKey(), Stream: w.open.Stream,
 		Signer: signer, Host: "rescuer", Writer: "test", Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
 		pause: func(ctx context.Context, d time.Duration) error { w.clock.advance(d); return context.Cause(ctx) }}
 }
@@ -119,7 +118,7 @@ func TestRecover(t *testing.T) {
 		}
 		o = w.elsewhere(nil, signer)
 		got := must(Recover(t.Context(), o))
-		want := Recovered{Stream: w.open.Stream, First: 7, Last: 38, Rows: 32, Lost: []ledger.Range{}, Commits: 4, Closed: true, Remarks: []string{}}
+		want := Recovered{Stream: w.open.Stream, First: 7, Last: 38, Rows: 32, Lost: []ledger.Range{}, Commits: 4, Closed: true, Orphans: []string{}, Remarks: []string{}}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("recovered %+v, want %+v", got, want)
 		}
@@ -267,6 +266,8 @@ func TestNodeLostAtEveryStoreCall(t *testing.T) {
 	for _, persist := range []bool{false, true} {
 		for n := 1; ; n++ {
 			w := newWorld(t)
+			w.ships = true
+			w.fs, w.dir = crashfs.New(), "/data"
 			dead, once := make(chan struct{}), sync.Once{}
 			calls := 0
 			w.store.Intercept(func(memstore.Call) *memstore.Fault {
@@ -277,8 +278,7 @@ func TestNodeLostAtEveryStoreCall(t *testing.T) {
 				return &memstore.Fault{Err: memstore.ErrLost, Persist: persist && calls == n}
 			})
 			p := must(w.start())
-			s := p.shipper()
-			known := w.workUntil(p, s, dead)
+			known := w.workUntil(p, dead)
 			_ = p.end()
 			w.store.Intercept(nil)
 			reached := false
@@ -308,7 +308,7 @@ func TestNodeLostAtEveryStoreCall(t *testing.T) {
 
 // workUntil appends, seals and ships until the bucket is gone, and returns how many
 // events were known to be shipped or archived.
-func (w *world) workUntil(p *process, s *Shipper, dead <-chan struct{}) (known int64) {
+func (w *world) workUntil(p *process, dead <-chan struct{}) int64 {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -319,8 +319,8 @@ func (w *world) workUntil(p *process, s *Shipper, dead <-chan struct{}) (known i
 			if i%2 == 1 {
 				_ = p.buffer.Seal(p.ctx)
 			}
-			if i%3 < 2 && s.ship(p.ctx) == nil {
-				known = s.place.NextSeq
+			if i%3 < 2 {
+				p.ships.Flush(p.ctx)
 			}
 		}
 		_ = p.drain()
@@ -331,7 +331,7 @@ func (w *world) workUntil(p *process, s *Shipper, dead <-chan struct{}) (known i
 		p.stop()
 		<-done
 	}
-	return max(known, p.archiver.Status().NextSeq)
+	return max(p.ships.Status().NextSeq, p.archiver.Status().NextSeq)
 }
 
 // TestAttacksOnShipments: whatever others write, hide or repeat among the shipments
@@ -540,4 +540,49 @@ func TestRecoverLate(t *testing.T) {
 	w.clock.advance(30 * 24 * time.Hour)
 	must(Recover(t.Context(), w.elsewhere(nil, w.root)))
 	w.checkRecovered(t)
+}
+
+// TestRecoverOrphan: a node sent the files of a batch whose end it had not shipped.
+// What was shipped is there once, and the file is told of as one that does not count.
+func TestRecoverOrphan(t *testing.T) {
+	w := newWorld(t)
+	w.fs, w.dir = crashfs.New(), "/data"
+	p := must(w.start())
+	s := p.shipper()
+	if err := errors.Join(p.send(w.events(3)...), p.drain(), p.appendOpen(2), s.ship(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	shipped := len(w.sent)
+	tried := make(chan struct{}, 1)
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op != "put" || !strings.HasPrefix(c.Key, prefix+"/ledger/") {
+			return nil
+		}
+		select {
+		case tried <- struct{}{}:
+		default:
+		}
+		return &memstore.Fault{Err: memstore.ErrLost}
+	})
+	if err := p.send(w.events(2)...); err != nil {
+		t.Fatal(err)
+	}
+	<-tried // the files are in the bucket, the commit is not
+	_ = p.end()
+	w.store.Intercept(nil)
+	w.sent = w.sent[:shipped]
+	got := must(Recover(t.Context(), w.elsewhere(nil, w.root)))
+	if got.Rows != 2 || len(got.Orphans) != 2 { // of two classes and days
+		t.Errorf("recovered %+v", got)
+	}
+	rows, view := int64(0), w.view()
+	for f := range view.Files() {
+		rows += f.Rows
+		if slices.Contains(got.Orphans, f.Key) {
+			t.Errorf("%s is named, and an orphan", f.Key)
+		}
+	}
+	if len(view.Findings) > 0 || rows != int64(shipped) {
+		t.Errorf("%d rows, findings %v", rows, view.Findings)
+	}
 }

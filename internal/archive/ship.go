@@ -50,6 +50,7 @@ type ShipOptions struct {
 type Shipper struct {
 	o      ShipOptions
 	bucket bucket
+	now    chan chan struct{} // Flush -> Run
 
 	// Owned by Run.
 	log   *buffer.Follower
@@ -74,7 +75,7 @@ func NewShipper(o ShipOptions) (*Shipper, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
-	s := &Shipper{o: o,
+	s := &Shipper{o: o, now: make(chan chan struct{}),
 		objects:  counter("archiver_ship_objects_total", "Pieces of the WAL that were copied to the bucket."),
 		bytes:    counter("archiver_ship_bytes_total", "Bytes of the pieces of the WAL that were copied to the bucket."),
 		failures: counter("archiver_ship_failures_total", "Tries to copy a piece of the WAL to the bucket that failed."),
@@ -102,8 +103,10 @@ func (s *Shipper) Run(ctx context.Context) error {
 	turn := time.NewTicker(s.o.Every)
 	defer turn.Stop()
 	for {
+		var done chan struct{}
 		select {
 		case <-turn.C:
+		case done = <-s.now:
 		case <-ctx.Done():
 			return nil
 		}
@@ -112,6 +115,28 @@ func (s *Shipper) Run(ctx context.Context) error {
 			return nil //nolint:nilerr // it was told to stop
 		}
 		s.tell(ctx, err)
+		if done != nil {
+			close(done)
+		}
+	}
+}
+
+// flushPatience bounds a Flush: archiving must not hang on shipping.
+const flushPatience = 10 * time.Second
+
+// Flush lets Run ship what there is now, and waits for it, but not long.
+func (s *Shipper) Flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushPatience)
+	defer cancel()
+	done := make(chan struct{})
+	select {
+	case s.now <- done:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
 	}
 }
 

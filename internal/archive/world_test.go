@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/durable"
@@ -56,6 +57,7 @@ type world struct {
 	fs    durable.FS
 	store *memstore.Store
 	id    Identity
+	ships bool // processes copy their log to the bucket
 
 	archive ledger.Archive
 	root    ledger.Key
@@ -106,6 +108,7 @@ type process struct {
 	w        *world
 	buffer   *buffer.Buffer
 	archiver *Archiver
+	ships    *Shipper        // nil unless the world says so
 	ctx      context.Context // until the process ends
 	stop     context.CancelFunc
 	bufErr   chan error
@@ -130,9 +133,15 @@ func (w *world) start() (*process, error) {
 		}
 	}
 	w.unsure = nil
+	p := &process{w: w, buffer: buf, bufErr: make(chan error, 1), arcErr: make(chan error, 1)}
+	var ship func(context.Context)
+	if w.ships {
+		p.ships = p.shipper()
+		ship = p.ships.Flush
+	}
 	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: w.store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
 		FirstSeq: buf.Stats().FirstSeq, OpenSeq: buf.Stats().NextSeq - buf.Stats().OpenRows,
-		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test",
+		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test", Ship: ship,
 		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		return nil, errors.Join(err, buf.Close())
@@ -145,12 +154,17 @@ func (w *world) start() (*process, error) {
 		return context.Cause(ctx)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	p := &process{w: w, buffer: buf, archiver: a, ctx: ctx, stop: stop, bufErr: make(chan error, 1), arcErr: make(chan error, 1)}
+	p.archiver, p.ctx, p.stop = a, ctx, stop
 	go func() { p.bufErr <- buf.Run(ctx) }()
 	go func() {
 		err := a.Start(ctx)
 		if err == nil {
-			err = a.Run(ctx)
+			var g errgroup.Group
+			if w.ships {
+				g.Go(func() error { return p.ships.Run(ctx) })
+			}
+			g.Go(func() error { return a.Run(ctx) })
+			err = g.Wait()
 		}
 		p.arcErr <- err
 	}()
