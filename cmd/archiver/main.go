@@ -28,12 +28,13 @@ type stdio struct {
 	out, err io.Writer
 }
 
-// Exit codes. Scripts branch on them, so they are part of the interface. 3 and
-// 4 belong to verify: it found a violation; it could not look at everything.
+// Exit codes. Scripts branch on them, so they are part of the interface. 4 belongs
+// to verify: it could not look at everything.
 const (
 	exitOK      = 0
 	exitFailure = 1 // it did not work; trying again may help
 	exitUsage   = 2 // the command line or the configuration is wrong
+	exitMissing = 3 // it did, and found that evidence is missing or violated
 )
 
 // usageError is a mistake in the command line.
@@ -71,6 +72,8 @@ func exitCode(err error) int {
 	case errors.Is(err, athena.ErrSyntax), errors.Is(err, athena.ErrRefused), errors.Is(err, athena.ErrInvalid), errors.Is(err, athena.ErrExecution),
 		errors.Is(err, athena.ErrTooManyRows), errors.Is(err, athena.ErrTooBig):
 		return exitUsage // of SQL
+	case errors.Is(err, errMissing):
+		return exitMissing
 	}
 	return exitFailure
 }

@@ -48,6 +48,7 @@ Exit codes of every command:
 		newInitCommand(a),
 		newInspectCommand(a),
 		newQueryCommand(a),
+		newRecoverCommand(a),
 		newSchemaCommand(a),
 		newServeCommand(a),
 		newVersionCommand(a),
