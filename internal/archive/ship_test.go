@@ -79,7 +79,7 @@ func TestShipInPieces(t *testing.T) {
 	p := must(w.start())
 	w.onlyShipments()
 	s := p.shipper()
-	for range 150 {
+	for range 300 {
 		if err := p.appendOpen(150); err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestShipInPieces(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := w.shippedKeys()
-	if s.place.NextSeq != 150*150 || len(keys) < 2 {
+	if s.place.NextSeq != 300*150 || len(keys) < 2 {
 		t.Errorf("shipped up to seq %d in %d pieces", s.place.NextSeq, len(keys))
 	}
 	for _, key := range keys {

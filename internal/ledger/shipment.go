@@ -109,7 +109,7 @@ func SealShipment(s Shipment, frames []byte, signer note.Signer) (head []byte, _
 // SHA256 is for the caller to see.
 func ParseShipment(b []byte, o *Open) (s Shipment, length int64, err error) {
 	fail := func(err error) (Shipment, int64, error) { return Shipment{}, 0, fmt.Errorf("shipment: %w", err) }
-	head, ok := headOf(b[:min(len(b), MaxShipmentHead)])
+	head, ok := ShipmentHead(b)
 	if !ok {
 		return fail(errors.New("does not begin with a signed note"))
 	}
@@ -125,9 +125,10 @@ func ParseShipment(b []byte, o *Open) (s Shipment, length int64, err error) {
 	return s, int64(len(head)), nil
 }
 
-// headOf returns the signed note that b begins with: two lines of text, an empty
-// one, and one signature.
-func headOf(b []byte) (head []byte, ok bool) {
+// ShipmentHead returns the signed note that a shipment begins with, unchecked: two
+// lines of text, an empty one, and one signature. The frames follow at once.
+func ShipmentHead(b []byte) (head []byte, ok bool) {
+	b = b[:min(len(b), MaxShipmentHead)]
 	end := 0
 	for range 4 {
 		n := bytes.IndexByte(b[end:], '\n')
