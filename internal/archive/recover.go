@@ -92,6 +92,11 @@ func Recover(ctx context.Context, o RecoverOptions) (_ Recovered, err error) {
 	if err != nil || before.Head.Closed {
 		return r.result(&before), err
 	}
+	for _, f := range r.reader.View().Findings {
+		if f.Stream == o.Stream {
+			o.Log.WarnContext(ctx, "finding in the stream's ledger", "kind", f.Kind, "key", f.Key, "version", f.Version, "detail", f.Detail)
+		}
+	}
 	if before.Head.Recovered && o.Signer.Name() != ledger.RootName(before.Open.Archive) {
 		return Recovered{}, errors.New("the root key has begun to recover this stream: only it can go on")
 	}

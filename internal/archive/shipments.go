@@ -120,51 +120,48 @@ func (s *shipments) choose(ctx context.Context, name string, versions []object.I
 // errForeign: the stream's node did not write this.
 var errForeign = errors.New("not written by the stream's node")
 
-// version copies one version to our disk and verifies the copy.
+// version copies one version to our disk and verifies the copy. It fetches no more
+// than the head of what was not signed for this name: others may write at will.
 func (s *shipments) version(ctx context.Context, v object.Info, name ledger.ShipmentName) (*shipment, error) {
 	body, err := s.store.Get(ctx, v.Key, v.VersionID)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	h := sha256.New()
-	size, err := io.Copy(&offsetWriter{f: s.file, n: s.end}, io.TeeReader(io.LimitReader(body, v.Size+1), h))
-	if err != nil {
-		return nil, err
-	}
-	got, err := s.verify(size, ledger.Hash(h.Sum(nil)), name)
-	if err != nil {
-		return nil, err // the next one is written over it
-	}
-	s.end += size
-	return got, nil
-}
-
-// verify looks at the size bytes behind what is verified.
-func (s *shipments) verify(size int64, sum ledger.Hash, name ledger.ShipmentName) (*shipment, error) {
-	if !name.Names(sum) {
-		return nil, fmt.Errorf("%w: its SHA-256 is %s, which its name does not say", errForeign, sum)
-	}
-	head := make([]byte, min(size, ledger.MaxShipmentHead))
-	if _, err := io.ReadFull(io.NewSectionReader(s.file, s.end, size), head); err != nil {
+	head := make([]byte, min(v.Size, ledger.MaxShipmentHead))
+	if _, err := io.ReadFull(body, head); err != nil {
 		return nil, err
 	}
 	about, length, err := ledger.ParseShipment(head, &s.open)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errForeign, err)
+	case about.First != name.First || about.Last != name.Last:
+		return nil, fmt.Errorf("%w: it is about seq %d to %d", errForeign, about.First, about.Last)
+	case v.Size != length+about.Size:
+		return nil, fmt.Errorf("%w: it has %d bytes, %d were signed", errForeign, v.Size, length+about.Size)
 	}
-	frames := io.NewSectionReader(s.file, s.end+length, size-length)
-	h := sha256.New()
-	if _, err := io.Copy(h, frames); err != nil {
+	whole, frames := sha256.New(), sha256.New()
+	whole.Write(head)
+	frames.Write(head[length:])
+	to := &offsetWriter{f: s.file, n: s.end}
+	if _, err := to.Write(head[length:]); err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.MultiWriter(to, whole, frames), io.LimitReader(body, v.Size-int64(len(head)))); err != nil {
 		return nil, err
 	}
 	switch {
-	case about.First != name.First || about.Last != name.Last:
-		return nil, fmt.Errorf("%w: it is about seq %d to %d", errForeign, about.First, about.Last)
-	case about.Size != size-length || about.SHA256 != ledger.Hash(h.Sum(nil)):
+	case to.n-s.end != about.Size:
+		return nil, io.ErrUnexpectedEOF
+	case !name.Names(ledger.Hash(whole.Sum(nil))):
+		return nil, fmt.Errorf("%w: its SHA-256 is not the one in its name", errForeign)
+	case about.SHA256 != ledger.Hash(frames.Sum(nil)):
 		return nil, fmt.Errorf("%w: its frames are not those that were signed", errForeign)
 	}
-	return &shipment{about, io.NewSectionReader(s.file, s.end+length, size-length)}, nil
+	got := &shipment{about, io.NewSectionReader(s.file, s.end, about.Size)}
+	s.end = to.n // what is not verified is written over
+	return got, nil
 }
 
 func (s *shipments) remark(format string, args ...any) {
