@@ -128,7 +128,7 @@ func TestForgedRecovery(t *testing.T) {
 			head, by := w.view().Streams[0].Head, keyOf(w)
 			forger := head
 			forger.VKey, forger.Root = by.VKey(), by.VKey()
-			commit, _, err := forger.Next(head.Empty(w.clock.now(), "forger", ledger.Note{Kind: ledger.NoteRecover}, ledger.Note{Kind: ledger.NoteRotate}), by)
+			commit, _, err := forger.Next(head.Empty(w.clock.now().Truncate(time.Second), "forger", ledger.Note{Kind: ledger.NoteRecover}, ledger.Note{Kind: ledger.NoteRotate}), by)
 			if err != nil {
 				t.Fatal(err)
 			}
