@@ -12,11 +12,11 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet
 
-.PHONY: help build test sdks race lint fmt fuzz kills client-kills bench minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills client-kills bench-peers bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the program, as ./archiver
 	$(GO) build -o archiver ./cmd/archiver
@@ -56,8 +56,11 @@ kills: ## kill -9 the server N=50 times under load; every acknowledged event is 
 client-kills: ## kill -9 applications of all three SDKs and the sidecar N=50 times each
 	CLIENT_KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/clients
 
-bench: ## events/s, latency, CPU and memory beside peers; BENCH_SECONDS=10 each
-	$(GO) -C bench run ./ingest $(BENCH)
+bench-peers: ## events/s, latency, CPU and memory beside peers; BENCH='-help' shows the flags
+	$(GO) -C bench run ./peers $(BENCH)
+
+bench-decoders: ## JSON decoders on the work that a decoder of ours has to do
+	$(GO) -C bench run ./decoders $(BENCH)
 
 minio: ## MinIO on a loopback port, for looking at by hand
 	$(GO) run ./testenv/minio/run

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/audit-archiver/archiver/bench/load"
+	"github.com/audit-archiver/archiver/bench/proc"
+	"github.com/audit-archiver/archiver/internal/event"
 )
+
+const postgresName = "postgres"
+
+// errMissing says that a peer is not installed.
+var errMissing = errors.New("not installed")
 
 // The table, indexes and trigger that audit logs are usually kept in. Tenants of
 // the generated events are no UUIDs, so organization_id is text here.
@@ -35,17 +45,16 @@ CREATE FUNCTION prevent_audit_modification() RETURNS TRIGGER AS $$
 CREATE TRIGGER audit_immutable BEFORE UPDATE OR DELETE ON audit_logs
 	FOR EACH ROW EXECUTE FUNCTION prevent_audit_modification();`
 
-const postgresColumns = 15
-
 // postgres is a private server: own folder, own port, nothing shared with one
 // that the machine may run.
 type postgres struct {
-	cmd  *exec.Cmd
-	url  string
-	peak int64
+	cmd       *exec.Cmd
+	url       string
+	peak      int64
+	walBefore int64 // position of its log before the load
 }
 
-func startPostgres(ctx context.Context, _ options, dir string) (server, error) {
+func startPostgres(ctx context.Context, _ options, dir string) (load.Server, error) {
 	bin, err := postgresPrograms()
 	if err != nil {
 		return nil, err
@@ -77,7 +86,10 @@ func startPostgres(ctx context.Context, _ options, dir string) (server, error) {
 	}
 	p := &postgres{cmd: cmd, url: "postgres://bench@127.0.0.1:" + port + "/postgres?sslmode=disable"}
 	if err := p.create(ctx); err != nil {
-		return nil, errors.Join(err, p.stop())
+		return nil, errors.Join(err, p.Stop())
+	}
+	if p.walBefore, err = p.ask(ctx, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint"); err != nil {
+		return nil, errors.Join(err, p.Stop())
 	}
 	return p, nil
 }
@@ -147,117 +159,135 @@ func (p *postgres) create(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		pause(ctx, 50*time.Millisecond)
+		load.Pause(ctx, 50*time.Millisecond)
 	}
 }
 
-// postgresSender inserts each request as one statement, which is one transaction.
-type postgresSender struct {
+// inserter inserts one event per transaction, as a prepared statement.
+type inserter struct {
 	ctx      context.Context
 	conn     *pgconn.PgConn
-	requests [][][]byte // parameters as text
+	fresh    *load.Fresh
+	messages []*load.Message
+	columns  [][][]byte // parameters as text, parts of the messages
 }
 
-func (p *postgres) connect(ctx context.Context, _ int, requests [][]record) (sender, error) {
+// copier copies a batch per transaction: the fastest way that PostgreSQL has.
+type copier struct {
+	ctx      context.Context
+	conn     *pgconn.PgConn
+	fresh    *load.Fresh
+	messages []*load.Message
+}
+
+func (p *postgres) Connect(ctx context.Context, client int, requests [][]event.Event) (load.Sender, error) {
 	conn, err := pgconn.Connect(ctx, p.url)
 	if err != nil {
 		return nil, err
 	}
-	s := &postgresSender{ctx: ctx, conn: conn}
-	for _, records := range requests {
-		var parameters [][]byte
-		for _, r := range records {
-			parameters = append(parameters, r.columns...)
+	var messages []*load.Message
+	for _, events := range requests {
+		m := &load.Message{}
+		for i := range events {
+			m.AppendColumns(&events[i])
 		}
-		s.requests = append(s.requests, parameters)
+		messages = append(messages, m)
 	}
-	_, err = conn.Prepare(ctx, "insert", insertSQL(len(requests[0])), nil)
+	if len(requests[0]) > 1 {
+		return &copier{ctx, conn, load.NewFresh(client), messages}, nil
+	}
+	s := &inserter{ctx: ctx, conn: conn, fresh: load.NewFresh(client), messages: messages}
+	for _, m := range messages {
+		s.columns = append(s.columns, m.Columns())
+	}
+	_, err = conn.Prepare(ctx, "insert", "INSERT INTO audit_logs VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)", nil)
 	return s, err
 }
 
-func insertSQL(rows int) string {
-	var b strings.Builder
-	b.WriteString("INSERT INTO audit_logs VALUES ")
-	for n := range rows * postgresColumns {
-		switch {
-		case n == 0:
-			b.WriteString("(")
-		case n%postgresColumns == 0:
-			b.WriteString("),(")
-		default:
-			b.WriteString(",")
-		}
-		fmt.Fprintf(&b, "$%d", n+1)
-	}
-	return b.String() + ")"
+func (s *inserter) Send(i int) error {
+	s.fresh.Renew(s.messages[i])
+	return s.conn.ExecPrepared(s.ctx, "insert", s.columns[i], nil, nil).Read().Err
 }
 
-func (s *postgresSender) send(i, uses int) error {
-	parameters := s.requests[i]
-	for at := 0; at < len(parameters); at += postgresColumns {
-		id := parameters[at]
-		tail(id[len(id)-idTail:], uses)
-	}
-	return s.conn.ExecPrepared(s.ctx, "insert", parameters, nil, nil).Read().Err
+func (s *inserter) Close() { _ = s.conn.Close(context.WithoutCancel(s.ctx)) }
+
+func (s *copier) Send(i int) error {
+	s.fresh.Renew(s.messages[i])
+	_, err := s.conn.CopyFrom(s.ctx, bytes.NewReader(s.messages[i].Bytes), "COPY audit_logs FROM STDIN")
+	return err
 }
 
-func (s *postgresSender) close() { _ = s.conn.Close(context.WithoutCancel(s.ctx)) }
+func (s *copier) Close() { _ = s.conn.Close(context.WithoutCancel(s.ctx)) }
 
-// usage is of the server and all its backends. Memory that they share counts once.
-func (p *postgres) usage() (usage, error) {
+// Usage is of the server and all its backends. Memory that they share counts once.
+func (p *postgres) Usage() (proc.Usage, error) {
 	pid := p.cmd.Process.Pid
-	cpu, err := cpuOf(pid, true)
+	cpu, err := proc.CPU(pid, true)
 	if err != nil {
-		return usage{}, err
+		return proc.Usage{}, err
 	}
-	own, err := statusOf(pid, "RssAnon")
+	own, err := proc.Status(pid, "RssAnon")
 	if err != nil {
-		return usage{}, err
+		return proc.Usage{}, err
 	}
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	if err != nil {
-		return usage{}, err
+		return proc.Usage{}, err
 	}
 	var shared int64
 	for _, field := range strings.Fields(string(raw)) {
 		child, err := strconv.Atoi(field)
 		if err != nil {
-			return usage{}, err
+			return proc.Usage{}, err
 		}
-		used, err := cpuOf(child, true)
+		used, err := proc.CPU(child, true)
 		if err != nil {
 			continue // it has just ended; the server counts it
 		}
 		cpu += used
-		anonymous, err1 := statusOf(child, "RssAnon")
-		common, err2 := statusOf(child, "RssShmem")
+		anonymous, err1 := proc.Status(child, "RssAnon")
+		common, err2 := proc.Status(child, "RssShmem")
 		if err1 == nil && err2 == nil {
 			own += anonymous
 			shared = max(shared, common)
 		}
 	}
 	p.peak = max(p.peak, own+shared)
-	return usage{cpu, p.peak}, nil
+	return proc.Usage{CPU: cpu, Peak: p.peak}, nil
 }
 
-// settle compares what was acknowledged with what the table holds.
-func (p *postgres) settle(ctx context.Context, acknowledged int64) error {
+// Settle compares what was acknowledged with what the table holds.
+func (p *postgres) Settle(ctx context.Context, acknowledged int64) (load.Kept, error) {
+	held, err := p.ask(ctx, "SELECT count(*) FROM audit_logs")
+	if err == nil && held != acknowledged {
+		err = fmt.Errorf("%d events were acknowledged, but the table holds %d", acknowledged, held)
+	}
+	if err != nil {
+		return load.Kept{}, err
+	}
+	stored, err := p.ask(ctx, "SELECT pg_total_relation_size('audit_logs')")
+	if err != nil {
+		return load.Kept{}, err
+	}
+	wal, err := p.ask(ctx, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint")
+	return load.Kept{Stored: stored, Log: wal - p.walBefore}, err
+}
+
+// ask returns one number.
+func (p *postgres) ask(ctx context.Context, sql string) (int64, error) {
 	conn, err := pgconn.Connect(ctx, p.url)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	results, err := conn.Exec(ctx, "SELECT count(*) FROM audit_logs").ReadAll()
+	results, err := conn.Exec(ctx, sql).ReadAll()
 	if err := errors.Join(err, conn.Close(ctx)); err != nil {
-		return err
+		return 0, err
 	}
-	if held := string(results[0].Rows[0][0]); held != strconv.FormatInt(acknowledged, 10) {
-		return fmt.Errorf("%d events were acknowledged, but the table holds %s", acknowledged, held)
-	}
-	return nil
+	return strconv.ParseInt(string(results[0].Rows[0][0]), 10, 64)
 }
 
-// stop lets the server end its backends: killing it would leave them behind.
-func (p *postgres) stop() error {
+// Stop lets the server end its backends: killing it would leave them behind.
+func (p *postgres) Stop() error {
 	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil { // immediate shutdown
 		return err
 	}

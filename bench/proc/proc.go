@@ -1,12 +1,14 @@
-package main
+// Package proc runs the servers that are measured, each in its own process, and reads what they take from /proc.
+// Linux only.
+package proc
 
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,22 +18,25 @@ import (
 	"time"
 )
 
-// errMissing says that a peer is not installed.
-var errMissing = errors.New("not installed")
-
 // ticks of /proc/<pid>/stat in a second; the same on every Linux that Go runs on.
 const ticks = 100
 
-// process is a server of one process that says on standard output when it is ready.
-type process struct {
+// Usage is what processes took from the machine.
+type Usage struct {
+	CPU  time.Duration // user and system, so far
+	Peak int64         // bytes of memory
+}
+
+// Process is a server of one process that says on standard output when it is ready.
+type Process struct {
 	cmd  *exec.Cmd
 	done chan error
 	log  *bytes.Buffer
 }
 
-// startProcess waits until ready has understood the output.
-func startProcess(cmd *exec.Cmd, ready func(io.Reader) error) (*process, error) {
-	p := &process{cmd: cmd, done: make(chan error, 1), log: new(bytes.Buffer)}
+// Start starts a server and returns when ready has understood its output.
+func Start(cmd *exec.Cmd, ready func(io.Reader) error) (*Process, error) {
+	p := &Process{cmd: cmd, done: make(chan error, 1), log: new(bytes.Buffer)}
 	cmd.Stderr = p.log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -53,21 +58,21 @@ func startProcess(cmd *exec.Cmd, ready func(io.Reader) error) (*process, error) 
 		err = errors.New("not ready after a minute")
 	}
 	if err != nil {
-		err = errors.Join(err, p.kill())
+		err = errors.Join(err, p.Kill())
 		return nil, fmt.Errorf("start %s: %w: %s", filepath.Base(cmd.Path), err, p.log)
 	}
 	return p, nil
 }
 
-// kill ends the process at once; its data is thrown away anyway.
-func (p *process) kill() error {
+// Kill ends the process at once; its data is thrown away anyway.
+func (p *Process) Kill() error {
 	err := p.cmd.Process.Kill()
 	<-p.done
 	return err
 }
 
-// end asks the process to stop and waits for it.
-func (p *process) end() error {
+// End asks the process to stop and waits for it.
+func (p *Process) End() error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
@@ -77,17 +82,18 @@ func (p *process) end() error {
 	return nil
 }
 
-func (p *process) usage() (usage, error) {
-	cpu, err := cpuOf(p.cmd.Process.Pid, false)
+// Usage is of this process.
+func (p *Process) Usage() (Usage, error) {
+	cpu, err := CPU(p.cmd.Process.Pid, false)
 	if err != nil {
-		return usage{}, err
+		return Usage{}, err
 	}
-	memory, err := statusOf(p.cmd.Process.Pid, "VmHWM")
-	return usage{cpu, memory}, err
+	memory, err := Status(p.cmd.Process.Pid, "VmHWM")
+	return Usage{cpu, memory}, err
 }
 
-// cpuOf is the CPU time of a process, with that of children it has waited for if asked.
-func cpuOf(pid int, children bool) (time.Duration, error) {
+// CPU is the CPU time of a process, with that of children it has waited for if asked.
+func CPU(pid int, children bool) (time.Duration, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
@@ -112,8 +118,17 @@ func cpuOf(pid int, children bool) (time.Duration, error) {
 	return time.Duration(sum) * time.Second / ticks, nil
 }
 
-// statusOf is a size in bytes from /proc/<pid>/status.
-func statusOf(pid int, name string) (int64, error) {
+// OwnCPU is the CPU time of this process: the load generator.
+func OwnCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic("getrusage of ourselves: " + err.Error())
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// Status is a size in bytes from /proc/<pid>/status.
+func Status(pid int, name string) (int64, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
@@ -127,8 +142,8 @@ func statusOf(pid int, name string) (int64, error) {
 	return 0, fmt.Errorf("/proc/%d/status has no %s", pid, name)
 }
 
-// refuseMemory refuses folders where a sync costs nothing.
-func refuseMemory(dir string) error {
+// RefuseMemory refuses folders where a sync costs nothing.
+func RefuseMemory(dir string) error {
 	const tmpfs, ramfs = 0x01021994, 0x858458f6
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(dir, &fs); err != nil {
@@ -140,12 +155,18 @@ func refuseMemory(dir string) error {
 	return nil
 }
 
-func buildArchiver(ctx context.Context, dir string) (string, error) {
-	binary := filepath.Join(dir, "archiver")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "./cmd/archiver")
-	cmd.Dir = ".."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build archiver: %w: %s", err, out)
-	}
-	return binary, nil
+// Size is the sum of the lengths of all files below a folder.
+func Size(dir string) (sum int64, _ error) {
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		sum += info.Size()
+		return nil
+	})
+	return sum, err
 }
