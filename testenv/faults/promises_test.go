@@ -5,6 +5,7 @@ package faults
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -54,12 +55,27 @@ var eventTime = time.Date(2026, 11, 20, 10, 11, 12, 345678901, time.UTC)
 
 // invent makes a body of n new events, with pad bytes more in each.
 func (p *promises) invent(n, pad int) []byte {
+	return p.make(n, func() string { return strings.Repeat("x", pad) })
+}
+
+// inventNoise makes bytes that do not compress well.
+func (p *promises) inventNoise(n, pad int) []byte {
+	return p.make(n, func() string {
+		var noise strings.Builder
+		for noise.Len() < pad {
+			noise.WriteString(rand.Text())
+		}
+		return noise.String()
+	})
+}
+
+func (p *promises) make(n int, pad func() string) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	events := make([]map[string]any, n)
 	for i := range events {
 		id := uuid.NewString()
-		details := fmt.Sprintf(`{"n":%d,"pad":"%s"}`, len(p.sent), strings.Repeat("x", pad))
+		details := fmt.Sprintf(`{"n":%d,"pad":"%s"}`, len(p.sent), pad())
 		p.sent[id] = details
 		events[i] = map[string]any{"id": id, "timestamp": eventTime, "action": "fault.test", "outcome": "success",
 			"actor": map[string]string{"id": "client", "type": "system"}, "resource": map[string]string{"type": "thing"},

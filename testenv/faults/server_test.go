@@ -36,11 +36,21 @@ type server struct {
 	ready chan error // one: nil once it listens, or why it never will
 	done  chan error // of Wait; closed
 	hits  string     // log of strike
+	armed string     // the file that arms it
+}
+
+// arm lets strike count from here on.
+func (v *server) arm(t testing.TB) {
+	t.Helper()
+	if err := os.WriteFile(v.armed, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // how it is started.
 type how struct {
 	plan *strike.Plan
+	wait bool     // the plan begins with arm
 	wrap []string // a command that runs the server: prlimit, strace
 }
 
@@ -55,8 +65,12 @@ func (s *site) launch(t testing.TB, h how) *server {
 			lacks(t, "strike works on linux/amd64 only")
 		}
 		p := *h.plan
-		v.hits = filepath.Join(t.TempDir(), "hits")
+		dir := t.TempDir()
+		v.hits, v.armed = filepath.Join(dir, "hits"), filepath.Join(dir, "armed")
 		p.Log = v.hits
+		if h.wait {
+			p.Armed = v.armed
+		}
 		var err error
 		if argv, env, err = p.Command(argv[0], argv[1:]...); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/audit-archiver/archiver/internal/s3store"
 	"github.com/audit-archiver/archiver/testenv/s3test"
 )
@@ -104,8 +106,21 @@ func (s *site) moveTo(t testing.TB, disk string) {
 	if out, err := exec.Command("cp", "-a", s.data, to).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	syncDisk(t, disk) // the server has synced what it wrote; cp has not
 	s.edit(t, "data_dir: data\n", "data_dir: "+to+"\nstream: {key_file: "+s.data+"/stream.key, open_file: "+s.data+"/stream.open}\n")
 	s.data = to
+}
+
+func syncDisk(t testing.TB, dir string) {
+	t.Helper()
+	f, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Syncfs(int(f.Fd())); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // clone copies the data folder as a backup or a careless operator would, and

@@ -29,11 +29,12 @@ const (
 // Action is what happens at the chosen call.
 type Action string
 
-// Actions. Refuse needs Plan.Errno.
+// Actions. Refuse and Shorten need Plan.Errno.
 const (
 	KillBefore Action = "kill before" // the call is not made
 	KillAfter  Action = "kill after"  // it is made, and nobody hears of it
 	Refuse     Action = "refuse"      // it is not made and returns an error
+	Shorten    Action = "shorten"     // a write of the first half; calls after it, with Every, are refused
 )
 
 // Plan says which call is hit, and how.
@@ -41,10 +42,11 @@ type Plan struct {
 	Calls []string      // see the constants; empty: all of them but Open
 	Path  string        // part of the path of the file; calls on other files do not count
 	Not   string        // if set: files whose path has this part do not count either
+	Armed string        // if set: only calls that are made while this file exists count
 	N     int           // the n-th call that matches, from 1; 0: none, only log
 	Every bool          // the calls after it as well
 	Do    Action        // with N
-	Errno syscall.Errno // with Refuse
+	Errno syscall.Errno // with Refuse and Shorten
 	Log   string        // file that gets one Hit per line
 }
 
@@ -104,6 +106,11 @@ func ReadLog(name string) (hits []Hit, _ error) {
 }
 
 func (p *Plan) matches(call, path string) bool {
+	if p.Armed != "" {
+		if _, err := os.Lstat(p.Armed); err != nil {
+			return false
+		}
+	}
 	if len(p.Calls) == 0 && call == Open {
 		return false
 	}

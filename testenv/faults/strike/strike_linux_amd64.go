@@ -177,9 +177,13 @@ func (t *tracer) enter(pid int, th *thread) error {
 	if err := t.note(Hit{t.n, k.name, path, struck}); err != nil || !struck {
 		return err
 	}
-	if t.plan.Do == KillAfter {
+	switch {
+	case t.plan.Do == KillAfter:
 		th.kill = true
 		return nil
+	case t.plan.Do == Shorten && t.n == t.plan.N:
+		regs.Rdx /= 2
+		return unix.PtraceSetRegs(pid, &regs)
 	}
 	regs.Orig_rax = ^uint64(0) // no such call: the kernel does nothing
 	if err := unix.PtraceSetRegs(pid, &regs); err != nil {
