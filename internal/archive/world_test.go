@@ -21,6 +21,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
 	"github.com/audit-archiver/archiver/internal/parquet"
 )
@@ -54,6 +55,7 @@ type world struct {
 	dir   string
 	fs    durable.FS
 	store *memstore.Store
+	wrap  func(*memstore.Store) object.Store // what the archiver sees; nil: store itself
 	id    Identity
 
 	archive ledger.Archive
@@ -129,7 +131,11 @@ func (w *world) start() (*process, error) {
 		}
 	}
 	w.unsure = nil
-	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: w.store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
+	var store object.Store = w.store
+	if w.wrap != nil {
+		store = w.wrap(w.store)
+	}
+	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
 		FirstSeq: buf.Stats().FirstSeq, OpenSeq: buf.Stats().NextSeq - buf.Stats().OpenRows,
 		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test",
 		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
