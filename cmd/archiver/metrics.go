@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -63,6 +65,22 @@ func (n *node) registerMetrics() {
 		func(s buffer.Stats) float64 { return float64(s.Repeated) })
 	counter("archiver_events_conflicting_total", "Events that were refused because their id is taken by another event.",
 		func(s buffer.Stats) float64 { return float64(s.Conflicts) })
+	gauge("archiver_wal_room_bytes", "Bytes that can be taken until events are refused.",
+		func(s buffer.Stats) float64 { return float64(s.RoomBytes) })
+	gauge("archiver_wal_room_seconds", "Seconds until events are refused at the rate of the last minute; +Inf while there is no end in sight.",
+		func(s buffer.Stats) float64 {
+			if s.RoomFor < 0 {
+				return math.Inf(1)
+			}
+			return s.RoomFor.Seconds()
+		})
+	gauge("archiver_wal_full_since_timestamp_seconds", "Unix time since when events are refused because the WAL is full; 0 while they are not.",
+		func(s buffer.Stats) float64 {
+			if s.FullSince.IsZero() {
+				return 0
+			}
+			return float64(s.FullSince.UnixMilli()) / 1000
+		})
 	gauge("archiver_wal_full", "1 while events are refused because the WAL is full.",
 		func(s buffer.Stats) float64 { return flag(s.Full != "") })
 }

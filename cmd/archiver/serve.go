@@ -76,7 +76,12 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 		return err
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
-	handler, err := n.handler(q)
+	mirrors, err := n.openMirrors(ctx, q.reader)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, mirrors.Close()) }()
+	handler, err := n.handler(q, mirrors.checks())
 	if err != nil {
 		return err
 	}
@@ -86,12 +91,15 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 	}
 	defer ln.Close()
 	return n.run(ctx, func(ctx context.Context) error {
-		return n.serveHTTP(ctx, ln, handler, ready)
+		g, ctx := errgroup.WithContext(ctx)
+		mirrors.start(ctx, g, n.archiver)
+		g.Go(func() error { return n.serveHTTP(ctx, ln, handler, ready) })
+		return g.Wait()
 	})
 }
 
 // handler is the HTTP interface of a node.
-func (n *node) handler(q *queries) (http.Handler, error) {
+func (n *node) handler(q *queries, more []ingest.Check) (http.Handler, error) {
 	clients := make([]ingest.Client, 0, len(n.cfg.Tokens))
 	for _, t := range n.cfg.Tokens {
 		clients = append(clients, ingest.Client{Name: t.Name, TokenSHA256: t.SHA256, Scopes: t.Scopes, Class: t.Retention})
@@ -108,7 +116,7 @@ func (n *node) handler(q *queries) (http.Handler, error) {
 	return ingest.NewHandler(ingest.Options{
 		Appender: gate{n}, Refusal: refusal, Stream: n.open.Stream,
 		Clients: clients, DefaultClass: n.about.Default, Limits: limits,
-		Checks: n.checks(), Routes: []ingest.Route{sql},
+		Checks: append(n.checks(), more...), Routes: []ingest.Route{sql},
 		Registry: n.metrics, Log: n.log.With("part", "ingest"),
 	})
 }
@@ -157,10 +165,15 @@ func (n *node) checks() []ingest.Check {
 	return []ingest.Check{
 		{Name: "wal", Ready: func(context.Context) error {
 			s := n.buffer.Stats()
-			if s.Damaged == nil && s.Full != "" {
-				return errors.New(s.Full)
+			switch {
+			case s.Damaged != nil:
+				return s.Damaged
+			case s.Full != "" && s.FullSince.IsZero():
+				return fmt.Errorf("full: %s", s.Full)
+			case s.Full != "":
+				return fmt.Errorf("full since %s: %s", s.FullSince.UTC().Format(time.RFC3339), s.Full)
 			}
-			return s.Damaged
+			return nil
 		}},
 		{Name: "archive", Ready: func(context.Context) error {
 			s := n.archiver.Status()
@@ -168,7 +181,7 @@ func (n *node) checks() []ingest.Check {
 			case s.Stopped:
 				return fmt.Errorf("stopped: %w", s.Err)
 			case n.mayAcknowledge() && s.Err != nil:
-				return ingest.Degraded{Reason: fmt.Sprintf("failing since %s: %v", s.Failing.UTC().Format(time.RFC3339), s.Err)}
+				return ingest.Degraded{Reason: fmt.Sprintf("failing since %s: %v; %s", s.Failing.UTC().Format(time.RFC3339), s.Err, n.roomLeft())}
 			case n.mayAcknowledge():
 				return nil
 			case s.Err != nil:
@@ -178,6 +191,15 @@ func (n *node) checks() []ingest.Check {
 			}
 		}},
 	}
+}
+
+// roomLeft says how long events can still be taken while nothing is archived.
+func (n *node) roomLeft() string {
+	s := n.buffer.Stats()
+	if s.RoomFor < 0 {
+		return fmt.Sprintf("%d bytes are left until events are refused", s.RoomBytes)
+	}
+	return fmt.Sprintf("%d bytes are left until events are refused, which is %s at the present rate", s.RoomBytes, s.RoomFor.Round(time.Second))
 }
 
 // listen opens the configured address, with TLS if it is configured.

@@ -97,7 +97,7 @@ func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, loca
 		FirstSeq: math.MaxInt64, MinNS: p.rows[0].ns, MaxNS: p.rows[len(p.rows)-1].ns, SealedUntil: until, RetainUntil: until}
 	var tree ledger.Tree
 	for _, row := range p.rows {
-		s.FirstSeq, s.LastSeq = min(s.FirstSeq, row.seq), max(s.LastSeq, row.seq)
+		s.FirstSeq, s.LastSeq = min(s.FirstSeq, row.ref.Seq()), max(s.LastSeq, row.ref.Seq())
 		tree.Add(row.leaf)
 	}
 	s.Root = tree.Root()
@@ -115,7 +115,12 @@ func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, loca
 
 // encode writes the rows of p as Parquet and returns size and checksum of what
 // it wrote. It reads one row at a time from the WAL.
-func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (int64, ledger.Hash, error) {
+func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (_ int64, _ ledger.Hash, err error) {
+	log, err := b.RowReader()
+	if err != nil {
+		return 0, ledger.Hash{}, err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
 	h := sha256.New()
 	count := &offsetWriter{f: f}
 	buffered := bufio.NewWriterSize(io.MultiWriter(count, h), spoolBufferBytes)
@@ -124,12 +129,12 @@ func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (int6
 		if i%4096 == 0 && ctx.Err() != nil {
 			return 0, ledger.Hash{}, context.Cause(ctx)
 		}
-		row, err := b.Read(at.ref)
+		row, err := log.Read(at.ref)
 		if err != nil {
-			return 0, ledger.Hash{}, fmt.Errorf("read seq %d from the WAL: %w", at.seq, err)
+			return 0, ledger.Hash{}, fmt.Errorf("read seq %d from the WAL: %w", at.ref.Seq(), err)
 		}
 		if err := w.Write(row); err != nil {
-			return 0, ledger.Hash{}, fmt.Errorf("write seq %d: %w", at.seq, err)
+			return 0, ledger.Hash{}, fmt.Errorf("write seq %d: %w", at.ref.Seq(), err)
 		}
 	}
 	if err := errors.Join(w.Close(), buffered.Flush()); err != nil {
@@ -154,7 +159,7 @@ func compare(ctx context.Context, f io.ReaderAt, size int64, p *part) error {
 			return fmt.Errorf("more than %d rows", n)
 		}
 		if event.LeafHash(&row) != p.rows[n].leaf {
-			return fmt.Errorf("row %d (seq %d): differs from the WAL", n, p.rows[n].seq)
+			return fmt.Errorf("row %d (seq %d): differs from the WAL", n, p.rows[n].ref.Seq())
 		}
 		n++
 		if n%4096 == 0 && ctx.Err() != nil {

@@ -136,6 +136,15 @@ func rows(t testing.TB, b *Buffer) []event.Row {
 	var out []event.Row
 	collect := func(s *span, first, last int64) {
 		next := first
+		reader, err := s.RowReader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := reader.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		for e, err := range s.Scan(context.Background()) {
 			if err != nil {
 				t.Fatal(err)
@@ -143,7 +152,7 @@ func rows(t testing.TB, b *Buffer) []event.Row {
 			if e.Row.Seq != next || e.Ref.Seq() != next {
 				t.Fatalf("scan yields seq %d, want %d", e.Row.Seq, next)
 			}
-			again, err := s.Read(e.Ref)
+			again, err := reader.Read(e.Ref)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -90,7 +90,7 @@ func (o *Options) validate() error {
 	return errors.Join(problems...)
 }
 
-// retryIDsMax keeps places of marks within 32 bits, and memory within reason.
+// retryIDsMax keeps places of marks within placeBits, and memory within reason.
 const retryIDsMax = 1 << 26
 
 // appendBytesMax is the most that one Append may encode to: it has to lie in one

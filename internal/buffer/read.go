@@ -24,7 +24,7 @@ type Ref struct {
 // Seq is the seq of the row.
 func (r Ref) Seq() int64 { return r.seq }
 
-// Entry is one row of a Scan, and the Ref with which Read finds it again.
+// Entry is one row of a Scan, and the Ref with which a RowReader finds it again.
 type Entry struct {
 	Ref Ref
 	Row event.Row
@@ -159,40 +159,17 @@ func (s *span) row(ref Ref, raw []byte) (event.Row, error) {
 	return event.Row{Event: e, Stream: s.b.o.Stream, Seq: ref.seq}, nil
 }
 
-// readGuess is what Read takes at once; most events are shorter.
-const readGuess = 1 << 10
-
-// Read returns the row at ref, which a Scan of this range yielded. It may be
-// called concurrently.
-func (s *span) Read(ref Ref) (event.Row, error) {
-	row, err := s.read(ref)
-	if err != nil {
-		return event.Row{}, fmt.Errorf("read seq %d: %w", ref.seq, err)
-	}
-	return row, nil
-}
-
-func (s *span) read(ref Ref) (row event.Row, err error) {
-	p, err := s.acquire()
-	if err != nil {
-		return row, err
-	}
-	defer s.b.unpin(p)
+// covers refuses a Ref of another batch.
+func (s *span) covers(ref Ref) error {
 	segment := int64(ref.segment)
 	if ref.seq < s.first || ref.seq > s.last || segment < s.start.segment || segment > s.end.segment {
-		return row, errors.New("ref is of another batch")
+		return errors.New("ref is of another batch")
 	}
-	file, err := s.b.files.acquire(segment)
-	if err != nil {
-		return row, err
-	}
-	defer func() { err = errors.Join(err, s.b.files.release(segment)) }()
-	raw, err := readRecord(file, int64(ref.offset))
-	if err != nil {
-		return row, &CorruptError{segmentName(segment), int64(ref.offset), ref.seq, err}
-	}
-	return s.row(ref, raw)
+	return nil
 }
+
+// readGuess is what readRecord takes at once; most events are shorter.
+const readGuess = 1 << 10
 
 func readRecord(r io.ReaderAt, offset int64) ([]byte, error) {
 	var room [readGuess]byte

@@ -161,7 +161,7 @@ func (r *recovery) remember(f *frame) error {
 			return &CorruptError{segmentName(r.b.w.header.number), f.offset, seq, err}
 		}
 		if seq == t.next {
-			t.push(markOf(&e), f.received)
+			t.restore(markOf(&e), f.received)
 		}
 		seq++
 		return nil

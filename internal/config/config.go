@@ -40,8 +40,9 @@ type Config struct {
 	// Minimum: 1m. Default: 1h.
 	Heartbeat time.Duration `yaml:"heartbeat"`
 
-	Query Query `yaml:"query"`
-	Log   Log   `yaml:"log"`
+	Query  Query  `yaml:"query"`
+	Mirror Mirror `yaml:"mirror"`
+	Log    Log    `yaml:"log"`
 }
 
 // TLS names the server's certificate. Both or none.
@@ -150,7 +151,7 @@ type WAL struct {
 	// QueueEvents is the most events that may wait for one fsync. Default: 20000.
 	QueueEvents int `yaml:"queue_events"`
 	// RetryIDs is how many of the last event ids are remembered, so that an event
-	// that is sent again is stored once. Each takes up to 35 bytes of memory and 20
+	// that is sent again is stored once. Each takes up to 31 bytes of memory and 20
 	// on disk. Default: 4194304.
 	RetryIDs int `yaml:"retry_ids"`
 	// RetryAge is how long an id is remembered at most. Default: 24h.
@@ -213,6 +214,7 @@ func Default() Config {
 			MemoryBytes: GiB,
 			Concurrency: 2,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Mirror: Mirror{Interval: 30 * time.Second, Postgres: Postgres{Schema: "public"}},
+		Log:    Log{Level: "info", Format: "text"},
 	}
 }

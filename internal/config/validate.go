@@ -62,6 +62,7 @@ func (c *Config) validate() []Problem {
 	}
 	c.checkRetention(k)
 	c.checkBounds(k)
+	c.checkMirror(k)
 	oneOf(k, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(k, "log.format", c.Log.Format, "text", "json")
 	return k.problems
@@ -137,17 +138,7 @@ func (c *Config) checkTokens(k *checker) {
 }
 
 func (c *Config) checkS3(k *checker) {
-	if c.S3.Endpoint != "" {
-		u, err := url.Parse(c.S3.Endpoint)
-		switch {
-		case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
-			k.complain("s3.endpoint", "is not an http or https URL")
-		case u.User != nil:
-			k.complain("s3.endpoint", "must not hold credentials: use credentials_file")
-		case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-			k.complain("s3.endpoint", "must end after the host and port")
-		}
-	}
+	checkEndpoint(k, "s3.endpoint", c.S3.Endpoint)
 	if c.S3.Region == "" {
 		k.complain("s3.region", "must not be empty")
 	}
@@ -161,6 +152,22 @@ func (c *Config) checkS3(k *checker) {
 	}
 	if v := c.S3.ExpectedBucketOwner; v != "" && !accountID.MatchString(v) {
 		k.complain("s3.expected_bucket_owner", "%q is not an account id of 12 digits", v)
+	}
+}
+
+// checkEndpoint does not repeat the URL: it may hold credentials.
+func checkEndpoint(k *checker, field, endpoint string) {
+	if endpoint == "" {
+		return
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+		k.complain(field, "is not an http or https URL")
+	case u.User != nil:
+		k.complain(field, "must not hold credentials: use credentials_file")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		k.complain(field, "must end after the host and port")
 	}
 }
 

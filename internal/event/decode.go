@@ -24,7 +24,8 @@ func Decode(raw []byte, now time.Time, lim Limits) (Event, []FieldError) {
 // Decoder decodes events one after the other, reusing its memory. It is not
 // safe for concurrent use.
 type Decoder struct {
-	lim Limits
+	lim  Limits
+	fast fast
 
 	// The event at hand.
 	js   jsontext.Decoder
@@ -55,19 +56,25 @@ func NewDecoder(lim Limits) *Decoder { return &Decoder{lim: lim} }
 
 // Decode is [Decode] with the Decoder's limits.
 func (d *Decoder) Decode(raw []byte, now time.Time) (Event, []FieldError) {
+	return d.DecodeString(string(raw), now)
+}
+
+// DecodeString is [Decoder.Decode] without a copy: the event's strings are parts of
+// raw.
+func (d *Decoder) DecodeString(raw string, now time.Time) (Event, []FieldError) {
 	if len(raw) > d.lim.EventBytes {
 		return Event{}, []FieldError{{
 			Reason:   fmt.Sprintf("the event has %d bytes; at most %d are accepted", len(raw), d.lim.EventBytes),
 			TooLarge: true,
 		}}
 	}
-	d.buf = *bytes.NewBuffer(raw)
-	d.js.Reset(&d.buf)
-	d.text, d.now, d.ev, d.seen, d.errs = string(raw), now, Event{}, 0, nil
-
-	if d.document() {
-		d.missing()
+	d.now, d.ev, d.seen, d.errs = now, Event{}, 0, nil
+	d.fast.s, d.fast.i = raw, 0
+	if !d.fast.decode(d) {
+		d.strict(raw)
 	}
+	clear(d.fast.names[:cap(d.fast.names)])
+	d.fast.s = ""
 	ev, errs := d.ev, d.errs
 	d.buf, d.text, d.ev, d.errs = bytes.Buffer{}, "", Event{}, nil // keep no event alive
 	if len(errs) > 0 {
@@ -75,6 +82,17 @@ func (d *Decoder) Decode(raw []byte, now time.Time) (Event, []FieldError) {
 	}
 	ev.Fingerprint = fingerprint(&ev, d.seen&seenTimestamp != 0)
 	return ev, nil
+}
+
+// strict decodes an event from the start, and finds everything that is wrong with it.
+func (d *Decoder) strict(raw string) {
+	d.ev, d.seen, d.errs = Event{}, 0, nil
+	d.buf = *bytes.NewBufferString(raw)
+	d.js.Reset(&d.buf)
+	d.text = raw
+	if d.document() {
+		d.missing()
+	}
 }
 
 // document reads the whole text. Like all readers below it returns false when

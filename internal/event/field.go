@@ -173,15 +173,23 @@ func (d *Decoder) ip() bool {
 	if !more || !t.Valid {
 		return more
 	}
-	addr, err := netip.ParseAddr(t.S)
-	switch {
-	case err != nil:
-		return d.complain("ip", "must be an IPv4 or IPv6 address")
-	case addr.Zone() != "":
-		return d.complain("ip", "must not have a zone")
+	if reason := validIP(t.S); reason != "" {
+		return d.complain("ip", reason)
 	}
 	d.ev.IP = t
 	return true
+}
+
+// validIP says what is wrong with an address, or "".
+func validIP(s string) string {
+	addr, err := netip.ParseAddr(s)
+	switch {
+	case err != nil:
+		return "must be an IPv4 or IPv6 address"
+	case addr.Zone() != "":
+		return "must not have a zone"
+	}
+	return ""
 }
 
 func (d *Decoder) details() bool {

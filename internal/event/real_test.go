@@ -102,22 +102,6 @@ func TestRealEvents(t *testing.T) {
 	}
 }
 
-func BenchmarkDecode(b *testing.B) {
-	raw := realEvents(b)
-	d := NewDecoder(DefaultLimits())
-	var size int64
-	for _, r := range raw {
-		size += int64(len(r))
-	}
-	b.SetBytes(size / int64(len(raw)))
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if _, errs := d.Decode(raw[i%len(raw)], realNow); errs != nil {
-			b.Fatal(errs)
-		}
-	}
-}
-
 func BenchmarkBinary(b *testing.B) {
 	e, _ := Decode(realEvents(b)[100], realNow, DefaultLimits())
 	var dst []byte

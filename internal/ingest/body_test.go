@@ -45,11 +45,11 @@ func TestFewBytesClaimLittleRoom(t *testing.T) {
 		{event, formatJSON, 1},
 		{"", formatNDJSON, 1},
 	} {
-		if got := s.expect([]byte(c.body), c.format); got > c.want {
+		if got := s.expect(c.body, c.format); got > c.want {
 			t.Errorf("%d bytes starting %.20q: room for %d, want at most %d", len(c.body), c.body, got, c.want)
 		}
 	}
-	if got := s.expect([]byte(strings.Repeat(event, 500)), formatNDJSON); got < 500 {
+	if got := s.expect(strings.Repeat(event, 500), formatNDJSON); got < 500 {
 		t.Errorf("500 of the shortest events: room for only %d", got)
 	}
 }

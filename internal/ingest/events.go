@@ -1,13 +1,13 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,26 +80,28 @@ func (s *events) receive(r *http.Request) ([]event.Event, *problem) {
 	if p != nil {
 		return nil, p
 	}
+	// One string for all events: theirs are parts of it. What the body took stays
+	// reserved until they are decoded, for that.
 	defer b.release()
 	s.metrics.bytes.Add(float64(len(b.bytes)))
-	return s.decode(b.bytes, f, clientOf(r.Context()))
+	return s.decode(string(b.bytes), f, clientOf(r.Context()))
 }
 
 // decode makes events of a body: all of them, or a problem that lists every
 // fault.
-func (s *events) decode(b []byte, f format, c Client) ([]event.Event, *problem) {
+func (s *events) decode(text string, f format, c Client) ([]event.Event, *problem) {
 	d, ok := s.decoders.Get().(*event.Decoder)
 	if !ok {
 		panic("bug: the pool holds something else")
 	}
 	defer s.decoders.Put(d)
 	var (
-		batch  = make([]event.Event, 0, s.expect(b, f))
+		batch  = make([]event.Event, 0, s.expect(text, f))
 		faults faults
 		now    = s.now()
 		index  = -1
 	)
-	for raw, broken := range split(b, f) {
+	for raw, broken := range split(text, f) {
 		if index++; broken != "" {
 			faults.addBroken(index, broken)
 			break
@@ -107,7 +109,7 @@ func (s *events) decode(b []byte, f format, c Client) ([]event.Event, *problem) 
 		if index == s.lim.RequestEvents {
 			return nil, tooLarge(fmt.Sprintf("the request has more than %d events", s.lim.RequestEvents))
 		}
-		e, errs := d.Decode(raw, now)
+		e, errs := d.DecodeString(raw, now)
 		if faults.add(index, errs...); len(faults.list) > 0 {
 			if len(faults.list) > maxListed {
 				break
@@ -139,13 +141,13 @@ func (s *events) decode(b []byte, f format, c Client) ([]event.Event, *problem) 
 // expect says for how many events of a body to make room at once: growing as they
 // come would cost twice the memory, and copying. Few bytes cannot claim much: no
 // valid event is shorter than shortest.
-func (s *events) expect(b []byte, f format) int {
+func (s *events) expect(text string, f format) int {
 	const shortest = len(`{"action":"a","actor":{"id":"a","type":"user"},"resource":{"type":"a"},"outcome":"success"}`)
 	n := 1
 	if f == formatNDJSON {
-		n += bytes.Count(b, []byte{'\n'})
+		n += strings.Count(text, "\n")
 	}
-	return min(n, 1+len(b)/shortest, s.lim.RequestEvents)
+	return min(n, 1+len(text)/shortest, s.lim.RequestEvents)
 }
 
 // faults collects what is wrong with a request.
