@@ -175,7 +175,7 @@ func TestFaultAtEveryDiskOperation(t *testing.T) {
 		w := newWorld(t)
 		disk := crashfs.New()
 		w.fs, w.dir = disk, "/data"
-		ended, hit, reached := make(chan struct{}), crashfs.Op{}, false
+		hit, reached := crashfs.Op{}, false
 		disk.Inject(func(op crashfs.Op) error {
 			if op.N != n {
 				return nil
@@ -183,7 +183,7 @@ func TestFaultAtEveryDiskOperation(t *testing.T) {
 			hit, reached = op, true
 			return faults[n%len(faults)]
 		})
-		w.lifeUntilItEnds(ended)
+		w.lifeUntilItEnds()
 		disk.Inject(nil)
 		if !reached {
 			if n < 100 {
@@ -200,31 +200,20 @@ func TestFaultAtEveryDiskOperation(t *testing.T) {
 }
 
 // lifeUntilItEnds is a life that may end by itself, because its disk failed.
-func (w *world) lifeUntilItEnds(ended chan struct{}) {
+func (w *world) lifeUntilItEnds() {
 	p, err := w.start()
 	if err != nil {
 		return
 	}
-	done := make(chan error, 1)
-	go func() {
-		for range 2 {
-			if err := p.send(w.events(7)...); err != nil {
-				done <- err
-				return
-			}
+	p = p.together()
+	for range 2 {
+		if err = p.send(w.events(7)...); err != nil {
+			break
 		}
-		done <- p.drain()
-	}()
-	arc := make(chan error, 1)
-	go func() {
-		err := <-p.arcErr
-		p.stop() // as the program does: what ends one part ends all
-		arc <- err
-		close(ended)
-	}()
-	<-done // refused or damaged ends the script; so does the end of the process
-	p.stop()
-	p.arcErr = arc
+	}
+	if err == nil {
+		_ = p.drain() // refused, damaged, or all is well: the next one tells
+	}
 	_ = p.end()
 }
 

@@ -162,6 +162,21 @@ func (w *world) start() (*process, error) {
 	return p, nil
 }
 
+// together returns the process as one of which no part outlives another: as in the
+// program, what ends one ends all.
+func (p *process) together() *process {
+	q := *p
+	q.arcErr, q.bufErr = make(chan error, 1), make(chan error, 1)
+	join := func(from, to chan error) {
+		err := <-from
+		p.stop()
+		to <- err
+	}
+	go join(p.arcErr, q.arcErr)
+	go join(p.bufErr, q.bufErr)
+	return &q
+}
+
 // end stops the process and returns what the archiver said.
 func (p *process) end() error {
 	p.stop()
