@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,32 +36,69 @@ type mirrors []fedMirror
 
 // openMirrors opens the mirrors of a server. They read what its queries read.
 func (n *node) openMirrors(reader *ledger.Reader) (mirrors, error) {
-	if n.cfg.Mirror.Postgres.DSN == "" {
-		return nil, nil
+	o := mirrorOpener{cfg: n.cfg, store: n.store, reader: reader, archive: n.about.ID, metrics: n.metrics, log: n.log.With("part", "mirror")}
+	if n.cfg.Mirror.Postgres.DSN != "" {
+		to := configuredConnection(n.cfg)
+		o.postgres = &to
 	}
-	return openMirrors(n.cfg, configuredConnection(n.cfg), n.store, reader, n.about.ID, n.metrics, n.log.With("part", "mirror"))
+	if n.cfg.Mirror.CloudWatch.LogGroup != "" {
+		var err error
+		if o.logs, err = newLogsTarget(o.cfg, o.metrics, o.log); err != nil {
+			return nil, err
+		}
+	}
+	return o.open()
 }
 
-// openMirrors connects to nothing: a target that is away is tried again by its feed.
-func openMirrors(c config.Config, to postgres.Connection, store object.Store, reader *ledger.Reader, id uuid.UUID,
-	registry prometheus.Registerer, log *slog.Logger) (mirrors, error) {
-	dir := filepath.Join(c.DataDir, "mirror")
+// mirrorOpener is what mirrors are made of.
+type mirrorOpener struct {
+	cfg     config.Config
+	store   object.Store
+	reader  *ledger.Reader
+	archive uuid.UUID
+	metrics prometheus.Registerer
+	log     *slog.Logger
+
+	postgres *postgres.Connection // nil: no mirror there
+	logs     *logsTarget          // nil: no mirror there; it is closed with the mirrors
+}
+
+// open connects to nothing: a target that is away is tried again by its feed. Each
+// target has a feed of its own, so what is wrong with one never disturbs another.
+func (o mirrorOpener) open() (ms mirrors, err error) {
+	defer func() {
+		if err != nil {
+			err, ms = errors.Join(err, ms.Close()), nil
+		}
+	}()
+	if o.postgres != nil {
+		target, err := postgres.New(postgres.Options{Connection: *o.postgres, Schema: o.cfg.Mirror.Postgres.Schema,
+			Archive: o.archive, Now: time.Now, Metrics: o.metrics})
+		if err != nil {
+			return ms, usageError{fmt.Errorf("mirror.postgres.dsn: %w", err)} // nothing was connected to
+		}
+		if ms, err = o.add(ms, targetPostgres, target, target.Close); err != nil {
+			return ms, err
+		}
+	}
+	if o.logs != nil {
+		return o.add(ms, targetCloudWatch, o.logs, o.logs.Close)
+	}
+	return ms, nil
+}
+
+// add gives a target its feed. The target is closed with the mirrors, whatever the error.
+func (o mirrorOpener) add(ms mirrors, name string, target mirror.Target, hangUp func() error) (mirrors, error) {
+	m := fedMirror{name: name, wake: make(chan struct{}, 1), close: hangUp}
+	ms = append(ms, m)
+	dir := filepath.Join(o.cfg.DataDir, "mirror")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("mirror folder: %w", err)
+		return ms, fmt.Errorf("mirror folder: %w", err)
 	}
-	m := fedMirror{name: "postgres", wake: make(chan struct{}, 1)}
-	target, err := postgres.New(postgres.Options{Connection: to, Schema: c.Mirror.Postgres.Schema,
-		Archive: id, Now: time.Now, Metrics: registry})
-	if err != nil {
-		return nil, usageError{fmt.Errorf("mirror.postgres.dsn: %w", err)} // nothing was connected to
-	}
-	m.close = target.Close
-	m.feed, err = mirror.New(mirror.Options{Name: m.name, Reader: reader, Store: store, Prefix: c.S3.Prefix, Target: target,
-		Interval: c.Mirror.Interval, Wake: m.wake, Dir: dir, Log: log, Now: time.Now, Metrics: registry})
-	if err != nil {
-		return nil, err
-	}
-	return mirrors{m}, nil
+	feed, err := mirror.New(mirror.Options{Name: name, Reader: o.reader, Store: o.store, Prefix: o.cfg.S3.Prefix, Target: target,
+		Interval: o.cfg.Mirror.Interval, Wake: m.wake, Dir: dir, Log: o.log, Now: time.Now, Metrics: o.metrics})
+	ms[len(ms)-1].feed = feed
+	return ms, err
 }
 
 func configuredConnection(c config.Config) postgres.Connection {
@@ -69,18 +107,40 @@ func configuredConnection(c config.Config) postgres.Connection {
 
 // start runs the feeds until ctx ends. None of them ever ends the group.
 func (ms mirrors) start(ctx context.Context, g *errgroup.Group, archiver *archive.Archiver) {
-	for _, m := range ms {
-		g.Go(func() error {
-			_ = m.feed.Run(ctx) // why it ended is known: ctx did
-			return nil
-		})
-	}
+	g.Go(func() error {
+		ms.run(ctx)
+		return nil
+	})
 	if len(ms) > 0 {
 		g.Go(func() error {
 			ms.wakeAfterCommits(ctx, archiver)
 			return nil
 		})
 	}
+}
+
+// run runs the feeds until ctx ends.
+func (ms mirrors) run(ctx context.Context) {
+	var feeds sync.WaitGroup
+	for _, m := range ms {
+		feeds.Go(func() { _ = m.feed.Run(ctx) }) // why it ended is known: ctx did
+	}
+	feeds.Wait()
+}
+
+// once brings every target up to what the bucket holds, whatever the others do.
+func (ms mirrors) once(ctx context.Context) error {
+	errs := make([]error, len(ms))
+	var feeds sync.WaitGroup
+	for i, m := range ms {
+		feeds.Go(func() {
+			if err := m.feed.Once(ctx); err != nil {
+				errs[i] = fmt.Errorf("mirror %s: %w", m.name, err)
+			}
+		})
+	}
+	feeds.Wait()
+	return errors.Join(errs...)
 }
 
 // wakeAfterCommits tells the feeds whenever our own stream has a new commit.
