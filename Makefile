@@ -10,7 +10,8 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 # Tests that try one crash after another repeat themselves thousands of times and
 # would take an hour under it; the others run the same goroutines.
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
-	./internal/event ./internal/ingest ./internal/ledger ./internal/object/... ./internal/parquet
+	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch \
+	./internal/object/... ./internal/parquet
 
 .PHONY: help build test race lint fmt fuzz kills bench minio tools clean
 .DEFAULT_GOAL := help
