@@ -49,8 +49,6 @@ Exit codes:
 // mirrorStatus is the answer in JSON. A mirror that was not asked for, or could not be
 // read, is null.
 type mirrorStatus struct {
-	*postgresStatus // also at the top, where it was while PostgreSQL was the only mirror
-
 	Postgres   *postgresStatus   `json:"postgres"`
 	CloudWatch *cloudwatchStatus `json:"cloudwatch"`
 }
@@ -85,7 +83,6 @@ func runMirrorStatus(ctx context.Context, a *app, f mirrorStatusFlags) error {
 		answer.CloudWatch, err = readCloudWatchStatus(site, view, f.rejected)
 		errs = append(errs, err)
 	}
-	answer.postgresStatus = answer.Postgres
 	if answer.Postgres == nil && answer.CloudWatch == nil {
 		return errors.Join(errs...)
 	}

@@ -32,8 +32,7 @@ signed ledger, and answers Athena-style SQL about them.
 Exit codes of every command:
   0  it worked
   1  it did not work; trying again may help
-  2  the command line or the configuration is wrong
-  3  it looked, and found what is not what the archive says`,
+  2  the command line or the configuration is wrong`,
 		Example: `  archiver dev                                    # everything on this machine, nothing to set up
   archiver init --config archiver.yaml            # a new archive
   archiver serve --config archiver.yaml           # take events for it
@@ -50,6 +49,7 @@ Exit codes of every command:
 		newInspectCommand(a),
 		newMirrorCommand(a),
 		newQueryCommand(a),
+		newRecoverCommand(a),
 		newSchemaCommand(a),
 		newServeCommand(a),
 		newVersionCommand(a),

@@ -107,6 +107,9 @@ type Archive struct {
 	// StartOffline acknowledges events before the bucket was reachable once.
 	// The price: a cloned data folder is noticed only at the first upload.
 	StartOffline bool `yaml:"start_offline,omitempty"`
+	// AckTimeout is how long a request with ack=archived waits until its events are
+	// in the bucket. Default: 30s.
+	AckTimeout time.Duration `yaml:"ack_timeout"`
 }
 
 // Retention is read by init only. Later the classes are those of the archive
@@ -156,6 +159,13 @@ type WAL struct {
 	RetryIDs int `yaml:"retry_ids"`
 	// RetryAge is how long an id is remembered at most. Default: 24h.
 	RetryAge time.Duration `yaml:"retry_age"`
+	// ShipInterval is how often what is not archived yet is copied to the bucket, so
+	// that `archiver recover` finds it there when this disk is lost. At least 1s; 0:
+	// never. Default: 0.
+	ShipInterval time.Duration `yaml:"ship_interval"`
+	// ShipRetention is how long such a copy is locked. It has to be there when
+	// somebody comes to recover it, and costs its storage as long. Default: 72h.
+	ShipRetention time.Duration `yaml:"ship_retention"`
 }
 
 // Limits are what one client may ask for at most.
@@ -189,6 +199,7 @@ func Default() Config {
 		DataDir:   "./data",
 		Listen:    "127.0.0.1:8420",
 		S3:        S3{Region: "us-east-1", Prefix: "audit-logs"},
+		Archive:   Archive{AckTimeout: 30 * time.Second},
 		Retention: Retention{Default: "standard"},
 		Seal:      Seal{Rows: 1_000_000, Bytes: 256 * MiB, Age: 15 * time.Minute},
 		WAL: WAL{
@@ -198,6 +209,7 @@ func Default() Config {
 			QueueEvents:    20_000,
 			RetryIDs:       1 << 22,
 			RetryAge:       24 * time.Hour,
+			ShipRetention:  72 * time.Hour,
 		},
 		Limits: Limits{
 			EventBytes:    64 * KiB,

@@ -205,6 +205,11 @@ func (c *Config) checkBounds(k *checker) {
 	// Else a large request would push its own first ids out of the window.
 	between(k, "wal.retry_ids", c.WAL.RetryIDs, c.Limits.RequestEvents, 1<<26)
 	between(k, "wal.retry_age", c.WAL.RetryAge, time.Minute, 7*24*time.Hour)
+	if c.WAL.ShipInterval != 0 {
+		between(k, "wal.ship_interval", c.WAL.ShipInterval, time.Second, time.Hour)
+	}
+	between(k, "wal.ship_retention", c.WAL.ShipRetention, time.Hour, 30*24*time.Hour)
+	between(k, "archive.ack_timeout", c.Archive.AckTimeout, time.Second, 10*time.Minute)
 	between(k, "heartbeat", c.Heartbeat, time.Minute, 24*time.Hour)
 	between(k, "query.cache_bytes", c.Query.CacheBytes, MiB, 64*TiB)
 	between(k, "query.max_rows", c.Query.MaxRows, 1, 1_000_000_000)
@@ -219,6 +224,19 @@ func (c *Config) ForServe(file string) error {
 	k := &checker{}
 	if c.Archive.RootVKey == "" {
 		k.complain("archive.root_vkey", "must be set: `archiver init` prints it")
+	}
+	return k.err(file)
+}
+
+// ForRecover says what recover needs beyond a valid file. rootKey: it signs with the
+// root key.
+func (c *Config) ForRecover(file string, rootKey bool) error {
+	k := &checker{}
+	if c.Archive.RootVKey == "" {
+		k.complain("archive.root_vkey", "must be set: `archiver init` printed it")
+	}
+	if rootKey && c.Archive.RootKeyFile == "" {
+		k.complain("archive.root_key_file", "must be set: the root key signs a recovery, unless --stream-key is given")
 	}
 	return k.err(file)
 }
