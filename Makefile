@@ -12,11 +12,11 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
 	./internal/event ./internal/ingest ./internal/ledger ./internal/object/... ./internal/parquet
 
-.PHONY: help build test race lint fmt fuzz kills bench minio tools clean
+.PHONY: help build test race lint fmt fuzz kills bench bench-peers bench-sustained bench-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the program, as ./archiver
 	$(GO) build -o archiver ./cmd/archiver
@@ -26,6 +26,7 @@ test: tools ## everything that must pass: format, vet, all tests
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) -C bench vet ./...
+	$(GO) -C bench test ./...
 	$(GO) test -p 2 -timeout 20m ./...
 
 race: ## the tests of the concurrent packages under the race detector
@@ -43,8 +44,19 @@ fuzz: ## every fuzz target for FUZZ=30s
 kills: ## kill -9 the server N=50 times under load; every acknowledged event is there once
 	KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/e2e
 
-bench: ## events/s, latency, CPU and memory beside peers; BENCH_SECONDS=10 each
-	$(GO) -C bench run ./ingest $(BENCH)
+bench: bench-peers bench-sustained bench-scale bench-decoders ## all benchmarks, into docs/ too with BENCH=-update-docs
+
+bench-peers: ## events/s, latency, CPU, memory and bytes beside peers; all flags: BENCH=-help
+	$(GO) -C bench run ./peers $(BENCH)
+
+bench-sustained: ## ten minutes of batches each, until all is archived and committed
+	$(GO) -C bench run ./peers -sustain 10m $(BENCH)
+
+bench-scale: ## the same with 10 M and 100 M events in the archive, and with 1, 4, 16 streams
+	$(GO) -C bench run ./scale $(BENCH)
+
+bench-decoders: ## JSON decoders on our job, and what each lets pass
+	$(GO) -C bench run ./decoders $(BENCH)
 
 minio: ## MinIO on a loopback port, for looking at by hand
 	$(GO) run ./testenv/minio/run
