@@ -10,9 +10,9 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 # Tests that try one crash after another repeat themselves thousands of times and
 # would take an hour under it; the others run the same goroutines.
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
-	./internal/event ./internal/ingest ./internal/ledger ./internal/object/... ./internal/parquet
+	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet
 
-.PHONY: help build test race lint fmt fuzz kills bench bench-peers bench-sustained bench-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills client-kills bench bench-peers bench-sustained bench-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -28,9 +28,19 @@ test: tools ## everything that must pass: format, vet, all tests
 	$(GO) -C bench vet ./...
 	$(GO) -C bench test ./...
 	$(GO) test -p 2 -timeout 20m ./...
+	@$(MAKE) --no-print-directory sdks
+
+sdks: ## the SDKs and their examples, each with the tools of its language
+	$(GO) -C clients/go vet ./...
+	$(GO) -C clients/go test ./...
+	$(GO) -C examples/nethttp test ./...
+	tools/npm-ci.sh clients/typescript
+	npm --prefix clients/typescript test
+	clients/python/check.sh
 
 race: ## the tests of the concurrent packages under the race detector
-	$(GO) test -race -p 2 -timeout 20m -skip 'AtEvery|AfterEvery' $(RACE)
+	$(GO) test -race -p 2 -timeout 20m -skip 'AtEvery|AfterEvery|Bounded' $(RACE)
+	$(GO) -C clients/go test -race ./...
 
 lint: ## golangci-lint, pinned in tools/go.mod (the first time builds it)
 	$(LINT) run ./...
@@ -43,6 +53,9 @@ fuzz: ## every fuzz target for FUZZ=30s
 
 kills: ## kill -9 the server N=50 times under load; every acknowledged event is there once
 	KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/e2e
+
+client-kills: ## kill -9 applications of all three SDKs and the sidecar N=50 times each
+	CLIENT_KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/clients
 
 bench: bench-peers bench-sustained bench-scale bench-decoders ## all benchmarks, into docs/ too with BENCH=-update-docs
 
@@ -61,9 +74,12 @@ bench-decoders: ## JSON decoders on our job, and what each lets pass
 minio: ## MinIO on a loopback port, for looking at by hand
 	$(GO) run ./testenv/minio/run
 
-tools: ## what tests need besides Go, into .tools/
+tools: ## what tests need besides Go, into .tools/ and node_modules/
 	@mkdir -p $(TOOLS)
-	@if [ -f testenv/interop/setup.sh ]; then bash testenv/interop/setup.sh; fi
+	@bash testenv/interop/setup.sh
+	@tools/npm-ci.sh clients/typescript
+	@tools/npm-ci.sh examples/express
+	@clients/python/setup.sh
 
 clean: ## remove what was built, not what was downloaded
 	rm -f archiver

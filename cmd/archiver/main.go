@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 // exitCode is the only place where errors become numbers.
 func exitCode(err error) int {
 	switch {
-	case errors.Is(err, errViolation):
+	case errors.Is(err, errViolation), errors.Is(err, errMissing):
 		return exitViolation
 	case errors.As(err, new(usageError)), errors.As(err, new(*config.Error)):
 		return exitUsage

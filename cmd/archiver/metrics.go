@@ -2,10 +2,12 @@ package main
 
 import (
 	"math"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/audit-archiver/archiver/internal/archive"
 	"github.com/audit-archiver/archiver/internal/buffer"
 )
 
@@ -50,6 +52,9 @@ func (n *node) registerMetrics() {
 			}
 			return 0
 		}))
+	if n.shipper != nil {
+		n.registerShipMetrics()
+	}
 	gauge("archiver_wal_clock_ahead_seconds", "How far received_at is ahead of the clock, because the clock was set back.",
 		func(s buffer.Stats) float64 { return s.Ahead.Seconds() })
 	gauge("archiver_retry_window_ids", "Event ids that are remembered: a retry of one of these is recognised.",
@@ -83,6 +88,27 @@ func (n *node) registerMetrics() {
 		})
 	gauge("archiver_wal_full", "1 while events are refused because the WAL is full.",
 		func(s buffer.Stats) float64 { return flag(s.Full != "") })
+}
+
+// registerShipMetrics tells how much of the WAL would be lost with this machine:
+// what is from archiver_ship_next_seq on.
+func (n *node) registerShipMetrics() {
+	gauge := func(name, help string, value func(archive.ShipStatus) float64) {
+		n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return value(n.shipper.Status()) }))
+	}
+	seconds := func(t time.Time) float64 {
+		if t.IsZero() {
+			return 0
+		}
+		return float64(t.UnixMilli()) / 1000
+	}
+	gauge("archiver_ship_next_seq", "All events before this seq were copied to the bucket, or archived.",
+		func(s archive.ShipStatus) float64 { return float64(s.NextSeq) })
+	gauge("archiver_ship_last_timestamp_seconds", "Unix time when everything in the WAL was last copied to the bucket; 0 before the first time.",
+		func(s archive.ShipStatus) float64 { return seconds(s.Shipped) })
+	gauge("archiver_ship_failing_since_timestamp_seconds", "Unix time since when copying the WAL to the bucket has been failing; 0 while it is not.",
+		func(s archive.ShipStatus) float64 { return seconds(s.Failing) })
 }
 
 func flag(on bool) float64 {

@@ -19,11 +19,11 @@ const mirrorDSN = "ARCHIVER_MIRROR_DSN"
 func newMirrorCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mirror",
-		Short: "Copy an archive into PostgreSQL, and compare the copy with it",
+		Short: "Copy an archive into PostgreSQL or CloudWatch Logs, and compare the copy with it",
 		Long: `Keep a copy of an archive in a PostgreSQL table, for hot queries and joins, and
-compare it with the archive row by row. serve and dev feed the mirror that their
-configuration names; run does it apart from them. The copy is never the evidence:
-the archive is.
+compare it with the archive row by row; or in CloudWatch Logs (run and status only).
+serve and dev feed the mirrors that their configuration names; run does it apart from
+them. The copy is never the evidence: the archive is.
 
 Where a command connects to: --dsn, else ARCHIVER_MIRROR_DSN, else mirror.postgres of
 the configuration. Passwords stand neither on the command line nor in the
@@ -73,6 +73,14 @@ func loadMirror(f mirrorFlags) (mirrorSite, error) {
 	}
 	id, err := ledger.ParseRootName(c.Archive.RootVKey)
 	return mirrorSite{cfg: c, archive: id}, err
+}
+
+// findUnless is find, but for one who names no database and has another mirror.
+func (s *mirrorSite) findUnless(f mirrorFlags, another bool) error {
+	if another && f.dsn == "" && os.Getenv(mirrorDSN) == "" && s.cfg.Mirror.Postgres.DSN == "" {
+		return nil
+	}
+	return s.find(f, true)
 }
 
 // find says which database is meant. fallback: that of the configuration will do.

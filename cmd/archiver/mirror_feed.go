@@ -15,9 +15,11 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/archive"
 	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/ingest"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/mirror"
+	"github.com/audit-archiver/archiver/internal/mirror/cloudwatch"
 	"github.com/audit-archiver/archiver/internal/mirror/postgres"
 	"github.com/audit-archiver/archiver/internal/object"
 )
@@ -34,34 +36,95 @@ type fedMirror struct {
 type mirrors []fedMirror
 
 // openMirrors opens the mirrors of a server. They read what its queries read.
-func (n *node) openMirrors(reader *ledger.Reader) (mirrors, error) {
-	if n.cfg.Mirror.Postgres.DSN == "" {
-		return nil, nil
-	}
-	return openMirrors(n.cfg, configuredConnection(n.cfg), n.store, reader, n.about.ID, n.metrics, n.log.With("part", "mirror"))
+func (n *node) openMirrors(ctx context.Context, reader *ledger.Reader) (mirrors, error) {
+	return openMirrors(ctx, mirrorSources{cfg: n.cfg, postgres: configuredConnection(n.cfg), store: n.store, reader: reader,
+		archive: n.about.ID, registry: n.metrics, log: n.log.With("part", "mirror")}, "")
 }
 
-// openMirrors connects to nothing: a target that is away is tried again by its feed.
-func openMirrors(c config.Config, to postgres.Connection, store object.Store, reader *ledger.Reader, id uuid.UUID,
-	registry prometheus.Registerer, log *slog.Logger) (mirrors, error) {
-	dir := filepath.Join(c.DataDir, "mirror")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("mirror folder: %w", err)
-	}
-	m := fedMirror{name: "postgres", wake: make(chan struct{}, 1)}
-	target, err := postgres.New(postgres.Options{Connection: to, Schema: c.Mirror.Postgres.Schema,
-		Archive: id, Now: time.Now, Metrics: registry})
-	if err != nil {
-		return nil, usageError{fmt.Errorf("mirror.postgres.dsn: %w", err)} // nothing was connected to
-	}
-	m.close = target.Close
-	m.feed, err = mirror.New(mirror.Options{Name: m.name, Reader: reader, Store: store, Prefix: c.S3.Prefix, Target: target,
-		Interval: c.Mirror.Interval, Wake: m.wake, Dir: dir, Log: log, Now: time.Now, Metrics: registry})
-	if err != nil {
-		return nil, err
-	}
-	return mirrors{m}, nil
+// mirrorSources is what targets and their feeds are made of.
+type mirrorSources struct {
+	cfg      config.Config
+	postgres postgres.Connection // without a DSN there is no such mirror
+	store    object.Store
+	reader   *ledger.Reader
+	archive  uuid.UUID
+	registry prometheus.Registerer
+	log      *slog.Logger
 }
+
+// The names of targets, in flags, metrics and /readyz.
+const (
+	targetPostgres   = "postgres"
+	targetCloudWatch = "cloudwatch"
+)
+
+// openMirrors opens every target that is configured, or only the one of that name.
+// It connects to nothing: a target that is away is tried again by its feed.
+func openMirrors(ctx context.Context, from mirrorSources, only string) (ms mirrors, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ms.Close())
+			ms = nil
+		}
+	}()
+	if from.postgres.DSN != "" && only != targetCloudWatch {
+		target, err := postgres.New(postgres.Options{Connection: from.postgres, Schema: from.cfg.Mirror.Postgres.Schema,
+			Archive: from.archive, Now: time.Now, Metrics: from.registry})
+		if err != nil {
+			return ms, usageError{fmt.Errorf("mirror.postgres.dsn: %w", err)} // nothing was connected to
+		}
+		if ms, err = ms.add(from, targetPostgres, target, target.Close); err != nil {
+			return ms, err
+		}
+	}
+	if c := from.cfg.Mirror.CloudWatch; c.LogGroup != "" && only != targetPostgres {
+		target, unlock, err := openCloudWatch(ctx, from)
+		if err != nil {
+			return ms, err
+		}
+		if ms, err = ms.add(from, targetCloudWatch, target, unlock); err != nil {
+			return ms, err
+		}
+	}
+	return ms, nil
+}
+
+// add makes the feed of a target, which the mirrors own from here on.
+func (ms mirrors) add(from mirrorSources, name string, target mirror.Target, closeTarget func() error) (mirrors, error) {
+	m := fedMirror{name: name, wake: make(chan struct{}, 1), close: closeTarget}
+	ms = append(ms, m)
+	dir := filepath.Join(from.cfg.DataDir, "mirror")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return ms, fmt.Errorf("mirror folder: %w", err)
+	}
+	feed, err := mirror.New(mirror.Options{Name: name, Reader: from.reader, Store: from.store, Prefix: from.cfg.S3.Prefix, Target: target,
+		Interval: from.cfg.Mirror.Interval, Wake: m.wake, Dir: dir, Log: from.log, Now: time.Now, Metrics: from.registry})
+	ms[len(ms)-1].feed = feed
+	return ms, err
+}
+
+// openCloudWatch takes the lock of the folder with the cursors: what two processes
+// send is there twice.
+func openCloudWatch(ctx context.Context, from mirrorSources) (*cloudwatch.Target, func() error, error) {
+	c, dir := from.cfg.Mirror.CloudWatch, cloudWatchDir(from.cfg)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("mirror folder: %w", err)
+	}
+	lock, err := durable.Lock(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("mirror.cloudwatch: another process feeds it from this data folder: %w", err)
+	}
+	target, err := cloudwatch.New(ctx, cloudwatch.Options{
+		Region: c.Region, Endpoint: c.Endpoint, CredentialsFile: c.CredentialsFile, Profile: c.Profile,
+		LogGroup: c.LogGroup, LogStreamPrefix: c.LogStreamPrefix, CreateMissing: c.CreateMissing,
+		Dir: dir, FS: durable.OS(), Now: time.Now, Log: from.log, Metrics: from.registry})
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("mirror.cloudwatch: %w", err), lock.Close())
+	}
+	return target, lock.Close, nil
+}
+
+func cloudWatchDir(c config.Config) string { return filepath.Join(c.DataDir, "mirror", "cloudwatch") }
 
 func configuredConnection(c config.Config) postgres.Connection {
 	return postgres.Connection{DSN: c.Mirror.Postgres.DSN, PasswordFile: c.Mirror.Postgres.PasswordFile}

@@ -19,17 +19,19 @@ func newMirrorStatusCommand(a *app) *cobra.Command {
 	var f mirrorFlags
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Say how far a mirror has come, and what protects its rows",
-		Long: `Say how far the mirror has come in each stream, how far the ledger in the bucket
-reaches, which months it keeps, and whether the triggers that refuse changes are
-enabled. Any role of the mirror may ask.
+		Short: "Say how far the mirrors have come, and what protects their rows",
+		Long: `Say how far each mirror has come in each stream, and how far the ledger in the bucket
+reaches. PostgreSQL: also which months it keeps, and whether the triggers that refuse
+changes are enabled; any role of the mirror may ask. CloudWatch Logs: also how many
+events it rejected, and why, from the cursors in the data folder; the events are named
+in the reports beside them.
 
 Exit codes:
-  0  here it is, however far behind the mirror is
-  1  the database or the bucket could not be read
+  0  here it is, however far behind the mirrors are
+  1  the database, the cursors or the bucket could not be read
   2  the command line or the configuration is wrong`,
 		Example: `  archiver mirror status --config archiver.yaml
-  archiver mirror status --config archiver.yaml --json | jq '[.streams[].behind_rows] | add'`,
+  archiver mirror status --config archiver.yaml --json | jq '[.postgres.streams[].behind_rows] | add'`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runMirrorStatus(cmd.Context(), a, f) },
 	}
@@ -37,7 +39,12 @@ Exit codes:
 	return cmd
 }
 
-// mirrorStatus is the answer in JSON.
+// mirrorsStatus is the answer in JSON; null stands for a mirror that is not configured.
+type mirrorsStatus struct {
+	Postgres   *mirrorStatus      `json:"postgres"`
+	CloudWatch []cloudWatchStream `json:"cloudwatch"`
+}
+
 type mirrorStatus struct {
 	Schema        string         `json:"schema"`
 	KeepMonths    int            `json:"keep_months"`
@@ -67,13 +74,15 @@ func runMirrorStatus(ctx context.Context, a *app, f mirrorFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := site.find(f, true); err != nil {
+	logs := site.cfg.Mirror.CloudWatch.LogGroup != ""
+	if err := site.findUnless(f, logs); err != nil {
 		return err
 	}
-	schema := site.cfg.Mirror.Postgres.Schema
-	s, err := postgres.ReadStatus(ctx, site.connection, schema, site.archive)
-	if err != nil {
-		return fmt.Errorf("mirror status: %w", err)
+	var s postgres.Status
+	if site.connection.DSN != "" {
+		if s, err = postgres.ReadStatus(ctx, site.connection, site.cfg.Mirror.Postgres.Schema, site.archive); err != nil {
+			return fmt.Errorf("mirror status: %w", err)
+		}
 	}
 	_, reader, err := site.open(ctx)
 	if err != nil {
@@ -83,7 +92,32 @@ func runMirrorStatus(ctx context.Context, a *app, f mirrorFlags) error {
 	if err != nil {
 		return fmt.Errorf("mirror status: %w", err)
 	}
-	answer := mirrorStatus{Schema: schema, KeepMonths: s.KeepMonths, Months: append([]string{}, s.Months...),
+	var all mirrorsStatus
+	if site.connection.DSN != "" {
+		all.Postgres = postgresStatus(site, s, view)
+	}
+	if logs {
+		if all.CloudWatch, err = cloudWatchStatus(site.cfg, view); err != nil {
+			return fmt.Errorf("mirror status: %w", err)
+		}
+	}
+	if f.asJSON {
+		return printJSON(a.out, all)
+	}
+	if all.Postgres != nil {
+		if err := all.Postgres.print(a.out); err != nil {
+			return err
+		}
+	}
+	if logs {
+		return printCloudWatch(a.out, site.cfg, all.CloudWatch)
+	}
+	return nil
+}
+
+func postgresStatus(site mirrorSite, s postgres.Status, view *ledger.View) *mirrorStatus {
+	schema := site.cfg.Mirror.Postgres.Schema
+	answer := &mirrorStatus{Schema: schema, KeepMonths: s.KeepMonths, Months: append([]string{}, s.Months...),
 		Weak: append([]string{}, s.Weak...), Streams: joinStreams(s.Streams, view)}
 	if !s.DroppedBefore.IsZero() {
 		answer.DroppedBefore = &s.DroppedBefore
@@ -91,10 +125,7 @@ func runMirrorStatus(ctx context.Context, a *app, f mirrorFlags) error {
 	if want := site.cfg.Mirror.Postgres.KeepMonths; want != s.KeepMonths {
 		answer.Weak = append(answer.Weak, fmt.Sprintf("keep_months is %d in the database and %d in the configuration: archiver mirror init sets it", s.KeepMonths, want))
 	}
-	if f.asJSON {
-		return printJSON(a.out, answer)
-	}
-	return answer.print(a.out)
+	return answer
 }
 
 // joinStreams puts the mirror's positions beside the ledger's. A stream that only the
@@ -131,7 +162,7 @@ func joinStreams(have []postgres.StreamStatus, view *ledger.View) []mirrorStream
 	return all
 }
 
-func (s mirrorStatus) print(out io.Writer) error {
+func (s *mirrorStatus) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "STREAM\tCOMMITS\tOF\tBEHIND ROWS\tROWS\tTOO OLD\tEXPIRED\tREFUSED\tUPDATED")
 	for _, m := range s.Streams {

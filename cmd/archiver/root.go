@@ -49,6 +49,7 @@ Exit codes of every command:
 		newInspectCommand(a),
 		newMirrorCommand(a),
 		newQueryCommand(a),
+		newRecoverCommand(a),
 		newSchemaCommand(a),
 		newServeCommand(a),
 		newVersionCommand(a),

@@ -76,7 +76,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 		return err
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
-	mirrors, err := n.openMirrors(q.reader)
+	mirrors, err := n.openMirrors(ctx, q.reader)
 	if err != nil {
 		return err
 	}
@@ -108,17 +108,22 @@ func (n *node) handler(q *queries, more []ingest.Check) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	limits := ingest.DefaultLimits()
-	limits.Event.EventBytes, limits.Event.Depth = int(n.cfg.Limits.EventBytes), n.cfg.Limits.Depth
-	limits.Event.Floor = n.about.Floor
-	limits.RequestBytes, limits.RequestEvents = int(n.cfg.Limits.RequestBytes), n.cfg.Limits.RequestEvents
-	limits.InFlightBytes = max(limits.InFlightBytes, 2*int64(limits.RequestBytes))
 	return ingest.NewHandler(ingest.Options{
-		Appender: gate{n}, Refusal: refusal, Stream: n.open.Stream,
-		Clients: clients, DefaultClass: n.about.Default, Limits: limits,
+		Appender: gate{n}, Archived: n.acks.Wait, Refusal: refusal, Stream: n.open.Stream,
+		Clients: clients, DefaultClass: n.about.Default, Limits: n.limits(),
 		Checks: append(n.checks(), more...), Routes: []ingest.Route{sql},
 		Registry: n.metrics, Log: n.log.With("part", "ingest"),
 	})
+}
+
+func (n *node) limits() ingest.Limits {
+	l := ingest.DefaultLimits()
+	l.Event.EventBytes, l.Event.Depth = int(n.cfg.Limits.EventBytes), n.cfg.Limits.Depth
+	l.Event.Floor = n.about.Floor
+	l.RequestBytes, l.RequestEvents = int(n.cfg.Limits.RequestBytes), n.cfg.Limits.RequestEvents
+	l.InFlightBytes = max(l.InFlightBytes, 2*int64(l.RequestBytes))
+	l.ArchiveWait = n.cfg.Archive.AckTimeout
+	return l
 }
 
 // gate keeps events out until this process is known to be the stream's only writer.
@@ -162,7 +167,7 @@ func refusal(err error) ingest.Refusal {
 // checks are the conditions for sending events here. That the bucket is away is
 // not one of them as long as the WAL has room, but it is told.
 func (n *node) checks() []ingest.Check {
-	return []ingest.Check{
+	checks := []ingest.Check{
 		{Name: "wal", Ready: func(context.Context) error {
 			s := n.buffer.Stats()
 			switch {
@@ -191,6 +196,15 @@ func (n *node) checks() []ingest.Check {
 			}
 		}},
 	}
+	if n.shipper != nil {
+		checks = append(checks, ingest.Check{Name: "ship", Ready: func(context.Context) error {
+			if s := n.shipper.Status(); s.Err != nil {
+				return ingest.Degraded{Reason: fmt.Sprintf("failing since %s: %v", s.Failing.UTC().Format(time.RFC3339), s.Err)}
+			}
+			return nil
+		}})
+	}
+	return checks
 }
 
 // roomLeft says how long events can still be taken while nothing is archived.
@@ -250,7 +264,7 @@ func removeSocket(path string) error {
 
 // serveHTTP serves until ctx ends, then lets requests in flight finish.
 func (n *node) serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, ready func(net.Addr) error) error {
-	srv := ingest.NewServer(h, ingest.DefaultTimeouts(), n.log.With("part", "http"))
+	srv := ingest.NewServer(h, ingest.DefaultTimeouts().Fit(n.limits()), n.log.With("part", "http"))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {

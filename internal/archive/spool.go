@@ -229,7 +229,7 @@ func (a *Archiver) hashFile(path string) (ledger.Hash, int64, error) {
 	return ledger.Hash(h.Sum(nil)), size, nil
 }
 
-// offsetWriter writes a file from its start and counts.
+// offsetWriter writes a file from n on.
 type offsetWriter struct {
 	f durable.File
 	n int64

@@ -8,6 +8,8 @@ import (
 	"iter"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/event"
 )
@@ -62,13 +64,17 @@ func (b *Buffer) unpin(p *pin) {
 	poke(b.keeperGo)
 }
 
-// Scan yields the rows in seq order, each checked against its checksums. The
-// sequence ends at the first error. It may be run several times and concurrently.
+// Scan implements Rows.
 func (s *span) Scan(ctx context.Context) iter.Seq2[Entry, error] {
+	return entries(s.b.o.Stream, s.first, func(visit func(Ref, []byte) error) error { return s.scan(ctx, visit) })
+}
+
+// entries makes a sequence of a walk over records.
+func entries(stream uuid.UUID, first int64, walk func(visit func(Ref, []byte) error) error) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		stopped := errors.New("stopped")
-		err := s.scan(ctx, func(ref Ref, raw []byte) error {
-			row, err := s.row(ref, raw)
+		err := walk(func(ref Ref, raw []byte) error {
+			row, err := rowOf(stream, ref, raw)
 			if err != nil {
 				return err
 			}
@@ -78,7 +84,7 @@ func (s *span) Scan(ctx context.Context) iter.Seq2[Entry, error] {
 			return nil
 		})
 		if err != nil && !errors.Is(err, stopped) {
-			yield(Entry{}, fmt.Errorf("scan log from seq %d: %w", s.first, err))
+			yield(Entry{}, fmt.Errorf("scan log from seq %d: %w", first, err))
 		}
 	}
 }
@@ -150,13 +156,16 @@ func (s *span) walkSegment(
 	return nil
 }
 
-func (s *span) row(ref Ref, raw []byte) (event.Row, error) {
+func (s *span) row(ref Ref, raw []byte) (event.Row, error) { return rowOf(s.b.o.Stream, ref, raw) }
+
+// rowOf makes a row of a record of the log.
+func rowOf(stream uuid.UUID, ref Ref, raw []byte) (event.Row, error) {
 	e, err := event.DecodeBinary(raw)
 	if err != nil {
 		return event.Row{}, fmt.Errorf("seq %d: %w", ref.seq, err)
 	}
 	e.ReceivedAtMS, e.Fingerprint = ref.received, 0
-	return event.Row{Event: e, Stream: s.b.o.Stream, Seq: ref.seq}, nil
+	return event.Row{Event: e, Stream: stream, Seq: ref.seq}, nil
 }
 
 // covers refuses a Ref of another batch.

@@ -11,10 +11,9 @@ import (
 	"github.com/audit-archiver/archiver/internal/event"
 )
 
-// RowReader reads rows by their Refs. Refs that are near to each other in the log
-// cost one system call together. It is for one goroutine, and keeps the range that
-// it reads from being recycled until Close.
-type RowReader struct {
+// logReader is a RowReader. Refs that are near to each other in the log cost one
+// system call together.
+type logReader struct {
 	s      *span
 	pin    *pin
 	files  map[int64]durable.File // by segment, at most readFiles
@@ -37,17 +36,17 @@ type readBlock struct {
 	used            int64 // clock of the last use; 0: empty
 }
 
-// RowReader returns one. The caller closes it.
-func (s *span) RowReader() (*RowReader, error) {
+// RowReader implements Rows.
+func (s *span) RowReader() (RowReader, error) {
 	p, err := s.acquire()
 	if err != nil {
 		return nil, fmt.Errorf("read log: %w", err)
 	}
-	return &RowReader{s: s, pin: p, files: make(map[int64]durable.File)}, nil
+	return &logReader{s: s, pin: p, files: make(map[int64]durable.File)}, nil
 }
 
-// Close gives everything back. Closing twice is an error of the caller.
-func (r *RowReader) Close() error {
+// Close implements RowReader. Closing twice is an error of the caller.
+func (r *logReader) Close() error {
 	var errs []error
 	for segment := range r.files {
 		errs = append(errs, r.s.b.files.release(segment))
@@ -56,8 +55,8 @@ func (r *RowReader) Close() error {
 	return errors.Join(errs...)
 }
 
-// Read returns the row at ref, which a Scan of this range yielded.
-func (r *RowReader) Read(ref Ref) (event.Row, error) {
+// Read implements RowReader.
+func (r *logReader) Read(ref Ref) (event.Row, error) {
 	row, err := r.read(ref)
 	if err != nil {
 		return event.Row{}, fmt.Errorf("read seq %d: %w", ref.seq, err)
@@ -65,7 +64,7 @@ func (r *RowReader) Read(ref Ref) (event.Row, error) {
 	return row, nil
 }
 
-func (r *RowReader) read(ref Ref) (row event.Row, err error) {
+func (r *logReader) read(ref Ref) (row event.Row, err error) {
 	if err := r.s.covers(ref); err != nil {
 		return row, err
 	}
@@ -88,7 +87,7 @@ func (r *RowReader) read(ref Ref) (row event.Row, err error) {
 }
 
 // block returns the piece that offset lies in.
-func (r *RowReader) block(segment, offset int64) (*readBlock, error) {
+func (r *logReader) block(segment, offset int64) (*readBlock, error) {
 	at := offset - offset%readBlockBytes
 	r.clock++
 	oldest := &r.blocks[0]
@@ -119,7 +118,7 @@ func (r *RowReader) block(segment, offset int64) (*readBlock, error) {
 	return oldest, nil
 }
 
-func (r *RowReader) file(segment int64) (durable.File, error) {
+func (r *logReader) file(segment int64) (durable.File, error) {
 	if f := r.files[segment]; f != nil {
 		return f, nil
 	}

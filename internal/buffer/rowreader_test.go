@@ -47,8 +47,8 @@ func TestRowReader(t *testing.T) {
 		if got, err := reader.Read(want.Ref); err != nil || got != want.Row {
 			t.Fatalf("seq %d: %v", want.Ref.Seq(), err)
 		}
-		if len(reader.files) > readFiles {
-			t.Fatalf("%d files open", len(reader.files))
+		if len(reader.(*logReader).files) > readFiles {
+			t.Fatalf("%d files open", len(reader.(*logReader).files))
 		}
 	}
 	other, err := r.Next(t.Context(), batch.Number)

@@ -107,6 +107,9 @@ type Archive struct {
 	// StartOffline acknowledges events before the bucket was reachable once.
 	// The price: a cloned data folder is noticed only at the first upload.
 	StartOffline bool `yaml:"start_offline,omitempty"`
+	// AckTimeout is how long a request with ack=archived waits until its events are
+	// in the bucket. Default: 30s.
+	AckTimeout time.Duration `yaml:"ack_timeout"`
 }
 
 // Retention is read by init only. Later the classes are those of the archive
@@ -156,6 +159,13 @@ type WAL struct {
 	RetryIDs int `yaml:"retry_ids"`
 	// RetryAge is how long an id is remembered at most. Default: 24h.
 	RetryAge time.Duration `yaml:"retry_age"`
+	// ShipInterval is how often what is not archived yet is copied to the bucket, so
+	// that `archiver recover` finds it there when this disk is lost. At least 1s; 0:
+	// never. Default: 0.
+	ShipInterval time.Duration `yaml:"ship_interval"`
+	// ShipRetention is how long such a copy is locked. It has to be there when
+	// somebody comes to recover it, and costs its storage as long. Default: 72h.
+	ShipRetention time.Duration `yaml:"ship_retention"`
 }
 
 // Limits are what one client may ask for at most.
@@ -176,30 +186,6 @@ type Query struct {
 	Concurrency int           `yaml:"concurrency"`  // queries at a time; more wait. Default: 2.
 }
 
-// Mirror copies what is committed to other systems. Nothing that happens there
-// delays or loses what is archived. What has no address is not mirrored to.
-type Mirror struct {
-	// Interval is how often the bucket is asked for commits, of other writers above
-	// all: serve mirrors its own as they come. Each time the ledger is listed. Default: 30s.
-	Interval time.Duration `yaml:"interval"`
-	Postgres Postgres      `yaml:"postgres"`
-}
-
-// Postgres is a mirror in a PostgreSQL table. `archiver mirror init` makes it.
-type Postgres struct {
-	// DSN is a postgres:// URL without a password, of the role that writes. Empty: no
-	// such mirror. To another machine it must ask for TLS (sslmode=verify-full).
-	DSN string `yaml:"dsn,omitempty"`
-	// PasswordFile holds the role's password. It is read at each connection. Empty:
-	// PGPASSWORD, a pgpass file, or a certificate or socket that needs none.
-	PasswordFile string `yaml:"password_file,omitempty" kind:"path"`
-	// Schema of the tables. Default: public.
-	Schema string `yaml:"schema"`
-	// KeepMonths is how long rows are kept: months that lie wholly before that are
-	// dropped from the mirror, never from the archive. 0: for ever, the default.
-	KeepMonths int `yaml:"keep_months"`
-}
-
 // Log is what goes to standard error.
 type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn, error. Default: info.
@@ -213,6 +199,7 @@ func Default() Config {
 		DataDir:   "./data",
 		Listen:    "127.0.0.1:8420",
 		S3:        S3{Region: "us-east-1", Prefix: "audit-logs"},
+		Archive:   Archive{AckTimeout: 30 * time.Second},
 		Retention: Retention{Default: "standard"},
 		Seal:      Seal{Rows: 1_000_000, Bytes: 256 * MiB, Age: 15 * time.Minute},
 		WAL: WAL{
@@ -222,6 +209,7 @@ func Default() Config {
 			QueueEvents:    20_000,
 			RetryIDs:       1 << 22,
 			RetryAge:       24 * time.Hour,
+			ShipRetention:  72 * time.Hour,
 		},
 		Limits: Limits{
 			EventBytes:    64 * KiB,

@@ -207,6 +207,17 @@ func TestProblems(t *testing.T) {
 		"mirror with a password in the query": {
 			minimal + "mirror: {postgres: {dsn: 'postgresql://h/d?user=a&password=secret'}}\n", []string{"mirror.postgres.dsn: must not hold a password"},
 		},
+		"mirror in CloudWatch Logs": {
+			minimal + "mirror:\n  cloudwatch:\n    log_group: a b\n    log_stream_prefix: 'a:b'\n    endpoint: http://a:secret@h\n    loggroup: x\n",
+			[]string{
+				"line 3: mirror.cloudwatch.region: must be set", "line 4: mirror.cloudwatch.log_group: \"a b\" is not", "line 5: mirror.cloudwatch.log_stream_prefix",
+				"line 6: mirror.cloudwatch.endpoint: must not hold credentials", "line 7: mirror.cloudwatch.loggroup: unknown key",
+			},
+		},
+		"mirror in a log group of Amazon's": {
+			minimal + "mirror: {cloudwatch: {region: r, log_group: aws/x, log_stream_prefix: " + strings.Repeat("x", 477) + "}}\n",
+			[]string{"log_group: \"aws/x\" is not", "is more than 476 bytes"},
+		},
 		"mirror with keywords": {
 			minimal + "mirror: {postgres: {dsn: 'host=h password=secret'}}\n", []string{"mirror.postgres.dsn: is not a URL"},
 		},
@@ -257,6 +268,14 @@ func TestHashIsLowerCase(t *testing.T) {
 	}
 }
 
+// TestCloudWatchIsOff while no log group is named, whatever else is set.
+func TestCloudWatchIsOff(t *testing.T) {
+	c, err := parse(t, minimal+"mirror: {cloudwatch: {credentials_file: c, log_stream_prefix: a/}}\n", nil)
+	if err != nil || c.Mirror.CloudWatch.LogGroup != "" || c.Mirror.CloudWatch.CredentialsFile != "/etc/archiver/c" {
+		t.Errorf("%+v, %v", c.Mirror.CloudWatch, err)
+	}
+}
+
 func TestListenAllowed(t *testing.T) {
 	token := "tokens: [{name: a, scopes: [ingest, query], sha256: " + strings.Repeat("a", 64) + "}]\n"
 	for _, text := range []string{
@@ -274,7 +293,8 @@ func TestMarshalIsReadBackTheSame(t *testing.T) {
 	in, err := parse(t, minimal+"data_dir: /a/$${b}'\"#\n"+
 		"retention: {classes: [{name: standard, days: 1}]}\n"+
 		"tokens: [{name: a, scopes: [ingest], sha256: "+strings.Repeat("12", 32)+"}]\n"+
-		"mirror: {interval: 5s, postgres: {dsn: 'postgres://a@h/d?sslmode=require', password_file: pw, keep_months: 3}}\n"+
+		"mirror: {interval: 5s, postgres: {dsn: 'postgres://a@h/d?sslmode=require', password_file: pw, keep_months: 3},\n"+
+		"  cloudwatch: {region: eu-central-1, endpoint: 'http://h:1', credentials_file: c, profile: p, log_group: /a/b, log_stream_prefix: a/, create_missing: true}}\n"+
 		"seal: {age: 5s, bytes: 1048577}\narchive: {start_offline: true}\n", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -21,7 +20,6 @@ var (
 	bucketName  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	prefixName  = regexp.MustCompile(`^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$`)
 	accountID   = regexp.MustCompile(`^[0-9]{12}$`)
-	schemaName  = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 	verifierKey = regexp.MustCompile(`^[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$`)
 )
 
@@ -140,17 +138,7 @@ func (c *Config) checkTokens(k *checker) {
 }
 
 func (c *Config) checkS3(k *checker) {
-	if c.S3.Endpoint != "" {
-		u, err := url.Parse(c.S3.Endpoint)
-		switch {
-		case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
-			k.complain("s3.endpoint", "is not an http or https URL")
-		case u.User != nil:
-			k.complain("s3.endpoint", "must not hold credentials: use credentials_file")
-		case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-			k.complain("s3.endpoint", "must end after the host and port")
-		}
-	}
+	checkEndpoint(k, "s3.endpoint", c.S3.Endpoint)
 	if c.S3.Region == "" {
 		k.complain("s3.region", "must not be empty")
 	}
@@ -164,6 +152,22 @@ func (c *Config) checkS3(k *checker) {
 	}
 	if v := c.S3.ExpectedBucketOwner; v != "" && !accountID.MatchString(v) {
 		k.complain("s3.expected_bucket_owner", "%q is not an account id of 12 digits", v)
+	}
+}
+
+// checkEndpoint does not repeat the URL: it may hold credentials.
+func checkEndpoint(k *checker, field, endpoint string) {
+	if endpoint == "" {
+		return
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+		k.complain(field, "is not an http or https URL")
+	case u.User != nil:
+		k.complain(field, "must not hold credentials: use credentials_file")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		k.complain(field, "must end after the host and port")
 	}
 }
 
@@ -184,40 +188,6 @@ func (c *Config) checkRetention(k *checker) {
 	}
 }
 
-func (c *Config) checkMirror(k *checker) {
-	between(k, "mirror.interval", c.Mirror.Interval, time.Second, 24*time.Hour)
-	p := c.Mirror.Postgres
-	if p.DSN != "" {
-		if err := CheckPostgresURL(p.DSN); err != nil {
-			k.complain("mirror.postgres.dsn", "%s", err)
-		}
-	} else if p.PasswordFile != "" {
-		k.complain("mirror.postgres.password_file", "is of no use without dsn")
-	}
-	if !schemaName.MatchString(p.Schema) {
-		k.complain("mirror.postgres.schema", "%q is not a lower-case letter and up to 62 letters, digits or underscores", p.Schema)
-	}
-	between(k, "mirror.postgres.keep_months", p.KeepMonths, 0, 1200)
-}
-
-// CheckPostgresURL says why a DSN may not stand in a file or on a command line. The
-// error does not repeat it: it may hold a password.
-func CheckPostgresURL(dsn string) error {
-	u, err := url.Parse(dsn)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return errors.New("is not a URL that begins with postgres://")
-	}
-	values, err := url.ParseQuery(u.RawQuery)
-	_, inUser := u.User.Password()
-	switch {
-	case err != nil:
-		return errors.New("has a query that is none")
-	case inUser, values.Has("password"), values.Has("sslpassword"):
-		return errors.New("must not hold a password: use password_file, PGPASSWORD or a pgpass file")
-	}
-	return nil
-}
-
 func (c *Config) checkBounds(k *checker) {
 	between(k, "seal.rows", c.Seal.Rows, 1, 10_000_000)
 	between(k, "seal.bytes", c.Seal.Bytes, MiB, 4*GiB)
@@ -235,6 +205,11 @@ func (c *Config) checkBounds(k *checker) {
 	// Else a large request would push its own first ids out of the window.
 	between(k, "wal.retry_ids", c.WAL.RetryIDs, c.Limits.RequestEvents, 1<<26)
 	between(k, "wal.retry_age", c.WAL.RetryAge, time.Minute, 7*24*time.Hour)
+	if c.WAL.ShipInterval != 0 {
+		between(k, "wal.ship_interval", c.WAL.ShipInterval, time.Second, time.Hour)
+	}
+	between(k, "wal.ship_retention", c.WAL.ShipRetention, time.Hour, 30*24*time.Hour)
+	between(k, "archive.ack_timeout", c.Archive.AckTimeout, time.Second, 10*time.Minute)
 	between(k, "heartbeat", c.Heartbeat, time.Minute, 24*time.Hour)
 	between(k, "query.cache_bytes", c.Query.CacheBytes, MiB, 64*TiB)
 	between(k, "query.max_rows", c.Query.MaxRows, 1, 1_000_000_000)
@@ -249,6 +224,19 @@ func (c *Config) ForServe(file string) error {
 	k := &checker{}
 	if c.Archive.RootVKey == "" {
 		k.complain("archive.root_vkey", "must be set: `archiver init` prints it")
+	}
+	return k.err(file)
+}
+
+// ForRecover says what recover needs beyond a valid file. rootKey: it signs with the
+// root key.
+func (c *Config) ForRecover(file string, rootKey bool) error {
+	k := &checker{}
+	if c.Archive.RootVKey == "" {
+		k.complain("archive.root_vkey", "must be set: `archiver init` printed it")
+	}
+	if rootKey && c.Archive.RootKeyFile == "" {
+		k.complain("archive.root_key_file", "must be set: the root key signs a recovery, unless --stream-key is given")
 	}
 	return k.err(file)
 }

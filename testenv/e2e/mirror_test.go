@@ -125,14 +125,17 @@ func TestPostgresMirror(t *testing.T) {
 	if !strings.Contains(said.out, "altered  stream") || !strings.Contains(said.out, "1 altered, 1 missing, 0 extra") {
 		t.Errorf("%s", said.out)
 	}
-	var status struct {
-		Weak    []string
-		Streams []struct {
-			Rows   int
-			Behind int `json:"behind_rows"`
+	var answer struct {
+		Postgres struct {
+			Weak    []string
+			Streams []struct {
+				Rows   int
+				Behind int `json:"behind_rows"`
+			}
 		}
 	}
-	run(t, exitOK, "mirror", "status", "--config", config, "--json").decode(t, &status)
+	run(t, exitOK, "mirror", "status", "--config", config, "--json").decode(t, &answer)
+	status := answer.Postgres
 	if len(status.Weak) < 2 || len(status.Streams) != 1 || status.Streams[0].Rows != len(events)+50 || status.Streams[0].Behind != 0 {
 		t.Errorf("%+v", status)
 	}
