@@ -193,10 +193,10 @@ func TestRecoverNothing(t *testing.T) {
 	}
 }
 
-// TestRecoverCutShort ends the recovery at its n-th call to the bucket, done or not,
+// TestRecoverCutShortAtEveryStep ends the recovery at its n-th call to the bucket, done or not,
 // and at its n-th change of the disk, for every n; then another one goes on
 // elsewhere, and the end is the same.
-func TestRecoverCutShort(t *testing.T) {
+func TestRecoverCutShortAtEveryStep(t *testing.T) {
 	lost := newWorld(t)
 	lost.loseNode(t)
 	whole := must(Recover(t.Context(), lost.elsewhere(nil, lost.root)))

@@ -112,7 +112,7 @@ func (s *Shipper) Run(ctx context.Context) error {
 		}
 		err := s.ship(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was told to stop
+			return nil // it was told to stop
 		}
 		s.tell(ctx, err)
 		if done != nil {

@@ -115,7 +115,7 @@ func TestAckGivesUp(t *testing.T) {
 			return
 		}
 		req.Header.Set("Content-Type", "application/json")
-		_, err = w.client.Do(req) //nolint:bodyclose // there is none
+		_, err = w.client.Do(req)
 		gone <- err
 	}()
 	<-asked
