@@ -3,6 +3,7 @@
 GO     ?= go
 N      ?= 50
 FUZZ   ?= 30s
+MINUTES ?= 10
 TOOLS  := $(CURDIR)/.tools
 LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 
@@ -12,7 +13,7 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet
 
-.PHONY: help build test sdks race lint fmt fuzz kills client-kills bench bench-peers bench-sustained bench-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults soak client-kills bench bench-peers bench-sustained bench-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -53,6 +54,16 @@ fuzz: ## every fuzz target for FUZZ=30s
 
 kills: ## kill -9 the server N=50 times under load; every acknowledged event is there once
 	KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/e2e
+
+faults-short: ## a selection of the fault matrix (docs/reliability.md), minutes
+	FAULTS=short MODEL_SEEDS=300 $(GO) test -count 1 -timeout 20m -run 'Fault|Model|Matrix' -v ./testenv/faults ./internal/archive ./internal/s3store
+
+faults: ## all of it: every system call, every seed of 3000; about half an hour
+	FAULTS=all MODEL_SEEDS=3000 $(GO) test -count 1 -timeout 90m -p 1 -v -run 'Fault|Model|Matrix' ./testenv/faults ./internal/archive ./internal/s3store
+	$(GO) test -count 1 -timeout 30m ./internal/buffer ./internal/durable/...
+
+soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
+	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults
 
 client-kills: ## kill -9 applications of all three SDKs and the sidecar N=50 times each
 	CLIENT_KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/clients

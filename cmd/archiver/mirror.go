@@ -19,13 +19,16 @@ const mirrorDSN = "ARCHIVER_MIRROR_DSN"
 func newMirrorCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mirror",
-		Short: "Copy an archive into PostgreSQL or CloudWatch Logs, and compare the copy with it",
-		Long: `Keep a copy of an archive in a PostgreSQL table, for hot queries and joins, and
-compare it with the archive row by row; or in CloudWatch Logs (run and status only).
-serve and dev feed the mirrors that their configuration names; run does it apart from
-them. The copy is never the evidence: the archive is.
+		Short: "Copy an archive into PostgreSQL or CloudWatch Logs, and look after the copy",
+		Long: `Keep copies of an archive: in a PostgreSQL table, for hot queries and joins, and in
+a log group of CloudWatch Logs, for alarms. serve and dev feed the mirrors that their
+configuration names; run does it apart from them. A copy is never the evidence: the
+archive is.
 
-Where a command connects to: --dsn, else ARCHIVER_MIRROR_DSN, else mirror.postgres of
+init and diff are for PostgreSQL only: a log group needs nothing but its name, and
+cannot be compared, since an event may be there twice.
+
+Which database a command connects to: --dsn, else ARCHIVER_MIRROR_DSN, else mirror.postgres of
 the configuration. Passwords stand neither on the command line nor in the
 configuration: they come from ARCHIVER_MIRROR_DSN, mirror.postgres.password_file,
 PGPASSWORD or a pgpass file. To another machine, the URL has to ask for TLS.
@@ -45,9 +48,15 @@ Exit codes:
 
 // mirrorFlags are those that say where a mirror and its archive are.
 type mirrorFlags struct {
-	file, dsn string
-	asJSON    bool
+	file, dsn, target string
+	asJSON            bool
 }
+
+// Targets of a mirror, as flags and JSON name them.
+const (
+	targetPostgres   = "postgres"
+	targetCloudWatch = "cloudwatch"
+)
 
 func addMirrorFlags(cmd *cobra.Command, f *mirrorFlags) {
 	addConfigFlag(cmd, &f.file)
@@ -55,11 +64,18 @@ func addMirrorFlags(cmd *cobra.Command, f *mirrorFlags) {
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 }
 
+func addTargetFlag(cmd *cobra.Command, f *mirrorFlags) {
+	cmd.Flags().StringVar(&f.target, "target", "", "only this `mirror`: "+targetPostgres+" or "+targetCloudWatch+"; default: all that are configured")
+}
+
 // mirrorSite is what a command about a mirror works with.
 type mirrorSite struct {
 	cfg        config.Config
 	archive    uuid.UUID
 	connection postgres.Connection
+
+	// Which mirrors are meant; see choose.
+	postgres, cloudwatch bool
 }
 
 // loadMirror reads the configuration.
@@ -75,14 +91,6 @@ func loadMirror(f mirrorFlags) (mirrorSite, error) {
 	return mirrorSite{cfg: c, archive: id}, err
 }
 
-// findUnless is find, but for one who names no database and has another mirror.
-func (s *mirrorSite) findUnless(f mirrorFlags, another bool) error {
-	if another && f.dsn == "" && os.Getenv(mirrorDSN) == "" && s.cfg.Mirror.Postgres.DSN == "" {
-		return nil
-	}
-	return s.find(f, true)
-}
-
 // find says which database is meant. fallback: that of the configuration will do.
 func (s *mirrorSite) find(f mirrorFlags, fallback bool) error {
 	switch env := os.Getenv(mirrorDSN); {
@@ -95,10 +103,41 @@ func (s *mirrorSite) find(f mirrorFlags, fallback bool) error {
 		s.connection.DSN = env
 	case fallback && s.cfg.Mirror.Postgres.DSN != "":
 		s.connection = configuredConnection(s.cfg)
+	case s.cfg.Mirror.CloudWatch.LogGroup != "":
+		return usagef("name a database with --dsn or %s: this is for PostgreSQL only", mirrorDSN)
 	default:
 		return usagef("name a database with --dsn or %s", mirrorDSN)
 	}
 	return nil
+}
+
+// choose says which mirrors are meant: that of --target, or all that have an address.
+func (s *mirrorSite) choose(f mirrorFlags) error {
+	logs := s.cfg.Mirror.CloudWatch.LogGroup != ""
+	named := f.dsn != "" || os.Getenv(mirrorDSN) != "" || s.cfg.Mirror.Postgres.DSN != ""
+	switch f.target {
+	case "":
+		s.postgres, s.cloudwatch = named, logs
+		if !named && !logs {
+			return usagef("no mirror is configured: set mirror.postgres.dsn or mirror.cloudwatch.log_group, or name a database with --dsn or %s", mirrorDSN)
+		}
+	case targetPostgres:
+		s.postgres = true
+	case targetCloudWatch:
+		s.cloudwatch = true
+		switch {
+		case f.dsn != "":
+			return usagef("--dsn is of no use with --target %s", targetCloudWatch)
+		case !logs:
+			return usagef("--target %s: mirror.cloudwatch.log_group is not set in %s", targetCloudWatch, f.file)
+		}
+	default:
+		return usagef("--target %s: must be %s or %s", f.target, targetPostgres, targetCloudWatch)
+	}
+	if !s.postgres {
+		return nil
+	}
+	return s.find(f, true)
 }
 
 // open opens the bucket and a reader of its ledger.

@@ -22,7 +22,7 @@ func newMirrorDiffCommand(a *app) *cobra.Command {
 	var f mirrorDiffFlags
 	cmd := &cobra.Command{
 		Use:   "diff",
-		Short: "Compare a mirror with the archive, row by row",
+		Short: "Compare a PostgreSQL mirror with the archive, row by row",
 		Long: `Compare every row of the mirror with the archive, by the leaf hash that the signed
 ledger stands for: altered, missing and extra rows are named by stream and seq. A
 superuser who disabled the triggers is found out like anybody else. Both sides are
@@ -36,6 +36,8 @@ compared, and are counted as unknown.
 It connects as a role that may read; the role that adds rows may not. The diff is
 worth what the machine that runs it is worth: run it where the database's
 administrators have no say.
+
+This is for PostgreSQL only: CloudWatch Logs may have an event twice.
 
 Exit codes:
   0  no row was altered, is missing or extra

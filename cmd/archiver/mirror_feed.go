@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,11 +16,9 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/archive"
 	"github.com/audit-archiver/archiver/internal/config"
-	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/ingest"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/mirror"
-	"github.com/audit-archiver/archiver/internal/mirror/cloudwatch"
 	"github.com/audit-archiver/archiver/internal/mirror/postgres"
 	"github.com/audit-archiver/archiver/internal/object"
 )
@@ -36,95 +35,71 @@ type fedMirror struct {
 type mirrors []fedMirror
 
 // openMirrors opens the mirrors of a server. They read what its queries read.
-func (n *node) openMirrors(ctx context.Context, reader *ledger.Reader) (mirrors, error) {
-	return openMirrors(ctx, mirrorSources{cfg: n.cfg, postgres: configuredConnection(n.cfg), store: n.store, reader: reader,
-		archive: n.about.ID, registry: n.metrics, log: n.log.With("part", "mirror")}, "")
+func (n *node) openMirrors(reader *ledger.Reader) (mirrors, error) {
+	o := mirrorOpener{cfg: n.cfg, store: n.store, reader: reader, archive: n.about.ID, metrics: n.metrics, log: n.log.With("part", "mirror")}
+	if n.cfg.Mirror.Postgres.DSN != "" {
+		to := configuredConnection(n.cfg)
+		o.postgres = &to
+	}
+	if n.cfg.Mirror.CloudWatch.LogGroup != "" {
+		var err error
+		if o.logs, err = newLogsTarget(o.cfg, o.metrics, o.log); err != nil {
+			return nil, err
+		}
+	}
+	return o.open()
 }
 
-// mirrorSources is what targets and their feeds are made of.
-type mirrorSources struct {
-	cfg      config.Config
-	postgres postgres.Connection // without a DSN there is no such mirror
-	store    object.Store
-	reader   *ledger.Reader
-	archive  uuid.UUID
-	registry prometheus.Registerer
-	log      *slog.Logger
+// mirrorOpener is what mirrors are made of.
+type mirrorOpener struct {
+	cfg     config.Config
+	store   object.Store
+	reader  *ledger.Reader
+	archive uuid.UUID
+	metrics prometheus.Registerer
+	log     *slog.Logger
+
+	postgres *postgres.Connection // nil: no mirror there
+	logs     *logsTarget          // nil: no mirror there; it is closed with the mirrors
 }
 
-// The names of targets, in flags, metrics and /readyz.
-const (
-	targetPostgres   = "postgres"
-	targetCloudWatch = "cloudwatch"
-)
-
-// openMirrors opens every target that is configured, or only the one of that name.
-// It connects to nothing: a target that is away is tried again by its feed.
-func openMirrors(ctx context.Context, from mirrorSources, only string) (ms mirrors, err error) {
+// open connects to nothing: a target that is away is tried again by its feed. Each
+// target has a feed of its own, so what is wrong with one never disturbs another.
+func (o mirrorOpener) open() (ms mirrors, err error) {
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, ms.Close())
-			ms = nil
+			err, ms = errors.Join(err, ms.Close()), nil
 		}
 	}()
-	if from.postgres.DSN != "" && only != targetCloudWatch {
-		target, err := postgres.New(postgres.Options{Connection: from.postgres, Schema: from.cfg.Mirror.Postgres.Schema,
-			Archive: from.archive, Now: time.Now, Metrics: from.registry})
+	if o.postgres != nil {
+		target, err := postgres.New(postgres.Options{Connection: *o.postgres, Schema: o.cfg.Mirror.Postgres.Schema,
+			Archive: o.archive, Now: time.Now, Metrics: o.metrics})
 		if err != nil {
 			return ms, usageError{fmt.Errorf("mirror.postgres.dsn: %w", err)} // nothing was connected to
 		}
-		if ms, err = ms.add(from, targetPostgres, target, target.Close); err != nil {
+		if ms, err = o.add(ms, targetPostgres, target, target.Close); err != nil {
 			return ms, err
 		}
 	}
-	if c := from.cfg.Mirror.CloudWatch; c.LogGroup != "" && only != targetPostgres {
-		target, unlock, err := openCloudWatch(ctx, from)
-		if err != nil {
-			return ms, err
-		}
-		if ms, err = ms.add(from, targetCloudWatch, target, unlock); err != nil {
-			return ms, err
-		}
+	if o.logs != nil {
+		return o.add(ms, targetCloudWatch, o.logs, o.logs.Close)
 	}
 	return ms, nil
 }
 
-// add makes the feed of a target, which the mirrors own from here on.
-func (ms mirrors) add(from mirrorSources, name string, target mirror.Target, closeTarget func() error) (mirrors, error) {
-	m := fedMirror{name: name, wake: make(chan struct{}, 1), close: closeTarget}
+// add gives a target its feed. The target is closed with the mirrors, whatever the error.
+func (o mirrorOpener) add(ms mirrors, name string, target mirror.Target, hangUp func() error) (mirrors, error) {
+	m := fedMirror{name: name, wake: make(chan struct{}, 1), close: hangUp}
 	ms = append(ms, m)
-	dir := filepath.Join(from.cfg.DataDir, "mirror")
+	dir := filepath.Join(o.cfg.DataDir, "mirror")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return ms, fmt.Errorf("mirror folder: %w", err)
 	}
-	feed, err := mirror.New(mirror.Options{Name: name, Reader: from.reader, Store: from.store, Prefix: from.cfg.S3.Prefix, Target: target,
-		Interval: from.cfg.Mirror.Interval, Wake: m.wake, Dir: dir, Log: from.log, Now: time.Now, Metrics: from.registry})
+	feed, err := mirror.New(mirror.Options{Name: name, Reader: o.reader, Store: o.store, Prefix: o.cfg.S3.Prefix, Target: target,
+		Interval: o.cfg.Mirror.Interval, Wake: m.wake, Dir: dir, Log: o.log, Now: time.Now, Metrics: o.metrics})
 	ms[len(ms)-1].feed = feed
 	return ms, err
 }
-
-// openCloudWatch takes the lock of the folder with the cursors: what two processes
-// send is there twice.
-func openCloudWatch(ctx context.Context, from mirrorSources) (*cloudwatch.Target, func() error, error) {
-	c, dir := from.cfg.Mirror.CloudWatch, cloudWatchDir(from.cfg)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("mirror folder: %w", err)
-	}
-	lock, err := durable.Lock(dir)
-	if err != nil {
-		return nil, nil, fmt.Errorf("mirror.cloudwatch: another process feeds it from this data folder: %w", err)
-	}
-	target, err := cloudwatch.New(ctx, cloudwatch.Options{
-		Region: c.Region, Endpoint: c.Endpoint, CredentialsFile: c.CredentialsFile, Profile: c.Profile,
-		LogGroup: c.LogGroup, LogStreamPrefix: c.LogStreamPrefix, CreateMissing: c.CreateMissing,
-		Dir: dir, FS: durable.OS(), Now: time.Now, Log: from.log, Metrics: from.registry})
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("mirror.cloudwatch: %w", err), lock.Close())
-	}
-	return target, lock.Close, nil
-}
-
-func cloudWatchDir(c config.Config) string { return filepath.Join(c.DataDir, "mirror", "cloudwatch") }
 
 func configuredConnection(c config.Config) postgres.Connection {
 	return postgres.Connection{DSN: c.Mirror.Postgres.DSN, PasswordFile: c.Mirror.Postgres.PasswordFile}
@@ -132,18 +107,40 @@ func configuredConnection(c config.Config) postgres.Connection {
 
 // start runs the feeds until ctx ends. None of them ever ends the group.
 func (ms mirrors) start(ctx context.Context, g *errgroup.Group, archiver *archive.Archiver) {
-	for _, m := range ms {
-		g.Go(func() error {
-			_ = m.feed.Run(ctx) // why it ended is known: ctx did
-			return nil
-		})
-	}
+	g.Go(func() error {
+		ms.run(ctx)
+		return nil
+	})
 	if len(ms) > 0 {
 		g.Go(func() error {
 			ms.wakeAfterCommits(ctx, archiver)
 			return nil
 		})
 	}
+}
+
+// run runs the feeds until ctx ends.
+func (ms mirrors) run(ctx context.Context) {
+	var feeds sync.WaitGroup
+	for _, m := range ms {
+		feeds.Go(func() { _ = m.feed.Run(ctx) }) // why it ended is known: ctx did
+	}
+	feeds.Wait()
+}
+
+// once brings every target up to what the bucket holds, whatever the others do.
+func (ms mirrors) once(ctx context.Context) error {
+	errs := make([]error, len(ms))
+	var feeds sync.WaitGroup
+	for i, m := range ms {
+		feeds.Go(func() {
+			if err := m.feed.Once(ctx); err != nil {
+				errs[i] = fmt.Errorf("mirror %s: %w", m.name, err)
+			}
+		})
+	}
+	feeds.Wait()
+	return errors.Join(errs...)
 }
 
 // wakeAfterCommits tells the feeds whenever our own stream has a new commit.

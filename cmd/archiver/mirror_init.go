@@ -29,6 +29,9 @@ The role that connects is a superuser, or it may create roles and owns the datab
 Run it again whenever you like: it keeps the rows, mends triggers and rights that were
 changed, and sets how many months are kept to mirror.postgres.keep_months.
 
+This is for PostgreSQL only: CloudWatch Logs needs no tables; see create_missing in
+docs/mirror-cloudwatch.md.
+
 Exit codes:
   0  all of it is there
   1  it did not work; nothing was changed

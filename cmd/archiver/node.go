@@ -140,13 +140,22 @@ func (n *node) openBuffer() (*buffer.Buffer, error) {
 	return buffer.Open(buffer.Options{
 		Dir: n.walDir(), FS: durable.OS(), Stream: n.open.Stream, Now: time.Now, Log: n.log.With("part", "buffer"),
 		SegmentBytes: int64(c.WAL.SegmentBytes), SealRows: int64(c.Seal.Rows), SealBytes: int64(c.Seal.Bytes), SealAge: c.Seal.Age,
-		Heartbeat: c.Heartbeat, Reserve: int64(c.WAL.ReserveBytes), HighWater: int64(c.WAL.HighWaterBytes),
+		Heartbeat: c.Heartbeat, Reserve: reserve(c.WAL), HighWater: int64(c.WAL.HighWaterBytes),
 		QueueEvents: c.WAL.QueueEvents, RetryIDs: int64(c.WAL.RetryIDs), RetryAge: c.WAL.RetryAge,
 		Retention: func(name string) (time.Duration, bool) {
 			class, ok := n.about.Class(name)
 			return time.Duration(class.Days) * 24 * time.Hour, ok
 		},
 	})
+}
+
+// reserve is what the buffer shall leave free. To the configuration 0 is no
+// reserve; to the buffer it is the default.
+func reserve(c config.WAL) int64 {
+	if c.ReserveBytes == 0 {
+		return -1
+	}
+	return int64(c.ReserveBytes)
 }
 
 // readArchive reads the archive object. A copy that was verified before serves

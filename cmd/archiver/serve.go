@@ -76,7 +76,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 		return err
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
-	mirrors, err := n.openMirrors(ctx, q.reader)
+	mirrors, err := n.openMirrors(q.reader)
 	if err != nil {
 		return err
 	}

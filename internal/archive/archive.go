@@ -45,6 +45,9 @@ const (
 	// before them. It bounds the disk that they take beside the WAL, also while
 	// the bucket is away for long.
 	spoolAhead = 4
+	// journalRoom is what a batch that is spooled ahead must leave free: with less,
+	// those before it could not be journaled, and nothing would ever make room again.
+	journalRoom = 1 << 20
 
 	backoffFirst = 200 * time.Millisecond
 	backoffMost  = 30 * time.Second

@@ -56,6 +56,11 @@ func (a *Archiver) commit(ctx context.Context, j *job) error {
 					return err
 				}
 			}
+			// A commit that is not ours means that a copy of our folder is at work. Found
+			// here, it keeps files out of the bucket that no commit would ever name.
+			if err := a.checkNext(ctx); err != nil {
+				return err
+			}
 			if err := a.redate(b, &j.plan); err != nil {
 				return fmt.Errorf("redate: %w", err)
 			}

@@ -30,15 +30,26 @@ func (a *Archiver) prepare(ctx context.Context, j *job) (err error) {
 
 // spool makes sure that the final Parquet bytes of a batch are on our disk and
 // hold exactly the rows of the WAL. A plan that is there already is used as it
-// is: its bytes may have been sent.
+// is: its bytes may have been sent. What fails is removed at once: on a full disk
+// it would hold the very bytes that the journal needs to commit the batches before
+// it, which is what makes room.
 func (a *Archiver) spool(ctx context.Context, b *buffer.Batch) (plan, error) {
 	if p, ok, err := a.loadPlan(b); err != nil || ok {
 		return p, err
 	}
-	dir := a.spoolDir(b.Number)
 	if err := a.removeSpool(b.Number); err != nil {
 		return plan{}, err
 	}
+	p, err := a.encodeBatch(ctx, b)
+	if err != nil {
+		return plan{}, errors.Join(err, a.removeSpool(b.Number))
+	}
+	return p, nil
+}
+
+// encodeBatch writes all files of a batch, and the plan last.
+func (a *Archiver) encodeBatch(ctx context.Context, b *buffer.Batch) (plan, error) {
+	dir := a.spoolDir(b.Number)
 	if err := a.fs.MkdirAll(dir, 0o700); err != nil {
 		return plan{}, fmt.Errorf("create spool folder: %w", err)
 	}
@@ -53,6 +64,13 @@ func (a *Archiver) spool(ctx context.Context, b *buffer.Batch) (plan, error) {
 			return plan{}, fmt.Errorf("spool %s: %w", part.name(b), err)
 		}
 		p.Files = append(p.Files, f)
+	}
+	if b.Number > a.Status().NextBatch {
+		if free, err := a.fs.Free(dir); err != nil {
+			return plan{}, err
+		} else if free < journalRoom {
+			return plan{}, fmt.Errorf("the disk would have %d bytes left: batches before this one come first", free)
+		}
 	}
 	if err := a.fs.SyncDir(dir); err != nil {
 		return plan{}, fmt.Errorf("sync spool folder: %w", err)

@@ -23,6 +23,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
 	"github.com/audit-archiver/archiver/internal/parquet"
 )
@@ -56,6 +57,7 @@ type world struct {
 	dir   string
 	fs    durable.FS
 	store *memstore.Store
+	wrap  func(*memstore.Store) object.Store // what the archiver sees; nil: store itself
 	id    Identity
 	ships bool // processes copy their log to the bucket
 
@@ -139,7 +141,11 @@ func (w *world) start() (*process, error) {
 		p.ships = p.shipper()
 		ship = p.ships.Flush
 	}
-	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: w.store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
+	var store object.Store = w.store
+	if w.wrap != nil {
+		store = w.wrap(w.store)
+	}
+	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
 		FirstSeq: buf.Stats().FirstSeq, OpenSeq: buf.Stats().NextSeq - buf.Stats().OpenRows,
 		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test", Ship: ship,
 		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
@@ -169,6 +175,21 @@ func (w *world) start() (*process, error) {
 		p.arcErr <- err
 	}()
 	return p, nil
+}
+
+// together returns the process as one of which no part outlives another: as in the
+// program, what ends one ends all.
+func (p *process) together() *process {
+	q := *p
+	q.arcErr, q.bufErr = make(chan error, 1), make(chan error, 1)
+	join := func(from, to chan error) {
+		err := <-from
+		p.stop()
+		to <- err
+	}
+	go join(p.arcErr, q.arcErr)
+	go join(p.bufErr, q.bufErr)
+	return &q
 }
 
 // end stops the process and returns what the archiver said.
