@@ -43,7 +43,7 @@ type Seen struct {
 	Struck       bool
 }
 
-// Match says whether a rule is about a request.
+// Match says whether a rule is about a request. It is called for one request at a time.
 type Match func(*http.Request) bool
 
 // Action does something to one request, in place of forwarding it.
