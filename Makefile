@@ -13,11 +13,11 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults soak mutants client-kills bench-peers bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults soak mutants client-kills bench bench-peers bench-sustained bench-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the program, as ./archiver
 	$(GO) build -o archiver ./cmd/archiver
@@ -27,6 +27,7 @@ test: tools ## everything that must pass: format, vet, all tests
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) -C bench vet ./...
+	$(GO) -C bench test ./...
 	$(GO) test -p 2 -timeout 20m ./...
 	@$(MAKE) --no-print-directory sdks
 
@@ -70,10 +71,18 @@ mutants: ## take out one safeguard at a time; the tests must notice each (some m
 client-kills: ## kill -9 applications of all three SDKs and the sidecar N=50 times each
 	CLIENT_KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/clients
 
-bench-peers: ## events/s, latency, CPU and memory beside peers; BENCH='-help' shows the flags
+bench: bench-peers bench-sustained bench-scale bench-decoders ## all benchmarks, into docs/ too with BENCH=-update-docs
+
+bench-peers: ## events/s, latency, CPU, memory and bytes beside peers; all flags: BENCH=-help
 	$(GO) -C bench run ./peers $(BENCH)
 
-bench-decoders: ## JSON decoders on the work that a decoder of ours has to do
+bench-sustained: ## ten minutes of batches each, until all is archived and committed
+	$(GO) -C bench run ./peers -sustain 10m $(BENCH)
+
+bench-scale: ## the same with 10 M and 100 M events in the archive, and with 1, 4, 16 streams
+	$(GO) -C bench run ./scale $(BENCH)
+
+bench-decoders: ## JSON decoders on our job, and what each lets pass
 	$(GO) -C bench run ./decoders $(BENCH)
 
 minio: ## MinIO on a loopback port, for looking at by hand

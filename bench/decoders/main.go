@@ -180,5 +180,5 @@ func write(all []result, inputs []input, results string, update bool) error {
 	if _, err := os.Stdout.Write(b.Bytes()); err != nil || !update {
 		return err
 	}
-	return page.Replace("../docs/decisions/0012-own-fast-decoder.md", "decoders", b.Bytes())
+	return page.Replace("../docs/decisions/0014-own-fast-decoder.md", "decoders", b.Bytes())
 }

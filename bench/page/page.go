@@ -55,6 +55,8 @@ func Median(values []float64) float64 {
 // Number is v with separators of thousands, or with the digits that matter when it is small.
 func Number(v float64) string {
 	switch {
+	case v == 0:
+		return "0"
 	case v < 0.95:
 		return fmt.Sprintf("%.2f", v)
 	case v < 99.5:

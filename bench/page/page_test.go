@@ -34,7 +34,7 @@ func TestReplace(t *testing.T) {
 }
 
 func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{0: "0.00", 0.949: "0.95", 1.04: "1.0", 99.4: "99.4", 99.9: "100", 1234: "1,234", 1234567: "1,234,567"} {
+	for v, want := range map[float64]string{0: "0", 0.004: "0.00", 0.949: "0.95", 1.04: "1.0", 99.4: "99.4", 99.9: "100", 1234: "1,234", 1234567: "1,234,567"} {
 		if got := Number(v); got != want {
 			t.Errorf("%v: %s, want %s", v, got, want)
 		}

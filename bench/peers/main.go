@@ -76,6 +76,9 @@ func parseFlags() (options, error) {
 	if flag.NArg() > 0 || o.Seconds <= 0 || o.Warmup < 0 || o.rounds < 1 || o.sustain < 0 || o.age <= 0 {
 		return o, errors.New("see -help for the flags")
 	}
+	if o.updateDocs && (only != "" || shape != "") {
+		return o, errors.New("-update-docs writes whole tables: not with -only or -shape")
+	}
 	if o.sustain > 0 {
 		o.Seconds, o.Warmup, o.rounds, shape = o.sustain, 0, 1, "batch"
 		if only == "" {

@@ -56,11 +56,13 @@ type Sidecar struct {
 	Ready  Ready
 	bucket string // folder of the objects; empty: another process has it
 	seal   Seal
+	next   int64 // seq that the log must be at
 }
 
 // Ready is what the program prints when it serves.
 type Ready struct {
 	URL         string
+	Listen      string // serve says this instead of URL
 	S3          string `json:"s3_endpoint"`
 	Bucket      string
 	Config      string
@@ -112,7 +114,14 @@ func start(cmd *exec.Cmd) (*Sidecar, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc.Process = p
+	if sc.Process = p; sc.Ready.URL == "" {
+		sc.Ready.URL = "http://" + sc.Ready.Listen
+	}
+	m, err := sc.Metrics(context.Background())
+	if err != nil {
+		return nil, errors.Join(err, p.Kill())
+	}
+	sc.next = int64(m["archiver_wal_next_seq"])
 	return sc, nil
 }
 
@@ -127,34 +136,43 @@ func (s *Sidecar) Connect(ctx context.Context, client int, requests [][]event.Ev
 
 // Settle compares what was acknowledged with what the log holds, and waits until it is archived and committed.
 func (s *Sidecar) Settle(ctx context.Context, acknowledged int64) (load.Kept, error) {
-	for {
-		m, err := s.Metrics(ctx)
-		if err != nil {
-			return load.Kept{}, err
-		}
-		if next := int64(m["archiver_wal_next_seq"]); next != acknowledged {
-			return load.Kept{}, fmt.Errorf("%d events were acknowledged, but the log holds %d", acknowledged, next)
-		}
-		if !s.seal.archives {
-			if int64(m["archiver_wal_open_rows"]) != acknowledged {
-				return load.Kept{}, nil // sealed, after so many
-			}
-			return load.Kept{Log: int64(m["archiver_wal_open_bytes"])}, nil
-		}
-		// A batch is released after its commit is confirmed in the bucket.
-		if int64(m["archiver_wal_first_seq"]) == acknowledged && int64(m["archiver_archive_rows_total"]) == acknowledged {
-			break
-		}
-		if ctx.Err() != nil {
-			return load.Kept{}, ctx.Err()
-		}
-		load.Pause(ctx, 100*time.Millisecond)
+	s.next += acknowledged
+	m, err := s.Metrics(ctx)
+	if err != nil {
+		return load.Kept{}, err
 	}
-	if s.bucket == "" {
-		return load.Kept{}, nil
+	if next := int64(m["archiver_wal_next_seq"]); next != s.next {
+		return load.Kept{}, fmt.Errorf("%d events were acknowledged, but the log holds %d", s.next, next)
+	}
+	if !s.seal.archives {
+		if int64(m["archiver_wal_open_rows"]) != acknowledged {
+			return load.Kept{}, nil // sealed, after so many
+		}
+		return load.Kept{Log: int64(m["archiver_wal_open_bytes"])}, nil
+	}
+	if _, err := s.Archived(ctx); err != nil || s.bucket == "" {
+		return load.Kept{}, err
 	}
 	stored, err := proc.Size(s.bucket)
 	return load.Kept{Stored: stored}, err
+}
+
+// Archived waits until all that the log took is archived, and says how many events that are since the stream began. A
+// batch is released after its commit is confirmed in the bucket.
+func (s *Sidecar) Archived(ctx context.Context) (int64, error) {
+	for {
+		m, err := s.Metrics(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if first := int64(m["archiver_wal_first_seq"]); first == int64(m["archiver_wal_next_seq"]) {
+			return first, nil
+		}
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		load.Pause(ctx, 100*time.Millisecond)
+	}
 }
 
 // Stop implements load.Server.

@@ -36,10 +36,18 @@ type site struct {
 // smallest segments and no reserve.
 func newSite(t testing.TB, more ...string) *site {
 	t.Helper()
-	s := &site{dir: t.TempDir(), promise: newPromises()}
+	cfg := s3test.Embedded(t).Config(t)
+	g := openGate(t, strings.TrimPrefix(cfg.Endpoint, "http://"))
+	s := newSiteAt(t, cfg, g.addr, more...)
+	s.gate = g
+	return s
+}
+
+// newSiteAt makes an archive in the bucket of cfg, which the server reaches at addr.
+func newSiteAt(t testing.TB, cfg s3store.Config, addr string, more ...string) *site {
+	t.Helper()
+	s := &site{dir: t.TempDir(), promise: newPromises(), cfg: cfg}
 	s.data, s.config = filepath.Join(s.dir, "data"), filepath.Join(s.dir, "archiver.yaml")
-	s.cfg = s3test.Embedded(t).Config(t)
-	s.gate = openGate(t, strings.TrimPrefix(s.cfg.Endpoint, "http://"))
 	s.write(t, fmt.Sprintf(`version: 0
 data_dir: data
 listen: 127.0.0.1:0
@@ -61,7 +69,7 @@ wal:
   segment_bytes: 1MiB
   reserve_bytes: 0
 log: {level: warn}
-%s`, s.gate.addr, s.cfg.Bucket, prefix, s.cfg.CredentialsFile, strings.Join(more, "\n")))
+%s`, addr, s.cfg.Bucket, prefix, s.cfg.CredentialsFile, strings.Join(more, "\n")))
 	var made struct {
 		RootVKey string `json:"root_vkey"`
 	}
