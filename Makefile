@@ -3,6 +3,7 @@
 GO     ?= go
 N      ?= 50
 FUZZ   ?= 30s
+MINUTES ?= 10
 TOOLS  := $(CURDIR)/.tools
 LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 
@@ -10,13 +11,13 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 # Tests that try one crash after another repeat themselves thousands of times and
 # would take an hour under it; the others run the same goroutines.
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
-	./internal/event ./internal/ingest ./internal/ledger ./internal/object/... ./internal/parquet
+	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet
 
-.PHONY: help build test race lint fmt fuzz kills bench minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults soak client-kills bench-peers bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the program, as ./archiver
 	$(GO) build -o archiver ./cmd/archiver
@@ -27,9 +28,19 @@ test: tools ## everything that must pass: format, vet, all tests
 	$(GO) vet ./...
 	$(GO) -C bench vet ./...
 	$(GO) test -p 2 -timeout 20m ./...
+	@$(MAKE) --no-print-directory sdks
+
+sdks: ## the SDKs and their examples, each with the tools of its language
+	$(GO) -C clients/go vet ./...
+	$(GO) -C clients/go test ./...
+	$(GO) -C examples/nethttp test ./...
+	tools/npm-ci.sh clients/typescript
+	npm --prefix clients/typescript test
+	clients/python/check.sh
 
 race: ## the tests of the concurrent packages under the race detector
-	$(GO) test -race -p 2 -timeout 20m -skip 'AtEvery|AfterEvery' $(RACE)
+	$(GO) test -race -p 2 -timeout 20m -skip 'AtEvery|AfterEvery|Bounded' $(RACE)
+	$(GO) -C clients/go test -race ./...
 
 lint: ## golangci-lint, pinned in tools/go.mod (the first time builds it)
 	$(LINT) run ./...
@@ -43,15 +54,34 @@ fuzz: ## every fuzz target for FUZZ=30s
 kills: ## kill -9 the server N=50 times under load; every acknowledged event is there once
 	KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/e2e
 
-bench: ## events/s, latency, CPU and memory beside peers; BENCH_SECONDS=10 each
-	$(GO) -C bench run ./ingest $(BENCH)
+faults-short: ## a selection of the fault matrix (docs/reliability.md), minutes
+	FAULTS=short MODEL_SEEDS=300 $(GO) test -count 1 -timeout 20m -run 'Fault|Model|Matrix' -v ./testenv/faults ./internal/archive ./internal/s3store
+
+faults: ## all of it: every system call, every seed of 3000; about half an hour
+	FAULTS=all MODEL_SEEDS=3000 $(GO) test -count 1 -timeout 90m -p 1 -v -run 'Fault|Model|Matrix' ./testenv/faults ./internal/archive ./internal/s3store
+	$(GO) test -count 1 -timeout 30m ./internal/buffer ./internal/durable/...
+
+soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
+	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults
+
+client-kills: ## kill -9 applications of all three SDKs and the sidecar N=50 times each
+	CLIENT_KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/clients
+
+bench-peers: ## events/s, latency, CPU and memory beside peers; BENCH='-help' shows the flags
+	$(GO) -C bench run ./peers $(BENCH)
+
+bench-decoders: ## JSON decoders on the work that a decoder of ours has to do
+	$(GO) -C bench run ./decoders $(BENCH)
 
 minio: ## MinIO on a loopback port, for looking at by hand
 	$(GO) run ./testenv/minio/run
 
-tools: ## what tests need besides Go, into .tools/
+tools: ## what tests need besides Go, into .tools/ and node_modules/
 	@mkdir -p $(TOOLS)
-	@if [ -f testenv/interop/setup.sh ]; then bash testenv/interop/setup.sh; fi
+	@bash testenv/interop/setup.sh
+	@tools/npm-ci.sh clients/typescript
+	@tools/npm-ci.sh examples/express
+	@clients/python/setup.sh
 
 clean: ## remove what was built, not what was downloaded
 	rm -f archiver

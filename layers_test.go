@@ -31,6 +31,7 @@ var layers = [][]string{
 		"internal/durable",
 		"internal/durable/crashfs",
 	},
+	{"internal/awscreds"},
 	{
 		"internal/buffer",
 		"internal/parquet",
@@ -50,6 +51,7 @@ var layers = [][]string{
 		"internal/athena/hot",
 		"internal/athena/httpapi",
 		"internal/mirror",
+		"internal/mirror/mirrortest",
 		"internal/mirror/postgres",
 		"internal/mirror/cloudwatch",
 	},
@@ -67,7 +69,7 @@ var never = []struct{ from, to, why string }{
 }
 
 // forTests: packages that must never be linked into the program.
-var forTests = []string{"internal/durable/crashfs", "internal/object/memstore", "internal/object/objecttest"}
+var forTests = []string{"internal/durable/crashfs", "internal/object/memstore", "internal/object/objecttest", "internal/mirror/mirrortest"}
 
 // walls: the few places that know a library. A foreign type that leaks from
 // there would make the wall paint.
@@ -76,8 +78,9 @@ var walls = []struct {
 	rooms   []string
 }{
 	{"github.com/parquet-go/", []string{"internal/parquet"}},
-	{"github.com/aws/", []string{"internal/s3store", "internal/athena/amazon", "internal/devs3"}}, // versitygw speaks the SDK's types
+	{"github.com/aws/", []string{"internal/awscreds", "internal/s3store", "internal/athena/amazon", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
 	{"github.com/duckdb/", []string{"internal/athena/duckdb"}},
+	{"github.com/jackc/", []string{"internal/mirror/postgres"}},
 	{"github.com/versity/", []string{"internal/devs3"}},
 	{"github.com/minio/", []string{"testenv"}},
 	{"github.com/spf13/", []string{"cmd/archiver"}},
@@ -252,12 +255,14 @@ func TestLowestLayerIsPlain(t *testing.T) {
 // wears the alias, and always the same one.
 func TestForeignersWearTheirAlias(t *testing.T) {
 	aliases := map[string]string{
-		"github.com/parquet-go/parquet-go":                  "pq",
-		"github.com/aws/aws-sdk-go-v2/service/s3":           "awss3",
-		"github.com/aws/aws-sdk-go-v2/service/s3/types":     "s3types",
-		"github.com/aws/aws-sdk-go-v2/service/athena":       "awsathena",
-		"github.com/aws/aws-sdk-go-v2/service/athena/types": "athenatypes",
-		"github.com/aws/aws-sdk-go-v2/config":               "awsconfig",
+		"github.com/parquet-go/parquet-go":                          "pq",
+		"github.com/aws/aws-sdk-go-v2/service/s3":                   "awss3",
+		"github.com/aws/aws-sdk-go-v2/service/s3/types":             "s3types",
+		"github.com/aws/aws-sdk-go-v2/service/athena":               "awsathena",
+		"github.com/aws/aws-sdk-go-v2/service/athena/types":         "athenatypes",
+		"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs":       "awslogs",
+		"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types": "logstypes",
+		"github.com/aws/aws-sdk-go-v2/config":                       "awsconfig",
 	}
 	for _, f := range files(t) {
 		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash(f.path), nil, parser.ImportsOnly)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -35,6 +36,7 @@ var kinds = []kind{
 		return d, err
 	}},
 	{"parquet", "PAR1", readParquet},
+	{"shipment", "archiver wal ", readShipment},
 	{"commit", "archiver commit ", readCommit},
 	{"archive", "archiver archive ", readSigned(func(b []byte, vkey string) error {
 		_, err := ledger.ParseArchive(b, vkey)
@@ -86,6 +88,41 @@ func readSigned(check func(signed []byte, vkey string) error) func(io.ReaderAt, 
 		doc.Signature = "valid"
 		return doc, nil
 	}
+}
+
+// shipmentDocument is a piece of a WAL that was copied to the bucket.
+type shipmentDocument struct {
+	signedDocument                           // not checked: it takes the stream's certificate
+	Frames         []buffer.FrameDescription `json:"frames"`
+}
+
+func readShipment(r io.ReaderAt, size int64, _ string) (any, error) {
+	head := make([]byte, min(size, ledger.MaxShipmentHead))
+	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	signed, ok := ledger.ShipmentHead(head)
+	if !ok {
+		return nil, errors.New("not a signed line of JSON")
+	}
+	doc, err := readSigned(nil)(bytes.NewReader(signed), int64(len(signed)), "")
+	if err != nil {
+		return nil, err
+	}
+	d := shipmentDocument{signedDocument: doc.(signedDocument)}
+	var about ledger.Shipment
+	if err := json.Unmarshal(d.Document, &about); err != nil {
+		return nil, fmt.Errorf("signed line: %w", err)
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(r, int64(len(signed)), size-int64(len(signed)))); err != nil {
+		return nil, err
+	}
+	if about.SHA256 != ledger.Hash(h.Sum(nil)) {
+		return d, errors.New("the frames are not those that were signed")
+	}
+	d.Frames, err = buffer.DescribeFrames(context.Background(), r, int64(len(signed)), size)
+	return d, err
 }
 
 // commitDocument is a commit object taken apart.

@@ -56,13 +56,19 @@ func specimens(t *testing.T) (raw map[string][]byte, rootVKey string) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
+	wal, frames := segment(t, row.Event)
+	shipment, err := ledger.SealShipment(ledger.Shipment{Archive: b.archive.ID, Stream: b.open.Stream, ShippedAt: now}, frames, stream)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return map[string][]byte{
-		"archive": b.archiveRaw, "open": b.openRaw, "commit": commit, "parquet": file.Bytes(), "wal": segment(t, row.Event),
+		"archive": b.archiveRaw, "open": b.openRaw, "commit": commit, "parquet": file.Bytes(), "wal": wal,
+		"shipment": append(shipment, frames...),
 	}, root.VKey()
 }
 
-// segment is a WAL segment that holds one event.
-func segment(t *testing.T, e event.Event) []byte {
+// segment is a WAL segment that holds one event, and its frames as they are shipped.
+func segment(t *testing.T, e event.Event) (raw, frames []byte) {
 	t.Helper()
 	dir := t.TempDir()
 	b, err := buffer.Open(buffer.Options{
@@ -76,19 +82,19 @@ func segment(t *testing.T, e event.Event) []byte {
 	done := make(chan error)
 	go func() { done <- b.Run(ctx) }()
 	_, err = b.Append(ctx, []event.Event{e})
+	piece, followErr := b.Follow(buffer.Place{}).Next(ctx, 1<<20)
 	cancel()
-	if err := errors.Join(err, <-done, b.Close()); err != nil {
+	if err := errors.Join(err, followErr, <-done, b.Close()); err != nil {
 		t.Fatal(err)
 	}
 	names, err := filepath.Glob(filepath.Join(dir, "0*.wal"))
 	if err != nil || len(names) != 1 {
 		t.Fatalf("segments %v, %v", names, err)
 	}
-	raw, err := os.ReadFile(names[0])
-	if err != nil {
+	if raw, err = os.ReadFile(names[0]); err != nil {
 		t.Fatal(err)
 	}
-	return raw
+	return raw, piece.Frames
 }
 
 // look is an inspection as a script would read it.
@@ -131,7 +137,7 @@ func TestInspectFiles(t *testing.T) {
 		}
 		seen[name] = l
 	}
-	for _, name := range []string{"archive", "open"} {
+	for _, name := range []string{"archive", "open", "shipment"} {
 		if l := seen[name]; l.Content.Signature != "not checked" || len(l.Content.Signatures) != 1 || l.Content.Document.Version == nil {
 			t.Errorf("%s: %+v", name, l)
 		}
@@ -144,6 +150,9 @@ func TestInspectFiles(t *testing.T) {
 	}
 	if l := seen["wal"].Content; l.Events != 1 || len(l.Frames) == 0 || l.Frames[0].Type != "events" {
 		t.Errorf("wal: %+v", l)
+	}
+	if l := seen["shipment"].Content; len(l.Frames) != 1 || l.Frames[0].Type != "events" {
+		t.Errorf("shipment: %+v", l)
 	}
 	if got := runWith(t, "inspect", filepath.Join(dir, "open"), filepath.Join(dir, "commit")); strings.Count(got.out, `"bytes"`) != 2 {
 		t.Errorf("two files: %s", got.out)
@@ -168,6 +177,7 @@ func TestInspectRefuses(t *testing.T) {
 		{"half a commit", []string{"inspect", write(t, "x", string(raw["commit"][:60]))}, exitFailure, "commit"},
 		{"half a WAL header", []string{"inspect", write(t, "x", string(raw["wal"][:60]))}, exitFailure, "wal: segment header"},
 		{"half an archive object", []string{"inspect", write(t, "x", string(raw["archive"][:60]))}, exitFailure, "not a signed line"},
+		{"half a shipment", []string{"inspect", write(t, "x", string(raw["shipment"][:60]))}, exitFailure, "not a signed line"},
 		{"version of a file", []string{"inspect", "--version-id", "v", "x"}, exitUsage, "needs --config"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -176,6 +186,16 @@ func TestInspectRefuses(t *testing.T) {
 				t.Errorf("got %+v, want code %d and %q", got, tt.code, tt.err)
 			}
 		})
+	}
+}
+
+// TestInspectOtherFrames: what can be read is shown, and what is wrong is said.
+func TestInspectOtherFrames(t *testing.T) {
+	raw, _ := specimens(t)
+	cut := raw["shipment"][:len(raw["shipment"])-512]
+	if got := runWith(t, "inspect", write(t, "x", string(cut))); got.code != exitFailure || !strings.Contains(got.err, "not those that were signed") ||
+		!strings.Contains(got.out, `"signatures"`) {
+		t.Errorf("got %+v", got)
 	}
 }
 

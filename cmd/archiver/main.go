@@ -28,13 +28,17 @@ type stdio struct {
 	out, err io.Writer
 }
 
-// Exit codes. Scripts branch on them, so they are part of the interface. 3 and
-// 4 belong to verify: it found a violation; it could not look at everything.
+// Exit codes. Scripts branch on them, so they are part of the interface. 4 belongs
+// to verify: it could not look at everything.
 const (
-	exitOK      = 0
-	exitFailure = 1 // it did not work; trying again may help
-	exitUsage   = 2 // the command line or the configuration is wrong
+	exitOK        = 0
+	exitFailure   = 1 // it did not work; trying again may help
+	exitUsage     = 2 // the command line or the configuration is wrong
+	exitViolation = 3 // it looked, and something is not what the archive says
 )
+
+// errViolation is the error of a command that has looked and found something.
+var errViolation = errors.New("what was found is not what the archive says")
 
 // usageError is a mistake in the command line.
 type usageError struct{ error }
@@ -66,6 +70,8 @@ func run(ctx context.Context, args []string, std stdio) int {
 // exitCode is the only place where errors become numbers.
 func exitCode(err error) int {
 	switch {
+	case errors.Is(err, errViolation), errors.Is(err, errMissing):
+		return exitViolation
 	case errors.As(err, new(usageError)), errors.As(err, new(*config.Error)):
 		return exitUsage
 	case errors.Is(err, athena.ErrSyntax), errors.Is(err, athena.ErrRefused), errors.Is(err, athena.ErrInvalid), errors.Is(err, athena.ErrExecution),

@@ -44,6 +44,8 @@ type node struct {
 	lock     io.Closer
 	buffer   *buffer.Buffer
 	archiver *archive.Archiver
+	acks     *archive.Acks
+	shipper  *archive.Shipper // nil unless wal.ship_interval is set
 }
 
 // openNode opens everything and changes nothing in the bucket.
@@ -89,22 +91,41 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 	if err != nil {
 		return nil, err
 	}
+	var ship func(context.Context)
+	if c.WAL.ShipInterval > 0 {
+		if n.shipper, err = n.newShipper(key); err != nil {
+			return nil, err
+		}
+		ship = n.shipper.Flush
+	}
 	held := n.buffer.Stats()
 	n.archiver, err = archive.New(archive.Options{
 		FirstSeq: held.FirstSeq, OpenSeq: held.NextSeq - held.OpenRows,
 		Dir: c.DataDir, FS: durable.OS(), Store: n.store, Queue: n.buffer, Prefix: c.S3.Prefix,
 		Stream: n.open.Stream, Open: openRaw, Root: c.Archive.RootVKey, Signer: key,
-		Identity: identity, Writer: "archiver " + readBuild(debug.ReadBuildInfo()).Version,
+		Identity: identity, Writer: writer(), Ship: ship,
 		Now: time.Now, Log: log.With("part", "archive"), Metrics: n.metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
+	n.acks = archive.NewAcks(n.archiver, n.buffer)
 	n.registerMetrics()
 	if left := time.Until(n.streamEnds()); left < streamWarning {
 		n.log.Warn("the stream's certificate ends soon: what is sealed later outlives its proofs", "stream", n.open.Stream, "ends", n.streamEnds())
 	}
 	return n, nil
+}
+
+// writer names this program in manifests.
+func writer() string { return "archiver " + readBuild(debug.ReadBuildInfo()).Version }
+
+func (n *node) newShipper(key ledger.Key) (*archive.Shipper, error) {
+	return archive.NewShipper(archive.ShipOptions{
+		Dir: n.cfg.DataDir, FS: durable.OS(), Store: n.store, Prefix: n.cfg.S3.Prefix, Open: n.open, Signer: key, Log: n.buffer,
+		Every: n.cfg.WAL.ShipInterval, Retention: n.cfg.WAL.ShipRetention,
+		Now: time.Now, Logger: n.log.With("part", "ship"), Metrics: n.metrics,
+	})
 }
 
 // streamWarning is how long before a stream's end every start warns of it.
@@ -119,13 +140,22 @@ func (n *node) openBuffer() (*buffer.Buffer, error) {
 	return buffer.Open(buffer.Options{
 		Dir: n.walDir(), FS: durable.OS(), Stream: n.open.Stream, Now: time.Now, Log: n.log.With("part", "buffer"),
 		SegmentBytes: int64(c.WAL.SegmentBytes), SealRows: int64(c.Seal.Rows), SealBytes: int64(c.Seal.Bytes), SealAge: c.Seal.Age,
-		Heartbeat: c.Heartbeat, Reserve: int64(c.WAL.ReserveBytes), HighWater: int64(c.WAL.HighWaterBytes),
+		Heartbeat: c.Heartbeat, Reserve: reserve(c.WAL), HighWater: int64(c.WAL.HighWaterBytes),
 		QueueEvents: c.WAL.QueueEvents, RetryIDs: int64(c.WAL.RetryIDs), RetryAge: c.WAL.RetryAge,
 		Retention: func(name string) (time.Duration, bool) {
 			class, ok := n.about.Class(name)
 			return time.Duration(class.Days) * 24 * time.Hour, ok
 		},
 	})
+}
+
+// reserve is what the buffer shall leave free. To the configuration 0 is no
+// reserve; to the buffer it is the default.
+func reserve(c config.WAL) int64 {
+	if c.ReserveBytes == 0 {
+		return -1
+	}
+	return int64(c.ReserveBytes)
 }
 
 // readArchive reads the archive object. A copy that was verified before serves
@@ -198,6 +228,7 @@ func (n *node) run(ctx context.Context, doors func(context.Context) error) error
 	defer stop()
 	g, work := errgroup.WithContext(work)
 	g.Go(func() error { return n.buffer.Run(work) })
+	g.Go(func() error { return n.acks.Run(work) })
 	g.Go(func() error {
 		if err := n.archiver.Start(work); err != nil {
 			if work.Err() != nil {
@@ -205,7 +236,7 @@ func (n *node) run(ctx context.Context, doors func(context.Context) error) error
 			}
 			return err
 		}
-		err := n.archiver.Run(work)
+		err := n.archive(work)
 		if errors.Is(err, archive.ErrConflict) {
 			// Events are refused from here on (see gate), but whoever has to find out
 			// what happened can still ask.
@@ -225,6 +256,17 @@ func (n *node) run(ctx context.Context, doors func(context.Context) error) error
 		}
 		return err
 	})
+	return g.Wait()
+}
+
+// archive archives and ships, until ctx ends or the stream cannot go on. Only a
+// stream's only writer ships: Start has returned.
+func (n *node) archive(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.archiver.Run(ctx) })
+	if n.shipper != nil {
+		g.Go(func() error { return n.shipper.Run(ctx) })
+	}
 	return g.Wait()
 }
 

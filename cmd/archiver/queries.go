@@ -25,6 +25,7 @@ import (
 // queries is the SQL side of a process: engine, cache of files, scratch space.
 type queries struct {
 	engine  *duckdb.Engine
+	reader  *ledger.Reader // what the engine takes for the archive
 	limits  config.Query
 	scratch string
 	remove  bool      // scratch is ours alone and goes with us
@@ -44,6 +45,7 @@ func openQueries(c config.Config, store *s3store.Store, wal *buffer.Buffer, log 
 	if err != nil {
 		return nil, err
 	}
+	q.reader = reader
 	source := &liveSource{bucketSource: bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, buffer: wal, dir: q.scratch}
 	return q, q.open(source, store, filepath.Join(c.DataDir, "cache"))
 }

@@ -76,7 +76,12 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 		return err
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
-	handler, err := n.handler(q)
+	mirrors, err := n.openMirrors(q.reader)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, mirrors.Close()) }()
+	handler, err := n.handler(q, mirrors.checks())
 	if err != nil {
 		return err
 	}
@@ -86,12 +91,15 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 	}
 	defer ln.Close()
 	return n.run(ctx, func(ctx context.Context) error {
-		return n.serveHTTP(ctx, ln, handler, ready)
+		g, ctx := errgroup.WithContext(ctx)
+		mirrors.start(ctx, g, n.archiver)
+		g.Go(func() error { return n.serveHTTP(ctx, ln, handler, ready) })
+		return g.Wait()
 	})
 }
 
 // handler is the HTTP interface of a node.
-func (n *node) handler(q *queries) (http.Handler, error) {
+func (n *node) handler(q *queries, more []ingest.Check) (http.Handler, error) {
 	clients := make([]ingest.Client, 0, len(n.cfg.Tokens))
 	for _, t := range n.cfg.Tokens {
 		clients = append(clients, ingest.Client{Name: t.Name, TokenSHA256: t.SHA256, Scopes: t.Scopes, Class: t.Retention})
@@ -100,17 +108,22 @@ func (n *node) handler(q *queries) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	limits := ingest.DefaultLimits()
-	limits.Event.EventBytes, limits.Event.Depth = int(n.cfg.Limits.EventBytes), n.cfg.Limits.Depth
-	limits.Event.Floor = n.about.Floor
-	limits.RequestBytes, limits.RequestEvents = int(n.cfg.Limits.RequestBytes), n.cfg.Limits.RequestEvents
-	limits.InFlightBytes = max(limits.InFlightBytes, 2*int64(limits.RequestBytes))
 	return ingest.NewHandler(ingest.Options{
-		Appender: gate{n}, Refusal: refusal, Stream: n.open.Stream,
-		Clients: clients, DefaultClass: n.about.Default, Limits: limits,
-		Checks: n.checks(), Routes: []ingest.Route{sql},
+		Appender: gate{n}, Archived: n.acks.Wait, Refusal: refusal, Stream: n.open.Stream,
+		Clients: clients, DefaultClass: n.about.Default, Limits: n.limits(),
+		Checks: append(n.checks(), more...), Routes: []ingest.Route{sql},
 		Registry: n.metrics, Log: n.log.With("part", "ingest"),
 	})
+}
+
+func (n *node) limits() ingest.Limits {
+	l := ingest.DefaultLimits()
+	l.Event.EventBytes, l.Event.Depth = int(n.cfg.Limits.EventBytes), n.cfg.Limits.Depth
+	l.Event.Floor = n.about.Floor
+	l.RequestBytes, l.RequestEvents = int(n.cfg.Limits.RequestBytes), n.cfg.Limits.RequestEvents
+	l.InFlightBytes = max(l.InFlightBytes, 2*int64(l.RequestBytes))
+	l.ArchiveWait = n.cfg.Archive.AckTimeout
+	return l
 }
 
 // gate keeps events out until this process is known to be the stream's only writer.
@@ -154,13 +167,18 @@ func refusal(err error) ingest.Refusal {
 // checks are the conditions for sending events here. That the bucket is away is
 // not one of them as long as the WAL has room, but it is told.
 func (n *node) checks() []ingest.Check {
-	return []ingest.Check{
+	checks := []ingest.Check{
 		{Name: "wal", Ready: func(context.Context) error {
 			s := n.buffer.Stats()
-			if s.Damaged == nil && s.Full != "" {
-				return errors.New(s.Full)
+			switch {
+			case s.Damaged != nil:
+				return s.Damaged
+			case s.Full != "" && s.FullSince.IsZero():
+				return fmt.Errorf("full: %s", s.Full)
+			case s.Full != "":
+				return fmt.Errorf("full since %s: %s", s.FullSince.UTC().Format(time.RFC3339), s.Full)
 			}
-			return s.Damaged
+			return nil
 		}},
 		{Name: "archive", Ready: func(context.Context) error {
 			s := n.archiver.Status()
@@ -168,7 +186,7 @@ func (n *node) checks() []ingest.Check {
 			case s.Stopped:
 				return fmt.Errorf("stopped: %w", s.Err)
 			case n.mayAcknowledge() && s.Err != nil:
-				return ingest.Degraded{Reason: fmt.Sprintf("failing since %s: %v", s.Failing.UTC().Format(time.RFC3339), s.Err)}
+				return ingest.Degraded{Reason: fmt.Sprintf("failing since %s: %v; %s", s.Failing.UTC().Format(time.RFC3339), s.Err, n.roomLeft())}
 			case n.mayAcknowledge():
 				return nil
 			case s.Err != nil:
@@ -178,6 +196,24 @@ func (n *node) checks() []ingest.Check {
 			}
 		}},
 	}
+	if n.shipper != nil {
+		checks = append(checks, ingest.Check{Name: "ship", Ready: func(context.Context) error {
+			if s := n.shipper.Status(); s.Err != nil {
+				return ingest.Degraded{Reason: fmt.Sprintf("failing since %s: %v", s.Failing.UTC().Format(time.RFC3339), s.Err)}
+			}
+			return nil
+		}})
+	}
+	return checks
+}
+
+// roomLeft says how long events can still be taken while nothing is archived.
+func (n *node) roomLeft() string {
+	s := n.buffer.Stats()
+	if s.RoomFor < 0 {
+		return fmt.Sprintf("%d bytes are left until events are refused", s.RoomBytes)
+	}
+	return fmt.Sprintf("%d bytes are left until events are refused, which is %s at the present rate", s.RoomBytes, s.RoomFor.Round(time.Second))
 }
 
 // listen opens the configured address, with TLS if it is configured.
@@ -228,7 +264,7 @@ func removeSocket(path string) error {
 
 // serveHTTP serves until ctx ends, then lets requests in flight finish.
 func (n *node) serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, ready func(net.Addr) error) error {
-	srv := ingest.NewServer(h, ingest.DefaultTimeouts(), n.log.With("part", "http"))
+	srv := ingest.NewServer(h, ingest.DefaultTimeouts().Fit(n.limits()), n.log.With("part", "http"))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {

@@ -45,6 +45,9 @@ const (
 	// before them. It bounds the disk that they take beside the WAL, also while
 	// the bucket is away for long.
 	spoolAhead = 4
+	// journalRoom is what a batch that is spooled ahead must leave free: with less,
+	// those before it could not be journaled, and nothing would ever make room again.
+	journalRoom = 1 << 20
 
 	backoffFirst = 200 * time.Millisecond
 	backoffMost  = 30 * time.Second
@@ -83,6 +86,12 @@ type Options struct {
 	Identity Identity
 	Writer   string // name and version of this program, for the manifests
 
+	// Ship, when set, tells whoever copies the log to the bucket to do it now. It is
+	// called once before the files of a batch are sent: who recovers this stream then
+	// knows where the batch was cut, and finds its files rather than double them.
+	// Whether it worked makes no difference.
+	Ship func(context.Context)
+
 	Now     func() time.Time
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -103,8 +112,9 @@ type Archiver struct {
 	// Immutable after New.
 	dir      string
 	fs       durable.FS
-	store    object.Store
+	bucket   // with the store and the log
 	queue    Queue
+	ship     func(context.Context)
 	prefix   string
 	stream   uuid.UUID
 	open     ledger.Open
@@ -115,7 +125,6 @@ type Archiver struct {
 	writer   string
 	now      func() time.Time
 	pause    func(context.Context, time.Duration) error
-	log      *slog.Logger
 	metrics  *metrics
 
 	// Owned by Start and by the committing half of Run.
@@ -134,6 +143,7 @@ type Status struct {
 	Started   bool      // the start note is in the bucket: acknowledging is allowed
 	NextBatch int64     // number of the next batch to commit
 	Index     int64     // index of the last commit, -1 when there is none
+	NextSeq   int64     // all before it is committed
 	Committed time.Time // when the last commit was confirmed
 	Failing   time.Time // since when a step has been failing; zero: none is
 	Err       error     // why it is failing
@@ -156,16 +166,15 @@ func New(o Options) (*Archiver, error) {
 	if o.Signer.Name() != verifier.Name() || o.Signer.KeyHash() != verifier.KeyHash() {
 		return nil, errors.New("the stream's signing key is not the one that its certificate names")
 	}
+	m := newMetrics(o.Metrics)
 	a := &Archiver{
-		dir: o.Dir, fs: o.FS, store: o.Store, queue: o.Queue, prefix: o.Prefix,
+		dir: o.Dir, fs: o.FS, bucket: bucket{o.Store, o.Log, m.foreign}, queue: o.Queue, ship: o.Ship, prefix: o.Prefix,
 		stream: o.Stream, open: open, openRaw: o.Open, signer: o.Signer, root: o.Root,
-		identity: o.Identity, writer: o.Writer, now: o.Now, pause: pause, log: o.Log,
-		metrics: newMetrics(o.Metrics), moved: make(chan struct{}),
+		identity: o.Identity, writer: o.Writer, now: o.Now, pause: pause,
+		metrics: m, moved: make(chan struct{}),
 	}
-	for _, dir := range []string{filepath.Join(a.dir, "spool"), filepath.Join(a.dir, "ledger")} {
-		if err := a.fs.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("create %s: %w", dir, err)
-		}
+	if err := a.makeFolders(); err != nil {
+		return nil, err
 	}
 	if err := a.loadState(); err != nil {
 		return nil, err
@@ -179,8 +188,17 @@ func New(o Options) (*Archiver, error) {
 	if err := a.clearSpool(); err != nil {
 		return nil, err
 	}
-	a.setStatus(func(s *Status) { s.Index, s.NextBatch = a.state.Head.Index, a.state.NextBatch })
+	a.showState(time.Time{})
 	return a, nil
+}
+
+func (a *Archiver) makeFolders() error {
+	for _, dir := range []string{filepath.Join(a.dir, "spool"), filepath.Join(a.dir, "ledger")} {
+		if err := a.fs.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("create %s: %w", dir, err)
+		}
+	}
+	return nil
 }
 
 // Start makes sure that this process is the stream's only writer, and blocks
@@ -219,7 +237,8 @@ func (a *Archiver) start(ctx context.Context) error {
 type job struct {
 	batch *buffer.Batch
 	plan  plan
-	sent  bool // we have begun to send it
+	notes []ledger.Note // for its manifest
+	sent  bool          // we have begun to send it
 }
 
 // Run archives sealed batches until ctx ends, and then returns nil. Start must
@@ -315,6 +334,14 @@ func (a *Archiver) setStatus(change func(*Status)) {
 	change(&a.status)
 	close(a.moved)
 	a.moved = make(chan struct{})
+}
+
+// showState copies the state to the status.
+func (a *Archiver) showState(committed time.Time) {
+	a.setStatus(func(s *Status) {
+		s.Index, s.NextSeq, s.NextBatch = a.state.Head.Index, a.state.Head.NextSeq, a.state.NextBatch
+		s.Committed = committed
+	})
 }
 
 func (a *Archiver) spoolDir(number int64) string {

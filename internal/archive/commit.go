@@ -49,15 +49,23 @@ func (a *Archiver) commit(ctx context.Context, j *job) error {
 			return fmt.Errorf("sealed at %s, which is %s ahead of the clock: one of them is wrong, and what is locked too long stays so",
 				b.SealedAt.Format(time.RFC3339), ahead.Round(time.Second))
 		}
-		m := a.manifest(b)
+		m := a.manifest(b, j.notes...)
 		if b.Count > 0 {
 			if j.sent { // what is on our disk may be why it did not work
 				if err := a.prepare(ctx, j); err != nil {
 					return err
 				}
 			}
+			// A commit that is not ours means that a copy of our folder is at work. Found
+			// here, it keeps files out of the bucket that no commit would ever name.
+			if err := a.checkNext(ctx); err != nil {
+				return err
+			}
 			if err := a.redate(b, &j.plan); err != nil {
 				return fmt.Errorf("redate: %w", err)
+			}
+			if a.ship != nil && !j.sent {
+				a.ship(ctx)
 			}
 			files, err := a.upload(ctx, j)
 			if err != nil {
@@ -124,7 +132,7 @@ func (a *Archiver) manifest(b *buffer.Batch, notes ...ledger.Note) ledger.Manife
 	if b != nil {
 		m.First, m.Last, m.Count = b.First, b.Last, b.Count
 		m.Through, m.SealedAt = b.Through, b.SealedAt
-		if b.Count == 0 {
+		if b.Last < b.First {
 			m.Notes = append(m.Notes, ledger.Note{Kind: ledger.NoteHeartbeat})
 		}
 	}
@@ -139,10 +147,7 @@ func (a *Archiver) committed(m *ledger.Manifest) {
 		a.metrics.bytes.Add(float64(f.Size))
 	}
 	a.metrics.through.Set(float64(m.Through.UnixMilli()) / 1000)
-	now := a.now()
-	a.setStatus(func(s *Status) {
-		s.Index, s.NextBatch, s.Committed = a.state.Head.Index, a.state.NextBatch, now
-	})
+	a.showState(a.now())
 	a.log.Info("committed", "index", m.Index, "first", m.First, "count", m.Count, "files", len(m.Files), "through", m.Through)
 }
 

@@ -57,10 +57,9 @@ type part struct {
 }
 
 // position is where a row goes in its file, where it is read from, and what it
-// must hash to: about 64 bytes per row, which is what a batch costs in memory.
+// must hash to: 64 bytes per row, which is what a batch costs in memory.
 type position struct {
 	ns   int64
-	seq  int64
 	ref  buffer.Ref
 	leaf [sha256.Size]byte
 }
@@ -80,13 +79,13 @@ func divide(ctx context.Context, b *buffer.Batch) ([]*part, error) {
 			p = &part{class: name.class, day: name.day}
 			byName[name] = p
 		}
-		p.rows = append(p.rows, position{e.Row.TimestampNS, e.Row.Seq, e.Ref, event.LeafHash(&e.Row)})
+		p.rows = append(p.rows, position{e.Row.TimestampNS, e.Ref, event.LeafHash(&e.Row)})
 	}
 	parts := make([]*part, 0, len(byName))
 	total := int64(0)
 	for _, p := range byName {
 		slices.SortFunc(p.rows, func(x, y position) int {
-			return cmp.Or(cmp.Compare(x.ns, y.ns), cmp.Compare(x.seq, y.seq))
+			return cmp.Or(cmp.Compare(x.ns, y.ns), cmp.Compare(x.ref.Seq(), y.ref.Seq()))
 		})
 		parts = append(parts, p)
 		total += int64(len(p.rows))

@@ -2,13 +2,17 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/audit-archiver/archiver/internal/object"
 )
@@ -16,6 +20,13 @@ import (
 // ErrConflict stops the stream: a key that only we may write holds something
 // that we did not write. A human decides; we never write elsewhere.
 var ErrConflict = errors.New("foreign object under our key")
+
+// bucket puts objects into the store and makes sure that they are there, locked.
+type bucket struct {
+	store   object.Store
+	log     *slog.Logger
+	foreign prometheus.Counter // versions under our keys that we did not write
+}
 
 // upload is one object that has to be in the bucket, once.
 type upload struct {
@@ -35,13 +46,13 @@ type upload struct {
 //
 // It always looks at the versions first: If-None-Match sees only the current
 // version, and a delete marker on top of our object would let a second copy in.
-func (a *Archiver) ensure(ctx context.Context, u upload) (object.Info, error) {
-	if info, found, err := a.adopt(ctx, u); err != nil || found {
+func (b *bucket) ensure(ctx context.Context, u upload) (object.Info, error) {
+	if info, found, err := b.adopt(ctx, u); err != nil || found {
 		return info, err
 	}
-	version, err := a.store.Put(ctx, u.Put)
+	version, err := b.store.Put(ctx, u.Put)
 	if errors.Is(err, object.ErrExists) {
-		info, found, err := a.adopt(ctx, u)
+		info, found, err := b.adopt(ctx, u)
 		if err == nil && !found {
 			// The version that caused the refusal is not listed (yet).
 			err = fmt.Errorf("put %s: exists, but no version of it is listed", u.Key)
@@ -51,11 +62,11 @@ func (a *Archiver) ensure(ctx context.Context, u upload) (object.Info, error) {
 	if err != nil {
 		return object.Info{}, fmt.Errorf("put %s: %w", u.Key, err)
 	}
-	info, err := a.store.Head(ctx, u.Key, version)
+	info, err := b.store.Head(ctx, u.Key, version)
 	if err != nil {
 		return object.Info{}, fmt.Errorf("confirm %s version %s: %w", u.Key, version, err)
 	}
-	if err := a.confirm(ctx, u, &info, u.RetainUntil); err != nil {
+	if err := b.confirm(ctx, u, &info, u.RetainUntil); err != nil {
 		return object.Info{}, fmt.Errorf("confirm %s version %s: %w", u.Key, version, err)
 	}
 	return info, nil
@@ -64,9 +75,9 @@ func (a *Archiver) ensure(ctx context.Context, u upload) (object.Info, error) {
 // adopt looks at all versions of a key, oldest first, takes the first that is
 // ours, and reports every other. found is false when the key has no versions,
 // or only delete markers: there is nothing of ours to hide behind.
-func (a *Archiver) adopt(ctx context.Context, u upload) (_ object.Info, found bool, _ error) {
+func (b *bucket) adopt(ctx context.Context, u upload) (_ object.Info, found bool, _ error) {
 	var versions []object.Info
-	for info, err := range a.store.Versions(ctx, u.Key) {
+	for info, err := range b.store.Versions(ctx, u.Key) {
 		if err != nil {
 			return object.Info{}, false, fmt.Errorf("list versions of %s: %w", u.Key, err)
 		}
@@ -79,14 +90,14 @@ func (a *Archiver) adopt(ctx context.Context, u upload) (_ object.Info, found bo
 	var foreign, undecided []error
 	for _, v := range versions {
 		if v.DeleteMarker {
-			a.log.WarnContext(ctx, "delete marker on our key", "key", u.Key, "version", v.VersionID)
+			b.log.WarnContext(ctx, "delete marker on our key", "key", u.Key, "version", v.VersionID)
 			continue
 		}
-		info, err := a.store.Head(ctx, u.Key, v.VersionID)
+		info, err := b.store.Head(ctx, u.Key, v.VersionID)
 		if err != nil {
 			return object.Info{}, false, fmt.Errorf("look at %s version %s: %w", u.Key, v.VersionID, err)
 		}
-		err = a.confirm(ctx, u, &info, u.earliest)
+		err = b.confirm(ctx, u, &info, u.earliest)
 		switch {
 		case err == nil && (ours.VersionID == "" || ours.SHA256 != u.SHA256 && info.SHA256 == u.SHA256):
 			ours = info // our very bytes are better than the same rows in other bytes
@@ -99,8 +110,8 @@ func (a *Archiver) adopt(ctx context.Context, u upload) (_ object.Info, found bo
 			undecided = append(undecided, fmt.Errorf("version %s: %w", v.VersionID, err))
 			continue
 		}
-		a.metrics.foreign.Inc()
-		a.log.ErrorContext(ctx, "foreign version on our key", "key", u.Key, "version", v.VersionID, "why", err)
+		b.foreign.Inc()
+		b.log.ErrorContext(ctx, "foreign version on our key", "key", u.Key, "version", v.VersionID, "why", err)
 	}
 	if ours.VersionID != "" {
 		return ours, true, nil
@@ -120,8 +131,8 @@ var errDiffers = errors.New("content differs")
 // confirm compares a version with what was asked for: content first, then lock
 // mode and date. Other content is errDiffers, for good; our content without the
 // lock is object.ErrUnlocked, which the store's owner can mend.
-func (a *Archiver) confirm(ctx context.Context, u upload, info *object.Info, until time.Time) error {
-	if err := a.sameContent(ctx, u, info); err != nil {
+func (b *bucket) confirm(ctx context.Context, u upload, info *object.Info, until time.Time) error {
+	if err := b.sameContent(ctx, u, info); err != nil {
 		return err
 	}
 	if info.Mode != object.Compliance {
@@ -136,10 +147,10 @@ func (a *Archiver) confirm(ctx context.Context, u upload, info *object.Info, unt
 
 // sameContent compares size and checksum. A store that does not tell a checksum
 // is read back, and info is completed.
-func (a *Archiver) sameContent(ctx context.Context, u upload, info *object.Info) error {
+func (b *bucket) sameContent(ctx context.Context, u upload, info *object.Info) error {
 	if info.SHA256 == [sha256.Size]byte{} {
 		var err error
-		if info.SHA256, err = a.hash(ctx, *info); err != nil {
+		if info.SHA256, err = b.hash(ctx, *info); err != nil {
 			return err
 		}
 	}
@@ -155,8 +166,8 @@ func (a *Archiver) sameContent(ctx context.Context, u upload, info *object.Info)
 
 // sameRows reads a version back and compares its Merkle root with the one of the
 // rows that we wanted to store.
-func (a *Archiver) sameRows(ctx context.Context, info object.Info, want spooled) error {
-	body, err := a.store.Get(ctx, info.Key, info.VersionID)
+func (b *bucket) sameRows(ctx context.Context, info object.Info, want spooled) error {
+	body, err := b.store.Get(ctx, info.Key, info.VersionID)
 	if err != nil {
 		return fmt.Errorf("read back: %w", err)
 	}
@@ -179,8 +190,18 @@ func (a *Archiver) sameRows(ctx context.Context, info object.Info, want spooled)
 	return nil
 }
 
-func (a *Archiver) hash(ctx context.Context, info object.Info) (sum [sha256.Size]byte, _ error) {
-	body, err := a.store.Get(ctx, info.Key, info.VersionID)
+// read returns at most so many bytes of a version.
+func (b *bucket) read(ctx context.Context, info object.Info, most int64) ([]byte, error) {
+	body, err := b.store.Get(ctx, info.Key, info.VersionID)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return io.ReadAll(io.LimitReader(body, most))
+}
+
+func (b *bucket) hash(ctx context.Context, info object.Info) (sum [sha256.Size]byte, _ error) {
+	body, err := b.store.Get(ctx, info.Key, info.VersionID)
 	if err != nil {
 		return sum, err
 	}
@@ -190,4 +211,24 @@ func (a *Archiver) hash(ctx context.Context, info object.Info) (sum [sha256.Size
 		return sum, err
 	}
 	return [sha256.Size]byte(h.Sum(nil)), nil
+}
+
+// anyVersion reports whether some version of key is as is says. One that cannot be
+// read does not stand in the way of the others.
+func (b *bucket) anyVersion(ctx context.Context, key string, is func(object.Info) (bool, error)) (bool, error) {
+	var unread error
+	for info, err := range b.store.Versions(ctx, key) {
+		if err != nil {
+			return false, err
+		}
+		if info.Key != key || info.DeleteMarker {
+			continue
+		}
+		ok, err := is(info)
+		if ok {
+			return true, nil
+		}
+		unread = cmp.Or(unread, err)
+	}
+	return false, unread
 }

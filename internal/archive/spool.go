@@ -30,15 +30,26 @@ func (a *Archiver) prepare(ctx context.Context, j *job) (err error) {
 
 // spool makes sure that the final Parquet bytes of a batch are on our disk and
 // hold exactly the rows of the WAL. A plan that is there already is used as it
-// is: its bytes may have been sent.
+// is: its bytes may have been sent. What fails is removed at once: on a full disk
+// it would hold the very bytes that the journal needs to commit the batches before
+// it, which is what makes room.
 func (a *Archiver) spool(ctx context.Context, b *buffer.Batch) (plan, error) {
 	if p, ok, err := a.loadPlan(b); err != nil || ok {
 		return p, err
 	}
-	dir := a.spoolDir(b.Number)
 	if err := a.removeSpool(b.Number); err != nil {
 		return plan{}, err
 	}
+	p, err := a.encodeBatch(ctx, b)
+	if err != nil {
+		return plan{}, errors.Join(err, a.removeSpool(b.Number))
+	}
+	return p, nil
+}
+
+// encodeBatch writes all files of a batch, and the plan last.
+func (a *Archiver) encodeBatch(ctx context.Context, b *buffer.Batch) (plan, error) {
+	dir := a.spoolDir(b.Number)
 	if err := a.fs.MkdirAll(dir, 0o700); err != nil {
 		return plan{}, fmt.Errorf("create spool folder: %w", err)
 	}
@@ -53,6 +64,13 @@ func (a *Archiver) spool(ctx context.Context, b *buffer.Batch) (plan, error) {
 			return plan{}, fmt.Errorf("spool %s: %w", part.name(b), err)
 		}
 		p.Files = append(p.Files, f)
+	}
+	if b.Number > a.Status().NextBatch {
+		if free, err := a.fs.Free(dir); err != nil {
+			return plan{}, err
+		} else if free < journalRoom {
+			return plan{}, fmt.Errorf("the disk would have %d bytes left: batches before this one come first", free)
+		}
 	}
 	if err := a.fs.SyncDir(dir); err != nil {
 		return plan{}, fmt.Errorf("sync spool folder: %w", err)
@@ -79,7 +97,7 @@ func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, loca
 		FirstSeq: math.MaxInt64, MinNS: p.rows[0].ns, MaxNS: p.rows[len(p.rows)-1].ns, SealedUntil: until, RetainUntil: until}
 	var tree ledger.Tree
 	for _, row := range p.rows {
-		s.FirstSeq, s.LastSeq = min(s.FirstSeq, row.seq), max(s.LastSeq, row.seq)
+		s.FirstSeq, s.LastSeq = min(s.FirstSeq, row.ref.Seq()), max(s.LastSeq, row.ref.Seq())
 		tree.Add(row.leaf)
 	}
 	s.Root = tree.Root()
@@ -97,7 +115,12 @@ func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, loca
 
 // encode writes the rows of p as Parquet and returns size and checksum of what
 // it wrote. It reads one row at a time from the WAL.
-func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (int64, ledger.Hash, error) {
+func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (_ int64, _ ledger.Hash, err error) {
+	log, err := b.RowReader()
+	if err != nil {
+		return 0, ledger.Hash{}, err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
 	h := sha256.New()
 	count := &offsetWriter{f: f}
 	buffered := bufio.NewWriterSize(io.MultiWriter(count, h), spoolBufferBytes)
@@ -106,12 +129,12 @@ func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (int6
 		if i%4096 == 0 && ctx.Err() != nil {
 			return 0, ledger.Hash{}, context.Cause(ctx)
 		}
-		row, err := b.Read(at.ref)
+		row, err := log.Read(at.ref)
 		if err != nil {
-			return 0, ledger.Hash{}, fmt.Errorf("read seq %d from the WAL: %w", at.seq, err)
+			return 0, ledger.Hash{}, fmt.Errorf("read seq %d from the WAL: %w", at.ref.Seq(), err)
 		}
 		if err := w.Write(row); err != nil {
-			return 0, ledger.Hash{}, fmt.Errorf("write seq %d: %w", at.seq, err)
+			return 0, ledger.Hash{}, fmt.Errorf("write seq %d: %w", at.ref.Seq(), err)
 		}
 	}
 	if err := errors.Join(w.Close(), buffered.Flush()); err != nil {
@@ -136,7 +159,7 @@ func compare(ctx context.Context, f io.ReaderAt, size int64, p *part) error {
 			return fmt.Errorf("more than %d rows", n)
 		}
 		if event.LeafHash(&row) != p.rows[n].leaf {
-			return fmt.Errorf("row %d (seq %d): differs from the WAL", n, p.rows[n].seq)
+			return fmt.Errorf("row %d (seq %d): differs from the WAL", n, p.rows[n].ref.Seq())
 		}
 		n++
 		if n%4096 == 0 && ctx.Err() != nil {
@@ -224,7 +247,7 @@ func (a *Archiver) hashFile(path string) (ledger.Hash, int64, error) {
 	return ledger.Hash(h.Sum(nil)), size, nil
 }
 
-// offsetWriter writes a file from its start and counts.
+// offsetWriter writes a file from n on.
 type offsetWriter struct {
 	f durable.File
 	n int64

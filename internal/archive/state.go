@@ -2,13 +2,11 @@ package archive
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -53,7 +51,7 @@ func (a *Archiver) loadState() error {
 		return fmt.Errorf("start of the chain: %w", err)
 	}
 	a.state = state{Version: stateVersion, Head: fresh}
-	if _, err := a.readJSON(a.statePath(), &a.state); err != nil {
+	if _, err := readJSON(a.fs, a.statePath(), &a.state); err != nil {
 		return err
 	}
 	if a.state.Version != stateVersion || a.state.Head.Stream != a.stream {
@@ -61,7 +59,7 @@ func (a *Archiver) loadState() error {
 			a.state.Version, a.state.Head.Stream, stateVersion, a.stream)
 	}
 	var p pending
-	found, err := a.readJSON(a.pendingPath(), &p)
+	found, err := readJSON(a.fs, a.pendingPath(), &p)
 	if err != nil || !found {
 		return err
 	}
@@ -79,8 +77,8 @@ func (a *Archiver) loadState() error {
 	return nil
 }
 
-func (a *Archiver) readJSON(path string, into any) (found bool, _ error) {
-	raw, err := durable.ReadFile(a.fs, path)
+func readJSON(fs durable.FS, path string, into any) (found bool, _ error) {
+	raw, err := durable.ReadFile(fs, path)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -99,15 +97,19 @@ func (a *Archiver) readJSON(path string, into any) (found bool, _ error) {
 // file as it was and are worth another try; after a failed sync nobody knows what
 // is on the disk.
 func (a *Archiver) save(path string, v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", path, err)
-	}
-	err = durable.WriteFile(a.fs, path, raw, 0o600)
+	err := saveJSON(a.fs, path, v)
 	if errors.Is(err, durable.ErrSync) {
 		err = fmt.Errorf("%w: %w", errDisk, err)
 	}
 	return err
+}
+
+func saveJSON(fs durable.FS, path string, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", path, err)
+	}
+	return durable.WriteFile(fs, path, raw, 0o600)
 }
 
 func (a *Archiver) dropPending() error {
@@ -161,7 +163,9 @@ func (a *Archiver) send(ctx context.Context) error {
 	u := upload{earliest: a.open.RetainUntil}
 	u.Key, u.Body, u.Size = key, bytes.NewReader(p.Commit), int64(len(p.Commit))
 	u.SHA256, u.ContentType, u.RetainUntil = sha256.Sum256(p.Commit), noteType, a.open.RetainUntil
-	if _, err := a.ensure(ctx, u); err != nil {
+	if _, err := a.ensure(ctx, u); errors.Is(err, ErrConflict) {
+		return fmt.Errorf("commit %d: %w: %w", p.Index, a.whoTook(ctx), err)
+	} else if err != nil {
 		return fmt.Errorf("commit %d: %w", p.Index, err)
 	}
 	// The commit is in the bucket, locked: the batch is archived.
@@ -187,12 +191,7 @@ func (a *Archiver) checkBucket(ctx context.Context) error {
 	}
 	key := ledger.ArchiveKey(a.prefix)
 	there, err := a.anyVersion(ctx, key, func(info object.Info) (bool, error) {
-		body, err := a.store.Get(ctx, key, info.VersionID)
-		if err != nil {
-			return false, err
-		}
-		defer body.Close()
-		raw, err := io.ReadAll(io.LimitReader(body, ledger.MaxCommitBytes))
+		raw, err := a.read(ctx, info, ledger.MaxCommitBytes)
 		if err != nil {
 			return false, err
 		}
@@ -219,26 +218,6 @@ func (a *Archiver) checkBucket(ctx context.Context) error {
 	return nil
 }
 
-// anyVersion reports whether some version of key is as is says. One that cannot be
-// read does not stand in the way of the others.
-func (a *Archiver) anyVersion(ctx context.Context, key string, is func(object.Info) (bool, error)) (bool, error) {
-	var unread error
-	for info, err := range a.store.Versions(ctx, key) {
-		if err != nil {
-			return false, err
-		}
-		if info.Key != key || info.DeleteMarker {
-			continue
-		}
-		ok, err := is(info)
-		if ok {
-			return true, nil
-		}
-		unread = cmp.Or(unread, err)
-	}
-	return false, unread
-}
-
 // publishOpen puts the stream's certificate where readers look for it.
 func (a *Archiver) publishOpen(ctx context.Context) error {
 	u := upload{earliest: a.open.RetainUntil}
@@ -259,8 +238,33 @@ func (a *Archiver) checkNext(ctx context.Context) error {
 		return fmt.Errorf("look for a foreign commit: %w", err)
 	}
 	if there {
-		return fmt.Errorf("%w: %s exists, but this folder has not written it: a copy of the folder is running, or it was rolled back",
-			ErrConflict, key)
+		return fmt.Errorf("%w: %w: %s exists, but this folder has not written it: a copy of the folder is running, or it was rolled back",
+			a.whoTook(ctx), ErrConflict, key)
 	}
 	return nil
+}
+
+// ErrTaken: there is a commit under our next index that we did not write.
+var ErrTaken = errors.New("another writer has gone on with the stream")
+
+// ErrRecovered: the commit under our next index is one of a recovery.
+var ErrRecovered = errors.New("the stream was recovered from what its node had shipped, and closed: this folder cannot go on with it, " +
+	"and what is in this folder alone is not in the archive: keep it, and begin another stream in another folder")
+
+// whoTook says which of the two it is.
+func (a *Archiver) whoTook(ctx context.Context) error {
+	head := a.state.Head
+	head.Root = a.root
+	recovered, _ := a.anyVersion(ctx, ledger.CommitKey(a.prefix, a.stream, head.Index+1), func(info object.Info) (bool, error) {
+		raw, err := a.read(ctx, info, ledger.MaxCommitBytes)
+		if err != nil {
+			return false, err
+		}
+		_, c, err := head.Verify(raw)
+		return err == nil && c.Manifest.Has(ledger.NoteRecover), nil
+	}) // an error leaves it open who it was
+	if recovered {
+		return ErrRecovered
+	}
+	return ErrTaken
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/event"
 )
 
 // Batch is a contiguous range of seqs that was sealed together: the unit of
@@ -21,7 +23,25 @@ type Batch struct {
 	Through            time.Time            // milliseconds; every event received at or before it is in this batch or an earlier one
 	RetainUntil        map[string]time.Time // of each class in it: SealedAt + retention, whole UTC seconds. Read only.
 
-	span
+	Rows // that it holds
+}
+
+// Rows are the rows of a range of a log, wherever it is read.
+type Rows interface {
+	// Scan yields the rows in seq order, each checked against its checksums. The
+	// sequence ends at the first error. It may be run several times and concurrently.
+	Scan(ctx context.Context) iter.Seq2[Entry, error]
+	// RowReader returns a reader of single rows. The caller closes it.
+	RowReader() (RowReader, error)
+}
+
+// RowReader reads rows by their Refs, in any order; those of neighbours are cheap. It
+// is for one goroutine, and keeps the range that it reads from being recycled until
+// Close.
+type RowReader interface {
+	// Read returns the row at ref, which a Scan of the range yielded.
+	Read(ref Ref) (event.Row, error)
+	Close() error
 }
 
 func (b *Buffer) batch(s *sealedBatch, of *Snapshot) (*Batch, error) {
@@ -33,7 +53,7 @@ func (b *Buffer) batch(s *sealedBatch, of *Snapshot) (*Batch, error) {
 		Stream: b.o.Stream, Number: s.number, First: s.first, Last: s.last, Count: sl.count,
 		SealedAt: time.Unix(sl.sealedAt, 0).UTC(), Through: time.UnixMilli(sl.through).UTC(),
 		RetainUntil: sl.retainUntil(),
-		span:        span{b: b, start: s.start, end: s.end, first: s.first, last: s.last, batch: s.number, snapshot: of},
+		Rows:        &span{b: b, start: s.start, end: s.end, first: s.first, last: s.last, batch: s.number, snapshot: of},
 	}
 	return out, nil
 }

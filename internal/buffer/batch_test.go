@@ -41,7 +41,7 @@ func TestReleaseAndRecycle(t *testing.T) {
 		if err := r.Release(t.Context(), batch); !errors.Is(err, ErrReleased) {
 			t.Fatalf("released twice: %v", err)
 		}
-		if _, err := batch.Read(Ref{}); !errors.Is(err, ErrReleased) {
+		if _, err := batch.RowReader(); !errors.Is(err, ErrReleased) {
 			t.Fatalf("read a released batch: %v", err)
 		}
 		r.settle()
@@ -177,7 +177,7 @@ func TestSnapshotPins(t *testing.T) {
 	before := r.Stats().Segments
 	snap.Close()
 	snap.Close()
-	if _, err := snap.Open.Read(Ref{}); !errors.Is(err, ErrReleased) {
+	if _, err := snap.Open.RowReader(); !errors.Is(err, ErrReleased) {
 		t.Errorf("read after close: %v", err)
 	}
 	r.settle()

@@ -79,6 +79,8 @@ type Buffer struct {
 	// active segment may be filled up without a spare; exhausted says that it is.
 	full, noSpare string
 	exhausted     bool
+	refusing      time.Time // since when nothing is taken; zero while events are
+	growth        growth    // of what is not released
 
 	queue                     []*request
 	queuedEvents, queuedBytes int64
@@ -190,9 +192,14 @@ type Stats struct {
 	Repeated                  int64     // events that were recognised and not stored again, since Open
 	Conflicts                 int64     // events that were refused because their id is taken, since Open
 	// Ahead is how far received_at is ahead of the clock, which was set back.
-	Ahead   time.Duration
-	Full    string // why Append answers ErrFull; "" when it does not
-	Damaged error
+	Ahead     time.Duration
+	Full      string    // why Append answers ErrFull; "" when it does not
+	FullSince time.Time // zero when it does not, or has not been noticed yet
+	// RoomBytes is how much can be taken until it does, and RoomFor how long that
+	// lasts at the rate of the last minute; negative: for ever, as far as one can see.
+	RoomBytes int64
+	RoomFor   time.Duration
+	Damaged   error
 }
 
 // Stats returns the present state. It asks the disk for its free space.
@@ -212,8 +219,10 @@ func (b *Buffer) Stats() Stats {
 		UnreleasedBytes: b.written - b.released.written, FreeBytes: free,
 		Segments: len(b.segments), Spares: len(b.spares),
 		SealedBatches: len(b.sealed), OpenRows: b.open.rows, OpenBytes: b.open.bytes,
-		Full: b.fullReason(0, 0), Damaged: b.broken,
+		Full: b.fullReason(0, 0), FullSince: b.refusing, Damaged: b.broken,
 	}
+	s.RoomBytes = b.room(free)
+	s.RoomFor = b.growth.lasts(s.RoomBytes)
 	if b.open.rows > 0 {
 		s.OldestUnsealed = time.UnixMilli(b.open.since).UTC()
 	}

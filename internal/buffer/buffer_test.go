@@ -134,8 +134,17 @@ func rows(t testing.TB, b *Buffer) []event.Row {
 	}
 	defer snap.Close()
 	var out []event.Row
-	collect := func(s *span, first, last int64) {
+	collect := func(s Rows, first, last int64) {
 		next := first
+		reader, err := s.RowReader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := reader.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		for e, err := range s.Scan(context.Background()) {
 			if err != nil {
 				t.Fatal(err)
@@ -143,7 +152,7 @@ func rows(t testing.TB, b *Buffer) []event.Row {
 			if e.Row.Seq != next || e.Ref.Seq() != next {
 				t.Fatalf("scan yields seq %d, want %d", e.Row.Seq, next)
 			}
-			again, err := s.Read(e.Ref)
+			again, err := reader.Read(e.Ref)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -162,10 +171,10 @@ func rows(t testing.TB, b *Buffer) []event.Row {
 		if batch.First != next {
 			t.Fatalf("batch %d begins with seq %d, want %d", batch.Number, batch.First, next)
 		}
-		collect(&batch.span, batch.First, batch.Last)
+		collect(batch, batch.First, batch.Last)
 		next = batch.Last + 1
 	}
-	collect(&snap.Open.span, snap.Open.First, snap.Open.Last)
+	collect(snap.Open, snap.Open.First, snap.Open.Last)
 	if snap.Open.First != next || snap.NextSeq != snap.Open.Last+1 {
 		t.Fatalf("snapshot is not contiguous: tail %d to %d after %d, next %d", snap.Open.First, snap.Open.Last, next, snap.NextSeq)
 	}

@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -96,6 +97,25 @@ func Describe(r io.ReaderAt, size int64) (Description, error) {
 		d.Damage = fmt.Sprintf("an intact frame follows at offset %d", offset)
 	}
 	return d, nil
+}
+
+// DescribeFrames describes frames that were shipped: they lie in r from start to end
+// and nothing else does.
+func DescribeFrames(ctx context.Context, r io.ReaderAt, start, end int64) ([]FrameDescription, error) {
+	all := []FrameDescription{}
+	err := eachFrame(ctx, r, start, end, func(f *frame) error {
+		var s *seal
+		if f.kind == typeSeal {
+			decoded, err := decodeSeal(f.payload)
+			if err != nil {
+				return err
+			}
+			s = &decoded
+		}
+		all = append(all, describeFrame(f, s))
+		return nil
+	})
+	return all, err
 }
 
 // readError keeps damage, which was described, apart from what kept us from reading.

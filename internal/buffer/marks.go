@@ -219,7 +219,7 @@ func (t *recent) load(stream uuid.UUID, raw []byte, next int64) error {
 	defer t.mu.Unlock()
 	for i, p := int64(0), body[marksHead:]; len(p) > 0; i, p = i+1, p[markBytes:] {
 		if seq := first + i; seq == t.next && seq < next {
-			t.restore(mark{key: [12]byte(p[:12]), print: le.Uint64(p[12:])}, received)
+			t.restore(mark{key: [12]byte(p[:12]), print: [8]byte(p[12:20])}, received)
 		}
 	}
 	return nil
@@ -235,7 +235,7 @@ func appendMarks(p []byte, stream uuid.UUID, first, received int64, marks []mark
 	p = append(p, 0, 0, 0, 0)
 	for i := range marks {
 		p = append(p, marks[i].key[:]...)
-		p = le.AppendUint64(p, marks[i].print)
+		p = append(p, marks[i].print[:]...)
 	}
 	return le.AppendUint32(p, checksum(p))
 }

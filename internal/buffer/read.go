@@ -8,6 +8,8 @@ import (
 	"iter"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/event"
 )
@@ -24,7 +26,7 @@ type Ref struct {
 // Seq is the seq of the row.
 func (r Ref) Seq() int64 { return r.seq }
 
-// Entry is one row of a Scan, and the Ref with which Read finds it again.
+// Entry is one row of a Scan, and the Ref with which a RowReader finds it again.
 type Entry struct {
 	Ref Ref
 	Row event.Row
@@ -62,13 +64,17 @@ func (b *Buffer) unpin(p *pin) {
 	poke(b.keeperGo)
 }
 
-// Scan yields the rows in seq order, each checked against its checksums. The
-// sequence ends at the first error. It may be run several times and concurrently.
+// Scan implements Rows.
 func (s *span) Scan(ctx context.Context) iter.Seq2[Entry, error] {
+	return entries(s.b.o.Stream, s.first, func(visit func(Ref, []byte) error) error { return s.scan(ctx, visit) })
+}
+
+// entries makes a sequence of a walk over records.
+func entries(stream uuid.UUID, first int64, walk func(visit func(Ref, []byte) error) error) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		stopped := errors.New("stopped")
-		err := s.scan(ctx, func(ref Ref, raw []byte) error {
-			row, err := s.row(ref, raw)
+		err := walk(func(ref Ref, raw []byte) error {
+			row, err := rowOf(stream, ref, raw)
 			if err != nil {
 				return err
 			}
@@ -78,7 +84,7 @@ func (s *span) Scan(ctx context.Context) iter.Seq2[Entry, error] {
 			return nil
 		})
 		if err != nil && !errors.Is(err, stopped) {
-			yield(Entry{}, fmt.Errorf("scan log from seq %d: %w", s.first, err))
+			yield(Entry{}, fmt.Errorf("scan log from seq %d: %w", first, err))
 		}
 	}
 }
@@ -150,49 +156,29 @@ func (s *span) walkSegment(
 	return nil
 }
 
-func (s *span) row(ref Ref, raw []byte) (event.Row, error) {
+func (s *span) row(ref Ref, raw []byte) (event.Row, error) { return rowOf(s.b.o.Stream, ref, raw) }
+
+// rowOf makes a row of a record of the log.
+func rowOf(stream uuid.UUID, ref Ref, raw []byte) (event.Row, error) {
 	e, err := event.DecodeBinary(raw)
 	if err != nil {
 		return event.Row{}, fmt.Errorf("seq %d: %w", ref.seq, err)
 	}
 	e.ReceivedAtMS, e.Fingerprint = ref.received, 0
-	return event.Row{Event: e, Stream: s.b.o.Stream, Seq: ref.seq}, nil
+	return event.Row{Event: e, Stream: stream, Seq: ref.seq}, nil
 }
 
-// readGuess is what Read takes at once; most events are shorter.
-const readGuess = 1 << 10
-
-// Read returns the row at ref, which a Scan of this range yielded. It may be
-// called concurrently.
-func (s *span) Read(ref Ref) (event.Row, error) {
-	row, err := s.read(ref)
-	if err != nil {
-		return event.Row{}, fmt.Errorf("read seq %d: %w", ref.seq, err)
-	}
-	return row, nil
-}
-
-func (s *span) read(ref Ref) (row event.Row, err error) {
-	p, err := s.acquire()
-	if err != nil {
-		return row, err
-	}
-	defer s.b.unpin(p)
+// covers refuses a Ref of another batch.
+func (s *span) covers(ref Ref) error {
 	segment := int64(ref.segment)
 	if ref.seq < s.first || ref.seq > s.last || segment < s.start.segment || segment > s.end.segment {
-		return row, errors.New("ref is of another batch")
+		return errors.New("ref is of another batch")
 	}
-	file, err := s.b.files.acquire(segment)
-	if err != nil {
-		return row, err
-	}
-	defer func() { err = errors.Join(err, s.b.files.release(segment)) }()
-	raw, err := readRecord(file, int64(ref.offset))
-	if err != nil {
-		return row, &CorruptError{segmentName(segment), int64(ref.offset), ref.seq, err}
-	}
-	return s.row(ref, raw)
+	return nil
 }
+
+// readGuess is what readRecord takes at once; most events are shorter.
+const readGuess = 1 << 10
 
 func readRecord(r io.ReaderAt, offset int64) ([]byte, error) {
 	var room [readGuess]byte

@@ -60,6 +60,14 @@ type control struct {
 // is sealed already.
 func (b *Buffer) Seal(ctx context.Context) error { return b.ask(ctx, "seal", false) }
 
+// Unsealed is the first seq that no seal covers: the next one, if there is nothing
+// to seal.
+func (b *Buffer) Unsealed() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.synced.batchFirst
+}
+
 // Heartbeat seals what there is and then an empty batch (Count 0).
 func (b *Buffer) Heartbeat(ctx context.Context) error { return b.ask(ctx, "heartbeat", true) }
 

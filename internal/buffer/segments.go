@@ -128,6 +128,13 @@ func (b *Buffer) keep(ctx context.Context) {
 		changed := b.full != full || b.noSpare != noSpare
 		b.full, b.noSpare = full, noSpare
 		b.exhausted = b.exhausted && noSpare != ""
+		now := b.o.Now()
+		b.growth.add(now, b.written-b.released.written)
+		if b.fullReason(0, 0) == "" {
+			b.refusing = time.Time{}
+		} else if b.refusing.IsZero() {
+			b.refusing = now
+		}
 		b.mu.Unlock()
 		if changed {
 			b.o.Log.WarnContext(ctx, "space for the log changed", "full", full, "no_segment", noSpare)

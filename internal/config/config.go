@@ -40,8 +40,9 @@ type Config struct {
 	// Minimum: 1m. Default: 1h.
 	Heartbeat time.Duration `yaml:"heartbeat"`
 
-	Query Query `yaml:"query"`
-	Log   Log   `yaml:"log"`
+	Query  Query  `yaml:"query"`
+	Mirror Mirror `yaml:"mirror"`
+	Log    Log    `yaml:"log"`
 }
 
 // TLS names the server's certificate. Both or none.
@@ -106,6 +107,9 @@ type Archive struct {
 	// StartOffline acknowledges events before the bucket was reachable once.
 	// The price: a cloned data folder is noticed only at the first upload.
 	StartOffline bool `yaml:"start_offline,omitempty"`
+	// AckTimeout is how long a request with ack=archived waits until its events are
+	// in the bucket. Default: 30s.
+	AckTimeout time.Duration `yaml:"ack_timeout"`
 }
 
 // Retention is read by init only. Later the classes are those of the archive
@@ -150,11 +154,18 @@ type WAL struct {
 	// QueueEvents is the most events that may wait for one fsync. Default: 20000.
 	QueueEvents int `yaml:"queue_events"`
 	// RetryIDs is how many of the last event ids are remembered, so that an event
-	// that is sent again is stored once. Each takes up to 35 bytes of memory and 20
+	// that is sent again is stored once. Each takes up to 31 bytes of memory and 20
 	// on disk. Default: 4194304.
 	RetryIDs int `yaml:"retry_ids"`
 	// RetryAge is how long an id is remembered at most. Default: 24h.
 	RetryAge time.Duration `yaml:"retry_age"`
+	// ShipInterval is how often what is not archived yet is copied to the bucket, so
+	// that `archiver recover` finds it there when this disk is lost. At least 1s; 0:
+	// never. Default: 0.
+	ShipInterval time.Duration `yaml:"ship_interval"`
+	// ShipRetention is how long such a copy is locked. It has to be there when
+	// somebody comes to recover it, and costs its storage as long. Default: 72h.
+	ShipRetention time.Duration `yaml:"ship_retention"`
 }
 
 // Limits are what one client may ask for at most.
@@ -188,6 +199,7 @@ func Default() Config {
 		DataDir:   "./data",
 		Listen:    "127.0.0.1:8420",
 		S3:        S3{Region: "us-east-1", Prefix: "audit-logs"},
+		Archive:   Archive{AckTimeout: 30 * time.Second},
 		Retention: Retention{Default: "standard"},
 		Seal:      Seal{Rows: 1_000_000, Bytes: 256 * MiB, Age: 15 * time.Minute},
 		WAL: WAL{
@@ -197,6 +209,7 @@ func Default() Config {
 			QueueEvents:    20_000,
 			RetryIDs:       1 << 22,
 			RetryAge:       24 * time.Hour,
+			ShipRetention:  72 * time.Hour,
 		},
 		Limits: Limits{
 			EventBytes:    64 * KiB,
@@ -213,6 +226,7 @@ func Default() Config {
 			MemoryBytes: GiB,
 			Concurrency: 2,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Mirror: Mirror{Interval: 30 * time.Second, Postgres: Postgres{Schema: "public"}},
+		Log:    Log{Level: "info", Format: "text"},
 	}
 }

@@ -55,6 +55,8 @@ func TestExampleShowsEveryKeyAndTheDefaults(t *testing.T) {
 		"heartbeat": {c.Heartbeat, def.Heartbeat}, "query": {c.Query, def.Query}, "log": {c.Log, def.Log},
 		"s3.region": {c.S3.Region, def.S3.Region}, "s3.prefix": {c.S3.Prefix, def.S3.Prefix},
 		"retention.default": {c.Retention.Default, def.Retention.Default},
+		"mirror.interval":   {c.Mirror.Interval, def.Mirror.Interval}, "mirror.postgres.schema": {c.Mirror.Postgres.Schema, def.Mirror.Postgres.Schema},
+		"mirror.postgres.keep_months": {c.Mirror.Postgres.KeepMonths, def.Mirror.Postgres.KeepMonths},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: the example says %v, the default is %v", name, pair[0], pair[1])
@@ -195,6 +197,30 @@ func TestProblems(t *testing.T) {
 			minimal + token + strings.ReplaceAll(token[len("\ntokens:\n"):], "name: a", "name: b"),
 			[]string{"tokens[1].sha256: is the hash of an earlier token"},
 		},
+		"mirror": {
+			minimal + "mirror: {interval: 0s, postgres: {password_file: x, schema: A, keep_months: -1}}\n",
+			[]string{"mirror.interval: 0s is not", "password_file: is of no use", "schema: \"A\" is not", "keep_months: -1 is not"},
+		},
+		"mirror with a password": {
+			minimal + "mirror: {postgres: {dsn: 'postgres://a:secret@h/d'}}\n", []string{"mirror.postgres.dsn: must not hold a password"},
+		},
+		"mirror with a password in the query": {
+			minimal + "mirror: {postgres: {dsn: 'postgresql://h/d?user=a&password=secret'}}\n", []string{"mirror.postgres.dsn: must not hold a password"},
+		},
+		"mirror in CloudWatch Logs": {
+			minimal + "mirror:\n  cloudwatch:\n    log_group: a b\n    log_stream_prefix: 'a:b'\n    endpoint: http://a:secret@h\n    loggroup: x\n",
+			[]string{
+				"line 3: mirror.cloudwatch.region: must be set", "line 4: mirror.cloudwatch.log_group: \"a b\" is not", "line 5: mirror.cloudwatch.log_stream_prefix",
+				"line 6: mirror.cloudwatch.endpoint: must not hold credentials", "line 7: mirror.cloudwatch.loggroup: unknown key",
+			},
+		},
+		"mirror in a log group of Amazon's": {
+			minimal + "mirror: {cloudwatch: {region: r, log_group: aws/x, log_stream_prefix: " + strings.Repeat("x", 477) + "}}\n",
+			[]string{"log_group: \"aws/x\" is not", "is more than 476 bytes"},
+		},
+		"mirror with keywords": {
+			minimal + "mirror: {postgres: {dsn: 'host=h password=secret'}}\n", []string{"mirror.postgres.dsn: is not a URL"},
+		},
 		"retention": {
 			minimal + "retention: {classes: [{name: Std, days: 0}, {name: a, days: 1}, {name: a, days: 36501}]}\n",
 			[]string{
@@ -214,6 +240,9 @@ func TestProblems(t *testing.T) {
 				if !strings.Contains(got, want) {
 					t.Errorf("no %q in:\n%s", want, got)
 				}
+			}
+			if strings.Contains(got, "secret") {
+				t.Errorf("it repeats a secret:\n%s", got)
 			}
 			if len(bad.Problems) != len(tt.want) {
 				t.Errorf("%d problems, want %d:\n%s", len(bad.Problems), len(tt.want), got)
@@ -239,6 +268,14 @@ func TestHashIsLowerCase(t *testing.T) {
 	}
 }
 
+// TestCloudWatchIsOff while no log group is named, whatever else is set.
+func TestCloudWatchIsOff(t *testing.T) {
+	c, err := parse(t, minimal+"mirror: {cloudwatch: {credentials_file: c, log_stream_prefix: a/}}\n", nil)
+	if err != nil || c.Mirror.CloudWatch.LogGroup != "" || c.Mirror.CloudWatch.CredentialsFile != "/etc/archiver/c" {
+		t.Errorf("%+v, %v", c.Mirror.CloudWatch, err)
+	}
+}
+
 func TestListenAllowed(t *testing.T) {
 	token := "tokens: [{name: a, scopes: [ingest, query], sha256: " + strings.Repeat("a", 64) + "}]\n"
 	for _, text := range []string{
@@ -256,6 +293,8 @@ func TestMarshalIsReadBackTheSame(t *testing.T) {
 	in, err := parse(t, minimal+"data_dir: /a/$${b}'\"#\n"+
 		"retention: {classes: [{name: standard, days: 1}]}\n"+
 		"tokens: [{name: a, scopes: [ingest], sha256: "+strings.Repeat("12", 32)+"}]\n"+
+		"mirror: {interval: 5s, postgres: {dsn: 'postgres://a@h/d?sslmode=require', password_file: pw, keep_months: 3},\n"+
+		"  cloudwatch: {region: eu-central-1, endpoint: 'http://h:1', credentials_file: c, profile: p, log_group: /a/b, log_stream_prefix: a/, create_missing: true}}\n"+
 		"seal: {age: 5s, bytes: 1048577}\narchive: {start_offline: true}\n", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -62,6 +62,7 @@ func (c *Config) validate() []Problem {
 	}
 	c.checkRetention(k)
 	c.checkBounds(k)
+	c.checkMirror(k)
 	oneOf(k, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(k, "log.format", c.Log.Format, "text", "json")
 	return k.problems
@@ -137,17 +138,7 @@ func (c *Config) checkTokens(k *checker) {
 }
 
 func (c *Config) checkS3(k *checker) {
-	if c.S3.Endpoint != "" {
-		u, err := url.Parse(c.S3.Endpoint)
-		switch {
-		case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
-			k.complain("s3.endpoint", "is not an http or https URL")
-		case u.User != nil:
-			k.complain("s3.endpoint", "must not hold credentials: use credentials_file")
-		case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-			k.complain("s3.endpoint", "must end after the host and port")
-		}
-	}
+	checkEndpoint(k, "s3.endpoint", c.S3.Endpoint)
 	if c.S3.Region == "" {
 		k.complain("s3.region", "must not be empty")
 	}
@@ -161,6 +152,22 @@ func (c *Config) checkS3(k *checker) {
 	}
 	if v := c.S3.ExpectedBucketOwner; v != "" && !accountID.MatchString(v) {
 		k.complain("s3.expected_bucket_owner", "%q is not an account id of 12 digits", v)
+	}
+}
+
+// checkEndpoint does not repeat the URL: it may hold credentials.
+func checkEndpoint(k *checker, field, endpoint string) {
+	if endpoint == "" {
+		return
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+		k.complain(field, "is not an http or https URL")
+	case u.User != nil:
+		k.complain(field, "must not hold credentials: use credentials_file")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		k.complain(field, "must end after the host and port")
 	}
 }
 
@@ -198,6 +205,11 @@ func (c *Config) checkBounds(k *checker) {
 	// Else a large request would push its own first ids out of the window.
 	between(k, "wal.retry_ids", c.WAL.RetryIDs, c.Limits.RequestEvents, 1<<26)
 	between(k, "wal.retry_age", c.WAL.RetryAge, time.Minute, 7*24*time.Hour)
+	if c.WAL.ShipInterval != 0 {
+		between(k, "wal.ship_interval", c.WAL.ShipInterval, time.Second, time.Hour)
+	}
+	between(k, "wal.ship_retention", c.WAL.ShipRetention, time.Hour, 30*24*time.Hour)
+	between(k, "archive.ack_timeout", c.Archive.AckTimeout, time.Second, 10*time.Minute)
 	between(k, "heartbeat", c.Heartbeat, time.Minute, 24*time.Hour)
 	between(k, "query.cache_bytes", c.Query.CacheBytes, MiB, 64*TiB)
 	between(k, "query.max_rows", c.Query.MaxRows, 1, 1_000_000_000)
@@ -212,6 +224,19 @@ func (c *Config) ForServe(file string) error {
 	k := &checker{}
 	if c.Archive.RootVKey == "" {
 		k.complain("archive.root_vkey", "must be set: `archiver init` prints it")
+	}
+	return k.err(file)
+}
+
+// ForRecover says what recover needs beyond a valid file. rootKey: it signs with the
+// root key.
+func (c *Config) ForRecover(file string, rootKey bool) error {
+	k := &checker{}
+	if c.Archive.RootVKey == "" {
+		k.complain("archive.root_vkey", "must be set: `archiver init` printed it")
+	}
+	if rootKey && c.Archive.RootKeyFile == "" {
+		k.complain("archive.root_key_file", "must be set: the root key signs a recovery, unless --stream-key is given")
 	}
 	return k.err(file)
 }

@@ -42,7 +42,7 @@ func (o osFS) MkdirAll(name string, perm fs.FileMode) error {
 		if errors.Is(err, fs.ErrPermission) {
 			return nil
 		}
-		return err
+		return markSync(err)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -54,7 +54,14 @@ func (o osFS) MkdirAll(name string, perm fs.FileMode) error {
 	if err := os.Mkdir(name, perm); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return o.SyncDir(parent)
+	return markSync(o.SyncDir(parent))
+}
+
+func markSync(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: folder: %w", ErrSync, err)
 }
 
 func (osFS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }

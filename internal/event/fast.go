@@ -13,7 +13,7 @@ import (
 // may give up at any doubt, and never has to be right about why.
 //
 // It is there because strict decoding was half of the cost of taking an event:
-// docs/decisions/0012 has the figures. FuzzFast holds the two against each other.
+// docs/decisions/0014 has the figures. FuzzFast holds the two against each other.
 type fast struct {
 	s     string // the event; what is accepted is parts of it
 	i     int

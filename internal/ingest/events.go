@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 // events serves POST /v1/events.
 type events struct {
 	appender Appender
+	archived func(context.Context, int64) error
 	refusal  func(error) Refusal
 	stream   string
 	lim      Limits
@@ -33,6 +35,7 @@ type events struct {
 func newEvents(o *Options, m *metrics) *events {
 	return &events{
 		appender: o.Appender,
+		archived: o.Archived,
 		refusal:  o.Refusal,
 		stream:   o.Stream.String(),
 		lim:      o.Limits,
@@ -47,11 +50,7 @@ func newEvents(o *Options, m *metrics) *events {
 
 func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.now()
-	batch, p := s.receive(r)
-	var seqs []int64
-	if p == nil {
-		seqs, p = s.append(r.Context(), batch)
-	}
+	stored, p := s.serve(r)
 	if p != nil {
 		if p.Status == http.StatusUnsupportedMediaType {
 			w.Header().Set("Accept", "application/json, application/x-ndjson")
@@ -60,10 +59,31 @@ func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.metrics.refused.WithLabelValues(p.kind).Inc()
 		p.write(w)
 	} else {
-		s.metrics.events.Add(float64(len(batch)))
-		writeBody(w, http.StatusOK, "application/json", s.answer(batch, seqs))
+		writeBody(w, http.StatusOK, "application/json", stored)
 	}
 	s.metrics.seconds.Observe(s.now().Sub(start).Seconds())
+}
+
+// serve stores the events of a request and returns the body of a success.
+func (s *events) serve(r *http.Request) (stored []byte, _ *problem) {
+	archived, p := ackOf(r)
+	if p != nil {
+		return nil, p
+	}
+	batch, p := s.receive(r)
+	if p != nil {
+		return nil, p
+	}
+	seqs, p := s.append(r.Context(), batch)
+	if p != nil {
+		return nil, p
+	}
+	s.metrics.events.Add(float64(len(batch)))
+	stored = s.answer(batch, seqs)
+	if archived {
+		return stored, s.await(r.Context(), stored, slices.Max(seqs))
+	}
+	return stored, nil
 }
 
 // receive reads and decodes a request.

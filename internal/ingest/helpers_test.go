@@ -46,6 +46,19 @@ type memory struct {
 	events []event.Event
 	fail   error         // what Append returns, storing nothing
 	hang   chan struct{} // Append reads it, then waits for its context
+
+	asked    chan int64 // Archived tells it the seq, and then
+	archived chan error // … waits for what to return
+}
+
+func (m *memory) Archived(ctx context.Context, seq int64) error {
+	m.asked <- seq
+	select {
+	case err := <-m.archived:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func (m *memory) Append(ctx context.Context, events []event.Event) ([]int64, error) {
@@ -100,6 +113,7 @@ type world struct {
 func options(appender Appender) Options {
 	return Options{
 		Appender: appender,
+		Archived: func(context.Context, int64) error { return nil },
 		Refusal: func(err error) Refusal {
 			switch {
 			case errors.Is(err, errTestFull):
@@ -121,8 +135,9 @@ func options(appender Appender) Options {
 
 func newWorld(t testing.TB, timeouts Timeouts, change func(*Options)) *world {
 	t.Helper()
-	w := &world{t: t, appender: &memory{t: t}}
+	w := &world{t: t, appender: &memory{t: t, asked: make(chan int64, 16), archived: make(chan error, 1)}}
 	w.options = options(w.appender)
+	w.options.Archived = w.appender.Archived
 	if change != nil {
 		change(&w.options)
 	}

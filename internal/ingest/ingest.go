@@ -4,7 +4,8 @@
 // all events of the request; any other status that does not say "unknown" means
 // that none of them was stored. The price: one request waits for one group
 // commit. What is refused is refused as a whole, with a problem document that
-// names index and field of everything that is wrong.
+// names index and field of everything that is wrong. A client that asks for more
+// (ack=archived) has its 200 only when its events are in the bucket.
 //
 // Memory is bounded by [Limits]: what does not fit is answered with 503, never
 // queued.
@@ -83,6 +84,10 @@ type Limits struct {
 
 	// AppendWait is how long a request waits for the disk. Default: 20 s.
 	AppendWait time.Duration
+
+	// ArchiveWait is how long a request that asks for it waits for the bucket after
+	// that. Default: 30 s.
+	ArchiveWait time.Duration
 }
 
 // DefaultLimits returns the limits that openapi.json tells of.
@@ -94,6 +99,7 @@ func DefaultLimits() Limits {
 		RequestDays:   64,
 		InFlightBytes: 256 << 20,
 		AppendWait:    20 * time.Second,
+		ArchiveWait:   30 * time.Second,
 	}
 }
 
@@ -103,6 +109,11 @@ type Options struct {
 
 	// Refusal classifies errors of Appender. Default: all are Unknown.
 	Refusal func(error) Refusal
+
+	// Archived returns once the event with that seq, and all before it, are in the
+	// bucket; an error says that they are not there yet. It may be called
+	// concurrently. Required.
+	Archived func(ctx context.Context, seq int64) error
 
 	// Stream is the one that Appender writes to.
 	Stream uuid.UUID
@@ -173,6 +184,7 @@ func (o *Options) validate() error {
 		}
 	}
 	complain(o.Appender == nil, "appender: is required")
+	complain(o.Archived == nil, "archived: is required")
 	complain(o.Registry == nil, "registry: is required")
 	complain(o.Log == nil, "log: is required")
 	complain(!event.ValidClass(o.DefaultClass), "default class: %q is not a class name", o.DefaultClass)
@@ -185,5 +197,6 @@ func (o *Options) validate() error {
 	complain(l.RequestDays < 1, "request days: %d is below 1", l.RequestDays)
 	complain(l.InFlightBytes < 2*int64(l.RequestBytes), "bytes in flight: %d is below two requests", l.InFlightBytes)
 	complain(l.AppendWait <= 0, "append wait: %v is not positive", l.AppendWait)
+	complain(l.ArchiveWait <= 0, "archive wait: %v is not positive", l.ArchiveWait)
 	return errors.Join(problems...)
 }

@@ -47,6 +47,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	check := func(method, path string, header http.Header, body string, status int) {
 		t.Helper()
 		a := w.do(method, path, header, []byte(body))
+		path, _, _ = strings.Cut(path, "?")
 		described := method
 		if status == 405 {
 			for m := range d.At("paths", path).(map[string]any) {
@@ -80,6 +81,11 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	w.appender.fail = &ConflictError{Index: []int{0}, Seq: []int64{7}}
 	check("POST", "/v1/events", in, withID(1), 409)
 	w.appender.fail = nil
+	w.appender.archived <- nil
+	check("POST", "/v1/events?ack=archived", in, minimal, 200)
+	w.appender.archived <- errors.New("stopped")
+	check("POST", "/v1/events?ack=archived", in, minimal, 504)
+	check("POST", "/v1/events?ack=sent", in, minimal, 400)
 	for _, tt := range badRequests(t) {
 		header := tt.headers()
 		header.Set("Authorization", "Bearer "+ingestToken)

@@ -26,6 +26,7 @@ const (
 	kindNotReady       = "not-ready"
 	kindNotWritable    = "not-writable"
 	kindOutcomeUnknown = "outcome-unknown"
+	kindNotArchivedYet = "not-archived-yet"
 )
 
 const problemType = "urn:archiver:problem:"
@@ -40,6 +41,8 @@ type problem struct {
 	Status int         `json:"status"`
 	Detail string      `json:"detail,omitempty"`
 	Errors []itemError `json:"errors,omitempty"`
+	// Stored is what 200 would have said, of a request that is on disk.
+	Stored json.RawMessage `json:"stored,omitempty"`
 
 	kind       string
 	retryAfter int // seconds; 0: no header

@@ -15,8 +15,8 @@ type Timeouts struct {
 	Read   time.Duration // until the body is complete, header included. Default: 60 s.
 
 	// Write is until the answer is sent, from the end of the header; so it
-	// includes Read and [Limits.AppendWait]. A route with long answers extends
-	// it with [http.ResponseController.SetWriteDeadline]. Default: 90 s.
+	// includes Read, [Limits.AppendWait] and [Limits.ArchiveWait]. A route with long
+	// answers extends it with [http.ResponseController.SetWriteDeadline]. Default: 120 s.
 	Write time.Duration
 
 	Idle time.Duration // between requests. Default: 120 s.
@@ -24,7 +24,14 @@ type Timeouts struct {
 
 // DefaultTimeouts returns time-outs that fit [DefaultLimits].
 func DefaultTimeouts() Timeouts {
-	return Timeouts{Header: 10 * time.Second, Read: 60 * time.Second, Write: 90 * time.Second, Idle: 120 * time.Second}
+	return Timeouts{Header: 10 * time.Second, Read: 60 * time.Second, Write: 120 * time.Second, Idle: 120 * time.Second}
+}
+
+// Fit returns time-outs that leave a request the time that l gives it.
+func (t Timeouts) Fit(l Limits) Timeouts {
+	const answer = 10 * time.Second
+	t.Write = max(t.Write, t.Read+l.AppendWait+l.ArchiveWait+answer)
+	return t
 }
 
 // headerBytes is the longest header, to which net/http adds 4 KiB.

@@ -21,6 +21,7 @@ type Head struct {
 	Archive     uuid.UUID
 	Stream      uuid.UUID
 	VKey        string    // the stream's key, certified by the root key
+	Root        string    // the root verifier key, which may sign a recovery
 	RetainUntil time.Time // of every ledger object of the stream
 
 	Index   int64     // of the last commit; -1 when there is none
@@ -28,7 +29,10 @@ type Head struct {
 	NextSeq int64     // the seq that the next batch starts with
 	Through time.Time // every event that the stream received at or before it is committed
 	Closed  bool      // no commit may follow
-	Tree    Tree      // the log: one leaf per commit
+	// Recovered: the root key signed the last commit. The stream's own key, which
+	// was lost with its node or is still there with somebody, signs no more.
+	Recovered bool
+	Tree      Tree // the log: one leaf per commit
 }
 
 // NewHead returns the head of a stream without commits, after checking its open
@@ -38,7 +42,7 @@ func NewHead(open []byte, rootVKey string) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	return Head{Archive: o.Archive, Stream: o.Stream, VKey: o.VKey, RetainUntil: o.RetainUntil,
+	return Head{Archive: o.Archive, Stream: o.Stream, VKey: o.VKey, Root: rootVKey, RetainUntil: o.RetainUntil,
 		Index: -1, Prev: sha256.Sum256(open), Through: time.Unix(0, 0).UTC()}, nil
 }
 
@@ -88,8 +92,8 @@ func (h Head) Next(m Manifest, signer note.Signer) (commit []byte, next Head, er
 }
 
 // Verify checks that commit is the one that follows h: signed by the stream's
-// key, chained to what came before, and true in itself. Any error means that it
-// is not; h is unchanged.
+// key, or by the root key in a recovery, chained to what came before, and true in
+// itself. Any error means that it is not; h is unchanged.
 func (h Head) Verify(commit []byte) (next Head, c Commit, err error) {
 	fail := func(err error) (Head, Commit, error) {
 		return Head{}, Commit{}, fmt.Errorf("commit %d of stream %s: %w", h.Index+1, h.Stream, err)
@@ -98,12 +102,15 @@ func (h Head) Verify(commit []byte) (next Head, c Commit, err error) {
 		return fail(err)
 	}
 	// ParseCommit bounded the form; the signature comes before the meaning.
-	text, err := unseal(c.Checkpoint, h.VKey)
+	text, byRoot, err := h.unseal(c.Checkpoint)
 	if err != nil {
 		return fail(fmt.Errorf("checkpoint: %w", err))
 	}
 	if err := h.check(&c.Manifest); err != nil {
 		return fail(fmt.Errorf("manifest: %w", err))
+	}
+	if byRoot && !c.Manifest.Has(NoteRecover) {
+		return fail(errors.New("manifest: the root key signs recoveries only, and there is no recover note"))
 	}
 	next = h
 	next.Tree.Add(Hash(tlog.RecordHash(c.Record)))
@@ -112,8 +119,21 @@ func (h Head) Verify(commit []byte) (next Head, c Commit, err error) {
 	}
 	m := &c.Manifest
 	next.Index, next.Prev = m.Index, sha256.Sum256(c.ManifestBytes)
-	next.NextSeq, next.Through, next.Closed = m.Last+1, m.Through, m.closes()
+	next.NextSeq, next.Through, next.Closed, next.Recovered = m.Last+1, m.Through, m.Has(NoteRotate), byRoot
 	return next, c, nil
+}
+
+// unseal returns the text of a checkpoint that one of the keys signed which may
+// sign it: the stream's key until a recovery began, the root key at any time.
+func (h *Head) unseal(checkpoint []byte) (text []byte, byRoot bool, err error) {
+	if text, err = unseal(checkpoint, h.Root); err == nil {
+		return text, true, nil
+	}
+	if h.Recovered {
+		return nil, false, fmt.Errorf("the stream is being recovered: %w", err)
+	}
+	text, err = unseal(checkpoint, h.VKey)
+	return text, false, err
 }
 
 // headState is a Head in JSON. The checksum is there to notice a damaged disk;
@@ -123,12 +143,14 @@ type headState struct {
 	Archive     uuid.UUID `json:"archive"`
 	Stream      uuid.UUID `json:"stream"`
 	VKey        string    `json:"key"`
+	Root        string    `json:"root,omitzero"`
 	RetainUntil time.Time `json:"retain_until"`
 	Index       int64     `json:"index"`
 	Prev        Hash      `json:"prev"`
 	NextSeq     int64     `json:"next_seq"`
 	Through     time.Time `json:"through"`
 	Closed      bool      `json:"closed"`
+	Recovered   bool      `json:"recovered,omitzero"`
 	Tree        treeState `json:"tree"`
 	Checksum    Hash      `json:"checksum,omitzero"` // SHA-256 of this object without it
 }
@@ -141,8 +163,8 @@ func (s headState) sum() (Hash, error) {
 
 // MarshalHead encodes a head as one JSON object, version 0.
 func MarshalHead(h Head) ([]byte, error) {
-	s := headState{formatVersion, h.Archive, h.Stream, h.VKey, h.RetainUntil, h.Index, h.Prev,
-		h.NextSeq, h.Through, h.Closed, h.Tree.state(), Hash{}}
+	s := headState{formatVersion, h.Archive, h.Stream, h.VKey, h.Root, h.RetainUntil, h.Index, h.Prev,
+		h.NextSeq, h.Through, h.Closed, h.Recovered, h.Tree.state(), Hash{}}
 	var err error
 	if s.Checksum, err = s.sum(); err != nil {
 		return nil, fmt.Errorf("encode head: %w", err)
@@ -174,8 +196,9 @@ func ParseHead(b []byte) (Head, error) {
 	if tree.Size() != s.Index+1 {
 		return Head{}, fmt.Errorf("decode head: index is %d, the tree has %d leaves", s.Index, tree.Size())
 	}
-	return Head{Archive: s.Archive, Stream: s.Stream, VKey: s.VKey, RetainUntil: s.RetainUntil,
-		Index: s.Index, Prev: s.Prev, NextSeq: s.NextSeq, Through: s.Through, Closed: s.Closed, Tree: tree}, nil
+	return Head{Archive: s.Archive, Stream: s.Stream, VKey: s.VKey, Root: s.Root, RetainUntil: s.RetainUntil,
+		Index: s.Index, Prev: s.Prev, NextSeq: s.NextSeq, Through: s.Through, Closed: s.Closed,
+		Recovered: s.Recovered, Tree: tree}, nil
 }
 
 // MarshalJSON is MarshalHead, for a Head within another document.

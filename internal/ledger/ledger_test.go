@@ -116,7 +116,12 @@ func batch(h Head, rows int64, classes ...string) Manifest {
 
 func mustNext(t testing.TB, h Head, m Manifest) ([]byte, Head) {
 	t.Helper()
-	b, next, err := h.Next(m, streamKey(t, h.Stream))
+	return mustSign(t, h, m, streamKey(t, h.Stream))
+}
+
+func mustSign(t testing.TB, h Head, m Manifest, by Key) ([]byte, Head) {
+	t.Helper()
+	b, next, err := h.Next(m, by)
 	if err != nil {
 		t.Fatal(err)
 	}

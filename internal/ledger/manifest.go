@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -78,6 +79,7 @@ const (
 	NoteGap       NoteKind = "gap"       // Range, within the commit's, was acknowledged and is lost
 	NoteMoved     NoteKind = "moved"     // what was acknowledged as Range of Stream is To of this stream
 	NoteOrphan    NoteKind = "orphan"    // an object (Key, VersionID) or a Range of Stream that does not count
+	NoteRecover   NoteKind = "recover"   // this was made of what the lost node had shipped; every commit of the root key has it
 	NoteRotate    NoteKind = "rotate"    // the stream is closed; Stream, if any, continues it
 )
 
@@ -104,12 +106,7 @@ type Range struct {
 	Last  int64 `json:"last"`
 }
 
-// closes reports whether no commit may follow this one in its stream.
-func (m *Manifest) closes() bool {
-	for i := range m.Notes {
-		if m.Notes[i].Kind == NoteRotate {
-			return true
-		}
-	}
-	return false
+// Has reports whether there is a note of that kind.
+func (m *Manifest) Has(kind NoteKind) bool {
+	return slices.ContainsFunc(m.Notes, func(n Note) bool { return n.Kind == kind })
 }

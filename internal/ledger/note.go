@@ -47,9 +47,10 @@ func unseal(signed []byte, vkey string) (text []byte, err error) {
 // be taken for one of another kind: these magic lines start with "archiver ",
 // and the first line of a checkpoint, its origin, starts with "archiver/".
 const (
-	magicArchive = "archiver archive v0\n"
-	magicOpen    = "archiver open v0\n"
-	magicCommit  = "archiver commit v0\n" // unsigned frame; its parts are signed
+	magicArchive  = "archiver archive v0\n"
+	magicOpen     = "archiver open v0\n"
+	magicShipment = "archiver wal v0\n"
+	magicCommit   = "archiver commit v0\n" // unsigned frame; its parts are signed
 )
 
 // sealDocument signs magic + one line of JSON.

@@ -34,7 +34,12 @@ func CommitKey(prefix string, stream uuid.UUID, index int64) string {
 // DataName is the name of the file that holds the rows of batch [first, last]
 // of one class and day, relative to the archive's prefix.
 func DataName(class, day string, stream uuid.UUID, first, last int64) string {
-	return fmt.Sprintf("events/retention=%s/dt=%s/%s-%020d-%020d.parquet", class, day, stream, first, last)
+	return fmt.Sprintf("%s%020d-%020d.parquet", DataPrefix(class, day, stream), first, last)
+}
+
+// DataPrefix is what the names of a stream's files of one class and day begin with.
+func DataPrefix(class, day string, stream uuid.UUID) string {
+	return fmt.Sprintf("events/retention=%s/dt=%s/%s-", class, day, stream)
 }
 
 const (

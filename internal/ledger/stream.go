@@ -98,14 +98,19 @@ func (r *Reader) commitPlace(s *streamState, index int64, versions []object.Info
 		signs: func(b []byte) (Hash, bool) { return s.signs(b, index) }}
 }
 
-// signs returns the tree root that the stream's key signed for that index.
+// signs returns the tree root that a key of the stream signed for that index: its
+// own, or the root key, in a recovery.
 func (s *streamState) signs(b []byte, index int64) (root Hash, ok bool) {
 	c, err := ParseCommit(b)
 	if err != nil || c.Size != index+1 || c.Origin != StreamName(s.open.Archive, s.open.Stream) {
 		return Hash{}, false
 	}
-	_, err = unseal(c.Checkpoint, s.open.VKey)
-	return c.Root, err == nil
+	for _, vkey := range []string{s.open.VKey, s.head.Root} {
+		if _, err = unseal(c.Checkpoint, vkey); err == nil {
+			return c.Root, true
+		}
+	}
+	return Hash{}, false
 }
 
 // commit takes the next commit of a stream from the listing.

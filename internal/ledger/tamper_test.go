@@ -15,9 +15,24 @@ import (
 // that holds the stream's key could.
 func forge(t testing.TB, h Head, m Manifest, line []byte) []byte {
 	t.Helper()
+	return forgeLine(t, h, m, line, streamKey(t, h.Stream))
+}
+
+// forgeBy signs a manifest without any check, with any key.
+func forgeBy(t testing.TB, h Head, m Manifest, by Key) []byte {
+	t.Helper()
+	line, err := encodeLine(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return forgeLine(t, h, m, line, by)
+}
+
+func forgeLine(t testing.TB, h Head, m Manifest, line []byte, by Key) []byte {
+	t.Helper()
 	tree := h.Tree
 	tree.Add(Hash(tlog.RecordHash(record(&m, bytes.TrimSuffix(line, []byte("\n"))))))
-	checkpoint, err := seal(checkpointText(StreamName(h.Archive, h.Stream), &tree), streamKey(t, h.Stream))
+	checkpoint, err := seal(checkpointText(StreamName(h.Archive, h.Stream), &tree), by)
 	if err != nil {
 		t.Fatal(err)
 	}

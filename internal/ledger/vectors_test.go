@@ -104,8 +104,9 @@ func vectors(t testing.TB) (files map[string][]byte) {
 	return files
 }
 
-// vectorChain is a stream's whole life in six commits: start, two classes, a
-// gap with notes, members of a later version, heartbeat, rotate.
+// vectorChain is a stream's whole life in seven commits: start, two classes, a
+// gap with notes, members of a later version, heartbeat, and then by the root key
+// what was recovered, and rotate.
 func vectorChain(t testing.TB) (commits [][]byte, heads []Head) {
 	t.Helper()
 	h := newHead(t, testStream)
@@ -143,7 +144,13 @@ func vectorChain(t testing.TB) (commits [][]byte, heads []Head) {
 	add(later, next)
 
 	add(mustNext(t, h, h.Empty(opened.Add(time.Hour), "archiver vector", Note{Kind: NoteHeartbeat})))
-	add(mustNext(t, h, h.Empty(opened.Add(2*time.Hour), "archiver vector", Note{Kind: NoteRotate, Stream: otherStream})))
+	m = batch(h, 6, "standard")
+	m.Count, m.Files[0].Rows = 5, 5
+	m.SealedAt, m.Through = opened.Add(2*time.Hour), opened.Add(2*time.Hour)
+	m.Notes = []Note{{Kind: NoteRecover, Host: "host-2"}, {Kind: NoteGap, Range: &Range{m.First, m.First}, Text: "not shipped"}}
+	add(mustSign(t, h, m, rootKey(t)))
+	add(mustSign(t, h, h.Empty(opened.Add(3*time.Hour), "archiver vector",
+		Note{Kind: NoteRecover}, Note{Kind: NoteRotate, Stream: otherStream}), rootKey(t)))
 	return commits, heads
 }
 
@@ -158,7 +165,7 @@ func refused(t testing.TB, commits [][]byte, heads []Head) []refusedCommit {
 		t.Fatal(err)
 	}
 	line := string(c.ManifestBytes) + "\n"
-	var list []refusedCommit
+	list := refusedRecoveries(t, commits, heads)
 	add := func(why string, commit string) {
 		if commit == good {
 			t.Fatalf("%s: the vector is the true commit", why)
@@ -235,6 +242,30 @@ func refused(t testing.TB, commits [][]byte, heads []Head) []refusedCommit {
 	return list
 }
 
+// refusedRecoveries are recoveries by whom they are not to be made.
+func refusedRecoveries(t testing.TB, commits [][]byte, heads []Head) (list []refusedCommit) {
+	t.Helper()
+	add := func(why string, index int, m Manifest, by Key) {
+		b := forgeBy(t, heads[index], m, by)
+		list = append(list, refusedCommit{why, int64(index), string(b)})
+	}
+	manifest := func(index int) Manifest {
+		c, err := ParseCommit(commits[index])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Manifest
+	}
+	m := manifest(5)
+	add("recovered under the name of the root by another key", 5, m, seedKey(t, RootName(testArchive), "forger"))
+	add("recovered by the key of another stream", 5, m, streamKey(t, otherStream))
+	add("recovered by the root of another archive", 5, m, testKey(t, RootName(otherStream)))
+	m.Notes = m.Notes[1:]
+	add("by the root, without saying that it is a recovery", 5, m, rootKey(t))
+	add("the stream's own key after the recovery began", 6, manifest(6), streamKey(t, testStream))
+	return list
+}
+
 // TestVectors pins the formats: what is in testenv/vectors/ledger is what this
 // version writes, byte for byte, and every reader agrees on it.
 func TestVectors(t *testing.T) {
@@ -308,7 +339,7 @@ func TestPythonAgrees(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if !strings.Contains(string(out), "OK: 6 commits") {
+	if !strings.Contains(string(out), "OK: 7 commits") {
 		t.Errorf("output: %s", out)
 	}
 }

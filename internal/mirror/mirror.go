@@ -27,14 +27,51 @@ type Commit struct {
 	Stream uuid.UUID
 	Index  int64 // in the stream, from 0
 	First  int64 // seq of the first row
+	Last   int64 // seq of the last row, inclusive; First-1 when the commit adds none
 	Count  int64 // rows; 0 for a heartbeat or notes
 
 	// Rows yields every row of the commit: file after file in the order of the
 	// manifest, and within a file as stored, which is by (timestamp_ns, seq). The
 	// content was compared with the manifest's hash before the first row comes.
 	// It may be called again, and yields the same rows. Strings of a row are valid
-	// until the next one.
+	// until the next one. A target that resumes takes them through From.
 	Rows func(ctx context.Context) iter.Seq2[event.Row, error]
+
+	// Gone names the rows, by number and in order, that Rows leaves out: the lock of
+	// their file has expired and the bucket no longer has it.
+	Gone []RowRange
+}
+
+// RowRange is a range of rows of a commit by their numbers: [From, To).
+type RowRange struct{ From, To int64 }
+
+// Numbered is a row and its number in its commit: how many rows the manifest
+// counts before it, those that are gone included. So a row keeps its number, and
+// a Position its meaning, when a file before it vanishes.
+type Numbered struct {
+	event.Row
+	Number int64
+}
+
+// From yields the rows whose number is at least row, with their numbers. Once the
+// row of number n is durable, Position.Row is n+1.
+func (c *Commit) From(ctx context.Context, row int64) iter.Seq2[Numbered, error] {
+	return func(yield func(Numbered, error) bool) {
+		gone, number := c.Gone, int64(0)
+		for r, err := range c.Rows(ctx) {
+			for len(gone) > 0 && number == gone[0].From {
+				number, gone = gone[0].To, gone[1:]
+			}
+			if err == nil && number < row {
+				number++
+				continue
+			}
+			if !yield(Numbered{r, number}, err) || err != nil {
+				return
+			}
+			number++
+		}
+	}
 }
 
 // Target is one system that is kept equal to the archive. It may be called by one
@@ -49,4 +86,11 @@ type Target interface {
 	// after an error the same commit is written again. What a target refuses for
 	// good must not stop it: it counts such rows by reason and goes on.
 	Write(ctx context.Context, c *Commit) error
+}
+
+// Tidier is a [Target] that has work of its own between commits: dropping what it
+// keeps no longer, say. Tidy is called once per round by the goroutine that calls
+// the other methods; an error counts as one of the target.
+type Tidier interface {
+	Tidy(ctx context.Context) error
 }

@@ -18,6 +18,8 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
+
+	"github.com/audit-archiver/archiver/internal/awscreds"
 )
 
 // Defaults of Config, and what is not worth configuring.
@@ -26,12 +28,11 @@ const (
 	DefaultMinBytesPerSecond = 64 << 10
 	DefaultPageSize          = 1000
 
-	dialTimeout    = 10 * time.Second
-	idleTimeout    = 60 * time.Second
-	idleConns      = 16
-	attempts       = 3
-	backoffMax     = 5 * time.Second
-	credentialsAge = time.Minute // how old credentials from a file may be before it is read again
+	dialTimeout = 10 * time.Second
+	idleTimeout = 60 * time.Second
+	idleConns   = 16
+	attempts    = 3
+	backoffMax  = 5 * time.Second
 )
 
 // Config says which bucket, and how to reach it.
@@ -134,19 +135,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		awsconfig.WithHTTPClient(httpClient),
 		awsconfig.WithLogger(logging.Nop{}),
 	}
-	switch {
-	case cfg.CredentialsFile != "":
-		provider := fileCredentials(cfg)
-		if _, err := provider.Retrieve(ctx); err != nil {
-			return nil, fmt.Errorf("open store: %w", err)
-		}
-		options = append(options, awsconfig.WithCredentialsProvider(provider),
-			// The file is the whole truth: nothing of ~/.aws may change the meaning.
-			awsconfig.WithSharedConfigFiles([]string{}), awsconfig.WithSharedCredentialsFiles([]string{}))
-	case cfg.Profile != "":
-		options = append(options, awsconfig.WithSharedConfigProfile(cfg.Profile))
+	keys, err := awscreds.Source{File: cfg.CredentialsFile, Profile: cfg.Profile, Now: cfg.Now}.Options(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
 	}
-	sdk, err := awsconfig.LoadDefaultConfig(ctx, options...)
+	sdk, err := awsconfig.LoadDefaultConfig(ctx, append(options, keys...)...)
 	if err != nil {
 		return nil, fmt.Errorf("open store: aws configuration: %w", err)
 	}
@@ -202,36 +195,6 @@ func newHTTPClient(cfg Config) (*awshttp.BuildableClient, error) {
 			t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 		}
 	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialer }), nil
-}
-
-// fileCredentials reads access keys from cfg.CredentialsFile, and again when they
-// are a minute old.
-func fileCredentials(cfg Config) aws.CredentialsProvider {
-	profile := cfg.Profile
-	if profile == "" {
-		profile = "default"
-	}
-	read := func(ctx context.Context) (aws.Credentials, error) {
-		// The SDK takes a missing file for an empty one.
-		if _, err := os.Stat(cfg.CredentialsFile); err != nil {
-			return aws.Credentials{}, fmt.Errorf("credentials: %w", err)
-		}
-		shared, err := awsconfig.LoadSharedConfigProfile(ctx, profile, func(o *awsconfig.LoadSharedConfigOptions) {
-			o.CredentialsFiles = []string{cfg.CredentialsFile}
-			o.ConfigFiles = []string{}
-		})
-		if err != nil {
-			return aws.Credentials{}, fmt.Errorf("credentials %s: %w", cfg.CredentialsFile, err)
-		}
-		creds := shared.Credentials
-		if !creds.HasKeys() {
-			return creds, fmt.Errorf("credentials %s: profile %s has no access key", cfg.CredentialsFile, profile)
-		}
-		creds.CanExpire = true
-		creds.Expires = cfg.Now().Add(credentialsAge)
-		return creds, nil
-	}
-	return aws.NewCredentialsCache(aws.CredentialsProviderFunc(read))
 }
 
 // unlimited is a retry budget without end.

@@ -221,7 +221,7 @@ func realRows(t *testing.T, stream uuid.UUID) []event.Row {
 		if len(problems) > 0 {
 			t.Fatalf("event %d: %v", len(rows), problems)
 		}
-		e.Retention, e.Producer, e.ReceivedAtMS = "standard", "test", now.UnixMilli()
+		e.Retention, e.Producer, e.ReceivedAtMS, e.Fingerprint = "standard", "test", now.UnixMilli(), 0
 		rows = append(rows, event.Row{Event: e, Stream: stream, Seq: int64(len(rows))}) // sorted by time already
 	}
 	if err := lines.Err(); err != nil {

@@ -1,22 +1,12 @@
 #!/usr/bin/env bash
-# Installs PyArrow and DuckDB, pinned in requirements.txt, into .tools/venv of the repository.
-# Does nothing when they are there already: the key is the hash of the requirements and of this script.
-# Without a Python for them it says so and fails in CI only, as the test that needs them does.
+# Installs what Go tests need of Python, pinned, each into a folder of its own below .tools/ of the repository:
+# PyArrow and DuckDB (testenv/interop), moto's server (testenv/cloudwatch).
+# Does nothing for what is there already: the key is the hash of the requirements and of this script.
+# Without a Python for them it says so and fails in CI only, as the tests that need them do.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-venv=$(cd "$here/../.." && pwd)/.tools/venv
-key=$(cat "$here/requirements.txt" "$here/setup.sh" | cksum)
-
-if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/key" 2>/dev/null)" = "$key" ]; then
-  exit 0
-fi
-
-give_up() {
-  echo "interop: $1; the check with PyArrow and DuckDB cannot run" >&2
-  [ "${CI:-}" = true ] && exit 1
-  exit 0
-}
+tools=$(cd "$here/../.." && pwd)/.tools
 
 python=
 for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
@@ -25,11 +15,30 @@ for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
     break
   fi
 done
-[ -n "$python" ] || give_up "no Python 3.11 or later with venv and pip"
 
-rm -rf "$venv"
-mkdir -p "$(dirname "$venv")"
-"$python" -m venv "$venv" || give_up "python -m venv failed"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-  -r "$here/requirements.txt" || give_up "pip install failed"
-printf '%s\n' "$key" >"$venv/key"
+# install FOLDER REQUIREMENTS WHAT
+install() {
+  local venv=$tools/$1 requirements=$2 what=$3 key
+  key=$(cat "$requirements" "$here/setup.sh" | cksum)
+  if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/key" 2>/dev/null)" = "$key" ]; then
+    return
+  fi
+  if [ -z "$python" ]; then
+    echo "no Python 3.11 or later with venv and pip; the check with $what cannot run" >&2
+    return 1
+  fi
+  rm -rf "$venv"
+  mkdir -p "$tools"
+  if ! { "$python" -m venv "$venv" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: -r "$requirements"; }; then
+    echo "installation with pip failed; the check with $what cannot run" >&2
+    return 1
+  fi
+  printf '%s\n' "$key" >"$venv/key"
+}
+
+failed=0
+install venv "$here/requirements.txt" "PyArrow and DuckDB" || failed=1
+install moto "$here/../cloudwatch/requirements.txt" "moto" || failed=1
+if [ "$failed" = 1 ] && [ "${CI:-}" = true ]; then
+  exit 1
+fi

@@ -355,7 +355,7 @@ class Stream:
     """A stream's state, part 6."""
 
     def __init__(self, signed_open, root):
-        self.open = check_open(signed_open, root)
+        self.open, self.root, self.recovered = check_open(signed_open, root), root, False
         self.prev, self.next_seq, self.through, self.closed, self.leaves = sha256(signed_open).hex(), 0, EPOCH, False, []
 
     def commit(self, b):
@@ -374,7 +374,12 @@ class Stream:
         leaves = self.leaves + [leaf(data)]
         root = tree_hash(leaves)
         lines = f"archiver/{m['archive']}/{m['stream']}\n{len(leaves)}\n{base64.b64encode(root).decode()}\n"
-        want(open_note(rest[1:], self.open["key"]) == lines.encode(), "checkpoint")
+        signer = rest.rpartition(b"\n\n")[2].split(b" ")[1:2]
+        by_root = signer == [verifier_key(self.root)[0].encode()]
+        want(open_note(rest[1:], self.root if by_root else self.open["key"]) == lines.encode(), "checkpoint")
+        want(by_root or not self.recovered, "the stream's key after the root's")
+        want(not by_root or any(n["kind"] == "recover" for n in m["notes"]), "the root key without a recover note")
+        self.recovered = by_root
         self.prev, self.next_seq, self.through, self.leaves = sha256(manifest).hex(), m["last"] + 1, m["through"], leaves
         self.closed = any(n["kind"] == "rotate" for n in m["notes"])
         return m, data, root

@@ -1,0 +1,3 @@
+module github.com/audit-archiver/archiver/clients/go
+
+go 1.25

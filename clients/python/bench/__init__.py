@@ -1,0 +1,1 @@
+"""What auditing costs a FastAPI route: ``python -m bench --help``."""

@@ -1,0 +1,419 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
+	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
+)
+
+// modelSeeds once showed a defect, or a flaw of the model. They run always.
+var modelSeeds = []uint64{}
+
+const (
+	modelSeedsDefault = 60
+	modelSteps        = 40
+)
+
+// TestModel plays random operations against the real log and archiver, on a disk
+// that loses power and fails and a bucket that loses answers and lies, and against
+// a model of a few lines: events are acknowledged, sealed, committed, released, in
+// that order, and never go back. MODEL_SEEDS says how many seeds, MODEL_SEED which
+// one. A seed fixes operations and faults; how goroutines interleave is the
+// machine's.
+func TestModel(t *testing.T) {
+	seeds := append([]uint64(nil), modelSeeds...)
+	if s := os.Getenv("MODEL_SEED"); s != "" {
+		seed, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatalf("MODEL_SEED: %v", err)
+		}
+		seeds = []uint64{seed}
+	} else {
+		n := modelSeedsDefault
+		if s := os.Getenv("MODEL_SEEDS"); s != "" {
+			var err error
+			if n, err = strconv.Atoi(s); err != nil {
+				t.Fatalf("MODEL_SEEDS: %v", err)
+			}
+		}
+		for seed := range n {
+			seeds = append(seeds, uint64(seed))
+		}
+	}
+	total := make(map[string]int)
+	for _, seed := range seeds {
+		ok := t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			m := newModel(t, seed)
+			m.play()
+			for what, n := range m.did {
+				total[what] += n
+			}
+		})
+		if !ok {
+			t.Fatalf("run it alone with MODEL_SEED=%d, and add it to modelSeeds", seed)
+		}
+	}
+	t.Logf("%d seeds: %v", len(seeds), total)
+}
+
+// model is what must be true, beside the real thing in world. The first three only
+// grow, and each is at most the one before it and the number of acknowledged
+// events, which are world.sent.
+type model struct {
+	*world
+	seed                        uint64
+	rng                         *rand.Rand
+	sealed, committed, released int64
+	batches                     map[int64]buffer.Batch // by number, as they were sealed
+
+	disk     *crashfs.FS
+	p        *process
+	broken   atomic.Bool                        // a disk fault was hit: this process may end
+	power    atomic.Pointer[context.CancelFunc] // ends this process
+	forgets  bool                               // ids could not be written: retries may be stored twice
+	reader   *ledger.Reader
+	auditing atomic.Bool // the oracle reads the bucket: no faults
+	did      map[string]int
+}
+
+func newModel(t *testing.T, seed uint64) *model {
+	m := &model{world: newWorld(t), seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), disk: crashfs.New(),
+		batches: make(map[int64]buffer.Batch), did: make(map[string]int)}
+	m.fs, m.dir = m.disk, "/data"
+	if m.rng.IntN(3) == 0 {
+		m.wrap = func(s *memstore.Store) object.Store { return &careless{Store: s, overwrites: true} }
+	}
+	m.reader = must(ledger.NewReader(m.store, prefix, m.root.VKey()))
+	return m
+}
+
+// play runs the script and demands in the end that everything is in the bucket.
+func (m *model) play() {
+	for step := 0; step < modelSteps && !m.t.Failed(); step++ {
+		if m.p == nil && !m.begin() {
+			m.crash()
+			continue
+		}
+		what, err := m.step()
+		m.did[what]++
+		if err != nil {
+			m.t.Logf("step %d, %s: %v", step, what, err) // shown when the test fails
+		}
+		if err != nil && !m.broken.Load() {
+			m.t.Errorf("seed %d step %d, %s: %v", m.seed, step, what, err)
+		}
+		if errors.Is(err, buffer.ErrDamaged) && m.p != nil {
+			<-m.p.ctx.Done() // it is about to end by itself
+		}
+		if m.p != nil && m.p.ctx.Err() != nil {
+			if !m.broken.Load() {
+				m.t.Errorf("seed %d step %d, %s: the process ended: %v", m.seed, step, what, m.p.end())
+			}
+			m.crash()
+		}
+		m.audit(step, what)
+	}
+	m.disk.Inject(nil)
+	m.store.Intercept(nil)
+	if m.p != nil {
+		m.stop()
+	}
+	m.finish()
+	m.check()
+}
+
+// begin starts a process; false: the disk did not let it.
+func (m *model) begin() bool {
+	m.broken.Store(false)
+	p, err := m.start()
+	if err != nil {
+		if !m.broken.Load() {
+			m.t.Errorf("seed %d: start: %v", m.seed, err)
+		}
+		return false
+	}
+	m.p = p.together()
+	m.power.Store(&p.stop)
+	return true
+}
+
+// stop ends the process in order, if its disk lets it.
+func (m *model) stop() {
+	if err := m.p.end(); err != nil && !errors.Is(err, context.Canceled) && !m.broken.Load() {
+		m.t.Errorf("seed %d: end: %v", m.seed, err)
+	}
+	m.p = nil
+}
+
+// crash ends the process at once. Half of the time the machine loses power with
+// it, and with that some of what was not synced.
+func (m *model) crash() {
+	m.broken.Store(true)
+	m.disk.Inject(off)
+	if m.p != nil {
+		m.stop()
+	}
+	m.disk.Inject(nil)
+	if m.rng.IntN(2) == 0 {
+		m.did["power loss"]++
+		m.disk = m.disk.Crash(m.rng, []int{0, 30, 70, 100}[m.rng.IntN(4)])
+		m.fs = m.disk
+	}
+}
+
+// off is a disk that changes no more; what was read before can be read still.
+func off(op crashfs.Op) error {
+	switch op.Kind {
+	case crashfs.Read, crashfs.Open, crashfs.Size, crashfs.Close:
+		return nil
+	}
+	return errors.New("the machine is off")
+}
+
+// step does one thing. Its error is one of the real thing.
+func (m *model) step() (what string, err error) {
+	switch n := m.rng.IntN(100); {
+	case n < 38:
+		return "append", m.append(nil, m.events(1+m.rng.IntN(6)))
+	case n < 48:
+		return "append again", m.append(m.known(), m.events(m.rng.IntN(3)))
+	case n < 52:
+		return "conflict", m.conflict()
+	case n < 62:
+		return "seal", m.seal()
+	case n < 65:
+		return "heartbeat", m.heartbeat()
+	case n < 72:
+		return "drain", m.drained()
+	case n < 75:
+		m.clock.advance(time.Duration(m.rng.IntN(100)) * time.Minute)
+		return "clock", nil
+	case n < 80:
+		m.diskFails()
+		return "disk fault", nil
+	case n < 92:
+		m.bucketFails()
+		return "bucket fault", nil
+	case n < 96:
+		m.stop()
+		return "restart", nil
+	default:
+		m.crash()
+		return "crash", nil
+	}
+}
+
+// known picks some events that were acknowledged, to be sent again.
+func (m *model) known() (again []event.Event) {
+	if m.forgets || len(m.sent) == 0 {
+		return nil
+	}
+	seen := make(map[int]bool)
+	for range 1 + m.rng.IntN(3) {
+		if i := m.rng.IntN(len(m.sent)); !seen[i] {
+			seen[i] = true
+			again = append(again, m.sent[i])
+		}
+	}
+	return again
+}
+
+// append sends events that are known and new ones in one request. The known ones
+// have the seqs that they got the first time.
+func (m *model) append(known, fresh []event.Event) error {
+	if len(known)+len(fresh) == 0 {
+		return nil
+	}
+	all := append(append([]event.Event(nil), known...), fresh...)
+	for i := range all {
+		all[i].ReceivedAtMS = 0
+	}
+	m.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	at := make(map[string]int64, len(m.sent))
+	for i := range m.sent {
+		at[m.sent[i].ID] = int64(i)
+	}
+	var stored []event.Event // what is new in it, in order
+	for i := range all {
+		if _, ok := at[all[i].ID]; !ok {
+			at[all[i].ID] = int64(len(m.sent) + len(stored))
+			stored = append(stored, all[i])
+		}
+	}
+	seqs, err := m.p.buffer.Append(context.Background(), all)
+	if errors.Is(err, buffer.ErrFull) || errors.Is(err, buffer.ErrStopped) {
+		return err // nothing is stored
+	} else if err != nil {
+		m.unsure = stored
+		return err
+	}
+	for i, e := range all {
+		if seqs[i] != at[e.ID] {
+			m.t.Errorf("event %s has seq %d, want %d of %d acknowledged", e.ID, seqs[i], at[e.ID], len(m.sent))
+		}
+		for k := range stored {
+			if stored[k].ID == e.ID {
+				stored[k].ReceivedAtMS = e.ReceivedAtMS
+			}
+		}
+	}
+	m.sent = append(m.sent, stored...)
+	return nil
+}
+
+// conflict sends an event under an id that is taken, with one that is new: neither
+// is stored.
+func (m *model) conflict() error {
+	known := m.known()
+	if len(known) == 0 {
+		return nil
+	}
+	taken := known[0]
+	taken.ReceivedAtMS = 0
+	taken.Fingerprint++ // as of other fields
+	_, err := m.p.buffer.Append(context.Background(), append(m.events(1), taken))
+	if errors.Is(err, buffer.ErrConflict) {
+		return nil
+	}
+	if err == nil {
+		m.t.Errorf("seed %d: another event under the id %s was stored", m.seed, taken.ID)
+	}
+	return err
+}
+
+func (m *model) seal() error {
+	if err := m.p.buffer.Seal(m.p.ctx); err != nil {
+		return err
+	}
+	m.sealed = int64(len(m.sent))
+	return nil
+}
+
+func (m *model) heartbeat() error {
+	if err := m.p.buffer.Heartbeat(m.p.ctx); err != nil {
+		return err
+	}
+	m.sealed = int64(len(m.sent))
+	return nil
+}
+
+func (m *model) drained() error {
+	if err := m.p.drain(); err != nil {
+		return err
+	}
+	m.committed, m.released = max(m.committed, m.sealed), max(m.released, m.sealed)
+	return nil
+}
+
+// diskFails lets one of the next operations fail, done or not, or all from then on.
+func (m *model) diskFails() {
+	at := m.disk.Ops() + 1 + m.rng.IntN(60)
+	fault := []*crashfs.Fault{
+		nil, {Err: syscall.EIO}, {Err: syscall.EIO, Done: true}, {Err: syscall.ENOSPC, Part: 700}, {Err: syscall.EIO, Lost: true},
+	}[m.rng.IntN(5)]
+	m.forgets = true // it may hit the ids
+	m.disk.Inject(func(op crashfs.Op) error {
+		switch {
+		case op.N < at || fault != nil && op.N > at:
+			return nil
+		case fault == nil:
+			m.broken.Store(true)
+			if stop := m.power.Load(); stop != nil { // it does not outlive its machine
+				(*stop)()
+			}
+			return off(op)
+		default:
+			m.broken.Store(true)
+			return fault
+		}
+	})
+}
+
+// bucketFails lets some of the next calls to the bucket fail, done or not, and some
+// heads lie about the lock.
+func (m *model) bucketFails() {
+	left := 1 + m.rng.IntN(12)
+	odds, persist, lies := 1+m.rng.IntN(4), m.rng.IntN(2) == 0, m.rng.IntN(3) == 0
+	rng := rand.New(rand.NewPCG(m.rng.Uint64(), 2))
+	m.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if m.auditing.Load() || left == 0 || rng.IntN(odds) > 0 {
+			return nil
+		}
+		left--
+		if lies && c.Op == "head" {
+			return &memstore.Fault{Err: fmt.Errorf("%w: so it says", object.ErrUnlocked)}
+		}
+		return &memstore.Fault{Err: memstore.ErrLost, Persist: persist}
+	})
+}
+
+// audit compares the real thing with the model.
+func (m *model) audit(step int, what string) {
+	m.auditing.Store(true)
+	defer m.auditing.Store(false)
+	fail := func(format string, args ...any) {
+		m.t.Errorf("seed %d step %d, after %s: %s", m.seed, step, what, fmt.Sprintf(format, args...))
+	}
+	acked, most := int64(len(m.sent)), int64(len(m.sent)+len(m.unsure))
+	if m.p != nil && m.p.ctx.Err() == nil {
+		s := m.p.buffer.Stats() // before the bucket is read: what is released now is in it then
+		if s.NextSeq < acked || s.NextSeq > most {
+			fail("the log ends before seq %d, acknowledged are %d, asked for %d", s.NextSeq, acked, most)
+		}
+		if s.FirstSeq < m.released || s.NextSeq-s.OpenRows < m.sealed {
+			fail("released up to %d, sealed up to %d; before it was %d and %d", s.FirstSeq, s.NextSeq-s.OpenRows, m.released, m.sealed)
+		}
+		m.released, m.sealed = max(m.released, s.FirstSeq), max(m.sealed, s.NextSeq-s.OpenRows)
+		m.keepBatches(fail)
+	}
+	view, err := m.reader.Refresh(context.Background())
+	if err != nil || len(view.Findings) > 0 || len(view.Streams) > 1 {
+		fail("an auditor finds %v, %v", view.Findings, err)
+		return
+	}
+	if len(view.Streams) == 0 {
+		return // the certificate is not there yet
+	}
+	committed := view.Streams[0].Head.NextSeq
+	if committed < m.committed || committed < m.released || committed > most {
+		fail("committed up to %d; before it was %d, released up to %d, asked for %d", committed, m.committed, m.released, most)
+	}
+	m.committed = committed
+	for _, c := range view.Streams[0].Manifests {
+		if c.Count > 0 && c.First < acked && c.Last >= most {
+			fail("commit %d holds seqs %d to %d, asked for were %d", c.Index, c.First, c.Last, most)
+		}
+	}
+}
+
+// keepBatches demands that a batch stays what it was sealed as.
+func (m *model) keepBatches(fail func(string, ...any)) {
+	snap, err := m.p.buffer.Snapshot(context.Background())
+	if err != nil {
+		return // it has just ended
+	}
+	defer snap.Close()
+	for _, b := range snap.Batches {
+		was, known := m.batches[b.Number]
+		now := buffer.Batch{Number: b.Number, First: b.First, Last: b.Last, Count: b.Count,
+			SealedAt: b.SealedAt, Through: b.Through, RetainUntil: b.RetainUntil}
+		if known && fmt.Sprint(was) != fmt.Sprint(now) {
+			fail("batch %d was %v and is %v", b.Number, was, now)
+		}
+		m.batches[b.Number] = now
+	}
+}

@@ -1,0 +1,237 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
+)
+
+const (
+	// shipBytes is where a shipment stops growing; a single frame may be longer.
+	shipBytes    = 4 << 20
+	shipmentType = "application/octet-stream"
+)
+
+// ShipOptions say what to ship, where, and as whom.
+type ShipOptions struct {
+	Dir    string // ledger/shipped lives in it
+	FS     durable.FS
+	Store  object.Store
+	Prefix string
+	Open   ledger.Open // the stream's certificate
+	Signer note.Signer // the stream's key
+	Log    *buffer.Buffer
+
+	Every     time.Duration // between looks at the log
+	Retention time.Duration // how long a shipment is locked
+
+	Now     func() time.Time
+	Logger  *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+// Shipper copies what is durable in the log and not archived yet to the bucket, as
+// small locked objects, so that it outlives this machine. Nobody waits for it: what
+// it cannot ship is shipped later, or archived in the meantime.
+type Shipper struct {
+	o      ShipOptions
+	bucket bucket
+	now    chan chan struct{} // Flush -> Run
+
+	// Owned by Run.
+	log   *buffer.Follower
+	place buffer.Place // all before it is shipped, or was archived
+
+	objects, bytes, failures prometheus.Counter
+
+	mu     sync.Mutex
+	status ShipStatus
+}
+
+// ShipStatus is what /readyz and metrics tell about shipping.
+type ShipStatus struct {
+	NextSeq int64     // all before it is shipped or archived, as far as Run knows
+	Shipped time.Time // when Run last came to the end of the log
+	Failing time.Time // since when it has been failing; zero: it is not
+	Err     error     // why
+}
+
+// NewShipper goes on where the folder says that an earlier one came to.
+func NewShipper(o ShipOptions) (*Shipper, error) {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	s := &Shipper{o: o, now: make(chan chan struct{}),
+		objects:  counter("archiver_ship_objects_total", "Pieces of the WAL that were copied to the bucket."),
+		bytes:    counter("archiver_ship_bytes_total", "Bytes of the pieces of the WAL that were copied to the bucket."),
+		failures: counter("archiver_ship_failures_total", "Tries to copy a piece of the WAL to the bucket that failed."),
+	}
+	s.bucket = bucket{o.Store, o.Logger, counter("archiver_ship_foreign_versions_total", "Versions under the keys of our shipments that we did not write.")}
+	o.Metrics.MustRegister(s.objects, s.bytes, s.failures, s.bucket.foreign)
+	if err := o.FS.MkdirAll(filepath.Dir(s.path()), 0o700); err != nil {
+		return nil, fmt.Errorf("ship: %w", err)
+	}
+	s.load()
+	s.log = o.Log.Follow(s.place)
+	return s, nil
+}
+
+// Status returns a copy of the current state.
+func (s *Shipper) Status() ShipStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
+}
+
+// Run ships until ctx ends, and then returns nil. What fails is tried again at the
+// next turn.
+func (s *Shipper) Run(ctx context.Context) error {
+	turn := time.NewTicker(s.o.Every)
+	defer turn.Stop()
+	for {
+		var done chan struct{}
+		select {
+		case <-turn.C:
+		case done = <-s.now:
+		case <-ctx.Done():
+			return nil
+		}
+		err := s.ship(ctx)
+		if ctx.Err() != nil {
+			return nil // it was told to stop
+		}
+		s.tell(ctx, err)
+		if done != nil {
+			close(done)
+		}
+	}
+}
+
+// flushPatience bounds a Flush: archiving must not hang on shipping.
+const flushPatience = 10 * time.Second
+
+// Flush lets Run ship what there is now, and waits for it, but not long.
+func (s *Shipper) Flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushPatience)
+	defer cancel()
+	done := make(chan struct{})
+	select {
+	case s.now <- done:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+func (s *Shipper) tell(ctx context.Context, err error) {
+	st := s.Status()
+	switch st.Err = err; {
+	case err == nil:
+		st.NextSeq, st.Failing, st.Shipped = s.place.NextSeq, time.Time{}, s.o.Now()
+	case st.Failing.IsZero():
+		st.Failing = s.o.Now()
+	}
+	s.mu.Lock()
+	s.status = st
+	s.mu.Unlock()
+	if err != nil {
+		s.failures.Inc()
+		s.o.Logger.WarnContext(ctx, "the WAL is not copied to the bucket; tried again at the next turn", "error", err, "since", st.Failing)
+	}
+}
+
+// ship brings the bucket up to the end that the log has now. If we die
+//
+//	before the object is stored       it is gathered again by the next process
+//	before our place is saved         it is shipped once more, perhaps as a part of a
+//	                                  larger piece: who recovers takes equal frames once
+func (s *Shipper) ship(ctx context.Context) error {
+	for {
+		p, err := s.log.Next(ctx, shipBytes)
+		if err != nil || p == nil {
+			return err
+		}
+		if err := s.put(ctx, p); err != nil {
+			s.log.Back()
+			return err
+		}
+		s.place = p.To
+		if err := s.save(); err != nil {
+			return err
+		}
+		if !p.Full { // what came since is for the next turn
+			return nil
+		}
+	}
+}
+
+// put stores one piece under the name that only its bytes have.
+func (s *Shipper) put(ctx context.Context, p *buffer.Piece) error {
+	now := s.o.Now().UTC().Truncate(time.Second)
+	about := ledger.Shipment{Archive: s.o.Open.Archive, Stream: s.o.Open.Stream, First: p.From.NextSeq, Last: p.Last(),
+		Batch: p.From.NextBatch, BatchFirst: p.From.BatchFirst, ShippedAt: now}
+	body, err := ledger.SealShipment(about, p.Frames, s.o.Signer)
+	if err != nil {
+		return err
+	}
+	body = append(body, p.Frames...)
+	u := upload{}
+	u.SHA256 = sha256.Sum256(body)
+	u.Key, u.Body, u.Size = ledger.ShipmentKey(s.o.Prefix, &about, u.SHA256), bytes.NewReader(body), int64(len(body))
+	u.ContentType, u.RetainUntil = shipmentType, now.Add(s.o.Retention)
+	u.earliest = u.RetainUntil
+	if _, err := s.bucket.ensure(ctx, u); err != nil {
+		return fmt.Errorf("ship seq %d to %d: %w", about.First, about.Last, err)
+	}
+	s.objects.Inc()
+	s.bytes.Add(float64(u.Size))
+	return nil
+}
+
+// shippedState is ledger/shipped. It saves work after a restart and is no evidence:
+// without it, what is not archived is shipped again.
+type shippedState struct {
+	Version    int    `json:"version"`
+	Stream     string `json:"stream"`
+	NextSeq    int64  `json:"next_seq"`
+	NextBatch  int64  `json:"next_batch"`
+	BatchFirst int64  `json:"batch_first"`
+}
+
+func (s *Shipper) path() string { return filepath.Join(s.o.Dir, "ledger", "shipped") }
+
+func (s *Shipper) save() error {
+	return saveJSON(s.o.FS, s.path(), shippedState{Version: stateVersion, Stream: s.o.Open.Stream.String(),
+		NextSeq: s.place.NextSeq, NextBatch: s.place.NextBatch, BatchFirst: s.place.BatchFirst})
+}
+
+func (s *Shipper) load() {
+	var st shippedState
+	found, err := readJSON(s.o.FS, s.path(), &st)
+	if err == nil && found && (st.Version != stateVersion || st.Stream != s.o.Open.Stream.String()) {
+		err = errors.New("is of another version or stream")
+	}
+	if err != nil {
+		s.o.Logger.Warn("what was shipped is not known: it is shipped again", "error", err)
+		return
+	}
+	s.place = buffer.Place{NextSeq: st.NextSeq, NextBatch: st.NextBatch, BatchFirst: st.BatchFirst}
+	s.status.NextSeq = st.NextSeq
+}

@@ -1,0 +1,82 @@
+// Package awscreds says where a client of an AWS service takes its access keys from.
+//
+// The promise: keys in a file can be rotated under a running process, and a file
+// that was named is the whole truth. The price: within a minute after a rotation
+// requests may still be signed with the old keys.
+package awscreds
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+)
+
+// age is how old keys from a file may be before it is read again.
+const age = time.Minute
+
+// Source is where the keys are.
+type Source struct {
+	// File is a shared credentials file of the AWS tools with access keys. Empty: the
+	// default AWS chain (environment, shared files, roles).
+	File string
+	// Profile within File or the shared files. Default: default.
+	Profile string
+	// Now stamps keys from File. Required with it.
+	Now func() time.Time
+}
+
+// Options are the source for [awsconfig.LoadDefaultConfig]. A file is read at once,
+// so that one without keys is an error before the first request; the default chain
+// is not asked.
+func (s Source) Options(ctx context.Context) ([]func(*awsconfig.LoadOptions) error, error) {
+	switch {
+	case s.File != "":
+		if _, err := s.read(ctx); err != nil {
+			return nil, err
+		}
+		return []func(*awsconfig.LoadOptions) error{
+			awsconfig.WithCredentialsProvider(aws.NewCredentialsCache(aws.CredentialsProviderFunc(s.read))),
+			// Nothing of ~/.aws may change the meaning, nor may AWS_PROFILE.
+			awsconfig.WithSharedConfigFiles([]string{}), awsconfig.WithSharedCredentialsFiles([]string{s.File}),
+			awsconfig.WithSharedConfigProfile(s.profile()),
+		}, nil
+	case s.Profile != "":
+		return []func(*awsconfig.LoadOptions) error{awsconfig.WithSharedConfigProfile(s.Profile)}, nil
+	default:
+		return nil, nil
+	}
+}
+
+func (s Source) profile() string {
+	if s.Profile == "" {
+		return "default"
+	}
+	return s.Profile
+}
+
+// read reads the keys in File. They expire when they are a minute old, so that the
+// cache asks again.
+func (s Source) read(ctx context.Context) (aws.Credentials, error) {
+	// The SDK takes a missing file for an empty one.
+	if _, err := os.Stat(s.File); err != nil {
+		return aws.Credentials{}, fmt.Errorf("credentials: %w", err)
+	}
+	shared, err := awsconfig.LoadSharedConfigProfile(ctx, s.profile(), func(o *awsconfig.LoadSharedConfigOptions) {
+		o.CredentialsFiles = []string{s.File}
+		o.ConfigFiles = []string{}
+	})
+	if err != nil {
+		return aws.Credentials{}, fmt.Errorf("credentials %s: %w", s.File, err)
+	}
+	keys := shared.Credentials
+	if !keys.HasKeys() {
+		return aws.Credentials{}, fmt.Errorf("credentials %s: profile %s has no access key", s.File, s.profile())
+	}
+	keys.CanExpire = true
+	keys.Expires = s.Now().Add(age)
+	return keys, nil
+}

@@ -1,0 +1,62 @@
+package buffer
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
+)
+
+// TestRoom: what is said to be left until refusal is what can be taken, and the time
+// follows from the rate; when there is room again, it is said again.
+func TestRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(crashfs.New(), "/wal")
+		o.HighWater = 8 * o.SegmentBytes
+		r := start(t, o)
+		n := 0
+		for range 240 { // a steady load of about 1,536 bytes a second
+			r.mustAppend(t, testEvents(n, 5)...)
+			n += 5
+			time.Sleep(time.Second)
+		}
+		s := r.Stats()
+		if used := s.UnreleasedBytes; s.RoomBytes != o.HighWater-used || s.Full != "" || !s.FullSince.IsZero() {
+			t.Errorf("%d of %d bytes used: room %d, full %q", used, o.HighWater, s.RoomBytes, s.Full)
+		}
+		want := time.Duration(float64(s.RoomBytes) / (float64(s.UnreleasedBytes) / 240) * float64(time.Second))
+		if off := s.RoomFor - want; off < -want/10 || off > want/10 {
+			t.Errorf("room for %v, want about %v", s.RoomFor, want)
+		}
+		var err error
+		taken := int64(0)
+		for err == nil {
+			_, err = r.Append(t.Context(), testEvents(n, 5))
+			n += 5
+			taken = r.Stats().UnreleasedBytes - s.UnreleasedBytes
+		}
+		if !errors.Is(err, ErrFull) || s.RoomBytes-taken > 4096 {
+			t.Errorf("%v after %d of %d bytes", err, taken, s.RoomBytes)
+		}
+		r.mustSeal(t)
+		at := time.Now()
+		time.Sleep(10 * time.Second)
+		if full := r.Stats(); full.Full == "" || full.RoomBytes > 4096 || full.FullSince.Sub(at).Abs() > 2*time.Second {
+			t.Errorf("full %q since %v, want since %v; room %d", full.Full, full.FullSince, at, full.RoomBytes)
+		}
+		batch, err := r.Next(t.Context(), -1)
+		if err == nil {
+			err = r.Release(t.Context(), batch)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if free := r.Stats(); free.Full != "" || !free.FullSince.IsZero() || free.RoomFor >= 0 || free.RoomBytes < o.HighWater/2 {
+			t.Errorf("after the release: full %q since %v, room %d for %v", free.Full, free.FullSince, free.RoomBytes, free.RoomFor)
+		}
+		r.mustHalt(t)
+	})
+}

@@ -1,0 +1,139 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/event"
+)
+
+// logReader is a RowReader. Refs that are near to each other in the log cost one
+// system call together.
+type logReader struct {
+	s      *span
+	pin    *pin
+	files  map[int64]durable.File // by segment, at most readFiles
+	blocks [readBlocks]readBlock
+	clock  int64
+}
+
+// Rows come in order of their timestamps, which is nearly that of their seqs: a few
+// blocks are enough for those that overtake each other.
+const (
+	readBlocks     = 8
+	readBlockBytes = 256 << 10
+	readFiles      = 4
+)
+
+// readBlock is a piece of a segment.
+type readBlock struct {
+	segment, offset int64
+	data            []byte
+	used            int64 // clock of the last use; 0: empty
+}
+
+// RowReader implements Rows.
+func (s *span) RowReader() (RowReader, error) {
+	p, err := s.acquire()
+	if err != nil {
+		return nil, fmt.Errorf("read log: %w", err)
+	}
+	return &logReader{s: s, pin: p, files: make(map[int64]durable.File)}, nil
+}
+
+// Close implements RowReader. Closing twice is an error of the caller.
+func (r *logReader) Close() error {
+	var errs []error
+	for segment := range r.files {
+		errs = append(errs, r.s.b.files.release(segment))
+	}
+	r.s.b.unpin(r.pin)
+	return errors.Join(errs...)
+}
+
+// Read implements RowReader.
+func (r *logReader) Read(ref Ref) (event.Row, error) {
+	row, err := r.read(ref)
+	if err != nil {
+		return event.Row{}, fmt.Errorf("read seq %d: %w", ref.seq, err)
+	}
+	return row, nil
+}
+
+func (r *logReader) read(ref Ref) (row event.Row, err error) {
+	if err := r.s.covers(ref); err != nil {
+		return row, err
+	}
+	segment, offset := int64(ref.segment), int64(ref.offset)
+	b, err := r.block(segment, offset)
+	if err != nil {
+		return row, err
+	}
+	raw, err := cutRecord(b.data[offset-b.offset:])
+	if err != nil { // it goes on behind the block, or it is damaged
+		var file durable.File
+		if file, err = r.file(segment); err != nil {
+			return row, err
+		}
+		if raw, err = readRecord(file, offset); err != nil {
+			return row, &CorruptError{segmentName(segment), offset, ref.seq, err}
+		}
+	}
+	return r.s.row(ref, raw)
+}
+
+// block returns the piece that offset lies in.
+func (r *logReader) block(segment, offset int64) (*readBlock, error) {
+	at := offset - offset%readBlockBytes
+	r.clock++
+	oldest := &r.blocks[0]
+	for i := range r.blocks {
+		b := &r.blocks[i]
+		if b.used > 0 && b.segment == segment && b.offset == at {
+			b.used = r.clock
+			return b, nil
+		}
+		if b.used < oldest.used {
+			oldest = b
+		}
+	}
+	file, err := r.file(segment)
+	if err != nil {
+		return nil, err
+	}
+	oldest.used = 0
+	if oldest.data == nil {
+		oldest.data = make([]byte, readBlockBytes)
+	}
+	n, err := file.ReadAt(oldest.data[:readBlockBytes], at)
+	if err != nil && !errors.Is(err, io.EOF) || int64(n) <= offset-at {
+		return nil, fmt.Errorf("read segment %d at %d: %w", segment, at, err)
+	}
+	oldest.data = oldest.data[:n]
+	oldest.segment, oldest.offset, oldest.used = segment, at, r.clock
+	return oldest, nil
+}
+
+func (r *logReader) file(segment int64) (durable.File, error) {
+	if f := r.files[segment]; f != nil {
+		return f, nil
+	}
+	if len(r.files) == readFiles {
+		// The first one in the log: rows move forward through it.
+		first := slices.Min(slices.Collect(maps.Keys(r.files)))
+		delete(r.files, first)
+		if err := r.s.b.files.release(first); err != nil {
+			return nil, err
+		}
+	}
+	f, err := r.s.b.files.acquire(segment)
+	if err != nil {
+		return nil, err
+	}
+	r.files[segment] = f
+	return f, nil
+}

@@ -1,0 +1,307 @@
+package buffer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/event"
+)
+
+// Shipped puts a log together again from pieces of it that were kept elsewhere. It
+// cuts the batches that the log's own seals cut, and seals what none covers. All
+// that it decides follows from the pieces, so whoever does it again gets the same.
+//
+// It believes the pieces to be the log's, which is for the caller to verify.
+type Shipped struct {
+	o       ShippedOptions
+	next    int64 // seq that comes next
+	first   int64 // … of the batch that is being put together
+	pieces  []io.ReaderAt
+	sums    map[int64]uint32 // checksum of the frame that begins with a seq
+	open    shippedBatch
+	batches []*ShippedBatch
+
+	// What the seal of the next batch must not fall behind.
+	sealedAt, through, received int64
+}
+
+// ShippedOptions say where a log is to be taken up, and whose it is.
+type ShippedOptions struct {
+	Stream  uuid.UUID
+	NextSeq int64     // all before it is archived
+	Through time.Time // of the last batch that is archived
+	// Retention says how long a class is locked, for what the log did not seal.
+	Retention func(class string) (time.Duration, bool)
+}
+
+// ShippedBatch is a batch that was put together. Its Count is less than its range
+// by what is lost of it.
+type ShippedBatch struct {
+	*Batch
+	Lost   []Lost // in order
+	Sealed bool   // by the log itself
+}
+
+// Lost is a range of seqs, both inclusive, that is in no piece.
+type Lost struct{ First, Last int64 }
+
+// lostMost bounds the ranges that one batch may have lost: each is told in a note of
+// its commit.
+const lostMost = 200
+
+// shippedBatch is the batch that is being put together.
+type shippedBatch struct {
+	runs    []shippedRun
+	lost    []Lost
+	classes map[string]bool
+	count   int64
+}
+
+// shippedRun is a part of a piece: frames of events that follow each other.
+type shippedRun struct {
+	piece      uint32
+	start, end int64 // offsets
+}
+
+// NewShipped begins to put a log together.
+func NewShipped(o ShippedOptions) *Shipped {
+	return &Shipped{o: o, next: o.NextSeq, first: o.NextSeq, sums: make(map[int64]uint32),
+		open: shippedBatch{classes: make(map[string]bool)}, through: o.Through.UnixMilli()}
+}
+
+// ErrContradiction: two pieces tell the same part of the log differently. At least
+// two writers had the same log: a copy of the folder, or one from a backup.
+var ErrContradiction = errors.New("pieces contradict each other")
+
+// Add takes the next piece, in order of the places where they begin; an earlier one
+// may have a part of it. at is when it was shipped. frames has size bytes, and stays
+// readable as long as the batches are read.
+func (s *Shipped) Add(ctx context.Context, from Place, at time.Time, frames io.ReaderAt, size int64) error {
+	if size > segmentMax {
+		return fmt.Errorf("piece from seq %d: %d bytes, at most %d", from.NextSeq, size, segmentMax)
+	}
+	if from.BatchFirst > s.first {
+		if err := s.cutUnsealed(from.BatchFirst, at); err != nil {
+			return err
+		}
+	}
+	s.pieces = append(s.pieces, frames)
+	piece := uint32(len(s.pieces) - 1)
+	st := state{nextSeq: from.NextSeq, nextBatch: from.NextBatch, batchFirst: from.BatchFirst}
+	err := eachFrame(ctx, frames, 0, size, func(f *frame) error {
+		st.chain = f.prev // what chains the pieces is their places
+		sl, err := st.apply(f)
+		switch {
+		case err != nil:
+			return err
+		case sl != nil:
+			return s.addSeal(sl, at)
+		default:
+			return s.addEvents(f, piece)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("piece from seq %d: %w", from.NextSeq, err)
+	}
+	return nil
+}
+
+// addEvents takes a frame of events, unless it is there already.
+func (s *Shipped) addEvents(f *frame, piece uint32) error {
+	end := f.firstSeq + f.count
+	switch known, ok := s.sums[f.firstSeq]; {
+	case end <= s.o.NextSeq: // archived
+		return nil
+	case end <= s.next && ok && known == f.sum:
+		return nil
+	case f.firstSeq < s.next:
+		return fmt.Errorf("%w: about seq %d to %d", ErrContradiction, f.firstSeq, end-1)
+	}
+	if err := s.lose(f.firstSeq); err != nil {
+		return err
+	}
+	seq := f.firstSeq
+	err := f.records(func(_ int64, raw []byte) error {
+		e, err := event.DecodeBinary(raw)
+		if err != nil {
+			return fmt.Errorf("seq %d: %w", seq, err)
+		}
+		seq++
+		s.open.classes[e.Retention] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if n := len(s.open.runs); n > 0 && s.open.runs[n-1].piece == piece && s.open.runs[n-1].end == f.offset {
+		s.open.runs[n-1].end = f.next()
+	} else {
+		s.open.runs = append(s.open.runs, shippedRun{piece, f.offset, f.next()})
+	}
+	s.sums[f.firstSeq] = f.sum
+	s.open.count += f.count
+	s.next, s.received = end, f.received
+	return nil
+}
+
+// addSeal cuts a batch where the log did.
+func (s *Shipped) addSeal(sl *seal, at time.Time) error {
+	if sl.last < s.first { // archived, cut already, or empty: it says nothing about rows
+		return nil
+	}
+	if sl.first > s.first { // the seal before it is lost
+		if err := s.cutUnsealed(sl.first, at); err != nil {
+			return err
+		}
+	}
+	if sl.first != s.first || sl.last+1 < s.next {
+		return fmt.Errorf("%w: about batch %d, seq %d to %d", ErrContradiction, sl.number, sl.first, sl.last)
+	}
+	if err := s.lose(sl.last + 1); err != nil {
+		return err
+	}
+	s.cut(sl, true)
+	return nil
+}
+
+// End seals what no seal covers, as of when the last piece was shipped, and returns
+// all batches.
+func (s *Shipped) End(at time.Time) ([]*ShippedBatch, error) {
+	if s.next > s.first {
+		if err := s.cutUnsealed(s.next, at); err != nil {
+			return nil, err
+		}
+	}
+	return s.batches, nil
+}
+
+// lose notes that what lies before next is in no piece.
+func (s *Shipped) lose(next int64) error {
+	if next <= s.next {
+		return nil
+	}
+	if len(s.open.lost) == lostMost {
+		return fmt.Errorf("more than %d ranges are lost before seq %d", lostMost, next)
+	}
+	s.open.lost = append(s.open.lost, Lost{s.next, next - 1})
+	s.next = next
+	return nil
+}
+
+// cutUnsealed ends a batch before next, whose seal is in no piece.
+func (s *Shipped) cutUnsealed(next int64, at time.Time) error {
+	if next < s.next {
+		return fmt.Errorf("%w: a batch begins with seq %d, but there is a seq %d in the one before", ErrContradiction, next, s.next-1)
+	}
+	if err := s.lose(next); err != nil {
+		return err
+	}
+	// What was received in the same millisecond as its last event may be lost, so the
+	// millisecond before is the last one that is complete.
+	sl := &seal{first: s.first, last: next - 1,
+		sealedAt: max(at.Unix(), s.sealedAt), through: max(s.through, s.received-1)}
+	for class := range s.open.classes {
+		period, ok := s.o.Retention(class)
+		if !ok {
+			return fmt.Errorf("seal seq %d to %d: retention class %q is not known", s.first, next-1, class)
+		}
+		seconds := int64((period + time.Second - 1) / time.Second)
+		sl.retain = append(sl.retain, retainUntil{class, sl.sealedAt + seconds})
+	}
+	s.cut(sl, false)
+	return nil
+}
+
+func (s *Shipped) cut(sl *seal, sealed bool) {
+	b := &ShippedBatch{Lost: s.open.lost, Sealed: sealed, Batch: &Batch{
+		Stream: s.o.Stream, Number: int64(len(s.batches)), First: sl.first, Last: sl.last, Count: s.open.count,
+		SealedAt: time.Unix(sl.sealedAt, 0).UTC(), Through: time.UnixMilli(sl.through).UTC(), RetainUntil: sl.retainUntil(),
+		Rows: &shippedRows{stream: s.o.Stream, pieces: slices.Clip(s.pieces), runs: s.open.runs, first: sl.first},
+	}}
+	s.batches = append(s.batches, b)
+	s.first, s.next = sl.last+1, sl.last+1
+	s.sealedAt, s.through = sl.sealedAt, sl.through
+	s.open = shippedBatch{classes: make(map[string]bool)}
+}
+
+// eachFrame walks over the frames in r from start to end, each checked by itself.
+// None may be missing there.
+func eachFrame(ctx context.Context, r io.ReaderAt, start, end int64, visit func(*frame) error) error {
+	w := &window{r: r, size: end}
+	for start < end {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		head, err := w.at(start, sector)
+		if err != nil {
+			return fmt.Errorf("frame at %d: %w", start, err)
+		}
+		f, err := parseFrame(w.at, start, end, le.Uint64(head[8:])) // of whatever segment
+		if err == nil && f.next() > end {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return fmt.Errorf("%w: frame at %d: %w", ErrCorrupt, start, err)
+		}
+		if err := visit(&f); err != nil {
+			return err
+		}
+		start = f.next()
+	}
+	return nil
+}
+
+// shippedRows implements Rows.
+type shippedRows struct {
+	stream uuid.UUID
+	pieces []io.ReaderAt
+	runs   []shippedRun
+	first  int64
+}
+
+func (s *shippedRows) Scan(ctx context.Context) iter.Seq2[Entry, error] {
+	return entries(s.stream, s.first, func(visit func(Ref, []byte) error) error {
+		for _, run := range s.runs {
+			err := eachFrame(ctx, s.pieces[run.piece], run.start, run.end, func(f *frame) error {
+				seq := f.firstSeq
+				return f.records(func(at int64, raw []byte) error {
+					ref := Ref{seq: seq, received: f.received, segment: run.piece, offset: uint32(at)}
+					seq++
+					return visit(ref, raw)
+				})
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// RowReader implements Rows: the pieces are files that nobody recycles.
+func (s *shippedRows) RowReader() (RowReader, error) { return s, nil }
+
+// Close implements RowReader.
+func (s *shippedRows) Close() error { return nil }
+
+// Read implements RowReader.
+func (s *shippedRows) Read(ref Ref) (event.Row, error) {
+	if int64(ref.segment) >= int64(len(s.pieces)) {
+		return event.Row{}, fmt.Errorf("read seq %d: ref is of another batch", ref.seq)
+	}
+	raw, err := readRecord(s.pieces[ref.segment], int64(ref.offset))
+	if err == nil {
+		var row event.Row
+		if row, err = rowOf(s.stream, ref, raw); err == nil {
+			return row, nil
+		}
+	}
+	return event.Row{}, fmt.Errorf("read seq %d: %w", ref.seq, err)
+}

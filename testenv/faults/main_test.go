@@ -1,0 +1,111 @@
+//go:build linux
+
+// Package faults runs the real binary on a machine that fails: killed at every
+// system call, on disks that are full, read-only, slow or broken, beside its own
+// copy, without its bucket. docs/reliability.md lists the cases and their tests.
+//
+// FAULTS says how much: nothing is a selection that takes less than a minute,
+// "short" a larger one (make faults-short), "all" everything (make faults).
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/audit-archiver/archiver/testenv/faults/strike"
+	"github.com/audit-archiver/archiver/testenv/s3test"
+)
+
+// Environment of the test process inside the mount namespace.
+const (
+	envBinary = "FAULTS_BINARY"    // the program under test
+	envMounts = "FAULTS_MOUNTS"    // "yes": mounts are ours alone
+	envServe  = "S3TEST_SERVE_DIR" // s3test starts this binary as its server
+)
+
+func TestMain(m *testing.M) {
+	strike.Main()
+	if os.Getenv(envBinary) != "" || os.Getenv(envServe) != "" {
+		s3test.Main(m)
+	}
+	code, err := outside()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+	}
+	os.Exit(code)
+}
+
+// outside builds the program and runs this test binary again, in a mount
+// namespace of its own if it may: whatever a test mounts ends with it.
+func outside() (int, error) {
+	dir, err := os.MkdirTemp("", "archiver-faults-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "archiver")
+	build := exec.Command("go", "build", "-o", binary, "../../cmd/archiver")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		return 1, fmt.Errorf("build archiver: %w", err)
+	}
+	cmd := exec.Command(os.Args[0], os.Args[1:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), envBinary+"="+binary)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
+		cmd.Env = append(cmd.Env, envMounts+"=yes")
+	}
+	err = cmd.Run()
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		return 1, err
+	}
+	return cmd.ProcessState.ExitCode(), nil
+}
+
+// level is how much of the matrix runs.
+type level int
+
+const (
+	smoke level = iota
+	short
+	all
+)
+
+func levelOf(t testing.TB) level {
+	t.Helper()
+	switch s := os.Getenv("FAULTS"); s {
+	case "":
+		return smoke
+	case "short":
+		return short
+	case "all":
+		return all
+	default:
+		t.Fatalf("FAULTS=%s: want short or all", s)
+		return smoke
+	}
+}
+
+// need skips a test that is not of the selection.
+func need(t testing.TB, least level) {
+	t.Helper()
+	if levelOf(t) < least {
+		t.Skip("not of this selection: make faults-short, make faults")
+	}
+}
+
+// lacks skips a test that this machine cannot run, loudly, and fails it in CI.
+func lacks(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip("NOT TESTED: " + why)
+}

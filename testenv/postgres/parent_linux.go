@@ -1,0 +1,8 @@
+package postgres
+
+import "syscall"
+
+// dieWithParent keeps a killed test from leaving a server behind.
+func dieWithParent() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
+}
