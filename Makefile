@@ -13,7 +13,7 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults soak client-kills bench bench-peers bench-sustained bench-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults soak mutants client-kills bench bench-peers bench-sustained bench-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -64,6 +64,9 @@ faults: ## all of it: every system call, every seed of 3000; about half an hour
 
 soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
 	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults
+
+mutants: ## take out one safeguard at a time; the tests must notice each (some minutes)
+	$(GO) run ./testenv/mutants
 
 client-kills: ## kill -9 applications of all three SDKs and the sidecar N=50 times each
 	CLIENT_KILLS=$(N) $(GO) test -count 1 -timeout 60m -run TestKills -v ./testenv/clients

@@ -323,3 +323,33 @@ func TestFirstSeqAndFileModes(t *testing.T) {
 	}
 	r.mustHalt(t)
 }
+
+// shortFile writes less than it is given, once, and says that nothing is wrong, as
+// the contract of a file forbids and a disk may do.
+type shortFile struct {
+	durable.File
+	short bool
+}
+
+func (f *shortFile) WriteAt(p []byte, off int64) (int, error) {
+	if f.short {
+		f.short = false
+		return f.File.WriteAt(p[:len(p)/2], off)
+	}
+	return f.File.WriteAt(p, off)
+}
+
+// TestShortWrite: nobody is answered for what was written in part.
+func TestShortWrite(t *testing.T) {
+	fsys := crashfs.New()
+	r := start(t, testOptions(fsys, "/wal"))
+	r.mustAppend(t, testEvents(0, 3)...)
+	r.w.file = &shortFile{File: r.w.file, short: true}
+	if _, err := r.Append(t.Context(), testEvents(3, 40)); !errors.Is(err, ErrDamaged) {
+		t.Errorf("%v, want ErrDamaged", err)
+	}
+	_ = r.halt() // it says why
+	again := start(t, testOptions(fsys, "/wal"))
+	mustHold(t, again.Buffer, 3)
+	again.mustHalt(t)
+}

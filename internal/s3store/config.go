@@ -151,6 +151,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.Retryer = newRetryer()
+		o.HTTPSignerV4 = signer{}
 	})
 	return &Store{client: client, cfg: cfg}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"net/http"
@@ -17,8 +18,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/object/objecttest"
 	"github.com/audit-archiver/archiver/internal/s3store"
+	"github.com/audit-archiver/archiver/testenv/s3test"
 )
 
 // TestFaultB45Unreachable: a name that does not resolve, a port that nobody listens
@@ -54,6 +57,32 @@ func TestFaultB45Unreachable(t *testing.T) {
 				t.Errorf("it took %s", took)
 			}
 		})
+	}
+}
+
+// TestFaultB38Secret: the access key stays and its secret changes, in the file and
+// at the store. The next request is signed with it.
+func TestFaultB38Secret(t *testing.T) {
+	_, cfg := s3test.Embedded(t).Bucket(t)
+	// Keys are stamped by this clock and expire by the real one: each request reads.
+	cfg.Now = func() time.Time { return time.Now().Add(-time.Hour) }
+	good, err := os.ReadFile(cfg.CredentialsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := s3store.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := strings.Replace(string(good), "aws_secret_access_key = ", "aws_secret_access_key = old", 1)
+	for i, content := range []string{string(good), wrong, string(good)} {
+		if err := os.WriteFile(cfg.CredentialsFile, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := store.Head(t.Context(), "k", "")
+		if right := content != wrong; right != errors.Is(err, object.ErrNotFound) {
+			t.Errorf("request %d, with the right secret: %v: %v", i, right, err)
+		}
 	}
 }
 

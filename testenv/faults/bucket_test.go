@@ -28,7 +28,7 @@ func TestFaultB38Credentials(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rotate([]byte(strings.ReplaceAll(string(good), " = ", " = old")))
+	rotate([]byte(strings.Replace(string(good), "aws_secret_access_key = ", "aws_secret_access_key = old", 1)))
 	v = s.start(t, how{})
 	v.stored(t, 5)
 	await(t, "the bucket refuses", func() (bool, string) {
