@@ -9,6 +9,7 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -79,7 +80,9 @@ func Start(t testing.TB, store string) *Proxy {
 		cancel() // whoever comes now finds it over, so nobody is added to those we wait for
 		p.mu.Unlock()
 		_ = server.Close()
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("chaos: %v", err)
+		}
 		p.held.Wait()
 		p.transport.CloseIdleConnections()
 	})

@@ -291,7 +291,7 @@ func TestFaultB43Skew(t *testing.T) {
 }
 
 // TestFaultB45Silence: the store takes a request and says nothing, or answers one byte per second. The call ends after
-// its time, a minute, and is made again.
+// its time, half a minute, and is made again.
 func TestFaultB45Silence(t *testing.T) {
 	need(t, all)
 	for name, do := range map[string]chaos.Action{"black hole": chaos.BlackHole, "one byte per second": chaos.Trickle(time.Second)} {
