@@ -67,7 +67,7 @@ func run(ctx context.Context, only string) (survivors int, err error) {
 			survivors++
 			noticed = "**nobody**"
 		}
-		fmt.Printf("| %s | `%s` | `%s -run '%s'` | %s |\n", m.name, m.file, m.pkg, m.tests, noticed)
+		fmt.Printf("| %s | `%s` | `%s -run '%s'` | %s |\n", m.name, m.file, m.pkg, strings.ReplaceAll(m.tests, "|", `\|`), noticed)
 	}
 	return survivors, nil
 }
