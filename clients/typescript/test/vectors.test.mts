@@ -202,3 +202,7 @@ vectors<{ x_request_id: string | null; expect: { request_id: string | null } }>(
 vectors<{ traceparent: string | null; expect: { traceparent: string | null } }>('traceparent', (_t, v) => {
   assert.equal(contextOf({ traceparent: v.traceparent ?? undefined }).traceparent ?? null, v.expect.traceparent);
 });
+
+vectors<{ user_agent: string | null; expect: { user_agent: string | null } }>('user_agent', (_t, v) => {
+  assert.equal(contextOf({ 'user-agent': v.user_agent ?? undefined }).user_agent ?? null, v.expect.user_agent);
+});

@@ -78,10 +78,13 @@ function isWhole(line: Buffer, json: Buffer): boolean {
   return /^[0-9a-f]{8}$/i.test(head) && parseInt(head, 16) === crc32(json);
 }
 
+/** Most different UTC days of the events in one request. */
+const requestDays = 20;
+
 /**
- * Says when a line must not be in one request with those before it. The sidecar
- * refuses an id that is in a request twice, and events of more than 64 UTC days;
- * neither event would be to blame.
+ * Says when a line must not be in one request with those before it: its id is among
+ * theirs, or it is of one day too many. The sidecar would refuse it for the company
+ * it is in.
  */
 export class RequestFence {
   readonly #ids = new Set<string>();
@@ -89,19 +92,28 @@ export class RequestFence {
 
   /** Takes a line in, unless it must wait for the next request. */
   admit(json: Buffer): boolean {
-    // {"id":"01980c9e-6e1f-7c3a-9d55-0b7a1f1c2d3e","timestamp":"2026-11-23T…
+    // {"id":"01980c9e-6e1f-7c3a-9d55-0b7a1f1c2d3e","timestamp":"2026-11-23T…"
     // 0      7                                    43            57
-    if (json.length < 68 || json.toString('latin1', 0, 7) !== '{"id":"' || json.toString('latin1', 43, 57) !== '","timestamp":') {
+    const head = json.toString('latin1', 0, 96);
+    if (!head.startsWith('{"id":"') || head.slice(43, 57) !== '","timestamp":') {
       return true; // not written by this version of the package
     }
-    const id = json.toString('latin1', 7, 43).toLowerCase();
-    const day = json.toString('latin1', 58, 68);
-    // A date in any time zone is one of three days in UTC.
-    if (this.#ids.has(id) || (!this.#days.has(day) && this.#days.size === 21)) {
+    const id = head.slice(7, 43).toLowerCase();
+    const day = dayOf(head.slice(58, head.indexOf('"', 58)));
+    if (this.#ids.has(id) || (!this.#days.has(day) && this.#days.size === requestDays)) {
       return false;
     }
     this.#ids.add(id);
     this.#days.add(day);
     return true;
   }
+}
+
+/** The UTC day of an RFC 3339 timestamp. */
+function dayOf(timestamp: string): string {
+  if (/[Zz]$/.test(timestamp)) {
+    return timestamp.slice(0, 10);
+  }
+  const ms = Date.parse(timestamp);
+  return Number.isNaN(ms) ? timestamp : new Date(ms).toISOString().slice(0, 10);
 }
