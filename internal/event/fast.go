@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -206,13 +207,8 @@ func (f *fast) members(levels int) bool {
 	for {
 		f.space()
 		name, ok := f.text()
-		if !ok || len(f.names)-outer == namesMost {
+		if !ok || len(f.names)-outer == namesMost || slices.Contains(f.names[outer:], name) {
 			return false
-		}
-		for _, other := range f.names[outer:] {
-			if other == name {
-				return false
-			}
 		}
 		f.names = append(f.names, name)
 		if !f.next(':') || !f.value(levels) {
