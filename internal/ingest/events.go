@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,9 +19,8 @@ import (
 // events serves POST /v1/events.
 type events struct {
 	appender Appender
-	archived func(context.Context, int64) error
+	archived func(context.Context, uuid.UUID, int64) error
 	refusal  func(error) Refusal
-	stream   string
 	lim      Limits
 	bodies   *bodies
 	decoders sync.Pool // of *event.Decoder
@@ -37,7 +35,6 @@ func newEvents(o *Options, m *metrics) *events {
 		appender: o.Appender,
 		archived: o.Archived,
 		refusal:  o.Refusal,
-		stream:   o.Stream.String(),
 		lim:      o.Limits,
 		bodies:   newBodies(o.Limits.RequestBytes, o.Limits.InFlightBytes),
 		decoders: sync.Pool{New: func() any { return event.NewDecoder(o.Limits.Event) }},
@@ -74,14 +71,14 @@ func (s *events) serve(r *http.Request) (stored []byte, _ *problem) {
 	if p != nil {
 		return nil, p
 	}
-	seqs, p := s.append(r.Context(), batch)
+	where, p := s.append(r.Context(), batch)
 	if p != nil {
 		return nil, p
 	}
 	s.metrics.events.Add(float64(len(batch)))
-	stored = s.answer(batch, seqs)
-	if archived {
-		return stored, s.await(r.Context(), stored, slices.Max(seqs))
+	stored = appended(batch, &where)
+	if seq, ok := where.last(); archived && ok {
+		return stored, s.await(r.Context(), stored, where.Stream, seq)
 	}
 	return stored, nil
 }
@@ -261,33 +258,38 @@ func (f *faults) problem(as format) *problem {
 // append stores the events, waiting for the disk. It does not stop waiting when the
 // client has closed its side of the connection: that may be one which has sent
 // everything and waits for the answer, and the wait is bounded.
-func (s *events) append(ctx context.Context, batch []event.Event) ([]int64, *problem) {
+func (s *events) append(ctx context.Context, batch []event.Event) (Stored, *problem) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.lim.AppendWait)
 	defer cancel()
-	seqs, err := s.appender.Append(ctx, batch)
+	stored, err := s.appender.Append(ctx, batch)
 	if err == nil {
-		return seqs, nil
+		return stored, nil
 	}
+	return Stored{}, s.notStored(batch, err)
+}
+
+// notStored says what became of events whose Append failed.
+func (s *events) notStored(batch []event.Event, err error) *problem {
 	var taken *ConflictError
 	if errors.As(err, &taken) {
-		return nil, conflict(batch, taken)
+		return conflict(batch, taken)
 	}
 	switch refusal := s.refusal(err); {
 	case refusal == Full:
-		return nil, unavailable(kindFull, "There is no room", "nothing was stored; send the same events again later", 1)
+		return unavailable(kindFull, "There is no room", "nothing was stored; send the same events again later", 1)
 	case refusal == NotReady:
-		return nil, unavailable(kindNotReady, "This server takes no events now",
+		return unavailable(kindNotReady, "This server takes no events now",
 			"nothing was stored; /readyz says why; send the same events again later", 1)
 	case refusal == NotWritable:
 		s.log.Error("events not stored", "events", len(batch), "error", err)
-		return nil, unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
+		return unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
 	case refusal == TooLarge:
 		s.log.Warn("events refused: more than can be stored at once", "events", len(batch), "error", err)
-		return nil, tooLarge("nothing was stored; send fewer events at once")
+		return tooLarge("nothing was stored; send fewer events at once")
 	default:
 		s.log.Error("outcome of append unknown", "events", len(batch), "error", err)
 	}
-	return nil, unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)
+	return unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)
 }
 
 const unknownDetail = "the events may or may not have been stored; send them again with the same ids: " +
@@ -302,19 +304,24 @@ func conflict(batch []event.Event, taken *ConflictError) *problem {
 			p.Detail += fmt.Sprintf("; only the first %d of %d errors are listed", maxListed, len(taken.Index))
 			break
 		}
+		where := fmt.Sprintf("seq %d", taken.Seq[i])
+		if stream, ok := taken.Earlier[i]; ok {
+			where += " of stream " + stream.String()
+		}
 		p.Errors = append(p.Errors, itemError{Index: index, Field: "id",
-			Reason: fmt.Sprintf("%s is the id of the event with seq %d, which has other content", batch[index].ID, taken.Seq[i])})
+			Reason: fmt.Sprintf("%s is the id of the event with %s, which has other content", batch[index].ID, where)})
 	}
 	return p
 }
 
-// answer is the body of a success. It is put together by hand: with 10,000
+// appended is the body of a success. It is put together by hand: with 10,000
 // events it would otherwise be a tenth of the work.
-func (s *events) answer(batch []event.Event, seqs []int64) []byte {
+func appended(batch []event.Event, stored *Stored) []byte {
 	const perEvent = len(`{"id":"","seq":},`) + 36 + 19
-	b := make([]byte, 0, 64+len(s.stream)+perEvent*len(batch))
+	const perEarlier = len(`,"stream":""`) + 36
+	b := make([]byte, 0, 64+perEarlier+perEvent*len(batch)+perEarlier*len(stored.Earlier))
 	b = append(b, `{"stream":"`...)
-	b = append(b, s.stream...)
+	b = append(b, stored.Stream.String()...)
 	b = append(b, `","events":[`...)
 	for i := range batch {
 		if i > 0 {
@@ -323,7 +330,12 @@ func (s *events) answer(batch []event.Event, seqs []int64) []byte {
 		b = append(b, `{"id":"`...)
 		b = append(b, batch[i].ID...)
 		b = append(b, `","seq":`...)
-		b = strconv.AppendInt(b, seqs[i], 10)
+		b = strconv.AppendInt(b, stored.Seqs[i], 10)
+		if stream, ok := stored.Earlier[i]; ok {
+			b = append(b, `,"stream":"`...)
+			b = append(b, stream.String()...)
+			b = append(b, '"')
+		}
 		b = append(b, '}')
 	}
 	return append(b, "]}\n"...)
