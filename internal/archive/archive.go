@@ -123,14 +123,16 @@ type Archiver struct {
 	root     string
 	identity Identity
 	writer   string
+	origins  Moved // where the first rows of the stream come from
 	now      func() time.Time
 	pause    func(context.Context, time.Duration) error
 	metrics  *metrics
 
 	// Owned by Start and by the committing half of Run.
 	state     state
-	pending   *pending // signed for state.Head.Index+1; nil: nothing is
-	journaled bool     // pending is on our disk
+	pending   *pending    // signed for state.Head.Index+1; nil: nothing is
+	journaled bool        // pending is on our disk
+	about     object.Info // the version of the archive object that checkBucket found
 
 	mu       sync.Mutex
 	status   Status
@@ -179,6 +181,9 @@ func New(o Options) (*Archiver, error) {
 	if err := a.loadState(); err != nil {
 		return nil, err
 	}
+	if a.origins, err = loadMoved(a.fs, a.dir); err != nil {
+		return nil, err
+	}
 	// What is archived was sealed before. A WAL that has not sealed it would cut the
 	// same seqs into other batches, and release new events as archived ones.
 	if at := a.state.Head.NextSeq; o.OpenSeq < at || o.FirstSeq > at {
@@ -209,14 +214,21 @@ func (a *Archiver) Start(ctx context.Context) error {
 }
 
 func (a *Archiver) start(ctx context.Context) error {
+	if a.state.Head.Closed {
+		return ErrClosed
+	}
 	if err := a.checkBucket(ctx); err != nil {
 		return err
 	}
+	a.extendArchive(ctx)
 	if err := a.publishOpen(ctx); err != nil {
 		return err
 	}
 	if err := a.resume(ctx); err != nil {
 		return err
+	}
+	if a.state.Head.Closed { // we died before we knew that the closing commit was there
+		return ErrClosed
 	}
 	if a.state.Identity == a.identity {
 		if err := a.checkNext(ctx); err != nil {

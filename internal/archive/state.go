@@ -196,6 +196,7 @@ func (a *Archiver) checkBucket(ctx context.Context) error {
 			return false, err
 		}
 		_, err = ledger.ParseArchive(raw, a.root)
+		a.about = info
 		return err == nil, nil
 	})
 	if err != nil {

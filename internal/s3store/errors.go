@@ -26,6 +26,7 @@ const (
 	permPut    permission = "s3:PutObject and s3:PutObjectRetention"
 	permHead   permission = "s3:GetObjectVersion, s3:GetObjectRetention and s3:ListBucket"
 	permGet    permission = "s3:GetObjectVersion and s3:ListBucket"
+	permExtend permission = "s3:PutObjectRetention"
 	permList   permission = "s3:ListBucketVersions"
 	permCreate permission = "s3:CreateBucket and s3:PutBucketObjectLockConfiguration and s3:PutBucketVersioning"
 	permCheck  permission = "s3:ListBucket, s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration"
