@@ -161,7 +161,7 @@ func (s headState) sum() (Hash, error) {
 	return sha256.Sum256(b), err
 }
 
-// MarshalHead encodes a head as one JSON object, version 0.
+// MarshalHead encodes a head as one JSON object, version 1.
 func MarshalHead(h Head) ([]byte, error) {
 	s := headState{formatVersion, h.Archive, h.Stream, h.VKey, h.Root, h.RetainUntil, h.Index, h.Prev,
 		h.NextSeq, h.Through, h.Closed, h.Recovered, h.Tree.state(), Hash{}}
