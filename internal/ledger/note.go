@@ -11,7 +11,7 @@ import (
 )
 
 // seal signs text, which ends in a newline, as a C2SP signed note.
-func seal(text []byte, signer note.Signer) ([]byte, error) {
+func seal(text []byte, signer Signer) ([]byte, error) {
 	signed, err := note.Sign(&note.Note{Text: string(text)}, signer)
 	if err != nil {
 		return nil, fmt.Errorf("sign as %s: %w", signer.Name(), err)
@@ -54,7 +54,7 @@ const (
 )
 
 // sealDocument signs magic + one line of JSON.
-func sealDocument(magic string, doc any, signer note.Signer) ([]byte, error) {
+func sealDocument(magic string, doc any, signer Signer) ([]byte, error) {
 	line, err := encodeLine(doc)
 	if err != nil {
 		return nil, err
