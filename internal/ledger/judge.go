@@ -30,10 +30,10 @@ type place struct {
 	signs func([]byte) (says Hash, ok bool)
 }
 
-// accepted is a version that was found to be the true one.
-type accepted struct {
-	version string
-	sum     Hash // of its content
+// Accepted is the version of a ledger object that was found to be the true one.
+type Accepted struct {
+	Version string // id, in the bucket
+	SHA256  Hash   // of its content
 	says    Hash
 }
 
@@ -57,11 +57,11 @@ const maxVerdicts = 10_000
 //
 // A version that cannot be read does not stand in the way of the true one. Only
 // when there is no true one the error is returned: it might have been that.
-func (r *Reader) choose(ctx context.Context, p *place, before *accepted) (is *accepted, body []byte, _ error) {
+func (r *Reader) choose(ctx context.Context, p *place, before *Accepted) (is *Accepted, body []byte, _ error) {
 	chosen := -1
 	if before != nil {
 		for i, v := range p.versions {
-			if !v.DeleteMarker && v.VersionID == before.version {
+			if !v.DeleteMarker && v.VersionID == before.Version {
 				chosen, is = i, before
 			}
 		}
@@ -87,7 +87,7 @@ func (r *Reader) choose(ctx context.Context, p *place, before *accepted) (is *ac
 		case is == nil && before == nil:
 			var says Hash
 			if says, err = p.accept(b); err == nil {
-				chosen, is, body = i, &accepted{v.VersionID, sha256.Sum256(b), says}, b
+				chosen, is, body = i, &Accepted{v.VersionID, sha256.Sum256(b), says}, b
 				continue
 			}
 		}
@@ -110,13 +110,13 @@ type unreadError struct{ error }
 func (e *unreadError) Unwrap() error { return e.error }
 
 // judge says what a version is that is not the true one, and remembers it.
-func (r *Reader) judge(p *place, v object.Info, b []byte, is *accepted, why error) verdict {
+func (r *Reader) judge(p *place, v object.Info, b []byte, is *Accepted, why error) verdict {
 	d := verdict{detail: "not the true version"}
 	if why != nil {
 		d.detail = why.Error()
 	}
 	d.says, d.signed = p.signs(b)
-	d.copy = is != nil && sha256.Sum256(b) == is.sum
+	d.copy = is != nil && sha256.Sum256(b) == is.SHA256
 	if len(r.verdicts) < maxVerdicts {
 		r.verdicts[versionName{v.Key, v.VersionID}] = d
 	}
@@ -124,7 +124,7 @@ func (r *Reader) judge(p *place, v object.Info, b []byte, is *accepted, why erro
 }
 
 // report turns what was seen at a place into findings.
-func (r *Reader) report(p *place, chosen int, is *accepted, verdicts map[int]verdict, unread map[int]error) {
+func (r *Reader) report(p *place, chosen int, is *Accepted, verdicts map[int]verdict, unread map[int]error) {
 	for i, v := range p.versions {
 		d := verdicts[i]
 		if i == chosen || d.copy {

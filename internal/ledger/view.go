@@ -12,6 +12,7 @@ import (
 // change: a later Refresh makes another one.
 type View struct {
 	Archive Archive
+	Object  Accepted // the archive object
 	Streams []Stream // those that the root key certified, in order of OpenedAt
 
 	// Findings tell what was in the bucket that should not be, or was not and
@@ -26,6 +27,10 @@ type Stream struct {
 	Open      Open
 	Head      Head
 	Manifests []Manifest // from index 0; shared between views, not to be changed
+	// OpenObject and Commits (one per manifest, shared as they are) are what
+	// stands in the bucket for Open and Manifests.
+	OpenObject Accepted
+	Commits    []Accepted
 	// Stuck says why there are commits after Head that cannot be trusted; ""
 	// when there are none.
 	Stuck string
