@@ -83,7 +83,8 @@ func (r *Reader) Refresh(ctx context.Context) (*View, error) {
 		for _, f := range s.lasting {
 			r.find(f)
 		}
-		v.Streams = append(v.Streams, Stream{Open: s.open, Head: s.head, Manifests: slices.Clip(s.manifests), Stuck: s.stuck})
+		v.Streams = append(v.Streams, Stream{Open: s.open, Head: s.head, Manifests: slices.Clip(s.manifests), Stuck: s.stuck,
+			openRaw: s.openRaw, leaves: slices.Clip(s.leaves), checkpoint: s.checkpoint})
 	}
 	slices.SortFunc(v.Streams, func(a, b Stream) int {
 		return cmp.Or(a.Open.OpenedAt.Compare(b.Open.OpenedAt), slices.Compare(a.Open.Stream[:], b.Open.Stream[:]))
