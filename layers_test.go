@@ -55,6 +55,7 @@ var layers = [][]string{
 		"internal/mirror/postgres",
 		"internal/mirror/cloudwatch",
 	},
+	{"internal/streams"},
 	{"cmd/archiver"},
 }
 

@@ -111,14 +111,7 @@ func recoveryKey(c config.Config, streamKey string, stream uuid.UUID) (ledger.Ke
 		return ledger.Key{}, fmt.Errorf("archive.root_vkey: %w", err)
 	}
 	if streamKey == "" {
-		key, err := ledger.LoadKey(c.Archive.RootKeyFile)
-		if err == nil && key.VKey() != c.Archive.RootVKey {
-			err = errors.New("is not the key of archive.root_vkey")
-		}
-		if err != nil {
-			return ledger.Key{}, fmt.Errorf("root key %s: %w", c.Archive.RootKeyFile, err)
-		}
-		return key, nil
+		return rootSigner(c)
 	}
 	key, err := ledger.LoadKey(streamKey)
 	if err == nil && key.Name() != ledger.StreamName(archiveID, stream) {
@@ -126,6 +119,18 @@ func recoveryKey(c config.Config, streamKey string, stream uuid.UUID) (ledger.Ke
 	}
 	if err != nil {
 		return ledger.Key{}, fmt.Errorf("stream key %s: %w", streamKey, err)
+	}
+	return key, nil
+}
+
+// rootSigner loads the root key, and makes sure that it is the archive's.
+func rootSigner(c config.Config) (ledger.Key, error) {
+	key, err := ledger.LoadKey(c.Archive.RootKeyFile)
+	if err == nil && key.VKey() != c.Archive.RootVKey {
+		err = errors.New("is not the key of archive.root_vkey")
+	}
+	if err != nil {
+		return ledger.Key{}, fmt.Errorf("root key %s: %w", c.Archive.RootKeyFile, err)
 	}
 	return key, nil
 }

@@ -18,7 +18,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
@@ -79,9 +78,9 @@ type Options struct {
 	FirstSeq, OpenSeq int64
 
 	Stream uuid.UUID
-	Open   []byte      // the stream's certificate, signed by the root key
-	Root   string      // the root verifier key, from our own configuration
-	Signer note.Signer // the stream's key
+	Open   []byte        // the stream's certificate, signed by the root key
+	Root   string        // the root verifier key, from our own configuration
+	Signer ledger.Signer // the stream's key
 
 	Identity Identity
 	Writer   string // name and version of this program, for the manifests
@@ -93,6 +92,7 @@ type Options struct {
 	Ship func(context.Context)
 
 	Now     func() time.Time
+	Pause   func(context.Context, time.Duration) error // between tries. Default: it waits
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
@@ -119,7 +119,7 @@ type Archiver struct {
 	stream   uuid.UUID
 	open     ledger.Open
 	openRaw  []byte
-	signer   note.Signer
+	signer   ledger.Signer
 	root     string
 	identity Identity
 	writer   string
@@ -161,18 +161,14 @@ func New(o Options) (*Archiver, error) {
 	if open.Stream != o.Stream {
 		return nil, fmt.Errorf("stream certificate is for %s, the WAL belongs to %s", open.Stream, o.Stream)
 	}
-	verifier, err := note.NewVerifier(open.VKey)
-	if err != nil {
-		return nil, fmt.Errorf("stream certificate: key: %w", err)
-	}
-	if o.Signer.Name() != verifier.Name() || o.Signer.KeyHash() != verifier.KeyHash() {
+	if o.Signer.VKey() != open.VKey {
 		return nil, errors.New("the stream's signing key is not the one that its certificate names")
 	}
 	m := newMetrics(o.Metrics)
 	a := &Archiver{
 		dir: o.Dir, fs: o.FS, bucket: bucket{o.Store, o.Log, m.foreign}, queue: o.Queue, ship: o.Ship, prefix: o.Prefix,
 		stream: o.Stream, open: open, openRaw: o.Open, signer: o.Signer, root: o.Root,
-		identity: o.Identity, writer: o.Writer, now: o.Now, pause: pause,
+		identity: o.Identity, writer: o.Writer, now: o.Now, pause: orPause(o.Pause),
 		metrics: m, moved: make(chan struct{}),
 	}
 	if err := a.makeFolders(); err != nil {

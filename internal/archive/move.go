@@ -41,9 +41,8 @@ type MoveOptions struct {
 	Settle time.Duration
 
 	Now    func() time.Time
+	Pause  func(context.Context, time.Duration) error // between looks. Default: it waits
 	Logger *slog.Logger
-
-	pause func(context.Context, time.Duration) error // of tests; nil: the real one
 }
 
 // movePoll is the pause between two looks at what another writer does.
@@ -63,15 +62,13 @@ const runsMost = 250
 // It may be cut short anywhere and run again: until the new log is in use, which is
 // for the caller to decide once and durably, the next run begins anew.
 func Move(ctx context.Context, o MoveOptions) (Moved, error) {
-	if o.pause == nil {
-		o.pause = pause
-	}
+	o.Pause = orPause(o.Pause)
 	m := &mover{o: o, moved: Moved{Version: stateVersion, Runs: []Run{}, Orphans: []Orphan{}}}
 	var err error
 	if m.before, err = loadMoved(o.FS, o.Dir); err != nil {
 		return Moved{}, err
 	}
-	if err := m.clear(); err != nil {
+	if err := Unmove(o.FS, o.To, o.Into.Dir); err != nil {
 		return Moved{}, err
 	}
 	snap, err := o.Log.Snapshot(ctx)
@@ -104,19 +101,20 @@ type mover struct {
 	batch  int64 // seq before which the runs are of earlier batches
 }
 
-// clear removes what an earlier try has made.
-func (m *mover) clear() error {
-	if err := removeAll(m.o.FS, m.o.Into.Dir); err != nil {
+// Unmove removes what a Move has made, whole or not, in the folder of a stream that
+// was not begun.
+func Unmove(fsys durable.FS, to, logDir string) error {
+	if err := removeAll(fsys, logDir); err != nil {
 		return fmt.Errorf("remove an unfinished log: %w", err)
 	}
-	dir := filepath.Dir(movedPath(m.o.To))
-	if err := m.o.FS.MkdirAll(dir, 0o700); err != nil {
+	dir := filepath.Dir(movedPath(to))
+	if err := fsys.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := m.o.FS.Remove(movedPath(m.o.To)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := fsys.Remove(movedPath(to)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return m.o.FS.SyncDir(dir)
+	return fsys.SyncDir(dir)
 }
 
 // removeAll removes the files in a folder and in its folders; the folders stay.
@@ -174,7 +172,7 @@ func (m *mover) settle(ctx context.Context, snap *buffer.Snapshot) error {
 			return nil
 		}
 		m.o.Logger.WarnContext(ctx, "waiting until the stream's other writer has committed what both have", "until", until)
-		if err := m.o.pause(ctx, min(left, movePoll)); err != nil {
+		if err := m.o.Pause(ctx, min(left, movePoll)); err != nil {
 			return err
 		}
 	}

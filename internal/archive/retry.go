@@ -74,6 +74,13 @@ func (a *Archiver) fail(h half, err error, final bool) {
 	})
 }
 
+func orPause(p func(context.Context, time.Duration) error) func(context.Context, time.Duration) error {
+	if p == nil {
+		return pause
+	}
+	return p
+}
+
 // pause waits, or returns why ctx ended.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -77,7 +77,9 @@ func (b *Buffer) saveIDs(name string) (err error) {
 	w := idsWriter{file: f}
 	err = b.writeIDs(&w)
 	if err == nil {
-		err = f.Sync()
+		if err = f.Sync(); err != nil {
+			err = fmt.Errorf("%w: %w", durable.ErrSync, err)
+		}
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
@@ -85,7 +87,10 @@ func (b *Buffer) saveIDs(name string) (err error) {
 	if err := b.o.FS.Rename(temp, name); err != nil {
 		return err
 	}
-	return b.o.FS.SyncDir(filepath.Dir(name))
+	if err := b.o.FS.SyncDir(filepath.Dir(name)); err != nil {
+		return fmt.Errorf("%w: folder: %w", durable.ErrSync, err)
+	}
+	return nil
 }
 
 // writeIDs writes the ids of earlier logs, as far as there is room beside ours in a

@@ -237,7 +237,7 @@ func parseMarks(raw []byte) (r marksRecord, _ error) {
 		return r, errors.New("not ids")
 	case checksum(body) != le.Uint32(raw[len(raw)-4:]):
 		return r, errors.New("checksum is wrong")
-	case le.Uint32(raw[8:]) != formatVersion:
+	case !readable(le.Uint32(raw[8:])):
 		return r, fmt.Errorf("format version %d is unknown", le.Uint32(raw[8:]))
 	}
 	return marksRecord{stream: uuid.UUID(raw[12:28]), first: int64(le.Uint64(raw[28:])),

@@ -126,12 +126,19 @@ type Class struct {
 	Days int    `yaml:"days"` // how long its objects are locked, from sealing
 }
 
-// Stream is the identity of this server's WAL.
+// Stream is the identity of this server's WAL. The files are those of its first
+// stream; later ones lie in streams/ in DataDir.
 type Stream struct {
 	// KeyFile is the stream's signing key. Default: stream.key in DataDir.
 	KeyFile string `yaml:"key_file,omitempty" kind:"path"`
 	// OpenFile is the root's certificate for it. Default: stream.open in DataDir.
 	OpenFile string `yaml:"open_file,omitempty" kind:"path"`
+	// NextDir is where successors wait that `archiver stream next` has made: a folder
+	// each. Default: next in DataDir.
+	NextDir string `yaml:"next_dir,omitempty" kind:"path"`
+	// RotateBefore is how long before the stream's end the oldest successor takes over.
+	// A stream lives 366 days. Default: 720h.
+	RotateBefore time.Duration `yaml:"rotate_before"`
 }
 
 // Seal says when a batch ends and is archived, whichever comes first.
@@ -201,6 +208,7 @@ func Default() Config {
 		S3:        S3{Region: "us-east-1", Prefix: "audit-logs"},
 		Archive:   Archive{AckTimeout: 30 * time.Second},
 		Retention: Retention{Default: "standard"},
+		Stream:    Stream{RotateBefore: 30 * 24 * time.Hour},
 		Seal:      Seal{Rows: 1_000_000, Bytes: 256 * MiB, Age: 15 * time.Minute},
 		WAL: WAL{
 			SegmentBytes:   64 * MiB,

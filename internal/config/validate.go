@@ -210,6 +210,7 @@ func (c *Config) checkBounds(k *checker) {
 	}
 	between(k, "wal.ship_retention", c.WAL.ShipRetention, time.Hour, 30*24*time.Hour)
 	between(k, "archive.ack_timeout", c.Archive.AckTimeout, time.Second, 10*time.Minute)
+	between(k, "stream.rotate_before", c.Stream.RotateBefore, 24*time.Hour, 300*24*time.Hour)
 	between(k, "heartbeat", c.Heartbeat, time.Minute, 24*time.Hour)
 	between(k, "query.cache_bytes", c.Query.CacheBytes, MiB, 64*TiB)
 	between(k, "query.max_rows", c.Query.MaxRows, 1, 1_000_000_000)

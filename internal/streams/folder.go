@@ -2,7 +2,6 @@ package streams
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -234,6 +233,9 @@ func (f *Folder) adopt(s *Successor) error {
 // then in one place only.
 func (f *Folder) forget(stream uuid.UUID) error {
 	dir := filepath.Join(f.NextDir, stream.String())
+	if _, err := f.FS.ReadDir(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	for _, name := range []string{filepath.Join(dir, keyName), filepath.Join(dir, openName), dir} {
 		if err := f.FS.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -242,49 +244,51 @@ func (f *Folder) forget(stream uuid.UUID) error {
 	return f.FS.SyncDir(f.NextDir)
 }
 
-// Make certifies a successor: a new key and a certificate by the root key, in a folder
-// of the next folder, whole or not at all. previous is the stream that it continues.
-func Make(fsys durable.FS, nextDir string, about ledger.Archive, root ledger.Key, previous uuid.UUID, now time.Time) (_ Successor, err error) {
+// Make certifies a successor: a new key, and a certificate by the root key, in a folder
+// of nextDir, whole or not at all. previous is the stream that it continues.
+func Make(nextDir string, about ledger.Archive, root ledger.Signer, previous uuid.UUID, now time.Time) (Successor, error) {
 	id := uuid.New()
+	s, err := makeIn(nextDir, id, about, root, previous, now.UTC().Truncate(time.Second))
+	if err != nil {
+		return Successor{}, fmt.Errorf("make successor %s: %w", id, err)
+	}
+	return s, nil
+}
+
+func makeIn(nextDir string, id uuid.UUID, about ledger.Archive, root ledger.Signer, previous uuid.UUID, now time.Time) (s Successor, _ error) {
 	key, err := ledger.NewKey(ledger.StreamName(about.ID, id))
 	if err != nil {
-		return Successor{}, err
+		return s, err
 	}
-	now = now.UTC().Truncate(time.Second)
 	raw, err := ledger.SignOpen(ledger.Open{Archive: about.ID, Stream: id, VKey: key.VKey(), Previous: previous,
 		OpenedAt: now, RetainUntil: about.RetainUntil(now)}, root)
 	if err != nil {
-		return Successor{}, err
+		return s, err
 	}
-	open, err := ledger.ParseOpen(raw, root.VKey())
-	if err != nil {
-		return Successor{}, err
+	if s.Open, err = ledger.ParseOpen(raw, root.VKey()); err != nil {
+		return s, err
 	}
-	if err := fsys.MkdirAll(nextDir, 0o700); err != nil {
-		return Successor{}, fmt.Errorf("successor: %w", err)
-	}
-	path := filepath.Join(nextDir, id.String())
+	fsys := durable.OS()
+	s.Path = filepath.Join(nextDir, id.String())
 	temp := filepath.Join(nextDir, ".new-"+id.String()) // no id, so nobody takes it for a successor
 	if err := fsys.MkdirAll(temp, 0o700); err != nil {
-		return Successor{}, fmt.Errorf("successor: %w", err)
+		return s, err
 	}
-	for name, content := range map[string][]byte{keyName: key.File(), openName: raw} {
-		if err := durable.WriteFile(fsys, filepath.Join(temp, name), content, 0o600); err != nil {
-			return Successor{}, fmt.Errorf("successor: %w", err)
-		}
+	if err := ledger.SaveKey(filepath.Join(temp, keyName), key); err != nil {
+		return s, err
 	}
-	if err := fsys.Rename(temp, path); err != nil {
-		return Successor{}, fmt.Errorf("successor: %w", err)
+	if err := durable.WriteFile(fsys, filepath.Join(temp, openName), raw, 0o600); err != nil {
+		return s, err
 	}
-	if err := fsys.SyncDir(nextDir); err != nil {
-		return Successor{}, fmt.Errorf("successor: %w", err)
+	if err := fsys.Rename(temp, s.Path); err != nil {
+		return s, err
 	}
-	return Successor{Path: path, Open: open}, nil
+	return s, fsys.SyncDir(nextDir)
 }
 
 // AskToRotate asks the process that writes the current stream to go on with a
 // successor: soon, or at its next start. It returns the stream that will be closed.
-func (f *Folder) AskToRotate(context.Context) (uuid.UUID, error) {
+func (f *Folder) AskToRotate() (uuid.UUID, error) {
 	stream, err := f.Current()
 	if err != nil {
 		return uuid.Nil, err
@@ -298,8 +302,11 @@ func (f *Folder) asked(stream uuid.UUID) bool {
 	return err == nil && strings.TrimSpace(string(raw)) == stream.String()
 }
 
-// answered removes the wish to rotate an earlier stream.
-func (f *Folder) answered() error {
+// answered removes the wish to rotate a stream that is not current any more.
+func (f *Folder) answered(now uuid.UUID) error {
+	if f.asked(now) {
+		return nil
+	}
 	if err := f.FS.Remove(filepath.Join(f.Dir, markerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
