@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -150,14 +151,17 @@ func (b *Buffer) LoadIDs(name string) {
 		return
 	}
 	e := &earlier{ids: newRecent(total, b.o.RetryAge)}
-	_ = eachMarks(b.o.FS, name, func(r *marksRecord) error { // the same, up to the same error
+	again := eachMarks(b.o.FS, name, func(r *marksRecord) error {
+		if e.ids.next+r.count() > total { // what could not be read before can be read now
+			return errors.New("changes while it is read")
+		}
 		e.origins = append(e.origins, origin{e.ids.next, r.stream, r.first})
 		for i := range r.count() {
 			e.ids.restore(r.mark(i), r.received)
 		}
 		return nil
 	})
-	if err != nil {
+	if err = cmp.Or(err, again); err != nil {
 		b.o.Log.Warn("ids of the stream before not read to the end: a retry may be stored twice", "file", name, "error", err)
 	}
 	e.ids.expire(b.o.Now().UnixMilli())

@@ -24,7 +24,7 @@ func TestImport(t *testing.T) {
 	fsys := crashfs.New()
 	now := time.UnixMilli(1_763_900_000_000)
 	o := testOptions(fsys, "/old")
-	o.Now = func() time.Time { return now }
+	o.Now, o.SealAge = func() time.Time { return now }, 24*time.Hour
 	old := start(t, o)
 	old.mustAppend(t, testEvents(0, 3)...)
 	now = now.Add(time.Second)

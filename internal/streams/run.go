@@ -124,7 +124,7 @@ func (l *Line) archive(ctx context.Context, s *Stream) (next *certified, _ error
 // watch returns a successor once one is wanted and this stream is at rest: everything
 // is archived, and nothing more is taken.
 func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
-	turn := time.NewTicker(look)
+	turn := time.NewTicker(l.o.look)
 	defer turn.Stop()
 	asked := false
 	for {
@@ -290,13 +290,17 @@ func (l *Line) quiesce(ctx context.Context, s *Stream) error {
 	return err
 }
 
+// drainIn is Drain that gives up soon: after that time, or when a step fails.
 func (l *Line) drainIn(ctx context.Context, s *Stream, most time.Duration) error {
-	if st := s.Archiver.Status(); st.Err != nil {
-		return fmt.Errorf("%w: %w", errBusy, st.Err)
-	}
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	err := l.drain(ctx, s)
+	err := s.Buffer.Seal(ctx)
+	if err == nil {
+		err = s.Archiver.Drain(ctx, func() bool { return s.Archiver.Status().Err != nil || s.Buffer.Stats().SealedBatches == 0 })
+	}
+	if err == nil {
+		err = s.Archiver.Status().Err
+	}
 	if err != nil && !final(err) {
 		err = fmt.Errorf("%w: %w", errBusy, err)
 	}
@@ -327,7 +331,7 @@ func (l *Line) leave(ctx context.Context, s *Stream, why error) (*certified, err
 			l.o.Log.DebugContext(ctx, "the stream is stopped", "next", err)
 		}
 		l.sayWaiting(err)
-		if err := l.o.pause(ctx, look); err != nil {
+		if err := l.o.pause(ctx, l.o.look); err != nil {
 			return nil, why
 		}
 	}

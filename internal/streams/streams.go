@@ -65,7 +65,9 @@ type Options struct {
 	Now func() time.Time
 	Log *slog.Logger
 
-	pause func(context.Context, time.Duration) error // of tests; nil: the real one
+	// Of tests; zero: the real ones.
+	pause func(context.Context, time.Duration) error
+	look  time.Duration
 }
 
 // Stream is one stream while it is current.
@@ -131,7 +133,7 @@ func Open(o Options) (*Line, error) {
 		o.LoadKey = func(file string) (ledger.Signer, error) { return ledger.LoadKey(file) }
 	}
 	if o.pause == nil {
-		o.pause = pause
+		o.pause, o.look = pause, look
 	}
 	o.Buffer.FS, o.Buffer.Now, o.Buffer.Log = o.FS, o.Now, o.Log.With("part", "buffer")
 	l := &Line{o: o, ask: make(chan struct{}, 1), archived: make(map[uuid.UUID]bool), switched: func(*Stream, *Stream) {}}
@@ -348,9 +350,8 @@ func (l *Line) Warning() string {
 }
 
 // Drain seals what was acknowledged, and waits until it is archived, or cannot be.
-func (l *Line) Drain(ctx context.Context) error { return l.drain(ctx, l.Current()) }
-
-func (l *Line) drain(ctx context.Context, s *Stream) error {
+func (l *Line) Drain(ctx context.Context) error {
+	s := l.Current()
 	if err := s.Buffer.Seal(ctx); err != nil {
 		return err
 	}
