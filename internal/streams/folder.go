@@ -150,7 +150,8 @@ type Successor struct {
 func (s *Successor) Ends() time.Time { return s.Open.OpenedAt.Add(ledger.StreamLife) }
 
 // Waiting lists the successors, oldest first, and behind them what looks like one
-// and cannot be used. What was begun before is left out.
+// and cannot be used. One that has begun may be among them, if we died before it was
+// removed: its commits tell.
 func (f *Folder) Waiting() ([]Successor, error) {
 	entries, err := f.FS.ReadDir(f.NextDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -166,9 +167,6 @@ func (f *Folder) Waiting() ([]Successor, error) {
 			continue
 		}
 		s := Successor{Path: filepath.Join(f.NextDir, e.Name())}
-		if _, err := durable.ReadFile(f.FS, filepath.Join(f.dirOf(id), openName)); err == nil {
-			continue
-		}
 		s.Open, s.Err = f.check(s.Path, id)
 		all = append(all, s)
 	}

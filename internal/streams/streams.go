@@ -129,15 +129,8 @@ type Line struct {
 
 // Open opens the current stream. It changes nothing in the bucket.
 func Open(o Options) (*Line, error) {
-	if o.LoadKey == nil {
-		o.LoadKey = func(file string) (ledger.Signer, error) { return ledger.LoadKey(file) }
-	}
-	if o.pause == nil {
-		o.pause, o.look = pause, look
-	}
-	o.Buffer.FS, o.Buffer.Now, o.Buffer.Log = o.FS, o.Now, o.Log.With("part", "buffer")
-	l := &Line{o: o, ask: make(chan struct{}, 1), archived: make(map[uuid.UUID]bool), switched: func(*Stream, *Stream) {}}
-	c, err := o.load()
+	l := newLine(o)
+	c, err := l.o.load()
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +140,18 @@ func Open(o Options) (*Line, error) {
 	}
 	l.current.Store(s)
 	return l, nil
+}
+
+// newLine is a Line without a current stream.
+func newLine(o Options) *Line {
+	if o.LoadKey == nil {
+		o.LoadKey = func(file string) (ledger.Signer, error) { return ledger.LoadKey(file) }
+	}
+	if o.pause == nil {
+		o.pause, o.look = pause, look
+	}
+	o.Buffer.FS, o.Buffer.Now, o.Buffer.Log = o.FS, o.Now, o.Log.With("part", "buffer")
+	return &Line{o: o, ask: make(chan struct{}, 1), archived: make(map[uuid.UUID]bool), switched: func(*Stream, *Stream) {}}
 }
 
 // open opens one stream and removes what is left of how it came to be.
@@ -161,7 +166,9 @@ func (l *Line) open(stream uuid.UUID) (*Stream, error) {
 	}
 	ended := make(chan struct{})
 	s := &Stream{Open: at.open, certified: at, metrics: prometheus.NewRegistry(), ended: ended, Ended: ended}
-	if s.Buffer, err = buffer.Open(l.bufferOptions(at)); err != nil {
+	if s.Buffer, err = buffer.Open(l.bufferOptions(at)); errors.Is(err, buffer.ErrCorrupt) {
+		return nil, fmt.Errorf("open WAL: %w; `archiver stream salvage` archives what is intact and signs for what is not", err)
+	} else if err != nil {
 		return nil, fmt.Errorf("open WAL: %w", err)
 	}
 	s.Buffer.LoadIDs(filepath.Join(at.dir, idsName))
