@@ -33,9 +33,10 @@ Exit codes:
   2  the command line or the configuration is wrong`,
 		Example: `  archiver stream list --config archiver.yaml
   archiver stream next --config archiver.yaml
-  archiver stream rotate --config archiver.yaml`,
+  archiver stream rotate --config archiver.yaml
+  archiver stream salvage --config archiver.yaml --dry-run`,
 	}
-	cmd.AddCommand(newStreamListCommand(a), newStreamNextCommand(a), newStreamRotateCommand(a))
+	cmd.AddCommand(newStreamListCommand(a), newStreamNextCommand(a), newStreamRotateCommand(a), newStreamSalvageCommand(a))
 	return group(cmd)
 }
 

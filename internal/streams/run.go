@@ -243,10 +243,10 @@ func (l *Line) oldest(ctx context.Context, s *Stream) (uuid.UUID, error) {
 	}
 }
 
-// fresh tells whether a stream can continue s: it lives longer, and nobody has
-// begun it.
+// fresh tells whether a stream can continue s: it lives at least as long, and nobody
+// has begun it.
 func (l *Line) fresh(ctx context.Context, s *Stream, next *ledger.Open) (bool, error) {
-	if !next.OpenedAt.Add(ledger.StreamLife).After(s.Ends()) || next.Stream == s.Open.Stream {
+	if next.OpenedAt.Before(s.Open.OpenedAt) || next.Stream == s.Open.Stream {
 		return false, nil
 	}
 	key := ledger.CommitKey(l.o.Prefix, next.Stream, 0)
