@@ -71,6 +71,9 @@ func (f *Folder) load() (c current, err error) {
 	name := filepath.Join(f.Dir, currentName)
 	raw, err := durable.ReadFile(f.FS, name)
 	if errors.Is(err, fs.ErrNotExist) {
+		if err := f.noLaterLog(); err != nil {
+			return c, err
+		}
 		first, err := f.read(f.Dir, f.KeyFile, f.OpenFile)
 		if err != nil {
 			return c, fmt.Errorf("stream certificate (init makes it): %w", err)
@@ -89,6 +92,24 @@ func (f *Folder) load() (c current, err error) {
 		return c, fmt.Errorf("%s: version %d, want %d", name, c.Version, currentVersion)
 	}
 	return c, nil
+}
+
+// noLaterLog refuses to take the first stream for the current one when there are logs
+// of later ones: stream.json is lost, and they may hold what was acknowledged.
+func (f *Folder) noLaterLog() error {
+	dir := filepath.Join(f.Dir, streamsDir)
+	entries, err := f.FS.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		log := filepath.Join(dir, e.Name(), walName)
+		if _, err := f.FS.ReadDir(log); err == nil {
+			return fmt.Errorf("%s is missing, but there is %s: write {\"version\":%d,\"stream\":\"<id>\"} into it, with the id of the stream that was current (archiver stream list shows which are closed)",
+				filepath.Join(f.Dir, currentName), log, currentVersion)
+		}
+	}
+	return nil
 }
 
 func (f *Folder) save(c current) error {

@@ -80,6 +80,28 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// TestWithoutStreamJSON: nobody takes the first stream for the current one when another
+// has a log.
+func TestWithoutStreamJSON(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	next := w.successor(w.first)
+	p := must(w.start())
+	p.line.Rotate()
+	if err := errors.Join(p.ready(next), p.send(w.events(2)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	must(0, w.fs.Remove("/data/"+currentName))
+	w.successor(w.first)
+	if _, err := w.start(); err == nil || !strings.Contains(err.Error(), next.String()) {
+		t.Errorf("started, or does not name the log: %v", err)
+	}
+	f := w.folder()
+	must(0, f.save(current{Stream: next}))
+	w.finish()
+	w.check()
+}
+
 // TestRotateInTime: a stream rotates by itself when it is near its end, and a node that
 // has the root key makes its successors.
 func TestRotateInTime(t *testing.T) {
@@ -266,9 +288,9 @@ func (w *world) life() {
 // TestRotateDiesAtEveryDiskOperation: the machine loses power at each operation of a
 // rotation. The next process ends with the successor, and nothing is lost or doubled.
 func TestRotateDiesAtEveryDiskOperation(t *testing.T) {
-	step := 1
+	step := 3
 	if testing.Short() {
-		step = 7
+		step = 17
 	}
 	for n := 1; ; n += step {
 		disk := crashfs.New()
@@ -298,9 +320,9 @@ func TestRotateFailsAtEveryDiskOperation(t *testing.T) {
 	faults := []*crashfs.Fault{
 		{Err: syscall.EIO}, {Err: syscall.EIO, Done: true}, {Err: syscall.ENOSPC, Part: 700}, {Err: syscall.EMFILE}, {Err: syscall.EIO, Lost: true},
 	}
-	step := 1
+	step := 3
 	if testing.Short() {
-		step = 7
+		step = 17
 	}
 	for n := 1; ; n += step {
 		disk := crashfs.New()
