@@ -47,6 +47,7 @@ Exit codes of every command:
 		newDevCommand(a),
 		newInitCommand(a),
 		newInspectCommand(a),
+		newKeyCommand(a),
 		newMirrorCommand(a),
 		newQueryCommand(a),
 		newRecoverCommand(a),

@@ -231,11 +231,11 @@ func TestECDSAVKeys(t *testing.T) {
 	if v, err := parseVKey(s.VKey()); err != nil || v.Name() != s.Name() || v.KeyHash() != s.KeyHash() {
 		t.Fatalf("%s: %v", s.VKey(), err)
 	}
-	if got, err := ECDSAKey(s.VKey()); err != nil || !got.Equal(ecdsaKey(t, "root").Public()) {
-		t.Errorf("public key: %v, %v", got, err)
+	if name, got, err := ParseECDSAKey(s.VKey()); err != nil || name != s.Name() || !got.Equal(ecdsaKey(t, "root").Public()) {
+		t.Errorf("public key: %s %v, %v", name, got, err)
 	}
-	if got, err := ECDSAKey(rootKey(t).VKey()); err != nil || got != nil {
-		t.Errorf("public key of an Ed25519 key: %v, %v", got, err)
+	if _, _, err := ParseECDSAKey(rootKey(t).VKey()); err == nil {
+		t.Error("an Ed25519 key is one of ECDSA")
 	}
 	for why, bad := range badVKeys(t, s) {
 		if _, err := parseVKey(bad); err == nil {
