@@ -141,6 +141,7 @@ Exit codes:
   2  the command line or the configuration is wrong`,
 		Example: `  archiver key show root.key
   archiver key show --config archiver.yaml --json | jq -r '.[].vkey'`,
+		Args: arguments(cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (file == "") == (len(args) == 0) {
 				return usagef("name key files, or --config")
