@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
@@ -193,7 +194,8 @@ func badVKeys(t testing.TB, s Signer) map[string]string {
 	if of(raw) != s.VKey() {
 		t.Fatalf("%s is not %s", of(raw), s.VKey())
 	}
-	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	scalar := sha512.Sum384([]byte(name))
+	p384, err := ecdsa.ParseRawPrivateKey(elliptic.P384(), scalar[:])
 	if err != nil {
 		t.Fatal(err)
 	}
