@@ -12,7 +12,6 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // Attestation is a signed statement about an archive that is no part of its
@@ -34,11 +33,10 @@ const (
 )
 
 const (
-	attestVersion = 1
-	magicAttest   = "archiver attest v1\n"
-	attestDir     = "attest/"
-	attestSuffix  = ".note"
-	attestDigits  = 16
+	magicAttest  = "archiver attest v1\n"
+	attestDir    = "attest/"
+	attestSuffix = ".note"
+	attestDigits = 16
 	// MaxAttestBytes bounds an attestation: a repair of 400 objects or so.
 	MaxAttestBytes = maxNoteBytes
 )
@@ -95,12 +93,12 @@ func ParseAttestName(name string) (kind string, ok bool) {
 
 // SignAttestation returns the bytes of an attestation about an archive, with body
 // as JSON. Version, Signer and Body are filled in.
-func SignAttestation(a Attestation, body any, signer note.Signer) ([]byte, error) {
+func SignAttestation(a Attestation, body any, signer Signer) ([]byte, error) {
 	raw, err := json.Marshal(body, json.Deterministic(true))
 	if err != nil {
 		return nil, fmt.Errorf("attestation: encode body: %w", err)
 	}
-	a.Version, a.Signer, a.Body, a.At = attestVersion, signer.Name(), raw, a.At.UTC().Truncate(time.Second)
+	a.Version, a.Signer, a.Body, a.At = formatVersion, signer.Name(), raw, a.At.UTC().Truncate(time.Second)
 	if err := a.check(); err != nil {
 		return nil, fmt.Errorf("attestation: %w", err)
 	}
@@ -159,8 +157,8 @@ func signerOf(signed []byte) (string, error) {
 
 func (a *Attestation) check() error {
 	switch {
-	case a.Version != attestVersion:
-		return fmt.Errorf("version is %d, want %d", a.Version, attestVersion)
+	case a.Version != formatVersion:
+		return fmt.Errorf("version is %d, want %d", a.Version, formatVersion)
 	case a.Archive == uuid.Nil:
 		return errors.New("archive is missing")
 	case a.Signer != RootName(a.Archive) && !strings.HasPrefix(a.Signer, RootName(a.Archive)+"/"):
