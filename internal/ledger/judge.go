@@ -30,11 +30,13 @@ type place struct {
 	signs func([]byte) (says Hash, ok bool)
 }
 
-// Accepted is the version of a ledger object that was found to be the true one.
+// Accepted is a version that was found to be the true one of its key.
 type Accepted struct {
-	Version string // id, in the bucket
-	SHA256  Hash   // of its content
-	says    Hash
+	VersionID string
+	SHA256    Hash
+	// Says is what it fixes: the root of the log's tree that a commit's checkpoint
+	// signs, and the SHA-256 of any other object.
+	Says Hash
 }
 
 // verdict is what a version that is not the true one turned out to be.
@@ -61,7 +63,7 @@ func (r *Reader) choose(ctx context.Context, p *place, before *Accepted) (is *Ac
 	chosen := -1
 	if before != nil {
 		for i, v := range p.versions {
-			if !v.DeleteMarker && v.VersionID == before.Version {
+			if !v.DeleteMarker && v.VersionID == before.VersionID {
 				chosen, is = i, before
 			}
 		}
@@ -138,7 +140,7 @@ func (r *Reader) report(p *place, chosen int, is *Accepted, verdicts map[int]ver
 			f.Kind, f.Detail = FindingHidden, "a delete marker, covered by a newer version"
 		case is == nil:
 			f.Kind = FindingAltered
-		case d.signed && d.says != is.says:
+		case d.signed && d.says != is.Says:
 			f.Kind, f.Detail = FindingFork, "the right key signed this beside the true version"
 		case i < chosen:
 			f.Kind = FindingReplaced

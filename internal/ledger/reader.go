@@ -83,8 +83,8 @@ func (r *Reader) Refresh(ctx context.Context) (*View, error) {
 		for _, f := range s.lasting {
 			r.find(f)
 		}
-		v.Streams = append(v.Streams, Stream{Open: s.open, Head: s.head, Manifests: slices.Clip(s.manifests),
-			OpenObject: *s.openIs, Commits: slices.Clip(s.commits), Stuck: s.stuck})
+		v.Streams = append(v.Streams, Stream{Open: s.open, Object: *s.openIs, Head: s.head, Manifests: slices.Clip(s.manifests),
+			Commits: slices.Clip(s.commits), Stuck: s.stuck})
 	}
 	slices.SortFunc(v.Streams, func(a, b Stream) int {
 		return cmp.Or(a.Open.OpenedAt.Compare(b.Open.OpenedAt), slices.Compare(a.Open.Stream[:], b.Open.Stream[:]))
@@ -154,7 +154,7 @@ func (r *Reader) readArchive(ctx context.Context) (err error) {
 	case err != nil:
 		return err
 	case is == nil && r.is != nil:
-		r.find(Finding{Kind: FindingMissing, Key: p.key, Version: r.is.Version, Index: -1, Detail: "it was there before"})
+		r.find(Finding{Kind: FindingMissing, Key: p.key, Version: r.is.VersionID, Index: -1, Detail: "it was there before"})
 	case is == nil && len(p.versions) == 0:
 		return fmt.Errorf("%s: %w", p.key, object.ErrNotFound)
 	case is == nil:

@@ -25,12 +25,10 @@ type View struct {
 // Stream is a certified stream up to its last trusted commit.
 type Stream struct {
 	Open      Open
+	Object    Accepted // the open object
 	Head      Head
 	Manifests []Manifest // from index 0; shared between views, not to be changed
-	// OpenObject and Commits (one per manifest, shared as they are) are what
-	// stands in the bucket for Open and Manifests.
-	OpenObject Accepted
-	Commits    []Accepted
+	Commits   []Accepted // the commit objects of the manifests
 	// Stuck says why there are commits after Head that cannot be trusted; ""
 	// when there are none.
 	Stuck string
