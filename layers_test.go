@@ -43,6 +43,7 @@ var layers = [][]string{
 	{
 		"internal/ingest",
 		"internal/archive",
+		"internal/repair",
 		"internal/verify",
 		"internal/athena",
 		"internal/athena/cache",
