@@ -10,6 +10,7 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,8 @@ type Options struct {
 	Signer  func() (ledger.Signer, error)
 	WorkDir string // with room for the largest file of the archive, some times
 	Now     func() time.Time
+
+	most int // versions to remember; 0: maxDoubtful
 }
 
 // Do is what a step does.
@@ -167,7 +170,7 @@ type run struct {
 	judged map[version]ledger.FindingKind // what the reader found about versions of ledger objects
 	notes  map[version]bool               // the signed notes that are what their name says
 	named  map[version][]string           // copies that they name, and what these are over
-	key    ledger.Signer // nil until it is needed
+	key    ledger.Signer                  // nil until it is needed
 	report *Report
 	more   bool
 }
@@ -214,7 +217,7 @@ func (r *run) read(ctx context.Context) error {
 // version, newest first.
 func (r *run) list(ctx context.Context) (doubtful [][]object.Info, _ error) {
 	committed := r.committed()
-	held := 0
+	held, most := 0, cmp.Or(r.most, maxDoubtful)
 	var group []object.Info
 	end := func() {
 		if len(group) == 0 {
@@ -224,10 +227,11 @@ func (r *run) list(ctx context.Context) (doubtful [][]object.Info, _ error) {
 		if ok && len(group) == 1 && group[0].VersionID == is.id && !group[0].DeleteMarker || r.ignored(group[0].Key) {
 			return
 		}
-		if held += len(group); held > maxDoubtful {
+		if held > 0 && held+len(group) > most {
 			r.more = true
 			return
 		}
+		held += len(group)
 		doubtful = append(doubtful, slices.Clone(group))
 	}
 	for info, err := range r.Store.Versions(ctx, ledger.Join(r.Prefix, "")) {
