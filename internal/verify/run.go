@@ -27,7 +27,8 @@ type run struct {
 	repairs repairs
 	unread  error // what the last reading of the ledger could not read
 	objects objects
-	gone    map[*ledger.File]bool // false: its time was over; true: before its time
+	digests map[string]Digest // of what level 3 read, by name; for level 4. Guarded by the collector's mu
+	gone    map[string]bool   // committed names that are not there; true: before their time
 }
 
 // stream is what a run knows about one certified stream.
@@ -88,8 +89,11 @@ func newRun(o Options) (*run, error) {
 			o.Levels = append(o.Levels, 0)
 		}
 	}
-	r := &run{Options: o, collector: newCollector(), now: o.Now().UTC(),
-		streams: make(map[uuid.UUID]*stream), gone: make(map[*ledger.File]bool)}
+	r := &run{Options: o, digests: make(map[string]Digest), collector: newCollector(), now: o.Now().UTC(),
+		streams: make(map[uuid.UUID]*stream), gone: make(map[string]bool)}
+	if slices.Contains(o.Levels, 4) {
+		o.Levels = append(slices.Clone(o.Levels), 2, 3)
+	}
 	for _, level := range append(slices.Clone(o.Levels), 1) {
 		if level < 0 || level >= len(r.levels) {
 			return nil, fmt.Errorf("verify: there is no level %d", level)
@@ -140,7 +144,7 @@ func (r *run) verify(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.levels[4] {
+	if r.levels[4] && listed {
 		return r.sql(ctx)
 	}
 	return nil
