@@ -84,7 +84,8 @@ func (r *Reader) Refresh(ctx context.Context) (*View, error) {
 			r.find(f)
 		}
 		v.Streams = append(v.Streams, Stream{Open: s.open, Object: *s.openIs, Head: s.head, Manifests: slices.Clip(s.manifests),
-			Commits: slices.Clip(s.commits), Stuck: s.stuck})
+			Commits: slices.Clip(s.commits), Stuck: s.stuck,
+			openRaw: s.openRaw, leaves: slices.Clip(s.leaves), checkpoint: s.checkpoint})
 	}
 	slices.SortFunc(v.Streams, func(a, b Stream) int {
 		return cmp.Or(a.Open.OpenedAt.Compare(b.Open.OpenedAt), slices.Compare(a.Open.Stream[:], b.Open.Stream[:]))

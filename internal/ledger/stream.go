@@ -1,12 +1,14 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/audit-archiver/archiver/internal/object"
@@ -20,12 +22,15 @@ const (
 
 // streamState is what a Reader keeps about a certified stream.
 type streamState struct {
-	open      Open
-	openIs    *Accepted
-	head      Head
-	manifests []Manifest
-	commits   []Accepted // one per manifest
-	lasting   []Finding  // about what was accepted
+	open       Open
+	openRaw    []byte
+	openIs     *Accepted
+	head       Head
+	manifests  []Manifest
+	commits    []Accepted // one per manifest
+	leaves     []Hash     // of the log, one per manifest
+	checkpoint []byte     // the last one
+	lasting    []Finding  // about what was accepted
 
 	// Of the refresh that is going on.
 	openSeen bool
@@ -78,7 +83,7 @@ func (r *Reader) certify(ctx context.Context, stream uuid.UUID, versions []objec
 	if err != nil {
 		return false, err
 	}
-	r.streams[stream] = &streamState{open: o, openIs: is, head: head}
+	r.streams[stream] = &streamState{open: o, openRaw: body, openIs: is, head: head}
 	return true, nil
 }
 
@@ -244,6 +249,7 @@ func (r *Reader) accept(ctx context.Context, s *streamState, p *place) error {
 	}
 	m.Writer = r.once(m.Writer)
 	s.head, s.manifests, s.commits = next, append(s.manifests, m), append(s.commits, *is)
+	s.leaves, s.checkpoint = append(s.leaves, Hash(tlog.RecordHash(c.Record))), bytes.Clone(c.Checkpoint) // the commit may be large
 	return nil
 }
 

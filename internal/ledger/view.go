@@ -32,6 +32,11 @@ type Stream struct {
 	// Stuck says why there are commits after Head that cannot be trusted; ""
 	// when there are none.
 	Stuck string
+
+	// What proofs are made of.
+	openRaw    []byte
+	leaves     []Hash // of the log, one per commit
+	checkpoint []byte // the signed note of the last one
 }
 
 // Files yields every committed file.
