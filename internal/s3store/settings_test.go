@@ -40,8 +40,9 @@ replication not_applicable
 	if got := show(s); got != want {
 		t.Errorf("settings\n%s\nwant\n%s", got, want)
 	}
-	if !s.Skew.Known() || s.Skew.Value != 0 {
-		t.Errorf("skew %+v, want 0 on one machine", s.Skew)
+	// The server may keep a Date for a moment longer than its second.
+	if !s.Skew.Known() || s.Skew.Value.Abs() > time.Second {
+		t.Errorf("skew %+v on one machine", s.Skew)
 	}
 }
 
