@@ -85,7 +85,7 @@ func runVerify(ctx context.Context, a *app, f verifyFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	o.Store = store
+	o.Store, o.Settings = store, bucketSettings{store, c.S3.Prefix}
 	if slices.Contains(o.Levels, 4) {
 		engine, err := openCurrent(c, store)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
 )
 
@@ -47,17 +48,16 @@ const (
 
 // Setting is one setting of the bucket.
 type Setting struct {
-	Name  string // versioning, object-lock, lifecycle, encryption, …
-	State SettingState
-	Value string // what it is
-	Why   string // what is bad about it, and what to do
-	Err   error  // why it is unknown
+	Name  string       `json:"name"` // versioning, object_lock, lifecycle, encryption, …
+	State SettingState `json:"state"`
+	Value any          `json:"value,omitempty"` // what it is; encodes as JSON
+	Why   string       `json:"why,omitempty"`   // what is bad about it, or why it is unknown
 }
 
-// Settings looks at the bucket's settings. An error means that none could be
-// looked at.
+// Settings looks at the bucket's settings as far as they concern an archive, whose
+// archive object is a. When that is not known, a is the zero Archive.
 type Settings interface {
-	Settings(ctx context.Context) ([]Setting, error)
+	Settings(ctx context.Context, a ledger.Archive) []Setting
 }
 
 // SQL is an engine that reads the bucket as any other program would: the current

@@ -27,6 +27,7 @@ type run struct {
 	repairs repairs
 	unread  error // what the last reading of the ledger could not read
 	objects objects
+	bucket  []Setting
 	digests map[string]Digest // of what level 3 read, by name; for level 4. Guarded by the collector's mu
 	gone    map[string]bool   // committed names that are not there; true: before their time
 }
@@ -47,11 +48,11 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.cache.close(), r.memory.close()) }()
-	if r.levels[0] {
-		r.settings(ctx)
-	}
 	if err := r.verify(ctx); err != nil {
 		return nil, err
+	}
+	if r.levels[0] {
+		r.settings(ctx)
 	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("verify: %w", context.Cause(ctx))
@@ -153,7 +154,7 @@ func (r *run) verify(ctx context.Context) error {
 // finish makes the report.
 func (r *run) finish() *Report {
 	report := &Report{Archive: r.memory.archive, From: r.now, To: r.Now().UTC(),
-		Range: Range{Since: r.Since, Sample: r.Sample, Full: r.Full || r.State == ""}, Streams: []StreamReport{}}
+		Range: Range{Since: r.Since, Sample: r.Sample, Full: r.Full || r.State == ""}, Settings: r.bucket, Streams: []StreamReport{}}
 	if r.view != nil {
 		for i := range r.view.Streams {
 			h := &r.view.Streams[i].Head
