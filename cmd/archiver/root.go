@@ -52,6 +52,7 @@ Exit codes of every command:
 		newRecoverCommand(a),
 		newSchemaCommand(a),
 		newServeCommand(a),
+		newVerifyCommand(a),
 		newVersionCommand(a),
 	)
 	return group(root)

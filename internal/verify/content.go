@@ -42,7 +42,7 @@ func (r *run) content(ctx context.Context, s *stream, index int64) (ok bool, _ e
 	seqs, whole := newSpan(m), true
 	for i := range m.Files {
 		f := &m.Files[i]
-		if early, gone := r.gone[f]; gone {
+		if early, gone := r.gone[f.Key]; gone {
 			ok, whole = ok && !early, false
 			continue
 		}
@@ -77,23 +77,46 @@ func (r *run) file(ctx context.Context, s *stream, f *ledger.File, seqs *span) (
 		r.unable(Unchecked{Level: 3, Key: found.Key, Version: f.VersionID, Why: err.Error()})
 		return false, nil
 	}
-	rows, err := body.check(s, f, seqs)
-	if err = errors.Join(err, body.Close()); err != nil {
+	rows, digest, err := body.check(s, f, seqs)
+	closed := body.Close()
+	if broken := errors.Join(body.broken(), closed); broken != nil {
+		r.unable(Unchecked{Level: 3, Key: found.Key, Version: f.VersionID, Why: "temporary file: " + broken.Error()})
+		return false, nil
+	}
+	if err != nil {
 		found.Kind, found.Detail = Altered, err.Error()
 		r.find(found)
 		return false, nil
 	}
-	r.count(3, func(l *LevelReport) { l.Objects, l.Rows, l.Bytes = l.Objects+1, l.Rows+rows, l.Bytes+body.size })
+	r.count(3, func(l *LevelReport) {
+		l.Objects, l.Rows, l.Bytes = l.Objects+1, l.Rows+rows, l.Bytes+body.size
+		if r.levels[4] {
+			r.digests[f.Key] = digest
+		}
+	})
 	return true, nil
 }
 
-// body is the content of one version.
+// body is the content of one version. What is wrong with our own disk is not wrong
+// with the object: errors of reading are kept apart.
 type body struct {
-	io.ReaderAt
+	at   io.ReaderAt
 	size int64
 	sum  ledger.Hash
 	file *os.File // nil: in memory
+	err  error
 }
+
+// ReadAt implements io.ReaderAt, for one goroutine.
+func (b *body) ReadAt(p []byte, off int64) (int, error) {
+	n, err := b.at.ReadAt(p, off)
+	if err != nil && err != io.EOF { //nolint:errorlint // a ReaderAt's io.EOF is never wrapped
+		b.err = err
+	}
+	return n, err
+}
+
+func (b *body) broken() error { return b.err }
 
 // fetch reads one version, at most a little more than size bytes of it.
 func fetch(ctx context.Context, store object.Store, key, id string, size int64) (_ *body, err error) {
@@ -107,12 +130,12 @@ func fetch(ctx context.Context, store object.Store, key, id string, size int64) 
 	if size <= inMemory {
 		all := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
 		b.size, err = all.ReadFrom(in)
-		b.ReaderAt = bytes.NewReader(all.Bytes())
+		b.at = bytes.NewReader(all.Bytes())
 	} else {
 		if b.file, err = os.CreateTemp("", "archiver-verify-*"); err != nil {
 			return nil, fmt.Errorf("temporary file: %w", err)
 		}
-		b.ReaderAt = b.file
+		b.at = b.file
 		if err = os.Remove(b.file.Name()); err == nil {
 			b.size, err = io.Copy(b.file, in)
 		}
@@ -133,44 +156,46 @@ func (b *body) Close() error {
 }
 
 // check compares a file with what the manifest says about it, and notes its seqs.
-func (b *body) check(s *stream, f *ledger.File, seqs *span) (rows int64, _ error) {
+func (b *body) check(s *stream, f *ledger.File, seqs *span) (rows int64, digest Digest, _ error) {
 	switch {
 	case b.size != f.Size:
-		return 0, fmt.Errorf("it does not have the %d bytes that were committed", f.Size)
+		return 0, 0, fmt.Errorf("it does not have the %d bytes that were committed", f.Size)
 	case b.sum != f.SHA256:
-		return 0, fmt.Errorf("its SHA-256 is %s, committed was %s", b.sum, f.SHA256)
+		return 0, 0, fmt.Errorf("its SHA-256 is %s, committed was %s", b.sum, f.SHA256)
 	}
 	reader, err := parquet.Open(b, b.size, f.Class)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	var tree ledger.Tree
 	got := ledger.File{FirstSeq: 1<<63 - 1, LastSeq: -1, MinTimestampNS: 1<<63 - 1, MaxTimestampNS: -1 << 63}
 	for row, err := range reader.Rows() {
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		tree.Add(event.LeafHash(&row))
+		leaf := event.LeafHash(&row)
+		tree.Add(leaf)
+		digest = digest.Add(leaf)
 		if row.Stream != s.Open.Stream {
-			return 0, fmt.Errorf("it has rows of stream %s", row.Stream)
+			return 0, 0, fmt.Errorf("it has rows of stream %s", row.Stream)
 		}
 		if !seqs.add(row.Seq) {
-			return 0, fmt.Errorf("seq %d is there twice, or not of this commit", row.Seq)
+			return 0, 0, fmt.Errorf("seq %d is there twice, or not of this commit", row.Seq)
 		}
 		got.FirstSeq, got.LastSeq = min(got.FirstSeq, row.Seq), max(got.LastSeq, row.Seq)
 		got.MinTimestampNS, got.MaxTimestampNS = min(got.MinTimestampNS, row.TimestampNS), max(got.MaxTimestampNS, row.TimestampNS)
 	}
 	switch root := tree.Root(); {
 	case tree.Size() != f.Rows:
-		return 0, fmt.Errorf("it has %d rows, committed were %d", tree.Size(), f.Rows)
+		return 0, 0, fmt.Errorf("it has %d rows, committed were %d", tree.Size(), f.Rows)
 	case root != f.Root:
-		return 0, fmt.Errorf("the tree over its rows has root %s, committed was %s", root, f.Root)
+		return 0, 0, fmt.Errorf("the tree over its rows has root %s, committed was %s", root, f.Root)
 	case got.FirstSeq != f.FirstSeq || got.LastSeq != f.LastSeq:
-		return 0, fmt.Errorf("its seqs are %d to %d, committed were %d to %d", got.FirstSeq, got.LastSeq, f.FirstSeq, f.LastSeq)
+		return 0, 0, fmt.Errorf("its seqs are %d to %d, committed were %d to %d", got.FirstSeq, got.LastSeq, f.FirstSeq, f.LastSeq)
 	case got.MinTimestampNS != f.MinTimestampNS || got.MaxTimestampNS != f.MaxTimestampNS:
-		return 0, fmt.Errorf("its timestamps are %d to %d, committed were %d to %d", got.MinTimestampNS, got.MaxTimestampNS, f.MinTimestampNS, f.MaxTimestampNS)
+		return 0, 0, fmt.Errorf("its timestamps are %d to %d, committed were %d to %d", got.MinTimestampNS, got.MaxTimestampNS, f.MinTimestampNS, f.MaxTimestampNS)
 	}
-	return tree.Size(), nil
+	return tree.Size(), digest, nil
 }
 
 // span notes which seqs of a commit were seen.

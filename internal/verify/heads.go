@@ -127,7 +127,7 @@ func (r *run) headCommit(ctx context.Context, s *stream, index int64) (ok bool, 
 		return false, err
 	}
 	for i := range m.Files {
-		if early, gone := r.gone[&m.Files[i]]; gone {
+		if early, gone := r.gone[m.Files[i].Key]; gone {
 			ok = ok && !early
 			continue
 		}
@@ -218,7 +218,7 @@ func (r *run) stretch(ctx context.Context, level, workers int, s *stream, w *wor
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
 	for index := begin; index < end; index++ {
-		if w.has(index) {
+		if w.has(index) && !(level == 3 && r.levels[4]) {
 			r.count(level, func(l *LevelReport) { l.Reused += 1 })
 			continue
 		}

@@ -299,7 +299,7 @@ func (r *run) absent(ctx context.Context, c *committed, there string) error {
 	f.Version = id
 	if r.over(until) {
 		f.Kind, f.Detail = Expired, "locked until "+until.Format(time.RFC3339)
-		r.gone[c.at()] = false
+		r.gone[c.at().Key] = false
 		r.find(f)
 		return nil
 	}
@@ -309,7 +309,7 @@ func (r *run) absent(ctx context.Context, c *committed, there string) error {
 		return fmt.Errorf("verify: %w", context.Cause(ctx))
 	case errors.Is(err, object.ErrNotFound):
 		f.Kind, f.Detail = Missing, "the committed version is gone, and was locked until "+until.Format(time.RFC3339)
-		r.gone[c.at()] = true
+		r.gone[c.at().Key] = true
 		r.find(f)
 		return nil
 	case err != nil:
@@ -338,42 +338,48 @@ func (r *run) orphans() map[version]bool {
 // candidate decides about one version under events/ that no commit names, now that
 // the ledger was read again.
 func (r *run) candidate(ctx context.Context, v object.Info, orphans map[version]bool) error {
-	if !v.DeleteMarker && (orphans[version{v.Key, v.VersionID}] || orphans[version{v.Key, ""}]) {
-		r.find(r.stranger(v, Orphan, "an orphan note names it"))
-		return nil
-	}
-	p, ok := parquet.ParseKey(r.Prefix, v.Key)
-	s := r.streams[p.Stream]
-	switch {
-	case v.DeleteMarker:
-		r.find(r.stranger(v, Injected, "a delete marker on an object that no commit names"))
-		return nil
-	case !ok:
-		r.find(r.stranger(v, Injected, "no commit names it, and no writer names files so"))
-		return nil
-	case s == nil:
-		r.find(r.stranger(v, Injected, "the root key did not certify its stream"))
-		return nil
-	case s.Stuck != "": // what comes after cannot be trusted, nor be told from what does not belong
-		r.unable(Unchecked{Level: 2, Key: v.Key, Version: v.VersionID, Why: "the stream's commits cannot be verified up to it: " + s.Stuck})
-		return nil
-	case s.Head.Closed || p.First != s.Head.NextSeq || v.LastModified.Before(r.now.Add(-flight)):
-		r.find(r.stranger(v, Injected, "no commit names it"))
-		return nil
-	}
-	// The next batch of a live writer, which locks whatever it sends.
-	info, err := r.head(ctx, v.Key, v.VersionID)
+	kind, detail, err := r.classify(ctx, v, orphans)
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("verify: %w", context.Cause(ctx))
 	case err != nil:
 		r.unable(Unchecked{Level: 2, Key: v.Key, Version: v.VersionID, Why: err.Error()})
-	case info.Mode == object.Compliance:
-		r.find(r.stranger(v, Pending, "sent by the stream's writer, it seems; no commit names it yet"))
-	case r.lockUnknown(ctx, info):
-		r.unable(Unchecked{Level: 2, Key: v.Key, Version: v.VersionID, Why: noLockFields})
 	default:
-		r.find(r.stranger(v, Injected, "no commit names it, and it is not locked as a writer locks what it sends"))
+		r.find(r.stranger(v, kind, detail))
 	}
 	return nil
+}
+
+// classify says what a version under events/ is that no commit names. An error means
+// that it cannot be told.
+func (r *run) classify(ctx context.Context, v object.Info, orphans map[version]bool) (_ Kind, detail string, _ error) {
+	if !v.DeleteMarker && (orphans[version{v.Key, v.VersionID}] || orphans[version{v.Key, ""}]) {
+		return Orphan, "an orphan note names it", nil
+	}
+	p, ok := parquet.ParseKey(r.Prefix, v.Key)
+	s := r.streams[p.Stream]
+	switch {
+	case v.DeleteMarker:
+		return Injected, "a delete marker on an object that no commit names", nil
+	case !ok:
+		return Injected, "no commit names it, and no writer names files so", nil
+	case s == nil:
+		return Injected, "the root key did not certify its stream", nil
+	case s.Stuck != "": // what comes after cannot be trusted, nor be told from what does not belong
+		return "", "", errors.New("the stream's commits cannot be verified up to it: " + s.Stuck)
+	case s.Head.Closed || p.First != s.Head.NextSeq || v.LastModified.Before(r.now.Add(-flight)):
+		return Injected, "no commit names it", nil
+	}
+	// The next batch of a live writer, which locks whatever it sends.
+	info, err := r.head(ctx, v.Key, v.VersionID)
+	switch {
+	case err != nil:
+		return "", "", err
+	case info.Mode == object.Compliance:
+		return Pending, "sent by the stream's writer, it seems; no commit names it yet", nil
+	case r.lockUnknown(ctx, info):
+		return "", "", errors.New(noLockFields)
+	default:
+		return Injected, "no commit names it, and it is not locked as a writer locks what it sends", nil
+	}
 }

@@ -27,7 +27,9 @@ type run struct {
 	repairs repairs
 	unread  error // what the last reading of the ledger could not read
 	objects objects
-	gone    map[*ledger.File]bool // false: its time was over; true: before its time
+	bucket  []Setting
+	digests map[string]Digest // of what level 3 read, by name; for level 4. Guarded by the collector's mu
+	gone    map[string]bool   // committed names that are not there; true: before their time
 }
 
 // stream is what a run knows about one certified stream.
@@ -46,11 +48,11 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.cache.close(), r.memory.close()) }()
-	if r.levels[0] {
-		r.settings(ctx)
-	}
 	if err := r.verify(ctx); err != nil {
 		return nil, err
+	}
+	if r.levels[0] {
+		r.settings(ctx)
 	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("verify: %w", context.Cause(ctx))
@@ -88,8 +90,11 @@ func newRun(o Options) (*run, error) {
 			o.Levels = append(o.Levels, 0)
 		}
 	}
-	r := &run{Options: o, collector: newCollector(), now: o.Now().UTC(),
-		streams: make(map[uuid.UUID]*stream), gone: make(map[*ledger.File]bool)}
+	r := &run{Options: o, digests: make(map[string]Digest), collector: newCollector(), now: o.Now().UTC(),
+		streams: make(map[uuid.UUID]*stream), gone: make(map[string]bool)}
+	if slices.Contains(o.Levels, 4) {
+		o.Levels = append(slices.Clone(o.Levels), 2, 3)
+	}
 	for _, level := range append(slices.Clone(o.Levels), 1) {
 		if level < 0 || level >= len(r.levels) {
 			return nil, fmt.Errorf("verify: there is no level %d", level)
@@ -140,7 +145,7 @@ func (r *run) verify(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.levels[4] {
+	if r.levels[4] && listed {
 		return r.sql(ctx)
 	}
 	return nil
@@ -149,7 +154,7 @@ func (r *run) verify(ctx context.Context) error {
 // finish makes the report.
 func (r *run) finish() *Report {
 	report := &Report{Archive: r.memory.archive, From: r.now, To: r.Now().UTC(),
-		Range: Range{Since: r.Since, Sample: r.Sample, Full: r.Full || r.State == ""}, Streams: []StreamReport{}}
+		Range: Range{Since: r.Since, Sample: r.Sample, Full: r.Full || r.State == ""}, Settings: r.bucket, Streams: []StreamReport{}}
 	if r.view != nil {
 		for i := range r.view.Streams {
 			h := &r.view.Streams[i].Head

@@ -2,7 +2,8 @@ package verify
 
 import (
 	"context"
-	"fmt"
+
+	"github.com/audit-archiver/archiver/internal/ledger"
 )
 
 // settings looks at the bucket's settings: level 0.
@@ -11,25 +12,25 @@ func (r *run) settings(ctx context.Context) {
 		r.unable(Unchecked{Level: 0, Why: "nobody says how to look at the bucket's settings"})
 		return
 	}
-	all, err := r.Settings.Settings(ctx)
-	if err != nil {
-		r.unable(Unchecked{Level: 0, Why: err.Error()})
-		return
+	var about ledger.Archive
+	if r.view != nil {
+		about = r.view.Archive
 	}
-	there := false
-	for _, s := range all {
+	r.bucket = r.Settings.Settings(ctx, about)
+	none := true
+	for _, s := range r.bucket {
 		switch s.State {
 		case SettingUnknown:
-			r.unable(Unchecked{Level: 0, Key: s.Name, Why: fmt.Sprint(s.Err)})
+			r.unable(Unchecked{Level: 0, Key: s.Name, Why: s.Why})
 		case SettingBad:
-			r.find(Finding{Kind: BadSetting, Level: 0, Key: s.Name, First: -1, Last: -1, Detail: s.Value + ": " + s.Why})
-		case SettingNotApplicable:
-			continue
+			r.find(Finding{Kind: BadSetting, Level: 0, Key: s.Name, First: -1, Last: -1, Detail: s.Why})
 		}
-		there = true
-		r.count(0, func(l *LevelReport) { l.Objects++ })
+		if s.State != SettingNotApplicable {
+			none = false
+			r.count(0, func(l *LevelReport) { l.Objects++ })
+		}
 	}
-	if !there {
+	if none {
 		r.count(0, func(l *LevelReport) { l.State = NotApplicable })
 	}
 }
