@@ -2,11 +2,13 @@ package pack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -74,6 +76,9 @@ func (c *checker) open(size int64) (err error) {
 	}
 	if c.manifest.Version != Version {
 		return fmt.Errorf("%w is %d, this program reads %d", ErrVersion, c.manifest.Version, Version)
+	}
+	if !slices.IsSortedFunc(c.manifest.Members, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), -1) }) {
+		return about(Altered, 1, ManifestName, "names are out of order")
 	}
 	if c.manifest.Archive != c.report.Archive {
 		return about(UnknownKey, 1, ManifestName, "the pack is of archive %s, the root key of archive %s", c.manifest.Archive, c.report.Archive)

@@ -23,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))  # for -m and -
 import dump  # noqa: E402
 import ledger  # noqa: E402
 import objects  # noqa: E402
+import pack  # noqa: E402
 
 EXIT = {"OK": 0, "VIOLATION": 3, "INDETERMINATE": 4}
 
@@ -45,6 +46,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.command == "ledger":
         ledger.vectors(args.path)
         return {"result": "OK", "findings": [], "unchecked": []}
+    if args.command == "pack":
+        return pack.check(args.path, args.root)
     now = dump.seconds(args.now) if args.now else time.time()
     return a_dump(args.path, args.root, now)
 

@@ -78,7 +78,7 @@ func Pack(t testing.TB, file, root string) Report {
 // fails the test.
 func Run(t testing.TB, args ...string) (r Report) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), python(), append([]string{"-I", folder()}, append(args, "--json")...)...)
+	cmd := exec.CommandContext(t.Context(), python(), append([]string{"-I", "-B", folder()}, append(args, "--json")...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
