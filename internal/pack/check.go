@@ -17,6 +17,12 @@ import (
 // ErrVersion: the pack is of a version that this program does not know.
 var ErrVersion = errors.New("version of the pack")
 
+// CheckRoot says whether a text is a root verifier key.
+func CheckRoot(root string) error {
+	_, err := ledger.ParseRootName(root)
+	return err
+}
+
 // Check judges the pack of size bytes in r by the root verifier key, which must
 // not come from the pack. An error means that it could not look: the pack cannot
 // be read, is of another version, or ctx ended. Memory is bounded by the limits of

@@ -9,6 +9,8 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/audit-archiver/archiver/internal/pack"
 	"github.com/audit-archiver/archiver/internal/parquet"
 )
@@ -18,7 +20,8 @@ type selection struct {
 	all   bool
 	next  func() (Row, error, bool)
 	stop  func()
-	ahead *Row // read, and not handed out; nil at the end
+	ahead *Row                // read, and not handed out; nil at the end
+	ends  map[uuid.UUID]int64 // next seq of each stream, in the pack
 
 	commit pack.FilePart // that seqs is about: Stream and Index
 	seqs   *wanted
@@ -51,14 +54,21 @@ func (e *exporter) selection(ctx context.Context) (*selection, error) {
 	if e.Where == "" {
 		return &selection{all: true, stop: func() {}}, nil
 	}
-	s := &selection{seqs: &wanted{}}
+	s := &selection{seqs: &wanted{}, ends: make(map[uuid.UUID]int64)}
+	for i := range e.statement.Streams {
+		s.ends[e.statement.Streams[i].Stream] = e.statement.Streams[i].NextSeq
+	}
 	s.next, s.stop = iter.Pull2(e.Selected(ctx))
 	return s, s.read()
 }
 
-// read takes the next row of the selection.
+// read takes the next row of the selection. What was committed since the ledger
+// was copied is not part of the pack.
 func (s *selection) read() error {
 	row, err, ok := s.next()
+	for err == nil && ok && row.Seq >= s.ends[row.Stream] {
+		row, err, ok = s.next()
+	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("select rows: %w", err)
