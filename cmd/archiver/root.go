@@ -43,8 +43,10 @@ Exit codes of every command:
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
+		newCheckPackCommand(a),
 		newConfigCommand(a),
 		newDevCommand(a),
+		newExportCommand(a),
 		newInitCommand(a),
 		newInspectCommand(a),
 		newMirrorCommand(a),
