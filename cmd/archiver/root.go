@@ -52,6 +52,7 @@ Exit codes of every command:
 		newMirrorCommand(a),
 		newQueryCommand(a),
 		newRecoverCommand(a),
+		newRepairCommand(a),
 		newSchemaCommand(a),
 		newServeCommand(a),
 		newVerifyCommand(a),
