@@ -221,3 +221,21 @@ func wants(t testing.TB, r *Report, result Result, want ...string) {
 		t.Errorf("result %s, want %s\nfindings %q\nwant     %q\nunchecked %+v", r.Result, result, got, want, r.Unchecked)
 	}
 }
+
+func sumOf(b []byte) ledger.Hash { return sha256.Sum256(b) }
+
+func readRows(t testing.TB, body []byte, class string) []event.Row {
+	t.Helper()
+	r, err := parquet.Open(bytes.NewReader(body), int64(len(body)), class)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []event.Row
+	for row, err := range r.Rows() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
