@@ -43,6 +43,7 @@ var layers = [][]string{
 	{
 		"internal/ingest",
 		"internal/archive",
+		"internal/doctor",
 		"internal/verify",
 		"internal/athena",
 		"internal/athena/cache",

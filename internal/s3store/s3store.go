@@ -3,9 +3,9 @@
 //
 // The promise: a Put that returned a version id has stored exactly those bytes,
 // under COMPLIANCE retention until the asked date, as a new version of a key that
-// had no current one. Nothing here deletes, overwrites or weakens anything; the
-// package has no code for it. Every call ends: each has a deadline that grows with
-// the bytes it moves.
+// had no current one. A Store deletes, overwrites and weakens nothing. Prober tries
+// to, on objects of its own, to prove that the bucket would not let it. Every call
+// ends: each has a deadline that grows with the bytes it moves.
 //
 // The price: one HTTP request per call (more when it is retried). A Put whose
 // answer was lost is retried inside and then finds its own object: it reports
