@@ -45,6 +45,7 @@ Exit codes of every command:
 	root.AddCommand(
 		newConfigCommand(a),
 		newDevCommand(a),
+		newDoctorCommand(a),
 		newInitCommand(a),
 		newInspectCommand(a),
 		newMirrorCommand(a),

@@ -13,8 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/audit-archiver/archiver/internal/s3store"
 )
 
 // Level says how much depends on a check.
@@ -76,23 +77,23 @@ var (
 // Err is nil when every must passed, or when those that did not are named in
 // overridden. A must that does not apply counts as passed.
 func (r Report) Err(overridden ...string) error {
-	var failed, unknown []string
+	var failed, unknown []Check
 	for _, c := range r.Checks {
 		if c.Level != Must || slices.Contains(overridden, c.Name) {
 			continue
 		}
 		switch c.Result {
 		case Fail:
-			failed = append(failed, fmt.Sprintf("%s (%s)", c.Name, c.Seen))
+			failed = append(failed, c)
 		case CouldNotLook:
-			unknown = append(unknown, fmt.Sprintf("%s (%s)", c.Name, c.Seen))
+			unknown = append(unknown, c)
 		}
 	}
 	switch {
 	case len(failed) > 0:
-		return fmt.Errorf("the store %s is %w: %s", r.Store, ErrUnfit, strings.Join(failed, "; "))
+		return fmt.Errorf("the store %s is %w: %s", r.Store, ErrUnfit, brief(failed))
 	case len(unknown) > 0:
-		return fmt.Errorf("the store %s %w: %s", r.Store, ErrUnknown, strings.Join(unknown, "; "))
+		return fmt.Errorf("the store %s %w: %s", r.Store, ErrUnknown, brief(unknown))
 	}
 	return nil
 }
@@ -126,15 +127,37 @@ type Options struct {
 // happens is in the report.
 func Run(ctx context.Context, o Options) (Report, error) {
 	r := Report{At: o.Now().UTC().Truncate(time.Second), Store: o.Name, Left: []Left{}}
+	c := reach(ctx, o.Store)
+	if c.Result != Pass {
+		// All the others would say the same in more words.
+		r.Checks = []Check{c}
+		return r, ended(ctx)
+	}
 	settings := o.Store.Settings(ctx)
-	r.Checks = Settings(settings, o.Prefix, o.LongestDays)
+	r.Checks = append([]Check{c}, Settings(settings, o.Prefix, o.LongestDays)...)
 	r.Checks = append(r.Checks, keyState(ctx, o, settings))
 	p := newProbe(o, settings)
 	p.run(ctx)
 	r.Checks = append(r.Checks, p.checks...)
 	r.Left = append(r.Left, p.left...)
+	return r, ended(ctx)
+}
+
+func ended(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
-		return r, fmt.Errorf("doctor: %w", err)
+		return fmt.Errorf("doctor: %w", err)
 	}
-	return r, nil
+	return nil
+}
+
+func reach(ctx context.Context, s Store) Check {
+	c := Check{Name: "reach", Level: Must, Do: "make the bucket with `archiver init`"}
+	err := s.Reach(ctx)
+	switch {
+	case err == nil:
+		return c.passes("the bucket answers")
+	case s3store.NotThere(err):
+		return c.fails("there is no such bucket")
+	}
+	return c.unknown(err.Error())
 }

@@ -149,7 +149,8 @@ func TestLies(t *testing.T) {
 		{"has no versions", func(s liar) doctor.Store { return unversioned{s} }, []string{
 			"lock fail", "read could_not_look", "list-versions could_not_look", "if-none-match could_not_look", "overwrite could_not_look",
 			"delete-version could_not_look", "bypass could_not_look", "shorten could_not_look", "governance could_not_look", "keep could_not_look"}, doctor.ErrUnfit},
-		{"is away", func(s liar) doctor.Store { return away{s} }, []string{
+		{"is away", func(s liar) doctor.Store { return away{s} }, []string{"reach could_not_look"}, doctor.ErrUnknown},
+		{"goes away", func(s liar) doctor.Store { return away{s}.later() }, []string{
 			"versioning could_not_look", "object-lock could_not_look", "clock could_not_look", "lock could_not_look",
 			"read could_not_look", "list-versions could_not_look", "if-none-match could_not_look", "checksum could_not_look", "overwrite could_not_look",
 			"delete-version could_not_look", "bypass could_not_look", "shorten could_not_look", "governance could_not_look", "keep could_not_look"}, doctor.ErrUnknown},
@@ -178,6 +179,17 @@ func TestLies(t *testing.T) {
 				t.Errorf("%d overridden, want %d", got, len(names))
 			}
 		})
+	}
+}
+
+func TestNoBucket(t *testing.T) {
+	store, err := s3store.Open(t.Context(), s3test.Embedded(t).Config(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, s3store.Prober{Store: store}, time.Now)
+	if len(r.Checks) != 1 || r.Checks[0].Name != "reach" || r.Checks[0].Result != doctor.Fail {
+		t.Errorf("%+v", r.Checks)
 	}
 }
 

@@ -114,6 +114,15 @@ func (s unversioned) Try(c ctx, a s3store.Attempt) (string, error) {
 // away answers nothing.
 type away struct{ liar }
 
+// later is a store that answers the first question only.
+func (s away) later() doctor.Store { return goesAway{s} }
+
+type goesAway struct{ away }
+
+func (goesAway) Reach(ctx) error { return nil }
+
+func (away) Reach(ctx) error { return errAway }
+
 var errAway = errors.New("connection refused")
 
 func (away) Settings(ctx) s3store.Settings {

@@ -33,6 +33,7 @@ const noLock = "the version shows no lock: the store ignored it, or this identit
 // Store is a bucket that lets itself be tried. *s3store.Prober is one.
 type Store interface {
 	object.Store
+	Reach(ctx context.Context) error
 	Settings(ctx context.Context) s3store.Settings
 	Try(ctx context.Context, a s3store.Attempt) (version string, err error)
 	Delete(ctx context.Context, key, version string, bypass bool) (marker string, err error)
@@ -95,22 +96,23 @@ func (p *probe) lock(ctx context.Context) Check {
 	c := Check{Name: "lock", Level: Must, Do: "use a store that locks objects under COMPLIANCE; what it answered is above"}
 	version, err := p.store.Try(ctx, s3store.Attempt{Key: p.key, Body: p.body, IfNoneMatch: true, Mode: object.Compliance, RetainUntil: p.until})
 	if err != nil {
-		p.broken = "the probe could not be written: " + err.Error()
+		why := "the probe could not be written: " + err.Error()
+		p.broken = "not tried: the probe could not be written"
 		if s3store.Denied(err) || !s3store.Refused(err) && !s3store.Unsupported(err) {
-			return c.unknown(p.broken)
+			return c.unknown(why)
 		}
 		return c.fails("a locked upload is " + answered(err))
 	}
 	if version == "" || version == "null" {
-		p.broken = "the store gives no version ids"
+		p.broken = "not tried: the store gives no version ids"
 		p.made = append(p.made, made{p.key, version, true})
 		return c.fails("the store gave no version id: the bucket is not versioned")
 	}
 	p.made = append(p.made, made{p.key, version, true})
 	info, err := p.store.Head(ctx, p.key, version)
 	if err != nil {
-		p.broken = "the probe could not be looked at: " + err.Error()
-		return c.unknown(p.broken)
+		p.broken = "not tried: the probe could not be looked at"
+		return c.unknown("the probe could not be looked at: " + err.Error())
 	}
 	p.version = version
 	switch {

@@ -1,6 +1,11 @@
 package doctor
 
-import "github.com/audit-archiver/archiver/internal/s3store"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/audit-archiver/archiver/internal/s3store"
+)
 
 func (c Check) passes(seen string) Check {
 	c.Result, c.Seen, c.Do = Pass, seen, ""
@@ -29,4 +34,22 @@ func answered(err error) string {
 		return "refused (" + a + ")"
 	}
 	return "refused (" + err.Error() + ")"
+}
+
+// brief names checks in an error. The report has all of it.
+func brief(checks []Check) string {
+	const most, letters = 3, 300
+	var all []string
+	for i, c := range checks {
+		if i == most {
+			all = append(all, fmt.Sprintf("and %d more", len(checks)-most))
+			break
+		}
+		seen := []rune(c.Seen)
+		if len(seen) > letters {
+			seen = append(seen[:letters], '…')
+		}
+		all = append(all, c.Name+": "+string(seen))
+	}
+	return strings.Join(all, "; ")
 }

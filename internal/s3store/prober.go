@@ -24,6 +24,16 @@ import (
 // an error for which Refused is true, that it would not.
 type Prober struct{ *Store }
 
+// Reach asks whether the bucket answers.
+func (p Prober) Reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.Timeout, errSlow)
+	defer cancel()
+	if _, err := p.client.HeadBucket(ctx, &awss3.HeadBucketInput{Bucket: &p.cfg.Bucket, ExpectedBucketOwner: p.owner()}); err != nil {
+		return tried(ctx, "bucket "+p.cfg.Bucket, permCheck, err)
+	}
+	return nil
+}
+
 // Attempt is one PutObject, as bad as it may be.
 type Attempt struct {
 	Key         string
