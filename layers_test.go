@@ -44,6 +44,7 @@ var layers = [][]string{
 		"internal/ingest",
 		"internal/archive",
 		"internal/repair",
+		"internal/doctor",
 		"internal/verify",
 		"internal/athena",
 		"internal/athena/cache",

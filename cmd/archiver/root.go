@@ -46,6 +46,7 @@ Exit codes of every command:
 		newCheckPackCommand(a),
 		newConfigCommand(a),
 		newDevCommand(a),
+		newDoctorCommand(a),
 		newExportCommand(a),
 		newInitCommand(a),
 		newInspectCommand(a),
