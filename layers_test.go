@@ -43,6 +43,8 @@ var layers = [][]string{
 	{
 		"internal/ingest",
 		"internal/archive",
+		"internal/receipt",
+		"internal/prove",
 		"internal/verify",
 		"internal/athena",
 		"internal/athena/cache",
