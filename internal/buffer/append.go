@@ -24,6 +24,7 @@ type request struct {
 
 	ticket any           // of AppendTicket, with its events; nil: of Append
 	events []event.Event // Run sets their received_at
+	size   int64         // of the payload, which is the caller's again after done
 }
 
 func (r *request) bytes() int64 { return int64(len(*r.payload)) }
@@ -69,7 +70,7 @@ func (b *Buffer) append(ctx context.Context, events []event.Event, ticket any) (
 		return nil, err
 	}
 	if ticket != nil && b.o.Stored != nil {
-		r.ticket, r.events = ticket, events
+		r.ticket, r.events, r.size = ticket, events, r.bytes()
 	}
 	if err := b.admit(r); err != nil {
 		b.payloads.Put(r.payload)

@@ -12,6 +12,7 @@ type Stored struct {
 	Events []event.Event // those with a seq from Fresh on have their ReceivedAtMS
 	Seqs   []int64       // of each event
 	Fresh  int64         // lower seqs are of events that were stored before
+	Bytes  int64         // of the events, encoded
 }
 
 // AppendTicket is Append for somebody who also wants to know which events one sync
@@ -27,7 +28,7 @@ func (b *Buffer) tell(g *group) {
 	var stored []Stored
 	for _, r := range g.requests {
 		if r.ticket != nil && r.refused == nil {
-			stored = append(stored, Stored{r.ticket, r.events, r.seqs, r.fresh})
+			stored = append(stored, Stored{r.ticket, r.events, r.seqs, r.fresh, r.size})
 		}
 	}
 	if len(stored) > 0 {

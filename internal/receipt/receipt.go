@@ -34,9 +34,9 @@ type Options struct {
 	Metrics prometheus.Registerer
 }
 
-// waitingMost is how many events may wait for their receipts; those of further
-// requests get none.
-const waitingMost = 1 << 18
+// waitingMost is how many bytes of events may wait for their receipts; those of
+// further requests get none.
+const waitingMost = 64 << 20
 
 // Issuer makes receipts. It is safe for concurrent use.
 type Issuer struct {
@@ -46,8 +46,8 @@ type Issuer struct {
 
 	mu      sync.Mutex
 	waiting []buffer.Stored
-	events  int  // in waiting
-	over    bool // Run is over: nothing more is signed
+	bytes   int64 // in waiting
+	over    bool  // Run is over: nothing more is signed
 
 	given history // Run's own
 }
@@ -96,16 +96,15 @@ func (s *Issuer) Stored(group []buffer.Stored) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range group {
-		n := len(group[i].Events)
 		switch {
 		case s.over:
 			ticketOf(&group[i]).answer(nil, "the server is stopping")
-		case s.events+n > waitingMost && s.events > 0:
+		case s.bytes+group[i].Bytes > waitingMost && s.bytes > 0:
 			s.metrics.missing.Inc()
 			ticketOf(&group[i]).answer(nil, "too many receipts wait for the key of the stream")
 		default:
 			s.waiting = append(s.waiting, group[i])
-			s.events += n
+			s.bytes += group[i].Bytes
 		}
 	}
 	select {
@@ -139,7 +138,7 @@ func (s *Issuer) take() []buffer.Stored {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.waiting
-	s.waiting, s.events = nil, 0
+	s.waiting, s.bytes = nil, 0
 	return all
 }
 
@@ -150,7 +149,7 @@ func (s *Issuer) finish() {
 	for i := range s.waiting {
 		ticketOf(&s.waiting[i]).answer(nil, "the server is stopping")
 	}
-	s.waiting, s.events = nil, 0
+	s.waiting, s.bytes = nil, 0
 }
 
 // issue signs once for all that waited, and answers everybody.

@@ -260,9 +260,8 @@ func TestAfterTheEnd(t *testing.T) {
 // TestTooManyWait: beyond the bound there is a reason, and no queue.
 func TestTooManyWait(t *testing.T) {
 	i := &Issuer{metrics: must(newMetrics(prometheus.NewRegistry())), wake: make(chan struct{}, 1)}
-	big := make([]event.Event, waitingMost)
 	first, second := NewTicket(), NewTicket()
-	i.Stored([]buffer.Stored{{Ticket: first, Events: big}, {Ticket: second, Events: big[:1]}})
+	i.Stored([]buffer.Stored{{Ticket: first, Bytes: waitingMost}, {Ticket: second, Bytes: 1}})
 	if _, missing := second.Wait(context.Background()); !strings.Contains(missing, "too many") {
 		t.Errorf("%q", missing)
 	}
