@@ -9,7 +9,6 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -94,7 +93,7 @@ func (r *Receipt) Last() int64 { return r.First + int64(len(r.Leaves)) - 1 }
 
 // SignReceipts makes the receipts of requests with one signature. The signer is the
 // stream's key, which the certificate names.
-func SignReceipts(open []byte, o *Open, taken []Taken, at time.Time, signer note.Signer) ([]Receipt, error) {
+func SignReceipts(open []byte, o *Open, taken []Taken, at time.Time, signer Signer) ([]Receipt, error) {
 	if len(taken) == 0 {
 		return nil, errors.New("receipts: of nothing")
 	}

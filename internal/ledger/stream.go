@@ -24,10 +24,10 @@ const (
 type streamState struct {
 	open       Open
 	openRaw    []byte
-	openIs     *accepted
+	openIs     *Accepted
 	head       Head
 	manifests  []Manifest
-	commits    []accepted // one per manifest
+	commits    []Accepted // one per manifest
 	leaves     []Hash     // of the log, one per manifest
 	checkpoint []byte     // the last one
 	lasting    []Finding  // about what was accepted
@@ -140,13 +140,13 @@ func (r *Reader) commit(ctx context.Context, s *streamState, index int64, versio
 // recheck looks at a place whose commit was accepted before.
 func (r *Reader) recheck(ctx context.Context, s *streamState, index int64, versions []object.Info) error {
 	before := &s.commits[index]
-	if len(versions) == 1 && versions[0].VersionID == before.version && !versions[0].DeleteMarker {
+	if len(versions) == 1 && versions[0].VersionID == before.VersionID && !versions[0].DeleteMarker {
 		return nil
 	}
 	p := r.commitPlace(s, index, versions)
 	is, _, err := r.choose(ctx, p, before)
 	if err == nil && is == nil {
-		r.find(Finding{Kind: FindingMissing, Key: p.key, Version: before.version, Stream: p.stream, Index: index,
+		r.find(Finding{Kind: FindingMissing, Key: p.key, Version: before.VersionID, Stream: p.stream, Index: index,
 			Detail: "this version was there before"})
 	}
 	return r.tolerate(err)
@@ -186,7 +186,7 @@ func (r *Reader) endStream(ctx context.Context, s *streamState) error {
 		return err
 	}
 	if !s.openSeen {
-		r.find(Finding{Kind: FindingMissing, Key: OpenKey(r.prefix, s.open.Stream), Version: s.openIs.version,
+		r.find(Finding{Kind: FindingMissing, Key: OpenKey(r.prefix, s.open.Stream), Version: s.openIs.VersionID,
 			Stream: s.open.Stream, Index: -1, Detail: "this version was there before"})
 	}
 	return r.advance(ctx, s)
