@@ -72,6 +72,8 @@ func exitCode(err error) int {
 	switch {
 	case errors.Is(err, errViolation), errors.Is(err, errMissing):
 		return exitViolation
+	case errors.Is(err, errNotThere):
+		return exitNotThere
 	case errors.As(err, new(usageError)), errors.As(err, new(*config.Error)):
 		return exitUsage
 	case errors.Is(err, athena.ErrSyntax), errors.Is(err, athena.ErrRefused), errors.Is(err, athena.ErrInvalid), errors.Is(err, athena.ErrExecution),

@@ -43,11 +43,14 @@ Exit codes of every command:
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
+		newCheckProofCommand(a),
+		newCheckReceiptCommand(a),
 		newConfigCommand(a),
 		newDevCommand(a),
 		newInitCommand(a),
 		newInspectCommand(a),
 		newMirrorCommand(a),
+		newProveCommand(a),
 		newQueryCommand(a),
 		newRecoverCommand(a),
 		newSchemaCommand(a),

@@ -110,7 +110,7 @@ func (n *node) handler(q *queries, more []ingest.Check) (http.Handler, error) {
 		return nil, err
 	}
 	return ingest.NewHandler(ingest.Options{
-		Appender: gate{n}, Receipts: gate{n}, Archived: n.acks.Wait, Refusal: refusal, Stream: n.open.Stream,
+		Appender: gate{n}, Receipts: gate{n}, Prove: q.prove, Archived: n.acks.Wait, Refusal: refusal, Stream: n.open.Stream,
 		Clients: clients, DefaultClass: n.about.Default, Limits: n.limits(),
 		Checks: append(n.checks(), more...), Routes: []ingest.Route{sql},
 		Registry: n.metrics, Log: n.log.With("part", "ingest"),

@@ -42,9 +42,13 @@ const (
 type ProofError struct {
 	Refusal ProofRefusal
 	Detail  string
+	Cause   error // for the log; nil: the detail says it all
 }
 
 func (e *ProofError) Error() string { return e.Detail }
+
+// Unwrap returns the cause.
+func (e *ProofError) Unwrap() error { return e.Cause }
 
 // proofPath is where proofs are asked for.
 const proofPath = "/v1/events/{id}/proof"
@@ -110,7 +114,7 @@ func (s *proofs) refuse(ctx context.Context, q ProofQuery, err error) *problem {
 	case Expired:
 		return newProblem(http.StatusGone, kindExpired, "The event's file is gone", refusal.Detail)
 	}
-	s.log.WarnContext(ctx, "proof not made", "id", q.ID, "error", err)
+	s.log.WarnContext(ctx, "proof not made", "id", q.ID, "error", err, "cause", refusal.Cause)
 	return unavailable(kindBusy, "The proof cannot be made now", refusal.Detail, 5)
 }
 

@@ -44,7 +44,7 @@ func TestProofs(t *testing.T) {
 		get("/v1/events/"+bad, 400)
 	}
 	for refusal, status := range map[ProofRefusal]int{NoEvent: 404, NotArchived: 409, Ambiguous: 409, Expired: 410, Unavailable: 503} {
-		fail = &ProofError{refusal, "because"}
+		fail = &ProofError{Refusal: refusal, Detail: "because"}
 		if a := get("/v1/events/"+someID+"/proof", status); !strings.Contains(string(a.body), "because") {
 			t.Errorf("%s", a.body)
 		}

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/event"
@@ -26,9 +25,9 @@ import (
 
 // Options are an Issuer's parts. All are required.
 type Options struct {
-	Open    []byte      // the stream's certificate, as in the bucket
-	Stream  ledger.Open // what it says
-	Signer  note.Signer // the stream's key
+	Open    []byte        // the stream's certificate, as in the bucket
+	Stream  ledger.Open   // what it says
+	Signer  ledger.Signer // the stream's key
 	Now     func() time.Time
 	Log     *slog.Logger
 	Metrics prometheus.Registerer

@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/durable"
@@ -35,7 +34,7 @@ type world struct {
 
 // slowKey signs when it is told to.
 type slowKey struct {
-	note.Signer
+	ledger.Signer
 	fail  error
 	gate  chan struct{} // nil: at once
 	at    chan struct{} // told that it is at the gate
