@@ -45,6 +45,8 @@ var layers = [][]string{
 		"internal/archive",
 		"internal/repair",
 		"internal/doctor",
+		"internal/receipt",
+		"internal/prove",
 		"internal/verify",
 		"internal/athena",
 		"internal/athena/cache",

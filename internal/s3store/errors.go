@@ -35,7 +35,6 @@ const (
 	permCheck  permission = "s3:ListBucket, s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration"
 	permBlock  permission = "s3:PutBucketPublicAccessBlock"
 
-	permDelete    permission = "s3:DeleteObjectVersion, and no lock or legal hold on the version"
 	permRelock    permission = "s3:PutObjectRetention"
 	permHold      permission = "s3:PutObjectLegalHold"
 	permConfigure permission = "s3:PutBucketVersioning"
