@@ -34,15 +34,11 @@ const (
 	exitFailure   = 1 // it did not work; trying again may help
 	exitUsage     = 2 // the command line or the configuration is wrong
 	exitViolation = 3 // it looked, and something is not what the archive says
-
-	exitIndeterminate = 4 // it could not look
+	exitUnknown   = 4 // it could not look at everything
 )
 
 // errViolation is the error of a command that has looked and found something.
 var errViolation = errors.New("what was found is not what the archive says")
-
-// errIndeterminate is the error of a command that could not look.
-var errIndeterminate = errors.New("could not look")
 
 // usageError is a mistake in the command line.
 type usageError struct{ error }
@@ -77,7 +73,7 @@ func exitCode(err error) int {
 	case errors.Is(err, errViolation), errors.Is(err, errMissing):
 		return exitViolation
 	case errors.Is(err, errIndeterminate):
-		return exitIndeterminate
+		return exitUnknown
 	case errors.As(err, new(usageError)), errors.As(err, new(*config.Error)):
 		return exitUsage
 	case errors.Is(err, athena.ErrSyntax), errors.Is(err, athena.ErrRefused), errors.Is(err, athena.ErrInvalid), errors.Is(err, athena.ErrExecution),

@@ -43,7 +43,6 @@ Exit codes of every command:
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newCheckPackCommand(a),
 		newConfigCommand(a),
 		newDevCommand(a),
 		newExportCommand(a),
@@ -54,6 +53,7 @@ Exit codes of every command:
 		newRecoverCommand(a),
 		newSchemaCommand(a),
 		newServeCommand(a),
+		newVerifyCommand(a),
 		newVersionCommand(a),
 	)
 	return group(root)

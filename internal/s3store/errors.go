@@ -16,6 +16,9 @@ import (
 // says nothing about what is stored, unlike a 412, and is to be repeated.
 const codeConflict = "ConditionalRequestConflict"
 
+// codeNoLock is the answer about a bucket that was made without Object Lock.
+const codeNoLock = "ObjectLockConfigurationNotFoundError"
+
 // errSlow is the cause of a call that was ended by its deadline.
 var errSlow = errors.New("the store did not answer in time")
 
