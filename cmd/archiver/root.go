@@ -45,7 +45,6 @@ Exit codes of every command:
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newCheckPackCommand(a),
 		newCheckProofCommand(a),
 		newCheckReceiptCommand(a),
 		newConfigCommand(a),
