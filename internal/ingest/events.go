@@ -216,7 +216,7 @@ func (f *faults) addDays(batch []event.Event, most int) {
 	}
 	days := make(map[int64]bool)
 	for i := range batch {
-		day := dayOf(batch[i].TimestampNS)
+		day := event.DayNumber(batch[i].TimestampNS)
 		if !days[day] && len(days) == most {
 			f.add(i, event.FieldError{Field: "timestamp",
 				Reason: fmt.Sprintf("is of one more UTC day than the %d that a request may have; send it in another request", most)})
@@ -224,16 +224,6 @@ func (f *faults) addDays(batch []event.Event, most int) {
 		}
 		days[day] = true
 	}
-}
-
-// dayOf numbers the UTC days from 1970 on; earlier ones are negative.
-func dayOf(ns int64) int64 {
-	const day = int64(24 * time.Hour)
-	n := ns / day
-	if ns%day < 0 {
-		n--
-	}
-	return n
 }
 
 func (f *faults) problem(as format) *problem {
