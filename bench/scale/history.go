@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/audit-archiver/archiver/bench/sidecar"
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -82,7 +81,7 @@ func history(ctx context.Context, a *sidecar.Archive, events, perCommit int64) e
 }
 
 // claim is the next commit, which names one file.
-func claim(head ledger.Head, key note.Signer, at time.Time, first, last int64) ([]byte, ledger.Head, error) {
+func claim(head ledger.Head, key ledger.Signer, at time.Time, first, last int64) ([]byte, ledger.Head, error) {
 	day := at.Format(time.DateOnly)
 	var sum [32]byte
 	binary.BigEndian.PutUint64(sum[:], uint64(first)+1)

@@ -18,7 +18,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
@@ -79,9 +78,9 @@ type Options struct {
 	FirstSeq, OpenSeq int64
 
 	Stream uuid.UUID
-	Open   []byte      // the stream's certificate, signed by the root key
-	Root   string      // the root verifier key, from our own configuration
-	Signer note.Signer // the stream's key
+	Open   []byte        // the stream's certificate, signed by the root key
+	Root   string        // the root verifier key, from our own configuration
+	Signer ledger.Signer // the stream's key
 
 	Identity Identity
 	Writer   string // name and version of this program, for the manifests
@@ -119,7 +118,7 @@ type Archiver struct {
 	stream   uuid.UUID
 	open     ledger.Open
 	openRaw  []byte
-	signer   note.Signer
+	signer   ledger.Signer
 	root     string
 	identity Identity
 	writer   string
@@ -159,11 +158,7 @@ func New(o Options) (*Archiver, error) {
 	if open.Stream != o.Stream {
 		return nil, fmt.Errorf("stream certificate is for %s, the WAL belongs to %s", open.Stream, o.Stream)
 	}
-	verifier, err := note.NewVerifier(open.VKey)
-	if err != nil {
-		return nil, fmt.Errorf("stream certificate: key: %w", err)
-	}
-	if o.Signer.Name() != verifier.Name() || o.Signer.KeyHash() != verifier.KeyHash() {
+	if o.Signer.VKey() != open.VKey {
 		return nil, errors.New("the stream's signing key is not the one that its certificate names")
 	}
 	m := newMetrics(o.Metrics)

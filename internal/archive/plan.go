@@ -18,7 +18,7 @@ import (
 )
 
 // planVersion is the version of plan.json.
-const planVersion = 0
+const planVersion = 1
 
 // plan is what the spool folder of a batch holds, as plan.json beside the files.
 // It is written last, so a folder without a whole plan is rubbish of a crash.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/durable"
@@ -32,7 +31,7 @@ type RecoverOptions struct {
 	Stream uuid.UUID
 
 	// Signer is the root key, or the stream's own key if it is not lost.
-	Signer note.Signer
+	Signer ledger.Signer
 	Host   string // where this runs, for the notes
 	Writer string // name and version of this program, for the manifests
 	DryRun bool   // change nothing

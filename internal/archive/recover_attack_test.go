@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
@@ -21,7 +20,7 @@ func TestAttacksOnShipments(t *testing.T) {
 		return fmt.Sprintf("%s%020d-%020d-0123456789abcdef.frames", ledger.WALPrefix(prefix, w.open.Stream), from, last)
 	}
 	// forged is a shipment of nine events, signed by any key.
-	forged := func(w *world, by note.Signer, frames string) (string, []byte) {
+	forged := func(w *world, by ledger.Signer, frames string) (string, []byte) {
 		about := ledger.Shipment{Archive: w.archive.ID, Stream: w.open.Stream, First: 39, Last: 47, Batch: 3, BatchFirst: 32, ShippedAt: w.clock.now()}
 		body := append(must(ledger.SealShipment(about, []byte(frames), by)), frames...)
 		return ledger.ShipmentKey(prefix, &about, sha(body)), body

@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
@@ -79,7 +78,7 @@ func (w *world) loseNode(t *testing.T) *process {
 }
 
 // elsewhere is where another machine would recover.
-func (w *world) elsewhere(fs durable.FS, signer note.Signer) RecoverOptions {
+func (w *world) elsewhere(fs durable.FS, signer ledger.Signer) RecoverOptions {
 	if fs == nil {
 		fs = crashfs.New()
 	}

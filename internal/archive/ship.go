@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/durable"
@@ -32,8 +31,8 @@ type ShipOptions struct {
 	FS     durable.FS
 	Store  object.Store
 	Prefix string
-	Open   ledger.Open // the stream's certificate
-	Signer note.Signer // the stream's key
+	Open   ledger.Open   // the stream's certificate
+	Signer ledger.Signer // the stream's key
 	Log    *buffer.Buffer
 
 	Every     time.Duration // between looks at the log

@@ -16,7 +16,7 @@ import (
 )
 
 // stateVersion is the version of ledger/state and ledger/pending.
-const stateVersion = 0
+const stateVersion = 1
 
 // errDisk: our own journal could not be written. What is on the disk is unknown,
 // so nothing more may be signed by this process.

@@ -13,7 +13,7 @@ import (
 // Description is what a segment holds, for people and for tools. It has no
 // content of events.
 type Description struct {
-	Version   int                `json:"version"`
+	Version   uint32             `json:"version"`
 	Stream    uuid.UUID          `json:"stream"`
 	Number    int64              `json:"number"` // of the segment, from 0
 	Use       uuid.UUID          `json:"use"`    // random, new at each use of the file
@@ -64,7 +64,7 @@ func Describe(r io.ReaderAt, size int64) (Description, error) {
 		return Description{}, fmt.Errorf("segment header: %w", err)
 	}
 	d := Description{
-		Version: formatVersion, Stream: h.stream, Number: h.number, Use: h.id, Size: h.size,
+		Version: h.version, Stream: h.stream, Number: h.number, Use: h.id, Size: h.size,
 		NextSeq: h.nextSeq, NextBatch: h.nextBatch, Frames: []FrameDescription{},
 	}
 	st := h.state

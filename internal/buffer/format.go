@@ -26,7 +26,7 @@ const (
 
 const (
 	segmentMagic  = "AUDITWAL"
-	formatVersion = 0
+	formatVersion = 1
 )
 
 // Frame types.
@@ -34,6 +34,11 @@ const (
 	typeEvents = 1
 	typeSeal   = 2
 )
+
+// readable reports whether this program reads a part of the log that says so.
+// Version 0 differs in nothing but the number, and a log may hold both: it goes on
+// where the last program stopped.
+func readable(version uint32) bool { return version <= formatVersion }
 
 var le = binary.LittleEndian
 
@@ -57,11 +62,12 @@ type state struct {
 
 // header is the first sector of a segment.
 type header struct {
-	stream uuid.UUID
-	number int64
-	size   int64     // of the file
-	id     uuid.UUID // random, new at each use of the file
-	state            // at the segment's start; chain: that of the previous segment's end
+	version uint32 // as read; what is written has formatVersion
+	stream  uuid.UUID
+	number  int64
+	size    int64     // of the file
+	id      uuid.UUID // random, new at each use of the file
+	state             // at the segment's start; chain: that of the previous segment's end
 }
 
 // salt marks the frames of this use of the file. Clients do not know it, so
@@ -101,8 +107,8 @@ func decodeHeader(b []byte) (h header, seed uint32, err error) {
 	if checksum(b[:headerBytes-4]) != seed {
 		return h, 0, errors.New("header checksum is wrong")
 	}
-	if v := le.Uint32(b[8:]); v != formatVersion {
-		return h, 0, fmt.Errorf("format version %d is unknown", v)
+	if h.version = le.Uint32(b[8:]); !readable(h.version) {
+		return h, 0, fmt.Errorf("format version %d is unknown", h.version)
 	}
 	if n := le.Uint32(b[12:]); n != headerBytes {
 		return h, 0, fmt.Errorf("header of %d bytes is unknown", n)

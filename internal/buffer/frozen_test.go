@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -109,15 +110,17 @@ func TestFrozenLogs(t *testing.T) {
 			}
 			dir := t.TempDir()
 			unpack(t, folder, dir)
-			got, err := json.MarshalIndent(describeLog(t, dir), "", " ")
-			if err != nil || !bytes.Equal(append(got, '\n'), raw) {
-				t.Errorf("it holds other things than when it was made (%v):\n%.2000s", err, got)
-			}
-			// And it goes on: another event gets the next seq, and a retry its first one.
 			var want frozenSaid
 			if err := json.Unmarshal(raw, &want); err != nil {
 				t.Fatal(err)
 			}
+			for _, leaf := range want.Leaves {
+				leaf[7] = 1 // the version of the leaf: the rest of it never changed
+			}
+			if got := describeLog(t, dir); !reflect.DeepEqual(got, want) {
+				t.Errorf("it holds other things than when it was made:\n%.2000v", got)
+			}
+			// And it goes on: another event gets the next seq, and a retry its first one.
 			o := testOptions(durable.OS(), dir)
 			o.SegmentBytes, o.RetryAge = segmentMin, 100*365*24*time.Hour
 			r := start(t, o)

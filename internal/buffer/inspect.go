@@ -34,7 +34,7 @@ type Frame struct {
 
 // SegmentInfo is the content of a segment's header.
 type SegmentInfo struct {
-	Version   int       `json:"version"`
+	Version   uint32    `json:"version"`
 	Stream    uuid.UUID `json:"stream"`
 	Number    int64     `json:"number"`
 	Size      int64     `json:"size"`
@@ -70,7 +70,7 @@ func Inspect(r io.ReaderAt, size int64, emit func(Frame) error) error {
 	st := h.state
 	st.chain = seed
 	if err := emit(Frame{Kind: "segment", Bytes: headerBytes, FirstSeq: h.nextSeq, Segment: &SegmentInfo{
-		Version: formatVersion, Stream: h.stream, Number: h.number, Size: h.size, ID: h.id,
+		Version: h.version, Stream: h.stream, Number: h.number, Size: h.size, ID: h.id,
 		NextBatch: h.nextBatch, Through: time.UnixMilli(h.through).UTC(),
 	}}); err != nil {
 		return err

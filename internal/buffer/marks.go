@@ -206,7 +206,7 @@ func (t *recent) load(stream uuid.UUID, raw []byte, next int64) error {
 		return errors.New("not ids")
 	case checksum(body) != le.Uint32(raw[len(raw)-4:]):
 		return errors.New("checksum is wrong")
-	case le.Uint32(raw[8:]) != formatVersion:
+	case !readable(le.Uint32(raw[8:])):
 		return fmt.Errorf("format version %d is unknown", le.Uint32(raw[8:]))
 	case uuid.UUID(raw[12:28]) != stream:
 		return fmt.Errorf("ids of stream %s", uuid.UUID(raw[12:28]))

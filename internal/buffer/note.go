@@ -59,7 +59,7 @@ func decodeNote(p []byte) (stream uuid.UUID, r released, err error) {
 	if checksum(p[:noteBytes-4]) != le.Uint32(p[noteBytes-4:]) {
 		return stream, r, errors.New("checksum is wrong")
 	}
-	if v := le.Uint32(p[8:]); v != formatVersion {
+	if v := le.Uint32(p[8:]); !readable(v) {
 		return stream, r, fmt.Errorf("format version %d is unknown", v)
 	}
 	copy(stream[:], p[12:])

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -76,7 +77,7 @@ func inspectAll(t testing.TB, segment []byte) []byte {
 	return out.Bytes()
 }
 
-// TestVector pins the format: version 0 must be written and read like this for
+// TestVector pins the format: version 1 must be written and read like this for
 // as long as it exists. The segment is stored without its zeros at the end.
 func TestVector(t *testing.T) {
 	note := encodeNote(testStream, released{batch: 2, nextSeq: 42})
@@ -92,6 +93,39 @@ func TestVector(t *testing.T) {
 	stream, r, err := decodeNote(note)
 	if err != nil || stream != testStream || r.batch != 2 || r.nextSeq != 42 {
 		t.Errorf("note: %v %+v %v", stream, r, err)
+	}
+}
+
+// TestVersion0 reads what was written before version 1: the same but for the number.
+func TestVersion0(t *testing.T) {
+	read := func(name string) []byte {
+		t.Helper()
+		raw, err := os.ReadFile(filepath.Join(vectorDir, "v0", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	segment := read("segment.bin")
+	segment = append(segment, make([]byte, segmentMin-len(segment))...)
+	want := bytes.Replace(inspectAll(t, vectorSegment()), []byte(`"version": 1`), []byte(`"version": 0`), 1)
+	if got := inspectAll(t, segment); !bytes.Equal(got, want) {
+		t.Errorf("segment:\n%s\nwant:\n%s", got, want)
+	}
+	stream, r, err := decodeNote(read("released.bin"))
+	if err != nil || stream != testStream || r.batch != 2 || r.nextSeq != 42 {
+		t.Errorf("note: %v %+v %v", stream, r, err)
+	}
+	seen := newRecent(10, time.Hour)
+	seen.restart(40)
+	if err := seen.load(testStream, read("ids.bin"), 42); err != nil || seen.next != 42 {
+		t.Errorf("ids: next seq %d, %v", seen.next, err)
+	}
+	later := bytes.Clone(vectorMarks())
+	later[8]++
+	le.PutUint32(later[len(later)-4:], checksum(later[:len(later)-4]))
+	if err := seen.load(testStream, later, 42); err == nil {
+		t.Error("ids of a later version are read")
 	}
 }
 

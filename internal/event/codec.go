@@ -9,8 +9,8 @@ import (
 
 // The first bytes of the two encodings. docs/format/event.md describes both.
 const (
-	leafMagic     = "aevleaf\x00" // the last byte is the version
-	binaryVersion = 0
+	leafMagic     = "aevleaf\x01" // the last byte is the version
+	binaryVersion = 1
 )
 
 // leafPrefix separates leaves from inner nodes of a Merkle tree (RFC 6962, 2.1).
@@ -58,8 +58,9 @@ func AppendBinary(dst []byte, e *Event) []byte {
 	return binary.BigEndian.AppendUint64(dst, e.Fingerprint)
 }
 
-// DecodeBinary is the inverse of [AppendBinary]. It accepts nothing that
-// AppendBinary does not produce: an event has exactly one encoding.
+// DecodeBinary is the inverse of [AppendBinary]. It accepts nothing that the
+// AppendBinary of this version, or of version 0, does not produce: an event has
+// exactly one encoding in each.
 func DecodeBinary(b []byte) (Event, error) { return DecodeBinaryString(string(b)) }
 
 // DecodeBinaryString is [DecodeBinary] without a copy: the event's strings are parts
@@ -86,7 +87,7 @@ func checkBinary[T string | []byte](b T) error {
 	switch {
 	case len(b) == 0:
 		return errors.New("decode event: empty record")
-	case b[0] != binaryVersion:
+	case b[0] > binaryVersion: // version 0 differs in nothing but the number
 		return fmt.Errorf("decode event: version %d is unknown", b[0])
 	}
 	return nil

@@ -85,9 +85,13 @@ func TestDecodeBinaryRefuses(t *testing.T) {
 		t.Errorf("one byte more: %v", err)
 	}
 	version := bytes.Clone(good)
-	version[0] = 1
-	if _, err := DecodeBinary(version); err == nil || !strings.Contains(err.Error(), "version 1 is unknown") {
+	version[0] = 2
+	if _, err := DecodeBinary(version); err == nil || !strings.Contains(err.Error(), "version 2 is unknown") {
 		t.Errorf("version: %v", err)
+	}
+	version[0] = 0
+	if got, err := DecodeBinary(version); err != nil || got != e {
+		t.Errorf("version 0: %+v, %v", got, err)
 	}
 	// The presence byte of actor_email follows four strings.
 	at := 1 + 4*4 + len(e.ID+e.Action+e.ActorID+e.ActorType)
@@ -107,7 +111,7 @@ func TestDecodeBinaryRefuses(t *testing.T) {
 
 // slowLeaf encodes a row in the most obvious way, from docs/format/event.md.
 func slowLeaf(r *Row) []byte {
-	leaf := []byte("aevleaf\x00")
+	leaf := []byte("aevleaf\x01")
 	for _, column := range []any{
 		r.ID, r.Action, r.ActorID, r.ActorType, r.ActorEmail, r.ResourceType, r.ResourceID, r.Outcome, r.Reason,
 		r.Details, r.RequestID, r.IP, r.UserAgent, r.OrganizationID, r.ReceivedAtMS, r.Producer, r.TimestampNS,

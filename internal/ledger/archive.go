@@ -49,7 +49,7 @@ func (a Archive) Class(name string) (Class, bool) {
 
 // SignArchive returns the bytes of the archive object. The signer is the root
 // key, and its name is RootName(a.ID). Version, Layout and Root are filled in.
-func SignArchive(a Archive, root Key) ([]byte, error) {
+func SignArchive(a Archive, root Signer) ([]byte, error) {
 	a.Version, a.Layout, a.Root = formatVersion, LayoutDay, root.VKey()
 	a.Created, a.Floor = a.Created.UTC(), a.Floor.UTC()
 	signed, err := sealDocument(magicArchive, a, root)
@@ -147,7 +147,7 @@ type Open struct {
 }
 
 // SignOpen returns the bytes of a stream's open object. Version is filled in.
-func SignOpen(o Open, root Key) ([]byte, error) {
+func SignOpen(o Open, root Signer) ([]byte, error) {
 	o.Version, o.OpenedAt, o.RetainUntil = formatVersion, o.OpenedAt.UTC(), o.RetainUntil.UTC()
 	signed, err := sealDocument(magicOpen, o, root)
 	if err != nil {

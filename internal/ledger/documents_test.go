@@ -28,9 +28,9 @@ func TestSignedDocuments(t *testing.T) {
 		want     string // "" : accepted
 	}{
 		{"archive", archive, parseArchive, "", "", ""},
-		{"archive magic", archive, parseArchive, "archiver archive v0", "archiver archive v1", "first line"},
+		{"archive magic", archive, parseArchive, "archiver archive v1", "archiver archive v2", "first line"},
 		{"archive as open", archive, parseOpen, "", "", "first line"},
-		{"archive version", archive, parseArchive, `"version":0`, `"version":1`, "version is 1"},
+		{"archive version", archive, parseArchive, `"version":1`, `"version":2`, "version is 2"},
 		{"archive id", archive, parseArchive, testArchive.String(), otherStream.String(), "id is"},
 		{"archive layout", archive, parseArchive, `"day"`, `"hour"`, "layout"},
 		{"archive unknown member", archive, parseArchive, `"layout"`, `"x":1,"layout"`, "decode"},

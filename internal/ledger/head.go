@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -53,13 +52,13 @@ func (h Head) Empty(sealedAt time.Time, writer string, notes ...Note) Manifest {
 }
 
 // Next makes the commit that follows h. It fills in Version, Archive, Stream,
-// Index and Prev of m; files must be in order of their keys. It is a pure
-// function: with an Ed25519 key, the same h and m give the same bytes. What it
-// returns has passed Verify, so nothing that a reader refuses is ever locked.
+// Index and Prev of m; files must be in order of their keys. With an Ed25519 key the
+// same h and m give the same bytes, with an ECDSA key they do not. What it returns
+// has passed Verify, so nothing that a reader refuses is ever locked.
 //
 // The caller must have the commit on its disk before anybody else sees it: two
 // different commits for one index are a fork, and no reader forgives one.
-func (h Head) Next(m Manifest, signer note.Signer) (commit []byte, next Head, err error) {
+func (h Head) Next(m Manifest, signer Signer) (commit []byte, next Head, err error) {
 	m.Version, m.Archive, m.Stream = formatVersion, h.Archive, h.Stream
 	m.Index, m.Prev = h.Index+1, h.Prev
 	m.Files, m.Notes = slices.Clone(m.Files), slices.Clone(m.Notes)
@@ -161,7 +160,7 @@ func (s headState) sum() (Hash, error) {
 	return sha256.Sum256(b), err
 }
 
-// MarshalHead encodes a head as one JSON object, version 0.
+// MarshalHead encodes a head as one JSON object, version 1.
 func MarshalHead(h Head) ([]byte, error) {
 	s := headState{formatVersion, h.Archive, h.Stream, h.VKey, h.Root, h.RetainUntil, h.Index, h.Prev,
 		h.NextSeq, h.Through, h.Closed, h.Recovered, h.Tree.state(), Hash{}}

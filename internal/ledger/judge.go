@@ -30,11 +30,13 @@ type place struct {
 	signs func([]byte) (says Hash, ok bool)
 }
 
-// accepted is a version that was found to be the true one.
-type accepted struct {
-	version string
-	sum     Hash // of its content
-	says    Hash
+// Accepted is a version that was found to be the true one of its key.
+type Accepted struct {
+	VersionID string
+	SHA256    Hash
+	// Says is what it fixes: the root of the log's tree that a commit's checkpoint
+	// signs, and the SHA-256 of any other object.
+	Says Hash
 }
 
 // verdict is what a version that is not the true one turned out to be.
@@ -57,11 +59,11 @@ const maxVerdicts = 10_000
 //
 // A version that cannot be read does not stand in the way of the true one. Only
 // when there is no true one the error is returned: it might have been that.
-func (r *Reader) choose(ctx context.Context, p *place, before *accepted) (is *accepted, body []byte, _ error) {
+func (r *Reader) choose(ctx context.Context, p *place, before *Accepted) (is *Accepted, body []byte, _ error) {
 	chosen := -1
 	if before != nil {
 		for i, v := range p.versions {
-			if !v.DeleteMarker && v.VersionID == before.version {
+			if !v.DeleteMarker && v.VersionID == before.VersionID {
 				chosen, is = i, before
 			}
 		}
@@ -87,7 +89,7 @@ func (r *Reader) choose(ctx context.Context, p *place, before *accepted) (is *ac
 		case is == nil && before == nil:
 			var says Hash
 			if says, err = p.accept(b); err == nil {
-				chosen, is, body = i, &accepted{v.VersionID, sha256.Sum256(b), says}, b
+				chosen, is, body = i, &Accepted{v.VersionID, sha256.Sum256(b), says}, b
 				continue
 			}
 		}
@@ -110,13 +112,13 @@ type unreadError struct{ error }
 func (e *unreadError) Unwrap() error { return e.error }
 
 // judge says what a version is that is not the true one, and remembers it.
-func (r *Reader) judge(p *place, v object.Info, b []byte, is *accepted, why error) verdict {
+func (r *Reader) judge(p *place, v object.Info, b []byte, is *Accepted, why error) verdict {
 	d := verdict{detail: "not the true version"}
 	if why != nil {
 		d.detail = why.Error()
 	}
 	d.says, d.signed = p.signs(b)
-	d.copy = is != nil && sha256.Sum256(b) == is.sum
+	d.copy = is != nil && sha256.Sum256(b) == is.SHA256
 	if len(r.verdicts) < maxVerdicts {
 		r.verdicts[versionName{v.Key, v.VersionID}] = d
 	}
@@ -124,7 +126,7 @@ func (r *Reader) judge(p *place, v object.Info, b []byte, is *accepted, why erro
 }
 
 // report turns what was seen at a place into findings.
-func (r *Reader) report(p *place, chosen int, is *accepted, verdicts map[int]verdict, unread map[int]error) {
+func (r *Reader) report(p *place, chosen int, is *Accepted, verdicts map[int]verdict, unread map[int]error) {
 	for i, v := range p.versions {
 		d := verdicts[i]
 		if i == chosen || d.copy {
@@ -138,7 +140,7 @@ func (r *Reader) report(p *place, chosen int, is *accepted, verdicts map[int]ver
 			f.Kind, f.Detail = FindingHidden, "a delete marker, covered by a newer version"
 		case is == nil:
 			f.Kind = FindingAltered
-		case d.signed && d.says != is.says:
+		case d.signed && d.says != is.Says:
 			f.Kind, f.Detail = FindingFork, "the right key signed this beside the true version"
 		case i < chosen:
 			f.Kind = FindingReplaced

@@ -36,23 +36,8 @@ func ParseRootName(vkey string) (archive uuid.UUID, err error) {
 	return archive, nil
 }
 
-// parseVKey reads a public key and refuses every spelling but the usual one.
-func parseVKey(vkey string) (note.Verifier, error) {
-	v, err := note.NewVerifier(vkey)
-	if err != nil {
-		return nil, fmt.Errorf("verifier key %q: %w", clip(vkey), err)
-	}
-	prefix := fmt.Sprintf("%s+%08x+", v.Name(), v.KeyHash())
-	b64, ok := strings.CutPrefix(vkey, prefix)
-	raw, err := base64.StdEncoding.Strict().DecodeString(b64)
-	if !ok || err != nil || base64.StdEncoding.EncodeToString(raw) != b64 {
-		return nil, fmt.Errorf("verifier key %q: not spelled canonically", clip(vkey))
-	}
-	return v, nil
-}
-
-// Key is a private Ed25519 key that signs notes. Signing the same text twice
-// gives the same bytes.
+// Key is a private Ed25519 key that signs notes, from a file or the environment.
+// Signing the same text twice gives the same bytes.
 type Key struct {
 	note.Signer
 	text string

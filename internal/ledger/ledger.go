@@ -20,7 +20,7 @@ import (
 )
 
 // formatVersion is the version of every format of this package.
-const formatVersion = 0
+const formatVersion = 1
 
 // Limits. They bound what a reader must hold for one object that an attacker
 // may have written.

@@ -11,7 +11,7 @@ import (
 )
 
 // seal signs text, which ends in a newline, as a C2SP signed note.
-func seal(text []byte, signer note.Signer) ([]byte, error) {
+func seal(text []byte, signer Signer) ([]byte, error) {
 	signed, err := note.Sign(&note.Note{Text: string(text)}, signer)
 	if err != nil {
 		return nil, fmt.Errorf("sign as %s: %w", signer.Name(), err)
@@ -47,14 +47,14 @@ func unseal(signed []byte, vkey string) (text []byte, err error) {
 // be taken for one of another kind: these magic lines start with "archiver ",
 // and the first line of a checkpoint, its origin, starts with "archiver/".
 const (
-	magicArchive  = "archiver archive v0\n"
-	magicOpen     = "archiver open v0\n"
-	magicShipment = "archiver wal v0\n"
-	magicCommit   = "archiver commit v0\n" // unsigned frame; its parts are signed
+	magicArchive  = "archiver archive v1\n"
+	magicOpen     = "archiver open v1\n"
+	magicShipment = "archiver wal v1\n"
+	magicCommit   = "archiver commit v1\n" // unsigned frame; its parts are signed
 )
 
 // sealDocument signs magic + one line of JSON.
-func sealDocument(magic string, doc any, signer note.Signer) ([]byte, error) {
+func sealDocument(magic string, doc any, signer Signer) ([]byte, error) {
 	line, err := encodeLine(doc)
 	if err != nil {
 		return nil, err
@@ -75,6 +75,9 @@ func unsealDocument(magic string, signed []byte, vkey string, doc any) error {
 	line, ok := bytes.CutPrefix(text, []byte(magic))
 	if !ok {
 		first, _, _ := strings.Cut(string(text), "\n")
+		if strings.HasSuffix(first, " v0") {
+			return fmt.Errorf("first line is %q: version 0 was never released and is not read: make a new archive", clip(first))
+		}
 		return fmt.Errorf("first line is %q, want %q", clip(first), strings.TrimSuffix(magic, "\n"))
 	}
 	return decodeLine(line, doc, rejectUnknown)

@@ -33,7 +33,7 @@ type Reader struct {
 
 	mu       sync.Mutex // one refresh at a time; guards the rest
 	archive  Archive
-	is       *accepted // the archive object; nil before it was read
+	is       *Accepted // the archive object; nil before it was read
 	streams  map[uuid.UUID]*streamState
 	verdicts map[versionName]verdict
 	intern   map[string]string
@@ -78,12 +78,14 @@ func (r *Reader) Refresh(ctx context.Context) (*View, error) {
 	if err := r.readLedger(ctx); err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
-	v := &View{Archive: r.archive}
+	v := &View{Archive: r.archive, Object: *r.is}
 	for _, s := range r.streams {
 		for _, f := range s.lasting {
 			r.find(f)
 		}
-		v.Streams = append(v.Streams, Stream{Open: s.open, Head: s.head, Manifests: slices.Clip(s.manifests), Stuck: s.stuck})
+		v.Streams = append(v.Streams, Stream{Open: s.open, Object: *s.openIs, Head: s.head, Manifests: slices.Clip(s.manifests),
+			Commits: slices.Clip(s.commits), Stuck: s.stuck,
+			openRaw: s.openRaw, leaves: slices.Clip(s.leaves), checkpoint: s.checkpoint})
 	}
 	slices.SortFunc(v.Streams, func(a, b Stream) int {
 		return cmp.Or(a.Open.OpenedAt.Compare(b.Open.OpenedAt), slices.Compare(a.Open.Stream[:], b.Open.Stream[:]))
@@ -153,7 +155,7 @@ func (r *Reader) readArchive(ctx context.Context) (err error) {
 	case err != nil:
 		return err
 	case is == nil && r.is != nil:
-		r.find(Finding{Kind: FindingMissing, Key: p.key, Version: r.is.version, Index: -1, Detail: "it was there before"})
+		r.find(Finding{Kind: FindingMissing, Key: p.key, Version: r.is.VersionID, Index: -1, Detail: "it was there before"})
 	case is == nil && len(p.versions) == 0:
 		return fmt.Errorf("%s: %w", p.key, object.ErrNotFound)
 	case is == nil:

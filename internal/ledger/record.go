@@ -40,8 +40,10 @@ func fileLeaf(f *File) []byte {
 }
 
 // record is the log's leaf for a manifest, 140 bytes.
-func record(m *Manifest, manifest []byte) []byte {
-	files, sum := filesRoot(m.Files), sha256.Sum256(manifest)
+func record(m *Manifest, manifest []byte) []byte { return recordOf(m, sha256.Sum256(manifest)) }
+
+func recordOf(m *Manifest, sum Hash) []byte {
+	files := filesRoot(m.Files)
 	b := make([]byte, 0, 140)
 	b = append(b, magicRecord...)
 	b = binary.BigEndian.AppendUint32(b, formatVersion)

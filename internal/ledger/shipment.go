@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // Shipment is the head of an object that holds a piece of a stream's log, copied
@@ -90,7 +89,7 @@ func ParseShipmentName(name string) (n ShipmentName, ok bool) {
 
 // SealShipment returns the head of a shipment, to be followed by its frames. It
 // fills in Version, Size and SHA256. The signer is the stream's key.
-func SealShipment(s Shipment, frames []byte, signer note.Signer) (head []byte, _ error) {
+func SealShipment(s Shipment, frames []byte, signer Signer) (head []byte, _ error) {
 	s.Version, s.Size, s.SHA256 = formatVersion, int64(len(frames)), sha256.Sum256(frames)
 	s.ShippedAt = s.ShippedAt.UTC().Truncate(time.Second)
 	if err := s.check(); err != nil {

@@ -29,7 +29,7 @@ func TestShipment(t *testing.T) {
 		t.Fatalf("length %d of %d, %v", length, len(head), err)
 	}
 	want := shipmentDoc()
-	want.Size, want.SHA256 = 8, sha256.Sum256([]byte("frames\n\n"))
+	want.Version, want.Size, want.SHA256 = formatVersion, 8, sha256.Sum256([]byte("frames\n\n"))
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

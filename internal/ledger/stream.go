@@ -1,12 +1,14 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/audit-archiver/archiver/internal/object"
@@ -20,12 +22,15 @@ const (
 
 // streamState is what a Reader keeps about a certified stream.
 type streamState struct {
-	open      Open
-	openIs    *accepted
-	head      Head
-	manifests []Manifest
-	commits   []accepted // one per manifest
-	lasting   []Finding  // about what was accepted
+	open       Open
+	openRaw    []byte
+	openIs     *Accepted
+	head       Head
+	manifests  []Manifest
+	commits    []Accepted // one per manifest
+	leaves     []Hash     // of the log, one per manifest
+	checkpoint []byte     // the last one
+	lasting    []Finding  // about what was accepted
 
 	// Of the refresh that is going on.
 	openSeen bool
@@ -78,7 +83,7 @@ func (r *Reader) certify(ctx context.Context, stream uuid.UUID, versions []objec
 	if err != nil {
 		return false, err
 	}
-	r.streams[stream] = &streamState{open: o, openIs: is, head: head}
+	r.streams[stream] = &streamState{open: o, openRaw: body, openIs: is, head: head}
 	return true, nil
 }
 
@@ -135,13 +140,13 @@ func (r *Reader) commit(ctx context.Context, s *streamState, index int64, versio
 // recheck looks at a place whose commit was accepted before.
 func (r *Reader) recheck(ctx context.Context, s *streamState, index int64, versions []object.Info) error {
 	before := &s.commits[index]
-	if len(versions) == 1 && versions[0].VersionID == before.version && !versions[0].DeleteMarker {
+	if len(versions) == 1 && versions[0].VersionID == before.VersionID && !versions[0].DeleteMarker {
 		return nil
 	}
 	p := r.commitPlace(s, index, versions)
 	is, _, err := r.choose(ctx, p, before)
 	if err == nil && is == nil {
-		r.find(Finding{Kind: FindingMissing, Key: p.key, Version: before.version, Stream: p.stream, Index: index,
+		r.find(Finding{Kind: FindingMissing, Key: p.key, Version: before.VersionID, Stream: p.stream, Index: index,
 			Detail: "this version was there before"})
 	}
 	return r.tolerate(err)
@@ -181,7 +186,7 @@ func (r *Reader) endStream(ctx context.Context, s *streamState) error {
 		return err
 	}
 	if !s.openSeen {
-		r.find(Finding{Kind: FindingMissing, Key: OpenKey(r.prefix, s.open.Stream), Version: s.openIs.version,
+		r.find(Finding{Kind: FindingMissing, Key: OpenKey(r.prefix, s.open.Stream), Version: s.openIs.VersionID,
 			Stream: s.open.Stream, Index: -1, Detail: "this version was there before"})
 	}
 	return r.advance(ctx, s)
@@ -244,6 +249,7 @@ func (r *Reader) accept(ctx context.Context, s *streamState, p *place) error {
 	}
 	m.Writer = r.once(m.Writer)
 	s.head, s.manifests, s.commits = next, append(s.manifests, m), append(s.commits, *is)
+	s.leaves, s.checkpoint = append(s.leaves, Hash(tlog.RecordHash(c.Record))), bytes.Clone(c.Checkpoint) // the commit may be large
 	return nil
 }
 

@@ -45,7 +45,7 @@ func second(t testing.TB) (Head, Manifest) {
 	_, heads := chain(t, newHead(t, testStream), 2)
 	h := heads[2]
 	m := batch(h, 10, "security", "standard")
-	m.Archive, m.Stream, m.Index, m.Prev, m.Notes = h.Archive, h.Stream, h.Index+1, h.Prev, []Note{}
+	m.Version, m.Archive, m.Stream, m.Index, m.Prev, m.Notes = formatVersion, h.Archive, h.Stream, h.Index+1, h.Prev, []Note{}
 	return h, m
 }
 
@@ -85,7 +85,7 @@ func TestInvariants(t *testing.T) {
 		want   string
 		filled bool // Next fills it in, so only Verify can object
 	}{
-		{"version", func(m *Manifest) { m.Version = 1 }, "version is 1", true},
+		{"version", func(m *Manifest) { m.Version = 2 }, "version is 2", true},
 		{"archive", func(m *Manifest) { m.Archive = otherStream }, "archive is", true},
 		{"stream", func(m *Manifest) { m.Stream = otherStream }, "stream is", true},
 		{"index ahead", func(m *Manifest) { m.Index++ }, "index is 3, want 2", true},
@@ -264,11 +264,11 @@ func TestSpelling(t *testing.T) {
 		{"unknown member at the end", `"writer":"archiver test"`, `"writer":"archiver test","later":{"a":[1,"ü"]}`, true},
 		{"unknown member of a file", `"},{"key"`, `","later":1},{"key"`, true},
 		{"unknown member in the middle", `"writer":`, `"later":1,"writer":`, false},
-		{"space", `"version":0`, `"version": 0`, false},
-		{"duplicate", `"version":0`, `"version":0,"version":0`, false},
+		{"space", `"version":1`, `"version": 1`, false},
+		{"duplicate", `"version":1`, `"version":1,"version":1`, false},
 		{"duplicate at the end", `"writer":"archiver test"`, `"writer":"archiver test","count":10`, false},
 		{"unknown duplicate", `"writer":"archiver test"`, `"writer":"archiver test","x":1,"x":1`, false},
-		{"missing member", `"version":0,`, ``, false},
+		{"missing member", `"version":1,`, ``, false},
 		{"other case", `"version"`, `"Version"`, false},
 		{"needless escape", `"archiver test"`, `"archiver\u0020test"`, false},
 		{"fraction", `"count":10`, `"count":10.0`, false},

@@ -23,14 +23,25 @@ type Tree struct {
 }
 
 // Add appends a leaf, given its leaf hash SHA-256(0x00 || data).
-func (t *Tree) Add(leaf Hash) {
+func (t *Tree) Add(leaf Hash) { t.add(leaf, nil) }
+
+// add tells see of the full subtrees that the leaf completes: of 2^level leaves
+// each, smallest first, the leaf itself included.
+func (t *Tree) add(leaf Hash, see func(level int, root tlog.Hash)) {
 	if t.size == maxInt {
 		panic("bug: tree is full")
 	}
 	h, level := tlog.Hash(leaf), 0
-	for ; t.size>>level&1 == 1; level++ {
+	for {
+		if see != nil {
+			see(level, h)
+		}
+		if t.size>>level&1 == 0 {
+			break
+		}
 		h = tlog.NodeHash(t.edge[level], h)
 		t.edge[level] = tlog.Hash{}
+		level++
 	}
 	t.edge[level] = h
 	t.size++
@@ -44,14 +55,21 @@ func (t *Tree) Root() Hash {
 	if t.size == 0 {
 		return sha256.Sum256(nil)
 	}
-	level := bits.TrailingZeros64(uint64(t.size))
+	return Hash(t.tail(treeLevels))
+}
+
+// tail is the tree hash of the last size mod 2^levels leaves, of which there is one
+// at least.
+func (t *Tree) tail(levels int) tlog.Hash {
+	rest := t.size & (1<<levels - 1)
+	level := bits.TrailingZeros64(uint64(rest))
 	root := t.edge[level]
-	for level++; t.size>>level > 0; level++ {
-		if t.size>>level&1 == 1 {
+	for level++; rest>>level > 0; level++ {
+		if rest>>level&1 == 1 {
 			root = tlog.NodeHash(t.edge[level], root)
 		}
 	}
-	return Hash(root)
+	return root
 }
 
 // treeState is a Tree in JSON: the edge from left to right.

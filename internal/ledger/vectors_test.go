@@ -129,7 +129,7 @@ func vectorChain(t testing.TB) (commits [][]byte, heads []Head) {
 	add(mustNext(t, h, m))
 
 	m = batch(h, 5, "standard")
-	m.Archive, m.Stream, m.Index, m.Prev, m.Notes = h.Archive, h.Stream, h.Index+1, h.Prev, []Note{}
+	m.Version, m.Archive, m.Stream, m.Index, m.Prev, m.Notes = formatVersion, h.Archive, h.Stream, h.Index+1, h.Prev, []Note{}
 	line, err := encodeLine(m)
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func refused(t testing.TB, commits [][]byte, heads []Head) []refusedCommit {
 	add("empty", "")
 	add("cut short", good[:len(good)-10])
 	add("a newline too many", good+"\n")
-	add("another magic", strings.Replace(good, "commit v0", "commit v1", 1))
+	add("another magic", strings.Replace(good, "commit v1", "commit v0", 1))
 	add("manifest altered after signing", strings.Replace(good, `"count":11`, `"count":12`, 1))
 	add("checkpoint altered after signing", strings.Replace(good, "\n2\n", "\n3\n", 1))
 	add("the commit before", string(commits[0]))
@@ -213,7 +213,7 @@ func refused(t testing.TB, commits [][]byte, heads []Head) []refusedCommit {
 		t.Fatal(err)
 	}
 	add("signed by another key of the same name", string(b))
-	change("another version", func(m *Manifest) { m.Version = 1 })
+	change("another version", func(m *Manifest) { m.Version = 2 })
 	change("another archive", func(m *Manifest) { m.Archive = otherStream })
 	change("another stream", func(m *Manifest) { m.Stream = otherStream })
 	change("another index", func(m *Manifest) { m.Index = 2 })
@@ -232,8 +232,8 @@ func refused(t testing.TB, commits [][]byte, heads []Head) []refusedCommit {
 		m.Notes = []Note{{Kind: NoteMoved, Range: &Range{0, 0}, To: &Range{m.First, m.First}}}
 	})
 	change("no version id", func(m *Manifest) { m.Files[0].VersionID = "" })
-	replace("a space in the manifest", `"version":0`, `"version": 0`)
-	replace("a member twice", `"version":0`, `"version":0,"version":0`)
+	replace("a space in the manifest", `"version":1`, `"version": 1`)
+	replace("a member twice", `"version":1`, `"version":1,"version":1`)
 	replace("a member is missing", `"count":11,`, ``)
 	replace("an unknown member in the middle", `"count":11,`, `"later":1,"count":11,`)
 	replace("a date with an offset", `"sealed_at":"2026-11-23T10:02:00Z"`, `"sealed_at":"2026-11-23T10:02:00+00:00"`)

@@ -12,6 +12,7 @@ import (
 // change: a later Refresh makes another one.
 type View struct {
 	Archive Archive
+	Object  Accepted // the archive object
 	Streams []Stream // those that the root key certified, in order of OpenedAt
 
 	// Findings tell what was in the bucket that should not be, or was not and
@@ -24,11 +25,18 @@ type View struct {
 // Stream is a certified stream up to its last trusted commit.
 type Stream struct {
 	Open      Open
+	Object    Accepted // the open object
 	Head      Head
 	Manifests []Manifest // from index 0; shared between views, not to be changed
+	Commits   []Accepted // the commit objects of the manifests
 	// Stuck says why there are commits after Head that cannot be trusted; ""
 	// when there are none.
 	Stuck string
+
+	// What proofs are made of.
+	openRaw    []byte
+	leaves     []Hash // of the log, one per commit
+	checkpoint []byte // the signed note of the last one
 }
 
 // Files yields every committed file.

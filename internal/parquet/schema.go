@@ -14,7 +14,7 @@ import (
 )
 
 // formatVersion is the version of the file format, kept in each file's metadata under metadataFormat.
-const formatVersion = "0"
+const formatVersion = "1"
 
 // metadataFormat is the key of the format version in the file's key-value metadata.
 const metadataFormat = "archiver.format"

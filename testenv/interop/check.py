@@ -77,7 +77,7 @@ def check_arrow(path, dump):
     with pq.ParquetFile(path) as file:
         arrow_types = [(f.name, f.type, f.nullable) for f in file.schema_arrow]
         want("pyarrow: types", arrow_types, [(n, t, null) for n, t, null, _ in COLUMNS])
-        want("pyarrow: metadata", file.metadata.metadata.get(b"archiver.format"), b"0")
+        want("pyarrow: metadata", file.metadata.metadata.get(b"archiver.format"), b"1")
         table = file.read()
         for name in NAMES:
             column = table.column(name)

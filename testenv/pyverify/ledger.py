@@ -222,14 +222,14 @@ def root_archive(vkey):
 def signed_document(signed, vkey, kind):
     want(len(signed) <= 64 << 10, "too large")
     first, _, line = open_note(signed, vkey).partition(b"\n")
-    want(first == f"archiver {kind} v0".encode(), "first line")
+    want(first == f"archiver {kind} v1".encode(), "first line")
     return document(line)
 
 
 def check_archive(signed, root):
     a = signed_document(signed, root, "archive")
     members(a, "version id created floor layout default classes root")
-    want(a["version"] == 0 and a["id"] == root_archive(root) and a["layout"] == "day" and a["root"] == root, "archive")
+    want(a["version"] == 1 and a["id"] == root_archive(root) and a["layout"] == "day" and a["root"] == root, "archive")
     a_time(a["created"]), a_time(a["floor"])
     want(isinstance(a["classes"], list) and 1 <= len(a["classes"]) <= 64, "classes")
     for c in a["classes"]:
@@ -246,7 +246,7 @@ def check_open(signed, root):
     for name in ("archive", "stream", "previous"):
         if name in o:
             want(any(a_uuid(o[name])), name)
-    want(o["version"] == 0 and o["archive"] == root_archive(root) and o.get("previous") != o["stream"], "open")
+    want(o["version"] == 1 and o["archive"] == root_archive(root) and o.get("previous") != o["stream"], "open")
     want(verifier_key(o["key"])[0] == f"archiver/{o['archive']}/{o['stream']}", "open: key name")
     want(a_time(o["retain_until"]) - a_time(o["opened_at"]) >= 366 * 86_400_000, "open: retain_until")
     return o
@@ -310,7 +310,7 @@ def check_note(n, m):
 def check_manifest(m, state):
     members(m, "version archive stream index prev first last count through sealed_at files notes writer", True)
     want(not state.closed, "the stream is closed")
-    want(m["version"] == 0, "version")
+    want(m["version"] == 1, "version")
     for name in ("archive", "stream"):
         want(m[name] == state.open[name], name)
     integer(m["index"]), integer(m["first"]), integer(m["last"], -1, MAX - 1), integer(m["count"])
@@ -343,11 +343,11 @@ def leaf(data):
 
 
 def files_root(files):
-    return tree_hash([leaf(b"archiver file\0\0\0" + u(0, 4) + u(f["rows"], 8) + bytes.fromhex(f["root"])) for f in files])
+    return tree_hash([leaf(b"archiver file\0\0\0" + u(1, 4) + u(f["rows"], 8) + bytes.fromhex(f["root"])) for f in files])
 
 
 def record(m, manifest):
-    return (b"archiver record\0" + u(0, 4) + a_uuid(m["archive"]) + a_uuid(m["stream"]) + u(m["index"], 8) +
+    return (b"archiver record\0" + u(1, 4) + a_uuid(m["archive"]) + a_uuid(m["stream"]) + u(m["index"], 8) +
             u(m["first"], 8) + u(m["count"], 8) + files_root(m["files"]) + sha256(manifest))
 
 
@@ -362,7 +362,7 @@ class Stream:
         """Checks the next commit and moves on; leaves the state alone when it is refused."""
         want(len(b) <= 1 << 20, "too large")
         magic, _, rest = b.partition(b"\n")
-        want(magic == b"archiver commit v0", "magic")
+        want(magic == b"archiver commit v1", "magic")
         manifest, _, rest = rest.partition(b"\n")
         want(rest.startswith(b"\n"), "no empty line after the manifest")
         m = document(manifest + b"\n")
