@@ -15,10 +15,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/prove"
 )
 
-// exitNotThere is the code of a look-up that neither found an event nor its loss.
-const exitNotThere = 4
-
-// errNotThere is the error of such a look-up.
+// errNotThere is the error of a look-up that found neither an event nor its loss.
 var errNotThere = errors.New("not committed yet, or it could not be looked at")
 
 type proveFlags struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/audit-archiver/archiver/internal/event"
 )
@@ -37,12 +36,7 @@ type partition struct {
 }
 
 func partitionOf(e *event.Event) partition {
-	const day = int64(24 * time.Hour)
-	d := e.TimestampNS / day
-	if e.TimestampNS%day < 0 {
-		d--
-	}
-	return partition{e.Retention, d}
+	return partition{e.Retention, event.DayNumber(e.TimestampNS)}
 }
 
 // Append stores events as one atomic unit: all or none, also after a crash. It

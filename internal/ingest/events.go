@@ -26,7 +26,7 @@ type events struct {
 	stream   string
 	lim      Limits
 	bodies   *bodies
-	decoders sync.Pool // of *event.Decoder
+	decoders sync.Pool // of *decoder
 	metrics  *metrics
 	log      *slog.Logger
 	now      func() time.Time
@@ -42,12 +42,18 @@ func newEvents(o *Options, m *metrics) *events {
 		stream:   o.Stream.String(),
 		lim:      o.Limits,
 		bodies:   newBodies(o.Limits.RequestBytes, o.Limits.InFlightBytes),
-		decoders: sync.Pool{New: func() any { return event.NewDecoder(o.Limits.Event) }},
+		decoders: sync.Pool{New: func() any { return &decoder{events: event.NewDecoder(o.Limits.Event), ids: make(map[string]int)} }},
 		metrics:  m,
 		log:      o.Log,
 		now:      o.Now,
 		newID:    o.NewID,
 	}
+}
+
+// decoder is what decoding a request needs and the next one may use again.
+type decoder struct {
+	events *event.Decoder
+	ids    map[string]int // of addDuplicates; empty between requests
 }
 
 func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -123,7 +129,7 @@ func (s *events) receive(r *http.Request) ([]event.Event, *problem) {
 // decode makes events of a body: all of them, or a problem that lists every
 // fault.
 func (s *events) decode(text string, f format, c Client) ([]event.Event, *problem) {
-	d, ok := s.decoders.Get().(*event.Decoder)
+	d, ok := s.decoders.Get().(*decoder)
 	if !ok {
 		panic("bug: the pool holds something else")
 	}
@@ -142,8 +148,10 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 		if index == s.lim.RequestEvents {
 			return nil, tooLarge(fmt.Sprintf("the request has more than %d events", s.lim.RequestEvents))
 		}
-		e, errs := d.DecodeString(raw, now)
-		if faults.add(index, errs...); len(faults.list) > 0 {
+		batch = append(batch, event.Event{})
+		e := &batch[len(batch)-1]
+		if faults.add(index, d.events.DecodeTo(e, raw, now)...); len(faults.list) > 0 {
+			batch = batch[:len(batch)-1]
 			if len(faults.list) > maxListed {
 				break
 			}
@@ -158,9 +166,8 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 			e.ID = id.String()
 		}
 		e.Producer, e.Retention = c.Name, c.Class
-		batch = append(batch, e)
 	}
-	faults.addDuplicates(batch)
+	faults.addDuplicates(batch, d.ids)
 	faults.addDays(batch, s.lim.RequestDays)
 	if p := faults.problem(f); p != nil {
 		return nil, p
@@ -207,12 +214,20 @@ func (f *faults) addBroken(index int, reason string) {
 	f.add(index, event.FieldError{Reason: reason})
 }
 
-// addDuplicates complains about ids that are in a request twice.
-func (f *faults) addDuplicates(batch []event.Event) {
+// idsKept is the most ids for which a map is used again: clearing a large one for a
+// small request would cost more than making one.
+const idsKept = 1000
+
+// addDuplicates complains about ids that are in a request twice. first is an empty
+// map, and is empty again afterwards.
+func (f *faults) addDuplicates(batch []event.Event, first map[string]int) {
 	if len(batch) < 2 || len(f.list) > 0 {
 		return // with faults, batch has holes and its indices are not the sender's
 	}
-	first := make(map[string]int, len(batch))
+	if len(batch) > idsKept {
+		first = make(map[string]int, len(batch))
+	}
+	defer clear(first)
 	for i := range batch {
 		if j, ok := first[batch[i].ID]; ok {
 			f.add(i, event.FieldError{Field: "id", Reason: fmt.Sprintf("is also the id of event %d", j)})
@@ -228,25 +243,19 @@ func (f *faults) addDays(batch []event.Event, most int) {
 		return
 	}
 	days := make(map[int64]bool)
+	last := event.DayNumber(batch[0].TimestampNS) - 1
 	for i := range batch {
-		day := dayOf(batch[i].TimestampNS)
+		day := event.DayNumber(batch[i].TimestampNS)
+		if day == last {
+			continue // nearly always
+		}
 		if !days[day] && len(days) == most {
 			f.add(i, event.FieldError{Field: "timestamp",
 				Reason: fmt.Sprintf("is of one more UTC day than the %d that a request may have; send it in another request", most)})
 			continue
 		}
-		days[day] = true
+		days[day], last = true, day
 	}
-}
-
-// dayOf numbers the UTC days from 1970 on; earlier ones are negative.
-func dayOf(ns int64) int64 {
-	const day = int64(24 * time.Hour)
-	n := ns / day
-	if ns%day < 0 {
-		n--
-	}
-	return n
 }
 
 func (f *faults) problem(as format) *problem {
