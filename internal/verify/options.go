@@ -50,7 +50,7 @@ const (
 type Setting struct {
 	Name  string       `json:"name"` // versioning, object_lock, lifecycle, encryption, …
 	State SettingState `json:"state"`
-	Value any          `json:"value,omitempty"` // what it is; encodes as JSON
+	Value string       `json:"value,omitempty"` // what it is, in words
 	Why   string       `json:"why,omitempty"`   // what is bad about it, or why it is unknown
 }
 
