@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -79,7 +78,7 @@ Exit codes:
 
 // doctorOptions are for the bucket of a configuration.
 func doctorOptions(c config.Config, store *s3store.Store) doctor.Options {
-	longest := 0
+	longest := 0 // without classes, which only init needs, every expiring rule is told
 	for _, class := range c.Retention.Classes {
 		longest = max(longest, class.Days)
 	}
@@ -130,14 +129,3 @@ func printDoctor(w io.Writer, r doctor.Report) error {
 
 // oneLine keeps an error of many lines in its cell.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// probeTimeout bounds the probe of a start: some thirty requests to a store that
-// answers.
-const probeTimeout = 5 * time.Minute
-
-// probeStore runs the store's part of doctor, for serve and init.
-func probeStore(ctx context.Context, o doctor.Options) (doctor.Report, error) {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	return doctor.Run(ctx, o)
-}

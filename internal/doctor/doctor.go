@@ -109,6 +109,12 @@ func (r Report) Overridden(names []string) []Check {
 	return all
 }
 
+// Musts are the names of the checks that serve does not start without.
+func Musts() []string {
+	return []string{"reach", "versioning", "object-lock", "clock", "lock", "read", "list-versions", "if-none-match", "checksum",
+		"overwrite", "delete-version", "bypass", "shorten", "governance", "keep"}
+}
+
 // Options say what to look at.
 type Options struct {
 	Store  Store  // what is tried
