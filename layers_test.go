@@ -44,6 +44,7 @@ var layers = [][]string{
 		"internal/ingest",
 		"internal/archive",
 		"internal/doctor",
+		"internal/policy",
 		"internal/verify",
 		"internal/athena",
 		"internal/athena/cache",

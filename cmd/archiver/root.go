@@ -49,6 +49,7 @@ Exit codes of every command:
 		newInitCommand(a),
 		newInspectCommand(a),
 		newMirrorCommand(a),
+		newPolicyCommand(a),
 		newQueryCommand(a),
 		newRecoverCommand(a),
 		newSchemaCommand(a),
