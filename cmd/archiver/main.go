@@ -73,7 +73,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.Is(err, errViolation), errors.Is(err, errMissing), errors.Is(err, doctor.ErrUnfit):
 		return exitViolation
-	case errors.Is(err, doctor.ErrUnknown):
+	case errors.Is(err, errIndeterminate), errors.Is(err, doctor.ErrUnknown), errors.Is(err, errNotThere):
 		return exitUnknown
 	case errors.As(err, new(usageError)), errors.As(err, new(*config.Error)):
 		return exitUsage

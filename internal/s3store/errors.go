@@ -30,11 +30,11 @@ const (
 	permHead   permission = "s3:GetObjectVersion, s3:GetObjectRetention and s3:ListBucket"
 	permGet    permission = "s3:GetObjectVersion and s3:ListBucket"
 	permList   permission = "s3:ListBucketVersions"
+	permDelete permission = "s3:DeleteObjectVersion, and no lock or legal hold on the version"
 	permCreate permission = "s3:CreateBucket and s3:PutBucketObjectLockConfiguration and s3:PutBucketVersioning"
 	permCheck  permission = "s3:ListBucket, s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration"
 	permBlock  permission = "s3:PutBucketPublicAccessBlock"
 
-	permDelete    permission = "s3:DeleteObjectVersion, and no lock or legal hold on the version"
 	permRelock    permission = "s3:PutObjectRetention"
 	permHold      permission = "s3:PutObjectLegalHold"
 	permConfigure permission = "s3:PutBucketVersioning"
