@@ -13,6 +13,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/doctor"
 	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/s3store"
 )
 
@@ -55,7 +56,12 @@ Exit codes:
 			if err != nil {
 				return fmt.Errorf("doctor: %w", err)
 			}
-			report, err := doctor.Run(cmd.Context(), doctorOptions(c, store))
+			about, _, err := fetchArchive(cmd.Context(), store, c)
+			if err != nil {
+				// Before init there is none, and a bucket that is away is told by doctor.
+				about = ledger.Archive{}
+			}
+			report, err := doctor.Run(cmd.Context(), doctorOptions(c, store, about))
 			if err != nil {
 				return err
 			}
@@ -76,13 +82,9 @@ Exit codes:
 	return cmd
 }
 
-// doctorOptions are for the bucket of a configuration.
-func doctorOptions(c config.Config, store *s3store.Store) doctor.Options {
-	longest := 0 // without classes, which only init needs, every expiring rule is told
-	for _, class := range c.Retention.Classes {
-		longest = max(longest, class.Days)
-	}
-	return doctor.Options{Store: s3store.Prober{Store: store}, Name: storeName(c), Prefix: c.S3.Prefix, LongestDays: longest, Now: time.Now}
+// doctorOptions are for the bucket of a configuration, and for the archive in it.
+func doctorOptions(c config.Config, store *s3store.Store, about ledger.Archive) doctor.Options {
+	return doctor.Options{Store: s3store.Prober{Store: store}, Name: storeName(c), Prefix: c.S3.Prefix, Archive: about, Now: time.Now}
 }
 
 // storeName is where an archive lies, for people.

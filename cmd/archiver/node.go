@@ -106,7 +106,7 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 		}
 		ship = n.shipper.Flush
 	}
-	if n.fitness, err = newFitness(c, doctorOptions(c, n.store), log.With("part", "doctor")); err != nil {
+	if n.fitness, err = newFitness(c, doctorOptions(c, n.store, n.about), log.With("part", "doctor")); err != nil {
 		return nil, err
 	}
 	held := n.buffer.Stats()
