@@ -39,9 +39,10 @@ type drill struct {
 type mends string
 
 const (
-	yes  mends = "mends it"
-	over mends = "puts it again"
-	no   mends = "cannot"
+	yes    mends = "mends it"
+	over   mends = "puts it again"
+	partly mends = "removes the marker"
+	no     mends = "cannot"
 )
 
 const (
@@ -199,14 +200,14 @@ var drills = []drill{
 			}
 			key := ledger.OpenKey(prefix, o.Stream)
 			s.put(key, raw)
-			return []found{{verify.UnknownKey, 1, key, "", "", -1, -1}}
+			return []found{{verify.UnknownKey, 1, key, "", o.Stream.String(), -1, -1}}
 		}},
 	{name: "fork: two commits for one index", needs: streamKey, level: 1, kind: verify.Fork, key: "the commit", seqs: "the commit's", mends: no,
 		do: func(s *scene) []found {
 			c := &s.a.Commits[2]
 			return []found{ofCommit(verify.Fork, s.a, c, s.put(c.Key, s.note(s.headBefore(s.a, 2), s.a.Key)))}
 		}},
-	{name: "fork: a clone commits where a marker hides the first commit", needs: "a copy of the node", level: 1, kind: verify.Fork, key: "the commit", seqs: "the commit's", mends: no,
+	{name: "fork: a clone commits where a marker hides the first commit", needs: "a copy of the node", level: 1, kind: verify.Fork, key: "the commit", seqs: "the commit's", mends: partly,
 		do: func(s *scene) []found {
 			c := &s.a.Commits[3]
 			marker := s.hide(c.Key)
