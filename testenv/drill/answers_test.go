@@ -18,6 +18,7 @@ import (
 
 // TestUntouched: an archive that nobody touched is OK on every level, exit code 0.
 func TestUntouched(t *testing.T) {
+	need(t)
 	for _, store := range stores {
 		t.Run(store.name, func(t *testing.T) {
 			s := newScene(t, store.name, store.start(t))
@@ -38,6 +39,7 @@ func TestUntouched(t *testing.T) {
 // current versions is another thing, and level 4 shows each difference. Repaired,
 // others read the right rows again.
 func TestAnswers(t *testing.T) {
+	need(t)
 	for _, store := range stores {
 		t.Run(store.name, func(t *testing.T) {
 			s := newScene(t, store.name, store.start(t))
@@ -88,6 +90,7 @@ func (s *scene) answers() string {
 // everything else; in front of the embedded S3, which has one account, a proxy
 // refuses.
 func TestNoListing(t *testing.T) {
+	need(t)
 	for _, store := range stores {
 		t.Run(store.name, func(t *testing.T) {
 			s := newScene(t, store.name, store.start(t))

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/audit-archiver/archiver/internal/repair"
 	"github.com/audit-archiver/archiver/testenv/pyverify"
@@ -18,6 +17,9 @@ func TestDrill(t *testing.T) {
 	pyverify.Need(t)
 	for _, store := range stores {
 		t.Run(store.name, func(t *testing.T) {
+			if store.name != "embedded" {
+				need(t)
+			}
 			server := store.start(t)
 			for i := range drills {
 				d := &drills[i]
@@ -25,11 +27,12 @@ func TestDrill(t *testing.T) {
 					continue
 				}
 				t.Run(d.name, func(t *testing.T) {
-					began := time.Now()
+					if d.mends != over { // one of them is always held
+						need(t)
+					}
 					s := newScene(t, store.name, server)
 					s.untouched()
 					s.hold(d)
-					t.Logf("%.1f s", time.Since(began).Seconds())
 				})
 			}
 		})

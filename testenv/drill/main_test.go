@@ -19,8 +19,9 @@ import (
 	"github.com/audit-archiver/archiver/testenv/s3test"
 )
 
-// Environment of this test binary when it runs again.
+// Environment of the tests, and of this test binary when it runs again.
 const (
+	envAll    = "DRILL"            // "all": every drill, as make drill does; otherwise one
 	envBinary = "DRILL_BINARY"     // the program under test
 	envServe  = "S3TEST_SERVE_DIR" // s3test starts this binary as its server
 )
@@ -57,4 +58,12 @@ func outside() (int, error) {
 		return 1, err
 	}
 	return cmd.ProcessState.ExitCode(), nil
+}
+
+// need skips what is not of the selection.
+func need(t *testing.T) {
+	t.Helper()
+	if os.Getenv(envAll) != "all" {
+		t.Skip("not of this selection: make drill")
+	}
 }
