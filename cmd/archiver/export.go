@@ -54,6 +54,9 @@ Exit codes:
   archiver export --config archiver.yaml --from 2026-01-01 --verify-result verify.json --out pack.tar`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("where") && f.where == "" {
+				return usagef("--where is empty: leave it out to export every event of the period")
+			}
 			f.results = map[string]string{"doctor": doctor, "verify": verify}
 			return runExport(cmd.Context(), a, f)
 		},
@@ -103,7 +106,7 @@ func runExport(ctx context.Context, a *app, f exportFlags) error {
 				fmt.Fprintln(a.err, "archiver: close:", err)
 			}
 		}()
-		o.Selected = (&selector{queries: q, where: o.Where, from: o.From, to: o.To, dir: o.Temp}).rows
+		o.Selected = (&selector{engine: q.engine, where: o.Where, from: o.From, to: o.To, dir: o.Temp}).rows
 	}
 	s, err := export.Export(ctx, o)
 	if err != nil {

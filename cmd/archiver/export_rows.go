@@ -22,7 +22,7 @@ const mostRows = 1 << 40
 
 // selector evaluates the condition of an export with the embedded engine.
 type selector struct {
-	queries  *queries
+	engine   athena.Engine
 	where    string // checked by dialect.Condition
 	from, to time.Time
 	dir      string
@@ -77,7 +77,7 @@ func (s *selector) rows(ctx context.Context) iter.Seq2[export.Row, error] {
 
 // spool writes the engine's answer to f and goes back to its beginning.
 func (s *selector) spool(ctx context.Context, f *os.File) error {
-	result, err := s.queries.engine.Query(ctx, athena.Query{SQL: s.sql(), MaxRows: mostRows})
+	result, err := s.engine.Query(ctx, athena.Query{SQL: s.sql(), MaxRows: mostRows})
 	if err != nil {
 		return err
 	}

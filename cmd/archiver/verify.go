@@ -17,16 +17,16 @@ import (
 )
 
 type verifyFlags struct {
-	config, root, state, levels, since string
-	sample                             float64
-	workers                            int
-	full, asJSON                       bool
+	config, root, state, levels, since, pack string
+	sample                                   float64
+	workers                                  int
+	full, asJSON                             bool
 }
 
 func newVerifyCommand(a *app) *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
-		Use:   "verify --config FILE",
+		Use:   "verify (--config FILE | --pack FILE)",
 		Short: "Prove that what the bucket holds is what was archived",
 		Long: `Look at an archive as an auditor does: from the bucket and the root verifier key,
 and nothing that the writer says. It changes nothing and may run beside a writer.
@@ -46,6 +46,10 @@ new. Keep that folder where the writer cannot change it.
 The root verifier key is archive.root_vkey of the configuration, or --root. Take it
 from where you were given it, never from the bucket.
 
+With --pack it judges an evidence pack instead, offline: every member, the commits of
+every stream, the proof of every row, the CSV, and what the pack says about
+completeness (docs/format/pack.md).
+
 Exit codes:
   0  OK: all that was asked for was looked at, and is as it should be
   1  it did not work
@@ -55,12 +59,14 @@ Exit codes:
 		Example: `  archiver verify --config archiver.yaml
   archiver verify --config archiver.yaml --full --levels 0-4 --json > report.json
   archiver verify --config archiver.yaml --since 2026-11-01T00:00:00Z
-  archiver verify --config archiver.yaml --sample 0.05 --state /var/lib/auditor`,
+  archiver verify --config archiver.yaml --sample 0.05 --state /var/lib/auditor
+  archiver verify --pack january.tar --root 'archiver/0193…+f22cf213+Aexg…'`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runVerify(cmd.Context(), a, f) },
 	}
 	addConfigFlag(cmd, &f.config)
 	flags := cmd.Flags()
+	flags.StringVar(&f.pack, "pack", "", "judge the evidence pack in this `file`; needs no bucket")
 	flags.StringVar(&f.root, "root", "", "root verifier `key` (default: archive.root_vkey)")
 	flags.StringVar(&f.state, "state", "", "`folder` of what this verifier remembers; none: remember nothing (default: the user's state folder)")
 	flags.StringVar(&f.levels, "levels", "0-3", "which `levels`: numbers and ranges, as in 0-2,4; level 1 is always done")
@@ -73,6 +79,9 @@ Exit codes:
 }
 
 func runVerify(ctx context.Context, a *app, f verifyFlags) (err error) {
+	if f.pack != "" {
+		return verifyPack(ctx, a, f)
+	}
 	c, err := loadConfig(f.config)
 	if err != nil {
 		return err

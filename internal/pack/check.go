@@ -8,8 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/ledger"
 )
@@ -23,17 +26,35 @@ func CheckRoot(root string) error {
 	return err
 }
 
+// Whole is a committed file that is in a pack as a whole.
+type Whole struct {
+	ledger.File
+	Content *io.SectionReader
+}
+
+// Row names a row.
+type Row struct {
+	Stream uuid.UUID
+	Seq    int64
+}
+
+// Select evaluates the condition of a statement over whole files: it yields the rows
+// of the period that match, in order of streams and seqs.
+type Select func(ctx context.Context, s *Statement, files []Whole) iter.Seq2[Row, error]
+
 // Check judges the pack of size bytes in r by the root verifier key, which must
-// not come from the pack. An error means that it could not look: the pack cannot
+// not come from the pack. With a condition and whole files, what again selects is
+// compared with the rows that are here; without again (nil) the report says that
+// nobody looked. An error means that it could not look: the pack cannot
 // be read, is of another version, or ctx ended. Memory is bounded by the limits of
 // this package, whatever the pack holds; in practice it grows with the members
 // and with the rows of one proof, not with the rows.
-func Check(ctx context.Context, r io.ReaderAt, size int64, root string) (*Report, error) {
+func Check(ctx context.Context, r io.ReaderAt, size int64, root string, again Select) (*Report, error) {
 	archive, err := ledger.ParseRootName(root)
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{ctx: ctx, r: r, root: root, report: Report{Result: OK, Findings: []Finding{}, Archive: archive}}
+	c := &checker{ctx: ctx, r: r, root: root, again: again, report: Report{Result: OK, Findings: []Finding{}, Archive: archive}}
 	for _, step := range []func() error{
 		func() error { return c.open(size) }, c.hashes, c.ledger, c.statement, c.rows, c.strangers,
 	} {
@@ -53,6 +74,7 @@ type checker struct {
 	ctx    context.Context
 	r      io.ReaderAt
 	root   string
+	again  Select
 	report Report
 	fatal  bool // a finding of this step makes the next steps meaningless
 

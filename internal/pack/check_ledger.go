@@ -100,7 +100,7 @@ func (c *checker) stream(id uuid.UUID) error {
 		next, commit, err := head.Verify(raw)
 		if err != nil {
 			f := about(Altered, 1, name, "%v", err)
-			f.Stream = id
+			f.Stream = id.String()
 			return f
 		}
 		c.build.Add(&commit.Manifest)

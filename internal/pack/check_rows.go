@@ -20,46 +20,68 @@ import (
 // rows that are not here.
 func (c *checker) rows() error {
 	c.fatal = false
+	matching, err := c.matching()
+	if err != nil {
+		return err
+	}
 	csv, err := c.openCSV()
 	if err != nil {
 		return err
 	}
+	choice := c.choice()
+	defer choice.stop()
 	for i := range c.said.Files {
 		part, file := &c.said.Files[i], &c.build.Overlapping[i]
-		err := c.file(part, file, csv)
+		if err := choice.commit(part); err != nil {
+			return err
+		}
+		err := c.file(part, file, matching[i], csv, choice)
 		if f := (*Finding)(nil); errors.As(err, &f) {
-			f.Stream, f.First, f.Last = part.Stream, file.FirstSeq, file.LastSeq
-			csv.off = true // the lines after this one cannot be told apart any more
+			f.Stream, f.First, f.Last = part.Stream.String(), file.FirstSeq, file.LastSeq
+			csv.off, choice.off = true, true // what comes after it cannot be told apart any more
 		}
 		if err := c.report.find(err); err != nil {
 			return err
 		}
 	}
+	if err := choice.end(); err != nil {
+		return err
+	}
 	return csv.end()
 }
 
-// file checks what the pack has of one committed file.
-func (c *checker) file(part *FilePart, file *ledger.File, csv *csvCheck) error {
-	matching := int64(-1) // rows of the period; unknown
-	if within(file, c.said.FromNS, c.said.ToNS) {
-		matching = file.Rows
-	}
-	if c.said.WholeFiles {
-		n, err := c.wholeFile(file)
-		if err != nil {
-			return err
+// matching returns how many rows of the period each file has; -1 when that cannot be
+// known. It reads the whole files, if they are here.
+func (c *checker) matching() ([]int64, error) {
+	all := make([]int64, len(c.said.Files))
+	for i := range all {
+		file := &c.build.Overlapping[i]
+		all[i] = -1
+		if within(file, c.said.FromNS, c.said.ToNS) {
+			all[i] = file.Rows
 		}
-		matching = n
+		if !c.said.WholeFiles {
+			continue
+		}
+		var err error
+		if all[i], err = c.wholeFile(file); err != nil {
+			return nil, err
+		}
 	}
+	return all, nil
+}
+
+// file checks what the pack has of one committed file.
+func (c *checker) file(part *FilePart, file *ledger.File, matching int64, csv *csvCheck, choice *choice) error {
 	if part.Exported > 0 {
-		if err := c.exported(part, file, csv); err != nil {
+		if err := c.exported(part, file, csv, choice); err != nil {
 			return err
 		}
 	}
 	if c.said.Where == "" && matching >= 0 && part.Exported != matching {
 		return about(Missing, 3, RowsName(file.Key), "%d rows of the period are in the file, %d in the pack", matching, part.Exported)
 	}
-	if Proved(&c.said, part, file) {
+	if c.report.Evaluated || Proved(&c.said, part, file) {
 		c.report.Complete++
 	} else {
 		c.report.Open++
@@ -68,7 +90,7 @@ func (c *checker) file(part *FilePart, file *ledger.File, csv *csvCheck) error {
 }
 
 // exported proves the rows of one file and compares them with the CSV.
-func (c *checker) exported(part *FilePart, file *ledger.File, csv *csvCheck) error {
+func (c *checker) exported(part *FilePart, file *ledger.File, csv *csvCheck, choice *choice) error {
 	name := ProofName(file.Key)
 	raw, err := c.read(name, proofHead+part.Exported*(indexSize+64*hashSize))
 	if err != nil {
@@ -103,6 +125,7 @@ func (c *checker) exported(part *FilePart, file *ledger.File, csv *csvCheck) err
 		if err := csv.row(&row); err != nil {
 			return ledger.Hash{}, err
 		}
+		choice.add(row.Seq)
 		c.report.Rows++
 		return event.LeafHash(&row), nil
 	})

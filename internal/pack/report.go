@@ -29,14 +29,15 @@ const (
 
 // Finding is one observation.
 type Finding struct {
-	Kind   Kind      `json:"kind"`
-	Level  int       `json:"level"` // 1: the pack itself and its ledger; 3: rows
-	Key    string    `json:"key"`   // the member
-	Stream uuid.UUID `json:"stream,omitzero"`
-	First  int64     `json:"first"` // seqs; -1: none
-	Last   int64     `json:"last"`
-	Detail string    `json:"detail"`
-	Action string    `json:"action"`
+	Kind    Kind   `json:"kind"`
+	Level   int    `json:"level"`   // 1: the pack itself and its ledger; 3: rows
+	Key     string `json:"key"`     // the member
+	Version string `json:"version"` // always "": a pack has no versions of an object
+	Stream  string `json:"stream"`  // "" when it is not about one
+	First   int64  `json:"first"`   // seqs; -1: none
+	Last    int64  `json:"last"`
+	Action  string `json:"action"`
+	Detail  string `json:"detail"`
 }
 
 func (f *Finding) Error() string { return fmt.Sprintf("%s: %s: %s", f.Kind, f.Key, f.Detail) }
@@ -63,6 +64,8 @@ type Report struct {
 	Statement *Statement `json:"statement,omitempty"` // nil when it could not be read
 	Commits   int64      `json:"commits"`             // verified
 	Rows      int64      `json:"rows"`                // proved
+	// Evaluated: the condition was evaluated again over the whole files.
+	Evaluated bool `json:"condition_evaluated"`
 	// Complete and Open count the files of the period: of those in Complete it is
 	// proved that no matching row is left out; of those in Open the exporter says so.
 	Complete int `json:"files_complete"`

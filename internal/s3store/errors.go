@@ -34,6 +34,10 @@ const (
 	permCreate permission = "s3:CreateBucket and s3:PutBucketObjectLockConfiguration and s3:PutBucketVersioning"
 	permCheck  permission = "s3:ListBucket, s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration"
 	permBlock  permission = "s3:PutBucketPublicAccessBlock"
+
+	permRelock    permission = "s3:PutObjectRetention"
+	permHold      permission = "s3:PutObjectLegalHold"
+	permConfigure permission = "s3:PutBucketVersioning"
 )
 
 // explain makes an error that reads as a path, with a hint for the human at its

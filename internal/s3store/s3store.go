@@ -3,7 +3,8 @@
 //
 // The promise: a Put that returned a version id has stored exactly those bytes,
 // under COMPLIANCE retention until the asked date, as a new version of a key that
-// had no current one. A Store deletes, overwrites and weakens nothing. Mender does
+// had no current one. A Store deletes, overwrites and weakens nothing. Prober tries
+// to, on objects of its own, to prove that the bucket would not let it. Mender does
 // what an operator asks for to undo what somebody else did to the bucket, and a lock
 // it cannot undo either. Every call ends: each has a deadline that grows with the
 // bytes it moves.

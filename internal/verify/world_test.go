@@ -47,6 +47,7 @@ type writer struct {
 	key     ledger.Key
 	open    ledger.Open
 	raw     []byte
+	openID  string
 	head    ledger.Head
 	commits [][]byte
 	keys    []string // of the commits
@@ -93,7 +94,7 @@ func (w *world) stream() *writer {
 		RetainUntil: w.archive.RetainUntil(w.now)}, w.root))
 	s.open = must(ledger.ParseOpen(s.raw, w.root.VKey()))
 	s.head = must(ledger.NewHead(s.raw, w.root.VKey()))
-	w.put(ledger.OpenKey(prefix, id), s.raw, s.open.RetainUntil)
+	s.openID = w.put(ledger.OpenKey(prefix, id), s.raw, s.open.RetainUntil)
 	return s
 }
 
@@ -220,4 +221,22 @@ func wants(t testing.TB, r *Report, result Result, want ...string) {
 	if r.Result != result || !slices.Equal(got, want) {
 		t.Errorf("result %s, want %s\nfindings %q\nwant     %q\nunchecked %+v", r.Result, result, got, want, r.Unchecked)
 	}
+}
+
+func sumOf(b []byte) ledger.Hash { return sha256.Sum256(b) }
+
+func readRows(t testing.TB, body []byte, class string) []event.Row {
+	t.Helper()
+	r, err := parquet.Open(bytes.NewReader(body), int64(len(body)), class)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []event.Row
+	for row, err := range r.Rows() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }

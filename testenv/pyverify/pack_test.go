@@ -72,7 +72,7 @@ func both(t *testing.T, file, root string) string {
 		t.Fatal(err)
 	}
 	result := "INDETERMINATE"
-	ours, err := pack.Check(t.Context(), bytes.NewReader(b), int64(len(b)), root)
+	ours, err := pack.Check(t.Context(), bytes.NewReader(b), int64(len(b)), root, nil)
 	if err == nil {
 		result = string(ours.Result)
 	}

@@ -6,10 +6,17 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena"
 )
 
-// Condition checks that cond, in parentheses and with a line break behind it, can
-// only be read as one operand: no parenthesis in it closes one that it did not
-// open, and no text or comment reaches beyond it. What it means, and whether it is a
-// condition at all, the query around it decides: it is translated like any other.
+// fickle words make a condition say one thing today and another tomorrow, or ask
+// about other rows than the one at hand.
+var fickle = map[string]bool{
+	"select": true, "with": true, "values": true, "table": true, "now": true, "current_date": true, "current_timestamp": true, "localtimestamp": true,
+}
+
+// Condition checks that cond speaks about one row and says the same of it at any
+// time; and that, in parentheses and with a line break behind it, it can only be
+// read as one operand: no parenthesis in it closes one that it did not open, and no
+// text or comment reaches beyond it. What it means, and whether it is a condition at
+// all, the query around it decides: it is translated like any other.
 func Condition(cond string) (string, error) {
 	cond, err := Prepare(cond)
 	if err != nil {
@@ -24,6 +31,9 @@ func Condition(cond string) (string, error) {
 			n, err := wordOrNumber(cond, i)
 			if err != nil {
 				return "", err
+			}
+			if word := strings.ToLower(cond[i : i+n]); fickle[word] {
+				return "", errAt(cond, i, athena.ErrRefused, word, "the condition must be about one row, and say the same of it at any time")
 			}
 			i += n
 			continue

@@ -30,10 +30,7 @@ import (
 )
 
 // Row names a row that the condition selects.
-type Row struct {
-	Stream uuid.UUID
-	Seq    int64
-}
+type Row = pack.Row
 
 // Options says what to export. All but Where, WholeFiles, Results and Progress are
 // required.

@@ -94,7 +94,7 @@ func (w *world) export(o export.Options) ([]byte, *export.Summary) {
 // check judges a pack, and fails the test when that is not possible.
 func (w *world) check(b []byte) *pack.Report {
 	w.t.Helper()
-	r, err := pack.Check(w.t.Context(), bytes.NewReader(b), int64(len(b)), w.a.RootVKey())
+	r, err := pack.Check(w.t.Context(), bytes.NewReader(b), int64(len(b)), w.a.RootVKey(), nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func (w *world) check(b []byte) *pack.Report {
 
 // found says that a pack is not accepted: a violation, or of no version that is known.
 func (w *world) found(b []byte) bool {
-	r, err := pack.Check(w.t.Context(), bytes.NewReader(b), int64(len(b)), w.a.RootVKey())
+	r, err := pack.Check(w.t.Context(), bytes.NewReader(b), int64(len(b)), w.a.RootVKey(), nil)
 	if err != nil {
 		if !errors.Is(err, pack.ErrVersion) {
 			w.t.Fatal(err)
