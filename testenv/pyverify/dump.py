@@ -87,7 +87,7 @@ class Verifier:
     # --- what is read ---
 
     def body(self, v: Version) -> bytes:
-        return (self.folder / v["body"]).read_bytes()
+        return pathlib.Path(self.folder / v["body"]).read_bytes()
 
     def over(self, until: float) -> bool:
         return until <= self.now

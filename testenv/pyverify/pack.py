@@ -195,7 +195,7 @@ class Checker:
         if name not in self.places:
             raise Found("missing", 3, name, "is not in the pack")
         self.used.add(name)
-        return io.BufferedReader(Slice(self.f, self.places[name]), 1 << 16)  # type: ignore[return-value]
+        return io.BufferedReader(Slice(self.f, self.places[name]), 1 << 16)
 
     def sha256(self, name: str) -> str:
         digest, source = hashlib.sha256(), self.slice(name)

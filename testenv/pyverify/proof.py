@@ -116,7 +116,7 @@ def check_proof(text: bytes, root: str) -> dict[str, Any]:
     first, count, manifest = r.number(8), r.number(8), r.take(32)
     n = r.number(4)
     want(1 <= n <= 64, "number of files")
-    files = []
+    files: list[dict[str, Any]] = []
     for _ in range(n):
         rows = r.number(8)
         want(1 <= rows <= MAX, "rows")
