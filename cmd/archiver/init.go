@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/audit-archiver/archiver/internal/config"
 )
 
 func newInitCommand(a *app) *cobra.Command {
@@ -17,8 +19,11 @@ func newInitCommand(a *app) *cobra.Command {
 		Short: "Create a new archive: bucket, root key, archive object, first stream",
 		Long: `Create a new archive. It makes the bucket with Object Lock and versioning, the root
 key, the archive object with its retention classes, and the key and certificate of
-the first stream. It touches nothing that is there: an existing key, bucket or
+the first stream. It touches nothing that is there: an existing key file, bucket or
 archive is an error. When it did not finish, run it again: it goes on.
+
+Keys that the configuration places in the environment or in AWS KMS are used, not
+made: see docs/keys.md.
 
 The root key is needed again only to certify another stream. Keep it away from the
 servers, and put the public key that is printed into archive.root_vkey of every
@@ -56,9 +61,9 @@ Exit codes:
    archive:
      root_vkey: %q
 
-2. Move %s off this machine: it is needed again only to certify another stream.
+2. %s: it is needed again only to certify another stream.
 3. archiver serve --config %s
-`, made.Archive, made.Bucket, file, made.RootVKey, made.RootKey, file)
+`, made.Archive, made.Bucket, file, made.RootVKey, keepRoot(c), file)
 			return nil
 		},
 	}
@@ -66,4 +71,16 @@ Exit codes:
 	cmd.Flags().BoolVar(&useBucket, "use-bucket", false, "use a bucket that exists, if it has Object Lock and versioning")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// keepRoot says what to do with the root key.
+func keepRoot(c config.Config) string {
+	switch p := rootPlace(c); {
+	case p.kms != "":
+		return "Take the right to use " + p.String() + " away from the servers"
+	case p.env != "":
+		return "Keep the key in " + p.String() + " where no server gets it"
+	default:
+		return "Move " + p.String() + " off this machine"
+	}
 }

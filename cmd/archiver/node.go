@@ -80,9 +80,9 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 	if n.open, err = ledger.ParseOpen(openRaw, c.Archive.RootVKey); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Stream.OpenFile, err)
 	}
-	key, err := ledger.LoadKey(c.Stream.KeyFile)
+	key, err := streamSigner(ctx, c, n.open.VKey)
 	if err != nil {
-		return nil, fmt.Errorf("stream key: %w", err)
+		return nil, err
 	}
 	if n.buffer, err = n.openBuffer(); err != nil {
 		return nil, fmt.Errorf("open WAL: %w", err)
@@ -120,7 +120,7 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 // writer names this program in manifests.
 func writer() string { return "archiver " + readBuild(debug.ReadBuildInfo()).Version }
 
-func (n *node) newShipper(key ledger.Key) (*archive.Shipper, error) {
+func (n *node) newShipper(key ledger.Signer) (*archive.Shipper, error) {
 	return archive.NewShipper(archive.ShipOptions{
 		Dir: n.cfg.DataDir, FS: durable.OS(), Store: n.store, Prefix: n.cfg.S3.Prefix, Open: n.open, Signer: key, Log: n.buffer,
 		Every: n.cfg.WAL.ShipInterval, Retention: n.cfg.WAL.ShipRetention,

@@ -48,6 +48,7 @@ Exit codes of every command:
 		newExportCommand(a),
 		newInitCommand(a),
 		newInspectCommand(a),
+		newKeyCommand(a),
 		newMirrorCommand(a),
 		newQueryCommand(a),
 		newRecoverCommand(a),
