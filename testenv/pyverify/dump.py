@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import attest
-from ledger import Refused, Stream, check_archive, check_open, root_archive, verifier_key
+from ledger import Stream, check_archive, check_open, root_archive, verifier_key
+from signatures import Refused
 
 Version = dict[str, Any]
 Manifest = dict[str, Any]

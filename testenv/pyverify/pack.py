@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import content
-from ledger import EPOCH, Refused, Stream, a_hash, a_time, a_uuid, check_archive, check_open, document, integer, members, root_archive, sha256, text, want
+from ledger import EPOCH, Stream, a_hash, a_time, a_uuid, check_archive, check_open, document, integer, members, root_archive, sha256, text
+from signatures import Refused, want
 
 BLOCK = 512
 OPEN_NAME = re.compile(r"ledger/([0-9a-f-]{36})/open")

@@ -7,7 +7,8 @@ from typing import Any
 
 import content
 from attest import signer_of
-from ledger import Refused, a_hash, a_time, a_uuid, check_open, document, files_root, integer, leaf, members, open_note, tree_hash, u, unbase64, verifier_key, want
+from ledger import a_hash, a_time, a_uuid, check_open, document, files_root, integer, leaf, members, open_note, tree_hash, u, unbase64, verifier_key
+from signatures import Refused, want
 
 VERSION = 1
 MAX_PROOF = 256 << 10
