@@ -44,6 +44,10 @@ var layers = [][]string{
 	{
 		"internal/ingest",
 		"internal/archive",
+		"internal/repair",
+		"internal/doctor",
+		"internal/receipt",
+		"internal/prove",
 		"internal/verify",
 		"internal/athena",
 		"internal/athena/cache",

@@ -12,6 +12,7 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/doctor"
 )
 
 func main() {
@@ -70,9 +71,9 @@ func run(ctx context.Context, args []string, std stdio) int {
 // exitCode is the only place where errors become numbers.
 func exitCode(err error) int {
 	switch {
-	case errors.Is(err, errViolation), errors.Is(err, errMissing):
+	case errors.Is(err, errViolation), errors.Is(err, errMissing), errors.Is(err, doctor.ErrUnfit):
 		return exitViolation
-	case errors.Is(err, errIndeterminate):
+	case errors.Is(err, errIndeterminate), errors.Is(err, doctor.ErrUnknown), errors.Is(err, errNotThere):
 		return exitUnknown
 	case errors.As(err, new(usageError)), errors.As(err, new(*config.Error)):
 		return exitUsage

@@ -20,12 +20,13 @@ import (
 // events serves POST /v1/events.
 type events struct {
 	appender Appender
+	receipts ReceiptAppender // nil: none are given
 	archived func(context.Context, int64) error
 	refusal  func(error) Refusal
 	stream   string
 	lim      Limits
 	bodies   *bodies
-	decoders sync.Pool // of *event.Decoder
+	decoders sync.Pool // of *decoder
 	metrics  *metrics
 	log      *slog.Logger
 	now      func() time.Time
@@ -35,12 +36,13 @@ type events struct {
 func newEvents(o *Options, m *metrics) *events {
 	return &events{
 		appender: o.Appender,
+		receipts: o.Receipts,
 		archived: o.Archived,
 		refusal:  o.Refusal,
 		stream:   o.Stream.String(),
 		lim:      o.Limits,
 		bodies:   newBodies(o.Limits.RequestBytes, o.Limits.InFlightBytes),
-		decoders: sync.Pool{New: func() any { return event.NewDecoder(o.Limits.Event) }},
+		decoders: sync.Pool{New: func() any { return &decoder{events: event.NewDecoder(o.Limits.Event), ids: make(map[string]int)} }},
 		metrics:  m,
 		log:      o.Log,
 		now:      o.Now,
@@ -48,9 +50,18 @@ func newEvents(o *Options, m *metrics) *events {
 	}
 }
 
+// decoder is what decoding a request needs and the next one may use again.
+type decoder struct {
+	events *event.Decoder
+	ids    map[string]int // of addDuplicates; empty between requests
+}
+
 func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.now()
-	stored, p := s.serve(r)
+	stored, applied, p := s.serve(r)
+	if applied {
+		w.Header().Set(appliedHeader, preferReceipt)
+	}
 	if p != nil {
 		if p.Status == http.StatusUnsupportedMediaType {
 			w.Header().Set("Accept", "application/json, application/x-ndjson")
@@ -64,26 +75,34 @@ func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.metrics.seconds.Observe(s.now().Sub(start).Seconds())
 }
 
-// serve stores the events of a request and returns the body of a success.
-func (s *events) serve(r *http.Request) (stored []byte, _ *problem) {
+// serve stores the events of a request and returns the body of a success. applied
+// says that the receipts which the client asked for are in it.
+func (s *events) serve(r *http.Request) (stored []byte, applied bool, _ *problem) {
 	archived, p := ackOf(r)
 	if p != nil {
-		return nil, p
+		return nil, false, p
+	}
+	receipt, p := wantsReceipt(r)
+	if p != nil {
+		return nil, false, p
 	}
 	batch, p := s.receive(r)
 	if p != nil {
-		return nil, p
+		return nil, false, p
 	}
-	seqs, p := s.append(r.Context(), batch)
+	seqs, wait, p := s.append(r.Context(), batch, receipt)
 	if p != nil {
-		return nil, p
+		return nil, false, p
 	}
 	s.metrics.events.Add(float64(len(batch)))
 	stored = s.answer(batch, seqs)
-	if archived {
-		return stored, s.await(r.Context(), stored, slices.Max(seqs))
+	if receipt {
+		stored, applied = s.addReceipts(r.Context(), stored, wait)
 	}
-	return stored, nil
+	if archived {
+		return stored, applied, s.await(r.Context(), stored, slices.Max(seqs))
+	}
+	return stored, applied, nil
 }
 
 // receive reads and decodes a request.
@@ -110,7 +129,7 @@ func (s *events) receive(r *http.Request) ([]event.Event, *problem) {
 // decode makes events of a body: all of them, or a problem that lists every
 // fault.
 func (s *events) decode(text string, f format, c Client) ([]event.Event, *problem) {
-	d, ok := s.decoders.Get().(*event.Decoder)
+	d, ok := s.decoders.Get().(*decoder)
 	if !ok {
 		panic("bug: the pool holds something else")
 	}
@@ -129,8 +148,10 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 		if index == s.lim.RequestEvents {
 			return nil, tooLarge(fmt.Sprintf("the request has more than %d events", s.lim.RequestEvents))
 		}
-		e, errs := d.DecodeString(raw, now)
-		if faults.add(index, errs...); len(faults.list) > 0 {
+		batch = append(batch, event.Event{})
+		e := &batch[len(batch)-1]
+		if faults.add(index, d.events.DecodeTo(e, raw, now)...); len(faults.list) > 0 {
+			batch = batch[:len(batch)-1]
 			if len(faults.list) > maxListed {
 				break
 			}
@@ -145,9 +166,8 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 			e.ID = id.String()
 		}
 		e.Producer, e.Retention = c.Name, c.Class
-		batch = append(batch, e)
 	}
-	faults.addDuplicates(batch)
+	faults.addDuplicates(batch, d.ids)
 	faults.addDays(batch, s.lim.RequestDays)
 	if p := faults.problem(f); p != nil {
 		return nil, p
@@ -194,12 +214,20 @@ func (f *faults) addBroken(index int, reason string) {
 	f.add(index, event.FieldError{Reason: reason})
 }
 
-// addDuplicates complains about ids that are in a request twice.
-func (f *faults) addDuplicates(batch []event.Event) {
+// idsKept is the most ids for which a map is used again: clearing a large one for a
+// small request would cost more than making one.
+const idsKept = 1000
+
+// addDuplicates complains about ids that are in a request twice. first is an empty
+// map, and is empty again afterwards.
+func (f *faults) addDuplicates(batch []event.Event, first map[string]int) {
 	if len(batch) < 2 || len(f.list) > 0 {
 		return // with faults, batch has holes and its indices are not the sender's
 	}
-	first := make(map[string]int, len(batch))
+	if len(batch) > idsKept {
+		first = make(map[string]int, len(batch))
+	}
+	defer clear(first)
 	for i := range batch {
 		if j, ok := first[batch[i].ID]; ok {
 			f.add(i, event.FieldError{Field: "id", Reason: fmt.Sprintf("is also the id of event %d", j)})
@@ -215,25 +243,19 @@ func (f *faults) addDays(batch []event.Event, most int) {
 		return
 	}
 	days := make(map[int64]bool)
+	last := event.DayNumber(batch[0].TimestampNS) - 1
 	for i := range batch {
-		day := dayOf(batch[i].TimestampNS)
+		day := event.DayNumber(batch[i].TimestampNS)
+		if day == last {
+			continue // nearly always
+		}
 		if !days[day] && len(days) == most {
 			f.add(i, event.FieldError{Field: "timestamp",
 				Reason: fmt.Sprintf("is of one more UTC day than the %d that a request may have; send it in another request", most)})
 			continue
 		}
-		days[day] = true
+		days[day], last = true, day
 	}
-}
-
-// dayOf numbers the UTC days from 1970 on; earlier ones are negative.
-func dayOf(ns int64) int64 {
-	const day = int64(24 * time.Hour)
-	n := ns / day
-	if ns%day < 0 {
-		n--
-	}
-	return n
 }
 
 func (f *faults) problem(as format) *problem {
@@ -261,33 +283,43 @@ func (f *faults) problem(as format) *problem {
 // append stores the events, waiting for the disk. It does not stop waiting when the
 // client has closed its side of the connection: that may be one which has sent
 // everything and waits for the answer, and the wait is bounded.
-func (s *events) append(ctx context.Context, batch []event.Event) ([]int64, *problem) {
+func (s *events) append(ctx context.Context, batch []event.Event, receipt bool) (seqs []int64, wait func(context.Context) Receipts, _ *problem) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.lim.AppendWait)
 	defer cancel()
-	seqs, err := s.appender.Append(ctx, batch)
-	if err == nil {
-		return seqs, nil
+	var err error
+	if receipt && s.receipts != nil {
+		seqs, wait, err = s.receipts.AppendReceipt(ctx, batch)
+	} else {
+		seqs, err = s.appender.Append(ctx, batch)
 	}
+	if err != nil {
+		return nil, nil, s.notStored(batch, err)
+	}
+	return seqs, wait, nil
+}
+
+// notStored says what an error of the Appender means to the client.
+func (s *events) notStored(batch []event.Event, err error) *problem {
 	var taken *ConflictError
 	if errors.As(err, &taken) {
-		return nil, conflict(batch, taken)
+		return conflict(batch, taken)
 	}
 	switch refusal := s.refusal(err); {
 	case refusal == Full:
-		return nil, unavailable(kindFull, "There is no room", "nothing was stored; send the same events again later", 1)
+		return unavailable(kindFull, "There is no room", "nothing was stored; send the same events again later", 1)
 	case refusal == NotReady:
-		return nil, unavailable(kindNotReady, "This server takes no events now",
+		return unavailable(kindNotReady, "This server takes no events now",
 			"nothing was stored; /readyz says why; send the same events again later", 1)
 	case refusal == NotWritable:
 		s.log.Error("events not stored", "events", len(batch), "error", err)
-		return nil, unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
+		return unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
 	case refusal == TooLarge:
 		s.log.Warn("events refused: more than can be stored at once", "events", len(batch), "error", err)
-		return nil, tooLarge("nothing was stored; send fewer events at once")
+		return tooLarge("nothing was stored; send fewer events at once")
 	default:
 		s.log.Error("outcome of append unknown", "events", len(batch), "error", err)
 	}
-	return nil, unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)
+	return unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)
 }
 
 const unknownDetail = "the events may or may not have been stored; send them again with the same ids: " +
@@ -326,5 +358,7 @@ func (s *events) answer(batch []event.Event, seqs []int64) []byte {
 		b = strconv.AppendInt(b, seqs[i], 10)
 		b = append(b, '}')
 	}
-	return append(b, "]}\n"...)
+	return append(append(b, ']'), answerEnd...)
 }
+
+const answerEnd = "}\n"

@@ -363,6 +363,8 @@ func (r *run) classify(ctx context.Context, v object.Info, orphans map[version]b
 		return Injected, "a delete marker on an object that no commit names", nil
 	case !ok:
 		return Injected, "no commit names it, and no writer names files so", nil
+	case s == nil && r.unread != nil:
+		return "", "", fmt.Errorf("whether the root key certified its stream cannot be told: %w", r.unread)
 	case s == nil:
 		return Injected, "the root key did not certify its stream", nil
 	case s.Stuck != "": // what comes after cannot be trusted, nor be told from what does not belong

@@ -47,6 +47,7 @@ type writer struct {
 	key     ledger.Key
 	open    ledger.Open
 	raw     []byte
+	openID  string
 	head    ledger.Head
 	commits [][]byte
 	keys    []string // of the commits
@@ -93,7 +94,7 @@ func (w *world) stream() *writer {
 		RetainUntil: w.archive.RetainUntil(w.now)}, w.root))
 	s.open = must(ledger.ParseOpen(s.raw, w.root.VKey()))
 	s.head = must(ledger.NewHead(s.raw, w.root.VKey()))
-	w.put(ledger.OpenKey(prefix, id), s.raw, s.open.RetainUntil)
+	s.openID = w.put(ledger.OpenKey(prefix, id), s.raw, s.open.RetainUntil)
 	return s
 }
 
