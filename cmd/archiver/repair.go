@@ -88,12 +88,12 @@ func runRepair(ctx context.Context, f repairFlags) (*repair.Report, error) {
 	}
 	return repair.Run(ctx, repair.Options{
 		Store: s3store.Mender{Store: store}, Prefix: c.S3.Prefix, Root: c.Archive.RootVKey, Apply: f.apply,
-		Signer: func() (ledger.Signer, error) { return noteKey(c, f) }, WorkDir: f.workDir, Now: time.Now,
+		Signer: func() (ledger.Signer, error) { return noteKey(ctx, c, f) }, WorkDir: f.workDir, Now: time.Now,
 	})
 }
 
 // noteKey loads the key that signs the notes, when there is something to sign.
-func noteKey(c config.Config, f repairFlags) (ledger.Signer, error) {
+func noteKey(ctx context.Context, c config.Config, f repairFlags) (ledger.Signer, error) {
 	switch {
 	case f.streamKey != "":
 		key, err := ledger.LoadKey(f.streamKey)
@@ -101,10 +101,10 @@ func noteKey(c config.Config, f repairFlags) (ledger.Signer, error) {
 			return nil, fmt.Errorf("stream key %s: %w", f.streamKey, err)
 		}
 		return key, nil
-	case c.Archive.RootKeyFile == "":
-		return nil, usagef("what is put again needs a signed note: set archive.root_key_file, or give --stream-key")
+	case c.Archive.RootKeyFile == "" && c.Archive.RootKeyEnv == "" && c.Archive.RootKeyKMS == "":
+		return nil, usagef("what is put again needs a signed note: set archive.root_key_file, root_key_env or root_key_kms, or give --stream-key")
 	default:
-		return recoveryKey(c, "", uuid.Nil)
+		return recoveryKey(ctx, c, "", uuid.Nil)
 	}
 }
 
