@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -29,7 +30,7 @@ func TestEvidencePack(t *testing.T) {
 		run(t, 0, append([]string{"export", "--config", d.Config, "--out", file}, args...)...)
 		return file
 	}
-	all := pack("all")
+	all := pack("all", "--verify", "--doctor")
 	some := pack("some", "--where", "outcome = 'failure' -- (", "--from", "2023-07-10T12:00:00Z")
 	whole := pack("whole", "--where", "(outcome) = 'failure'", "--from", "2023-07-10T12:00:00Z", "--whole-files")
 	type report struct {
@@ -53,8 +54,11 @@ func TestEvidencePack(t *testing.T) {
 		}
 	}
 
-	raw, err := os.ReadFile(some)
-	if err != nil {
+	raw, err := os.ReadFile(all)
+	if err != nil || !bytes.Contains(raw, []byte("results/verify.json")) || !bytes.Contains(raw, []byte("results/doctor.json")) {
+		t.Errorf("no results in the pack: %v", err)
+	}
+	if raw, err = os.ReadFile(some); err != nil {
 		t.Fatal(err)
 	}
 	raw[len(raw)/2] ^= 4
