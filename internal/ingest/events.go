@@ -54,9 +54,9 @@ type decoder struct {
 	ids    map[string]int // of addDuplicates; empty between requests
 }
 
-func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *events) serveHTTP(w http.ResponseWriter, r *http.Request, c Client) {
 	start := s.now()
-	stored, p := s.serve(r)
+	stored, p := s.serve(r, c)
 	if p != nil {
 		if p.Status == http.StatusUnsupportedMediaType {
 			w.Header().Set("Accept", "application/json, application/x-ndjson")
@@ -71,12 +71,12 @@ func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve stores the events of a request and returns the body of a success.
-func (s *events) serve(r *http.Request) (stored []byte, _ *problem) {
+func (s *events) serve(r *http.Request, c Client) (stored []byte, _ *problem) {
 	archived, p := ackOf(r)
 	if p != nil {
 		return nil, p
 	}
-	batch, p := s.receive(r)
+	batch, p := s.receive(r, c)
 	if p != nil {
 		return nil, p
 	}
@@ -93,16 +93,16 @@ func (s *events) serve(r *http.Request) (stored []byte, _ *problem) {
 }
 
 // receive reads and decodes a request.
-func (s *events) receive(r *http.Request) ([]event.Event, *problem) {
+func (s *events) receive(r *http.Request, c Client) ([]event.Event, *problem) {
 	f, p := formatOf(r.Header)
 	if p != nil {
 		return nil, p
 	}
-	c, p := codingOf(r.Header)
+	packing, p := codingOf(r.Header)
 	if p != nil {
 		return nil, p
 	}
-	b, p := s.bodies.read(r, c)
+	b, p := s.bodies.read(r, packing)
 	if p != nil {
 		return nil, p
 	}
@@ -110,7 +110,7 @@ func (s *events) receive(r *http.Request) ([]event.Event, *problem) {
 	// reserved until they are decoded, for that.
 	defer b.release()
 	s.metrics.bytes.Add(float64(len(b.bytes)))
-	return s.decode(string(b.bytes), f, clientOf(r.Context()))
+	return s.decode(string(b.bytes), f, c)
 }
 
 // decode makes events of a body: all of them, or a problem that lists every
