@@ -43,6 +43,10 @@ var layers = [][]string{
 	{
 		"internal/ingest",
 		"internal/archive",
+		"internal/repair",
+		"internal/doctor",
+		"internal/receipt",
+		"internal/prove",
 		"internal/verify",
 		"internal/athena",
 		"internal/athena/cache",
@@ -54,6 +58,8 @@ var layers = [][]string{
 		"internal/mirror/mirrortest",
 		"internal/mirror/postgres",
 		"internal/mirror/cloudwatch",
+		"internal/pack",
+		"internal/pack/export",
 	},
 	{"cmd/archiver"},
 }
@@ -62,6 +68,8 @@ var layers = [][]string{
 var never = []struct{ from, to, why string }{
 	{"internal/verify", "internal/buffer", "the auditor shares no code with the writer"},
 	{"internal/verify", "internal/s3store", "the auditor takes any store, so cmd opens it"},
+	{"internal/pack", "internal/buffer", "a pack is checked without what wrote the archive"},
+	{"internal/pack", "internal/s3store", "a pack is made from any store, so cmd opens it"},
 	{"internal/buffer", "internal/object", "the WAL knows nothing of buckets"},
 	{"internal/ingest", "internal/buffer", "ingest declares the Appender that it needs"},
 	{"internal/ingest", "internal/object", "answers depend on the local disk only"},

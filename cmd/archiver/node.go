@@ -20,6 +20,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
+	"github.com/audit-archiver/archiver/internal/receipt"
 	"github.com/audit-archiver/archiver/internal/s3store"
 )
 
@@ -42,6 +43,7 @@ type node struct {
 	about    ledger.Archive // what the bucket's archive object says
 	open     ledger.Open    // our stream's certificate
 	lock     io.Closer
+	receipts *receipt.Issuer
 	buffer   *buffer.Buffer
 	archiver *archive.Archiver
 	acks     *archive.Acks
@@ -83,6 +85,11 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 	key, err := ledger.LoadKey(c.Stream.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("stream key: %w", err)
+	}
+	n.receipts, err = receipt.New(receipt.Options{Open: openRaw, Stream: n.open, Signer: key,
+		Now: time.Now, Log: log.With("part", "receipts"), Metrics: n.metrics})
+	if err != nil {
+		return nil, err
 	}
 	if n.buffer, err = n.openBuffer(); err != nil {
 		return nil, fmt.Errorf("open WAL: %w", err)
@@ -146,6 +153,7 @@ func (n *node) openBuffer() (*buffer.Buffer, error) {
 			class, ok := n.about.Class(name)
 			return time.Duration(class.Days) * 24 * time.Hour, ok
 		},
+		Stored: n.receipts.Stored,
 	})
 }
 
@@ -229,6 +237,7 @@ func (n *node) run(ctx context.Context, doors func(context.Context) error) error
 	g, work := errgroup.WithContext(work)
 	g.Go(func() error { return n.buffer.Run(work) })
 	g.Go(func() error { return n.acks.Run(work) })
+	g.Go(func() error { return n.receipts.Run(work) })
 	g.Go(func() error {
 		if err := n.archiver.Start(work); err != nil {
 			if work.Err() != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ingest"
+	"github.com/audit-archiver/archiver/internal/receipt"
 )
 
 func newServeCommand(a *app) *cobra.Command {
@@ -110,7 +111,7 @@ func (n *node) handler(q *queries, more []ingest.Check) (http.Handler, error) {
 		return nil, err
 	}
 	return ingest.NewHandler(ingest.Options{
-		Appender: gate{n}, Archived: n.acks.Wait, Refusal: refusal, Stream: n.open.Stream,
+		Appender: gate{n}, Receipts: gate{n}, Prove: q.prove, Archived: n.acks.Wait, Refusal: refusal, Stream: n.open.Stream,
 		Clients: clients, DefaultClass: n.about.Default, Limits: n.limits(),
 		Checks: append(n.checks(), more...), Routes: []ingest.Route{sql},
 		Registry: n.metrics, Log: n.log.With("part", "ingest"),
@@ -137,11 +138,32 @@ func (g gate) Append(ctx context.Context, events []event.Event) ([]int64, error)
 		return nil, errNotStarted
 	}
 	seqs, err := g.n.buffer.Append(ctx, events)
+	return seqs, refused(err)
+}
+
+func (g gate) AppendReceipt(ctx context.Context, events []event.Event) ([]int64, func(context.Context) ingest.Receipts, error) {
+	if !g.n.mayAcknowledge() {
+		return nil, nil, errNotStarted
+	}
+	ticket := receipt.NewTicket()
+	seqs, err := g.n.buffer.AppendTicket(ctx, events, ticket)
+	return seqs, func(ctx context.Context) (r ingest.Receipts) {
+		receipts, missing := ticket.Wait(ctx)
+		for _, one := range receipts {
+			r.All = append(r.All, one.Append(nil))
+		}
+		r.Missing = missing
+		return r
+	}, refused(err)
+}
+
+// refused puts the buffer's word for ids that are taken into the words of ingest.
+func refused(err error) error {
 	var taken *buffer.ConflictError
 	if errors.As(err, &taken) {
-		return nil, &ingest.ConflictError{Index: taken.Index, Seq: taken.Seq}
+		return &ingest.ConflictError{Index: taken.Index, Seq: taken.Seq}
 	}
-	return seqs, err
+	return err
 }
 
 func (n *node) mayAcknowledge() bool {

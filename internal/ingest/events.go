@@ -20,6 +20,7 @@ import (
 // events serves POST /v1/events.
 type events struct {
 	appender Appender
+	receipts ReceiptAppender // nil: none are given
 	archived func(context.Context, int64) error
 	refusal  func(error) Refusal
 	stream   string
@@ -35,6 +36,7 @@ type events struct {
 func newEvents(o *Options, m *metrics) *events {
 	return &events{
 		appender: o.Appender,
+		receipts: o.Receipts,
 		archived: o.Archived,
 		refusal:  o.Refusal,
 		stream:   o.Stream.String(),
@@ -56,7 +58,10 @@ type decoder struct {
 
 func (s *events) serveHTTP(w http.ResponseWriter, r *http.Request, c Client) {
 	start := s.now()
-	stored, p := s.serve(r, c)
+	stored, applied, p := s.serve(r, c)
+	if applied {
+		w.Header().Set(appliedHeader, preferReceipt)
+	}
 	if p != nil {
 		if p.Status == http.StatusUnsupportedMediaType {
 			w.Header().Set("Accept", "application/json, application/x-ndjson")
@@ -70,26 +75,34 @@ func (s *events) serveHTTP(w http.ResponseWriter, r *http.Request, c Client) {
 	s.metrics.seconds.Observe(s.now().Sub(start).Seconds())
 }
 
-// serve stores the events of a request and returns the body of a success.
-func (s *events) serve(r *http.Request, c Client) (stored []byte, _ *problem) {
+// serve stores the events of a request and returns the body of a success. applied
+// says that the receipts which the client asked for are in it.
+func (s *events) serve(r *http.Request, c Client) (stored []byte, applied bool, _ *problem) {
 	archived, p := ackOf(r)
 	if p != nil {
-		return nil, p
+		return nil, false, p
+	}
+	receipt, p := wantsReceipt(r)
+	if p != nil {
+		return nil, false, p
 	}
 	batch, p := s.receive(r, c)
 	if p != nil {
-		return nil, p
+		return nil, false, p
 	}
-	seqs, p := s.append(r.Context(), batch)
+	seqs, wait, p := s.append(r.Context(), batch, receipt)
 	if p != nil {
-		return nil, p
+		return nil, false, p
 	}
 	s.metrics.events.Add(float64(len(batch)))
 	stored = s.answer(batch, seqs)
-	if archived {
-		return stored, s.await(r.Context(), stored, slices.Max(seqs))
+	if receipt {
+		stored, applied = s.addReceipts(r.Context(), stored, wait)
 	}
-	return stored, nil
+	if archived {
+		return stored, applied, s.await(r.Context(), stored, slices.Max(seqs))
+	}
+	return stored, applied, nil
 }
 
 // receive reads and decodes a request.
@@ -270,33 +283,43 @@ func (f *faults) problem(as format) *problem {
 // append stores the events, waiting for the disk. It does not stop waiting when the
 // client has closed its side of the connection: that may be one which has sent
 // everything and waits for the answer, and the wait is bounded.
-func (s *events) append(ctx context.Context, batch []event.Event) ([]int64, *problem) {
+func (s *events) append(ctx context.Context, batch []event.Event, receipt bool) (seqs []int64, wait func(context.Context) Receipts, _ *problem) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.lim.AppendWait)
 	defer cancel()
-	seqs, err := s.appender.Append(ctx, batch)
-	if err == nil {
-		return seqs, nil
+	var err error
+	if receipt && s.receipts != nil {
+		seqs, wait, err = s.receipts.AppendReceipt(ctx, batch)
+	} else {
+		seqs, err = s.appender.Append(ctx, batch)
 	}
+	if err != nil {
+		return nil, nil, s.notStored(batch, err)
+	}
+	return seqs, wait, nil
+}
+
+// notStored says what an error of the Appender means to the client.
+func (s *events) notStored(batch []event.Event, err error) *problem {
 	var taken *ConflictError
 	if errors.As(err, &taken) {
-		return nil, conflict(batch, taken)
+		return conflict(batch, taken)
 	}
 	switch refusal := s.refusal(err); {
 	case refusal == Full:
-		return nil, unavailable(kindFull, "There is no room", "nothing was stored; send the same events again later", 1)
+		return unavailable(kindFull, "There is no room", "nothing was stored; send the same events again later", 1)
 	case refusal == NotReady:
-		return nil, unavailable(kindNotReady, "This server takes no events now",
+		return unavailable(kindNotReady, "This server takes no events now",
 			"nothing was stored; /readyz says why; send the same events again later", 1)
 	case refusal == NotWritable:
 		s.log.Error("events not stored", "events", len(batch), "error", err)
-		return nil, unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
+		return unavailable(kindNotWritable, "This server cannot store events", unknownDetail, 5)
 	case refusal == TooLarge:
 		s.log.Warn("events refused: more than can be stored at once", "events", len(batch), "error", err)
-		return nil, tooLarge("nothing was stored; send fewer events at once")
+		return tooLarge("nothing was stored; send fewer events at once")
 	default:
 		s.log.Error("outcome of append unknown", "events", len(batch), "error", err)
 	}
-	return nil, unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)
+	return unavailable(kindOutcomeUnknown, "Whether the events were stored is unknown", unknownDetail, 1)
 }
 
 const unknownDetail = "the events may or may not have been stored; send them again with the same ids: " +
@@ -335,5 +358,7 @@ func (s *events) answer(batch []event.Event, seqs []int64) []byte {
 		b = strconv.AppendInt(b, seqs[i], 10)
 		b = append(b, '}')
 	}
-	return append(b, "]}\n"...)
+	return append(append(b, ']'), answerEnd...)
 }
+
+const answerEnd = "}\n"

@@ -85,6 +85,10 @@ type Limits struct {
 	// AppendWait is how long a request waits for the disk. Default: 20 s.
 	AppendWait time.Duration
 
+	// ReceiptWait is how long a request that asks for receipts waits for them after
+	// that. Default: 5 s.
+	ReceiptWait time.Duration
+
 	// ArchiveWait is how long a request that asks for it waits for the bucket after
 	// that. Default: 30 s.
 	ArchiveWait time.Duration
@@ -99,6 +103,7 @@ func DefaultLimits() Limits {
 		RequestDays:   64,
 		InFlightBytes: 256 << 20,
 		AppendWait:    20 * time.Second,
+		ReceiptWait:   5 * time.Second,
 		ArchiveWait:   30 * time.Second,
 	}
 }
@@ -107,6 +112,10 @@ func DefaultLimits() Limits {
 type Options struct {
 	Appender Appender
 
+	// Receipts is the Appender of requests that ask for receipts. Default: there are
+	// none, and the answers say so.
+	Receipts ReceiptAppender
+
 	// Refusal classifies errors of Appender. Default: all are Unknown.
 	Refusal func(error) Refusal
 
@@ -114,6 +123,9 @@ type Options struct {
 	// bucket; an error says that they are not there yet. It may be called
 	// concurrently. Required.
 	Archived func(ctx context.Context, seq int64) error
+
+	// Prove answers GET /v1/events/{id}/proof. Default: there is no such path.
+	Prove Prover
 
 	// Stream is the one that Appender writes to.
 	Stream uuid.UUID
@@ -197,6 +209,7 @@ func (o *Options) validate() error {
 	complain(l.RequestDays < 1, "request days: %d is below 1", l.RequestDays)
 	complain(l.InFlightBytes < 2*int64(l.RequestBytes), "bytes in flight: %d is below two requests", l.InFlightBytes)
 	complain(l.AppendWait <= 0, "append wait: %v is not positive", l.AppendWait)
+	complain(l.ReceiptWait <= 0, "receipt wait: %v is not positive", l.ReceiptWait)
 	complain(l.ArchiveWait <= 0, "archive wait: %v is not positive", l.ArchiveWait)
 	return errors.Join(problems...)
 }

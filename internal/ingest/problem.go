@@ -27,6 +27,8 @@ const (
 	kindNotWritable    = "not-writable"
 	kindOutcomeUnknown = "outcome-unknown"
 	kindNotArchivedYet = "not-archived-yet"
+	kindAmbiguous      = "ambiguous"
+	kindExpired        = "expired"
 )
 
 const problemType = "urn:archiver:problem:"

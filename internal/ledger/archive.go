@@ -121,6 +121,9 @@ const (
 	StreamLife = 366 * day
 	// ledgerMargin covers the time between sealing and uploading.
 	ledgerMargin = 30 * day
+	// BeyondDays is how much longer than the longest class a ledger object is locked
+	// at most, in days.
+	BeyondDays = int((StreamLife + ledgerMargin) / day)
 )
 
 // RetainUntil is the date until which all ledger objects of a stream that was

@@ -22,6 +22,9 @@ import (
 // MaxProofBytes bounds a proof: an event of 64 KiB, 64 files, and every path.
 const MaxProofBytes = 256 << 10
 
+// ProofSuffix is what the names of files with proofs end in.
+const ProofSuffix = ".tlog-proof"
+
 const (
 	proofFirstLine = "c2sp.org/tlog-proof@v1\n"
 	magicProof     = "archiver proof\x00\x00" // of the extra data, 16 bytes
