@@ -27,6 +27,7 @@ type events struct {
 	lim      Limits
 	bodies   *bodies
 	decoders sync.Pool // of *decoder
+	batches  sync.Pool // of *[]event.Event, all zero
 	metrics  *metrics
 	log      *slog.Logger
 	now      func() time.Time
@@ -98,6 +99,8 @@ func (s *events) serve(r *http.Request, c Client) (stored []byte, applied bool, 
 	stored = s.answer(batch, seqs)
 	if receipt {
 		stored, applied = s.addReceipts(r.Context(), stored, wait)
+	} else { // whoever signs keeps the events
+		s.recycle(batch)
 	}
 	if archived {
 		return stored, applied, s.await(r.Context(), stored, slices.Max(seqs))
@@ -135,7 +138,7 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 	}
 	defer s.decoders.Put(d)
 	var (
-		batch  = make([]event.Event, 0, s.expect(text, f))
+		batch  = s.room(s.expect(text, f))
 		faults faults
 		now    = s.now()
 		index  = -1
@@ -176,6 +179,21 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 		return nil, badRequest("the request has no events")
 	}
 	return batch, nil
+}
+
+// room returns room for n events.
+func (s *events) room(n int) []event.Event {
+	if used, ok := s.batches.Get().(*[]event.Event); ok && cap(*used) >= n {
+		return *used
+	}
+	return make([]event.Event, 0, n)
+}
+
+// recycle takes a batch that nobody looks at any more.
+func (s *events) recycle(batch []event.Event) {
+	clear(batch) // keep no event alive
+	batch = batch[:0]
+	s.batches.Put(&batch)
 }
 
 // expect says for how many events of a body to make room at once: growing as they
