@@ -12,6 +12,7 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/doctor"
 )
 
 func main() {
@@ -28,13 +29,13 @@ type stdio struct {
 	out, err io.Writer
 }
 
-// Exit codes. Scripts branch on them, so they are part of the interface. 4 belongs
-// to verify: it could not look at everything.
+// Exit codes. Scripts branch on them, so they are part of the interface.
 const (
 	exitOK        = 0
 	exitFailure   = 1 // it did not work; trying again may help
 	exitUsage     = 2 // the command line or the configuration is wrong
 	exitViolation = 3 // it looked, and something is not what the archive says
+	exitUnknown   = 4 // it could not look at everything
 )
 
 // errViolation is the error of a command that has looked and found something.
@@ -70,8 +71,10 @@ func run(ctx context.Context, args []string, std stdio) int {
 // exitCode is the only place where errors become numbers.
 func exitCode(err error) int {
 	switch {
-	case errors.Is(err, errViolation), errors.Is(err, errMissing):
+	case errors.Is(err, errViolation), errors.Is(err, errMissing), errors.Is(err, doctor.ErrUnfit):
 		return exitViolation
+	case errors.Is(err, errIndeterminate), errors.Is(err, doctor.ErrUnknown), errors.Is(err, errNotThere):
+		return exitUnknown
 	case errors.As(err, new(usageError)), errors.As(err, new(*config.Error)):
 		return exitUsage
 	case errors.Is(err, athena.ErrSyntax), errors.Is(err, athena.ErrRefused), errors.Is(err, athena.ErrInvalid), errors.Is(err, athena.ErrExecution),

@@ -38,10 +38,11 @@ type node struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 
-	store *s3store.Store
-	about ledger.Archive // what the bucket's archive object says
-	lock  io.Closer
-	line  *streams.Line
+	store   *s3store.Store
+	about   ledger.Archive // what the bucket's archive object says
+	lock    io.Closer
+	fitness *fitness
+	line    *streams.Line
 }
 
 // openNode opens everything and changes nothing in the bucket.
@@ -69,7 +70,10 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger, successor 
 			return nil, fmt.Errorf("token %s: the archive has no retention class %q", t.Name, t.Retention)
 		}
 	}
-	if n.line, err = streams.Open(n.streamOptions(successor)); err != nil {
+	if n.fitness, err = newFitness(c, doctorOptions(c, n.store, n.about), log.With("part", "doctor")); err != nil {
+		return nil, err
+	}
+	if n.line, err = streams.Open(n.streamOptions(ctx, successor)); err != nil {
 		return nil, err
 	}
 	n.registerMetrics()
@@ -88,7 +92,7 @@ func streamFolder(c config.Config) streams.Folder {
 // makeFunc makes a successor of a stream, which then waits in stream.next_dir.
 type makeFunc func(ctx context.Context, previous uuid.UUID) error
 
-func (n *node) streamOptions(successor makeFunc) streams.Options {
+func (n *node) streamOptions(ctx context.Context, successor makeFunc) streams.Options {
 	c := n.cfg
 	return streams.Options{
 		Folder: streamFolder(c), Store: n.store, Prefix: c.S3.Prefix, RotateBefore: c.Stream.RotateBefore, Make: successor,
@@ -101,7 +105,13 @@ func (n *node) streamOptions(successor makeFunc) streams.Options {
 				return time.Duration(class.Days) * 24 * time.Hour, ok
 			},
 		},
-		Identity: identify, Writer: writer(), StartOffline: c.Archive.StartOffline,
+		LoadKey: func(file, vkey string) (ledger.Signer, error) {
+			if file == c.Stream.KeyFile { // of the first stream
+				return streamSigner(ctx, c, vkey)
+			}
+			return keyPlace{file: file}.signer(ctx, c, vkey)
+		},
+		Identity: identify, Writer: writer(), StartOffline: c.Archive.StartOffline, Prove: n.fitness.prove,
 		ShipInterval: c.WAL.ShipInterval, ShipRetention: c.WAL.ShipRetention,
 		Now: time.Now, Log: n.log,
 	}

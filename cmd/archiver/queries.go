@@ -25,6 +25,8 @@ import (
 // queries is the SQL side of a process: engine, cache of files, scratch space.
 type queries struct {
 	engine  *duckdb.Engine
+	files   *cache.Cache // what the engine reads of the bucket
+	prefix  string
 	reader  *ledger.Reader // what the engine takes for the archive
 	limits  config.Query
 	scratch string
@@ -36,7 +38,7 @@ type queries struct {
 // openQueries opens the SQL side of a server. It uses folders below the data
 // folder, whose lock the caller holds.
 func openQueries(c config.Config, store *s3store.Store, line *streams.Line, log *slog.Logger) (*queries, error) {
-	q := &queries{limits: c.Query, scratch: filepath.Join(c.DataDir, "query"), log: log}
+	q := &queries{limits: c.Query, prefix: c.S3.Prefix, scratch: filepath.Join(c.DataDir, "query"), log: log}
 	// Hot files and spilled data of a process that was killed.
 	if err := os.RemoveAll(q.scratch); err != nil {
 		return nil, fmt.Errorf("query folder: %w", err)
@@ -55,11 +57,12 @@ func openQueries(c config.Config, store *s3store.Store, line *streams.Line, log 
 // beside a running server too: it keeps its own cache, and does without one when
 // another command is using it.
 func openBucketQueries(c config.Config, store *s3store.Store, log *slog.Logger) (_ *queries, err error) {
-	q := &queries{limits: c.Query, log: log}
+	q := &queries{limits: c.Query, prefix: c.S3.Prefix, log: log}
 	reader, err := ledger.NewReader(store, c.S3.Prefix, c.Archive.RootVKey)
 	if err != nil {
 		return nil, err
 	}
+	q.reader = reader
 	dir := filepath.Join(c.DataDir, "cli-cache")
 	if err := os.MkdirAll(dir, 0o700); err == nil {
 		q.lock, err = durable.Lock(dir)
@@ -89,6 +92,7 @@ func (q *queries) open(source athena.Source, store *s3store.Store, dir string) e
 	if err != nil {
 		return err
 	}
+	q.files = files
 	q.engine, err = duckdb.Open(duckdb.Options{
 		Source: source, Cache: files, Dir: q.scratch, MemoryBytes: int64(q.limits.MemoryBytes),
 		Timeout: q.limits.Timeout, Running: q.limits.Concurrency, Now: time.Now, Log: q.log,

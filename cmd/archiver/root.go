@@ -32,7 +32,9 @@ signed ledger, and answers Athena-style SQL about them.
 Exit codes of every command:
   0  it worked
   1  it did not work; trying again may help
-  2  the command line or the configuration is wrong`,
+  2  the command line or the configuration is wrong
+  3  it looked, and something is not as it should be
+  4  it could not look at everything`,
 		Example: `  archiver dev                                    # everything on this machine, nothing to set up
   archiver init --config archiver.yaml            # a new archive
   archiver serve --config archiver.yaml           # take events for it
@@ -43,16 +45,25 @@ Exit codes of every command:
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
+		newCheckProofCommand(a),
+		newCheckReceiptCommand(a),
 		newConfigCommand(a),
 		newDevCommand(a),
+		newDoctorCommand(a),
+		newExportCommand(a),
 		newInitCommand(a),
 		newInspectCommand(a),
+		newKeyCommand(a),
 		newMirrorCommand(a),
+		newPolicyCommand(a),
+		newProveCommand(a),
 		newQueryCommand(a),
 		newRecoverCommand(a),
+		newRepairCommand(a),
 		newSchemaCommand(a),
 		newServeCommand(a),
 		newStreamCommand(a),
+		newVerifyCommand(a),
 		newVersionCommand(a),
 	)
 	return group(root)

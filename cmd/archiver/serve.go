@@ -19,6 +19,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ingest"
+	"github.com/audit-archiver/archiver/internal/receipt"
 	"github.com/audit-archiver/archiver/internal/streams"
 )
 
@@ -31,13 +32,18 @@ func newServeCommand(a *app) *cobra.Command {
 		Use:   "serve",
 		Short: "Take events for an archive, and answer SQL about it",
 		Long: `Take events over HTTP, archive them, and answer SQL. The archive must exist: see
-init. SIGTERM and SIGINT end it in order: it takes no more events, seals and archives
-what it has for up to 25 seconds, and leaves the rest in the WAL for the next start.
+init. Before its first upload it tries the bucket as doctor does, and again at the
+first start after a week; it does not start on one that fails a must, unless
+doctor.override names it.
+
+SIGTERM and SIGINT end it in order: it takes no more events, seals and archives what
+it has for up to 25 seconds, and leaves the rest in the WAL for the next start.
 
 Exit codes:
   0  it was stopped
   1  it did not work, or it cannot go on: the log says why
-  2  the command line or the configuration is wrong`,
+  2  the command line or the configuration is wrong
+  3  the bucket fails a must of archiver doctor`,
 		Example: `  archiver serve --config /etc/archiver/archiver.yaml`,
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -67,6 +73,7 @@ Exit codes:
 // serve runs a node with its doors until ctx ends. ready is called once events
 // are accepted. successor, when set, makes a successor of a stream that needs one.
 func serve(ctx context.Context, c config.Config, log *slog.Logger, successor makeFunc, ready func(net.Addr) error) (err error) {
+	limitMemory(c)
 	n, err := openNode(ctx, c, log, successor)
 	if err != nil {
 		return err
@@ -110,7 +117,7 @@ func (n *node) handler(q *queries, more []ingest.Check) (http.Handler, error) {
 		return nil, err
 	}
 	return ingest.NewHandler(ingest.Options{
-		Appender: appender{n.line}, Archived: n.line.Archived, Refusal: refusal,
+		Appender: appender{n.line}, Receipts: appender{n.line}, Prove: q.prove, Archived: n.line.Archived, Refusal: refusal,
 		Clients: clients, DefaultClass: n.about.Default, Limits: n.limits(),
 		Checks: append(n.checks(), more...), Routes: []ingest.Route{sql},
 		Registry: n.metrics, Log: n.log.With("part", "ingest"),
@@ -132,11 +139,29 @@ type appender struct{ line *streams.Line }
 
 func (a appender) Append(ctx context.Context, events []event.Event) (ingest.Stored, error) {
 	stored, err := a.line.Append(ctx, events)
+	return ingest.Stored(stored), refused(err)
+}
+
+func (a appender) AppendReceipt(ctx context.Context, events []event.Event) (ingest.Stored, func(context.Context) ingest.Receipts, error) {
+	ticket := receipt.NewTicket()
+	stored, err := a.line.AppendTicket(ctx, events, ticket)
+	return ingest.Stored(stored), func(ctx context.Context) (r ingest.Receipts) {
+		receipts, missing := ticket.Wait(ctx)
+		for _, one := range receipts {
+			r.All = append(r.All, one.Append(nil))
+		}
+		r.Missing = missing
+		return r
+	}, refused(err)
+}
+
+// refused puts the log's word for ids that are taken into the words of ingest.
+func refused(err error) error {
 	var taken *streams.ConflictError
 	if errors.As(err, &taken) {
-		return ingest.Stored{}, &ingest.ConflictError{Index: taken.Index, Seq: taken.Seq, Earlier: taken.Earlier}
+		return &ingest.ConflictError{Index: taken.Index, Seq: taken.Seq, Earlier: taken.Earlier}
 	}
-	return ingest.Stored(stored), err
+	return err
 }
 
 // refusal says what an error of the buffer means to the sender.
@@ -191,6 +216,7 @@ func (n *node) checks() []ingest.Check {
 			return nil
 		}},
 	}
+	checks = append(checks, n.fitness.check())
 	if n.cfg.WAL.ShipInterval > 0 {
 		checks = append(checks, ingest.Check{Name: "ship", Ready: func(context.Context) error {
 			if s := n.line.Current().Shipper.Status(); s.Err != nil {

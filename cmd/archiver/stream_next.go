@@ -74,7 +74,7 @@ func makeNext(ctx context.Context, f streamNextFlags) (made streams.Successor, _
 
 // makeSuccessor makes one with the root key of the configuration.
 func makeSuccessor(ctx context.Context, c config.Config, previous uuid.UUID) (made streams.Successor, _ error) {
-	root, err := rootSigner(c)
+	root, err := rootSigner(ctx, c)
 	if err != nil {
 		return made, err
 	}

@@ -76,7 +76,7 @@ func salvage(ctx context.Context, f streamSalvageFlags, stderr io.Writer) (got a
 	if n.about, err = aboutArchive(ctx, c); err != nil {
 		return got, nil, fmt.Errorf("archive: %w", err)
 	}
-	return streams.Salvage(ctx, n.streamOptions(nil), f.dryRun)
+	return streams.Salvage(ctx, n.streamOptions(ctx, nil), f.dryRun)
 }
 
 // salvaged is the answer in JSON.

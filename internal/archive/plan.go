@@ -3,7 +3,6 @@ package archive
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,45 +52,56 @@ type spooled struct {
 // part collects the rows of one batch that fall in one partition.
 type part struct {
 	class, day string
+	number     int64 // of the day
 	rows       []position
 }
 
-// position is where a row goes in its file, where it is read from, and what it
-// must hash to: 64 bytes per row, which is what a batch costs in memory.
-type position struct {
-	ns   int64
-	ref  buffer.Ref
-	leaf [sha256.Size]byte
+// newPart makes room for all rows of a batch: it has one part, nearly always, and
+// growing would take twice as much.
+func newPart(row buffer.Outline, most int64) *part {
+	e := event.Event{TimestampNS: row.TimestampNS}
+	return &part{class: string(row.Class), day: e.Day(), number: event.DayNumber(row.TimestampNS), rows: make([]position, 0, most)}
 }
 
-// divide reads a batch once and sorts its rows into partitions, each in the
-// order of its file.
+func (p *part) holds(row buffer.Outline) bool {
+	return p.number == event.DayNumber(row.TimestampNS) && p.class == string(row.Class)
+}
+
+// position is where a row goes in its file and where it is read from: 32 bytes per
+// row, which is what a batch costs in memory.
+type position struct {
+	ns  int64
+	ref buffer.Ref
+}
+
+// divide looks at a batch once and sorts its rows into partitions, each in the order
+// of its file.
 func divide(ctx context.Context, b *buffer.Batch) ([]*part, error) {
-	type partition struct{ class, day string }
-	byName := make(map[partition]*part)
-	for e, err := range b.Scan(ctx) {
+	var parts []*part
+	var last *part // nearly always that of the next row
+	total := int64(0)
+	for row, err := range b.Outlines(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		name := partition{e.Row.Retention, e.Row.Day()}
-		p := byName[name]
-		if p == nil {
-			p = &part{class: name.class, day: name.day}
-			byName[name] = p
+		if last == nil || !last.holds(row) {
+			i := slices.IndexFunc(parts, func(p *part) bool { return p.holds(row) })
+			if i < 0 {
+				i = len(parts)
+				parts = append(parts, newPart(row, b.Count))
+			}
+			last = parts[i]
 		}
-		p.rows = append(p.rows, position{e.Row.TimestampNS, e.Ref, event.LeafHash(&e.Row)})
-	}
-	parts := make([]*part, 0, len(byName))
-	total := int64(0)
-	for _, p := range byName {
-		slices.SortFunc(p.rows, func(x, y position) int {
-			return cmp.Or(cmp.Compare(x.ns, y.ns), cmp.Compare(x.ref.Seq(), y.ref.Seq()))
-		})
-		parts = append(parts, p)
-		total += int64(len(p.rows))
+		last.rows = append(last.rows, position{row.TimestampNS, row.Ref})
+		total++
 	}
 	if total != b.Count {
 		return nil, fmt.Errorf("the WAL gave %d rows, the seal says %d", total, b.Count)
+	}
+	for _, p := range parts {
+		slices.SortFunc(p.rows, func(x, y position) int {
+			return cmp.Or(cmp.Compare(x.ns, y.ns), cmp.Compare(x.ref.Seq(), y.ref.Seq()))
+		})
 	}
 	slices.SortFunc(parts, func(x, y *part) int {
 		return cmp.Or(cmp.Compare(x.class, y.class), cmp.Compare(x.day, y.day))

@@ -95,98 +95,84 @@ func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, loca
 	defer f.Close()
 	s := spooled{Name: p.name(b), Local: local, Class: p.class, Day: p.day, Rows: int64(len(p.rows)),
 		FirstSeq: math.MaxInt64, MinNS: p.rows[0].ns, MaxNS: p.rows[len(p.rows)-1].ns, SealedUntil: until, RetainUntil: until}
-	var tree ledger.Tree
 	for _, row := range p.rows {
 		s.FirstSeq, s.LastSeq = min(s.FirstSeq, row.ref.Seq()), max(s.LastSeq, row.ref.Seq())
-		tree.Add(row.leaf)
 	}
-	s.Root = tree.Root()
-	if s.Size, s.SHA256, err = encode(ctx, f, b, p); err != nil {
+	if err := encode(ctx, f, b, p, &s); err != nil {
 		return spooled{}, err
 	}
 	if err := f.Sync(); err != nil {
 		return spooled{}, fmt.Errorf("sync: %w", err)
 	}
-	if err := compare(ctx, f, s.Size, p); err != nil {
+	if err := compare(ctx, f, &s); err != nil {
 		return spooled{}, fmt.Errorf("read back: %w", err)
 	}
 	return s, nil
 }
 
-// encode writes the rows of p as Parquet and returns size and checksum of what
-// it wrote. It reads one row at a time from the WAL.
-func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part) (_ int64, _ ledger.Hash, err error) {
+// encode writes the rows of p as Parquet, and into s size and checksum of what it
+// wrote and the Merkle root over the rows as the WAL has them. It reads one row at a
+// time from the WAL.
+func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part, s *spooled) (err error) {
 	log, err := b.RowReader()
 	if err != nil {
-		return 0, ledger.Hash{}, err
+		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	h := sha256.New()
 	count := &offsetWriter{f: f}
 	buffered := bufio.NewWriterSize(io.MultiWriter(count, h), spoolBufferBytes)
 	w := parquet.NewWriter(buffered, parquet.Options{Stream: b.Stream, Class: p.class, Day: p.day})
+	var tree ledger.Tree
+	row := make([]event.Row, 1)
 	for i, at := range p.rows {
 		if i%4096 == 0 && ctx.Err() != nil {
-			return 0, ledger.Hash{}, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
-		row, err := log.Read(at.ref)
-		if err != nil {
-			return 0, ledger.Hash{}, fmt.Errorf("read seq %d from the WAL: %w", at.ref.Seq(), err)
+		if row[0], err = log.Read(at.ref); err != nil {
+			return fmt.Errorf("read seq %d from the WAL: %w", at.ref.Seq(), err)
 		}
-		if err := w.Write(row); err != nil {
-			return 0, ledger.Hash{}, fmt.Errorf("write seq %d: %w", at.ref.Seq(), err)
+		tree.Add(event.LeafHash(&row[0]))
+		if err := w.Write(row...); err != nil {
+			return fmt.Errorf("write seq %d: %w", at.ref.Seq(), err)
 		}
 	}
 	if err := errors.Join(w.Close(), buffered.Flush()); err != nil {
-		return 0, ledger.Hash{}, fmt.Errorf("finish: %w", err)
+		return fmt.Errorf("finish: %w", err)
 	}
-	return count.n, ledger.Hash(h.Sum(nil)), nil
+	s.Size, s.SHA256, s.Root = count.n, ledger.Hash(h.Sum(nil)), tree.Root()
+	return nil
 }
 
-// compare reads a finished file and demands that each row hashes to the leaf
-// that the WAL gave, in order: nothing is locked for years before this holds.
-func compare(ctx context.Context, f io.ReaderAt, size int64, p *part) error {
-	r, err := parquet.Open(f, size, p.class)
+// compare reads a finished file and demands that it has the rows that the WAL gave,
+// in order and no others: nothing is locked for years before this holds.
+func compare(ctx context.Context, f io.ReaderAt, s *spooled) error {
+	root, rows, _, err := rootOf(ctx, f, s.Size, s.Class)
 	if err != nil {
 		return err
 	}
-	n := 0
-	for row, err := range r.Rows() {
-		if err != nil {
-			return fmt.Errorf("row %d: %w", n, err)
-		}
-		if n == len(p.rows) {
-			return fmt.Errorf("more than %d rows", n)
-		}
-		if event.LeafHash(&row) != p.rows[n].leaf {
-			return fmt.Errorf("row %d (seq %d): differs from the WAL", n, p.rows[n].ref.Seq())
-		}
-		n++
-		if n%4096 == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-	}
-	if n != len(p.rows) {
-		return fmt.Errorf("%d rows, want %d", n, len(p.rows))
+	if root != s.Root || rows != s.Rows {
+		return fmt.Errorf("%d rows with root %x, the WAL gave %d with %x", rows, root, s.Rows, s.Root)
 	}
 	return nil
 }
 
-// rootOf returns the Merkle root over the rows of a Parquet file.
-func rootOf(f io.ReaderAt, size int64, class string) (root ledger.Hash, rows int64, _ error) {
+// rootOf returns the Merkle root over the rows of a Parquet file, and what wrote it.
+func rootOf(ctx context.Context, f io.ReaderAt, size int64, class string) (root ledger.Hash, rows int64, createdBy string, _ error) {
 	r, err := parquet.Open(f, size, class)
 	if err != nil {
-		return ledger.Hash{}, 0, err
+		return ledger.Hash{}, 0, "", err
 	}
 	var tree ledger.Tree
 	for row, err := range r.Rows() {
 		if err != nil {
-			return ledger.Hash{}, 0, err
+			return ledger.Hash{}, 0, "", fmt.Errorf("row %d: %w", tree.Size(), err)
 		}
-		tree.Add(event.LeafHash(&row))
-		rows++
+		if tree.Add(event.LeafHash(&row)); tree.Size()%4096 == 0 && ctx.Err() != nil {
+			return ledger.Hash{}, 0, "", context.Cause(ctx)
+		}
 	}
-	return tree.Root(), rows, nil
+	return tree.Root(), tree.Size(), r.CreatedBy(), nil
 }
 
 // clearSpool deletes what is left of batches that are archived: we died before

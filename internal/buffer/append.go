@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/audit-archiver/archiver/internal/event"
 )
@@ -21,6 +20,10 @@ type request struct {
 	refused error       // set by Run: nothing of it is to be stored
 	known   bool        // set by Run: some of it is stored already
 	done    chan error  // capacity 1: an abandoned request does not block Run
+
+	ticket any           // of AppendTicket, with its events; nil: of Append
+	events []event.Event // Run sets their received_at
+	size   int64         // of the payload, which is the caller's again after done
 }
 
 func (r *request) bytes() int64 { return int64(len(*r.payload)) }
@@ -33,12 +36,7 @@ type partition struct {
 }
 
 func partitionOf(e *event.Event) partition {
-	const day = int64(24 * time.Hour)
-	d := e.TimestampNS / day
-	if e.TimestampNS%day < 0 {
-		d--
-	}
-	return partition{e.Retention, d}
+	return partition{e.Retention, event.DayNumber(e.TimestampNS)}
 }
 
 // Append stores events as one atomic unit: all or none, also after a crash. It
@@ -53,6 +51,10 @@ func partitionOf(e *event.Event) partition {
 // ErrFull, ErrStopped, ErrRefused and ErrConflict say that nothing was stored.
 // ErrDamaged and the context's error say that the outcome is unknown.
 func (b *Buffer) Append(ctx context.Context, events []event.Event) (seqs []int64, err error) {
+	return b.append(ctx, events, nil)
+}
+
+func (b *Buffer) append(ctx context.Context, events []event.Event, ticket any) (seqs []int64, err error) {
 	// Asked twice: here, so that a full buffer does not cost the encoding.
 	if err := b.admit(nil); err != nil {
 		return nil, err
@@ -60,6 +62,9 @@ func (b *Buffer) Append(ctx context.Context, events []event.Event) (seqs []int64
 	r, err := b.encode(events)
 	if err != nil {
 		return nil, err
+	}
+	if ticket != nil && b.o.Stored != nil {
+		r.ticket, r.events, r.size = ticket, events, r.bytes()
 	}
 	if err := b.admit(r); err != nil {
 		b.payloads.Put(r.payload)
@@ -76,10 +81,8 @@ func (b *Buffer) Append(ctx context.Context, events []event.Event) (seqs []int64
 		// then they are recognised.
 		return nil, fmt.Errorf("append %d events: outcome unknown: %w", len(events), context.Cause(ctx))
 	}
-	for i := range events {
-		if r.seqs[i] >= r.fresh {
-			events[i].ReceivedAtMS = r.at
-		}
+	if r.ticket == nil {
+		r.stamp(events)
 	}
 	return r.seqs, nil
 }

@@ -31,6 +31,9 @@ type Rows interface {
 	// Scan yields the rows in seq order, each checked against its checksums. The
 	// sequence ends at the first error. It may be run several times and concurrently.
 	Scan(ctx context.Context) iter.Seq2[Entry, error]
+	// Outlines is a Scan that does not decode the rows: where each is, and what decides
+	// in which file it goes, and where in it. The Class is valid until the next one.
+	Outlines(ctx context.Context) iter.Seq2[Outline, error]
 	// RowReader returns a reader of single rows. The caller closes it.
 	RowReader() (RowReader, error)
 }
@@ -39,7 +42,8 @@ type Rows interface {
 // is for one goroutine, and keeps the range that it reads from being recycled until
 // Close.
 type RowReader interface {
-	// Read returns the row at ref, which a Scan of the range yielded.
+	// Read returns the row at ref, which a Scan or Outlines of the range yielded. Its
+	// strings share memory with the rows around it: clone what is kept for long.
 	Read(ref Ref) (event.Row, error)
 	Close() error
 }

@@ -70,6 +70,9 @@ func (b *Buffer) commitGroup() error {
 			r.done <- r.refused
 			continue
 		}
+		if err == nil && r.ticket != nil {
+			r.stamp(r.events)
+		}
 		r.done <- err
 	}
 	if err != nil {
@@ -78,6 +81,7 @@ func (b *Buffer) commitGroup() error {
 		}
 		return err
 	}
+	b.tell(&g)
 	if b.w.open.rows >= b.o.SealRows || b.w.open.bytes >= b.o.SealBytes {
 		return b.sealOpen()
 	}

@@ -55,7 +55,7 @@ type importer struct {
 
 func (im *importer) rows(ctx context.Context, s *span) error {
 	err := s.scan(ctx, func(ref Ref, raw []byte) error {
-		row, err := s.row(ref, raw)
+		row, err := rowOf(s.b.o.Stream, ref, string(raw))
 		if err != nil {
 			return err
 		}

@@ -40,6 +40,10 @@ type Options struct {
 	RetryAge time.Duration // … and for how long at most; default 24 h
 
 	FirstSeq int64 // seq of the first event of a new log
+
+	// Stored is told of every AppendTicket after its answer, all of one sync
+	// together. Run calls it: it must return at once. nil: nobody is told.
+	Stored func([]Stored)
 }
 
 // partitionsMax keeps a seal below sealBytesMax.

@@ -32,6 +32,13 @@ type Entry struct {
 	Row event.Row
 }
 
+// Outline is what Outlines says of one row.
+type Outline struct {
+	Ref         Ref
+	TimestampNS int64
+	Class       []byte
+}
+
 // span is a readable range of the log.
 type span struct {
 	b           *Buffer
@@ -66,30 +73,56 @@ func (b *Buffer) unpin(p *pin) {
 
 // Scan implements Rows.
 func (s *span) Scan(ctx context.Context) iter.Seq2[Entry, error] {
-	return entries(s.b.o.Stream, s.first, func(visit func(Ref, []byte) error) error { return s.scan(ctx, visit) })
+	return entries(s.b.o.Stream, s.first, func(visit visitor) error { return s.scan(ctx, visit) })
 }
 
+// Outlines implements Rows.
+func (s *span) Outlines(ctx context.Context) iter.Seq2[Outline, error] {
+	return outlines(s.first, func(visit visitor) error { return s.scan(ctx, visit) })
+}
+
+// visitor is given one record after the other. Its bytes are valid until it returns.
+type visitor func(Ref, []byte) error
+
 // entries makes a sequence of a walk over records.
-func entries(stream uuid.UUID, first int64, walk func(visit func(Ref, []byte) error) error) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func entries(stream uuid.UUID, first int64, walk func(visitor) error) iter.Seq2[Entry, error] {
+	return sequence(first, walk, func(ref Ref, raw []byte) (Entry, error) {
+		row, err := rowOf(stream, ref, string(raw))
+		return Entry{ref, row}, err
+	})
+}
+
+func outlines(first int64, walk func(visitor) error) iter.Seq2[Outline, error] {
+	return sequence(first, walk, func(ref Ref, raw []byte) (Outline, error) {
+		class, ns, err := event.PartitionOfBinary(raw)
+		if err != nil {
+			err = fmt.Errorf("seq %d: %w", ref.seq, err)
+		}
+		return Outline{ref, ns, class}, err
+	})
+}
+
+func sequence[T any](first int64, walk func(visitor) error, of func(Ref, []byte) (T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		stopped := errors.New("stopped")
 		err := walk(func(ref Ref, raw []byte) error {
-			row, err := rowOf(stream, ref, raw)
+			v, err := of(ref, raw)
 			if err != nil {
 				return err
 			}
-			if !yield(Entry{ref, row}, nil) {
+			if !yield(v, nil) {
 				return stopped
 			}
 			return nil
 		})
 		if err != nil && !errors.Is(err, stopped) {
-			yield(Entry{}, fmt.Errorf("scan log from seq %d: %w", first, err))
+			var none T
+			yield(none, fmt.Errorf("scan log from seq %d: %w", first, err))
 		}
 	}
 }
 
-func (s *span) scan(ctx context.Context, visit func(Ref, []byte) error) error {
+func (s *span) scan(ctx context.Context, visit visitor) error {
 	p, err := s.acquire()
 	if err != nil {
 		return err
@@ -99,7 +132,7 @@ func (s *span) scan(ctx context.Context, visit func(Ref, []byte) error) error {
 }
 
 // eachRecord walks the frames between start and end.
-func (s *span) eachRecord(ctx context.Context, visit func(Ref, []byte) error) error {
+func (s *span) eachRecord(ctx context.Context, visit visitor) error {
 	next := s.first
 	for at := s.start; next <= s.last; at = (position{at.segment + 1, headerBytes}) {
 		if at.segment > s.end.segment {
@@ -126,7 +159,7 @@ func (s *span) eachRecord(ctx context.Context, visit func(Ref, []byte) error) er
 }
 
 func (s *span) walkSegment(
-	ctx context.Context, file io.ReaderAt, h *header, offset, limit int64, next *int64, visit func(Ref, []byte) error,
+	ctx context.Context, file io.ReaderAt, h *header, offset, limit int64, next *int64, visit visitor,
 ) error {
 	w := &window{r: file, size: limit}
 	for *next <= s.last {
@@ -156,11 +189,9 @@ func (s *span) walkSegment(
 	return nil
 }
 
-func (s *span) row(ref Ref, raw []byte) (event.Row, error) { return rowOf(s.b.o.Stream, ref, raw) }
-
-// rowOf makes a row of a record of the log.
-func rowOf(stream uuid.UUID, ref Ref, raw []byte) (event.Row, error) {
-	e, err := event.DecodeBinary(raw)
+// rowOf makes a row of a record of the log. Its strings are parts of raw.
+func rowOf(stream uuid.UUID, ref Ref, raw string) (event.Row, error) {
+	e, err := event.DecodeBinaryString(raw)
 	if err != nil {
 		return event.Row{}, fmt.Errorf("seq %d: %w", ref.seq, err)
 	}

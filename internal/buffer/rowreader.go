@@ -33,7 +33,8 @@ const (
 type readBlock struct {
 	segment, offset int64
 	data            []byte
-	used            int64 // clock of the last use; 0: empty
+	text            string // data; the strings of the rows in it are parts of this one
+	used            int64  // clock of the last use; 0: empty
 }
 
 // RowReader implements Rows.
@@ -73,17 +74,20 @@ func (r *logReader) read(ref Ref) (row event.Row, err error) {
 	if err != nil {
 		return row, err
 	}
-	raw, err := cutRecord(b.data[offset-b.offset:])
-	if err != nil { // it goes on behind the block, or it is damaged
-		var file durable.File
-		if file, err = r.file(segment); err != nil {
-			return row, err
-		}
-		if raw, err = readRecord(file, offset); err != nil {
-			return row, &CorruptError{segmentName(segment), offset, ref.seq, err}
-		}
+	at := offset - b.offset
+	if raw, err := cutRecord(b.data[at:]); err == nil {
+		return rowOf(r.s.b.o.Stream, ref, b.text[at+recordHead:][:len(raw)])
 	}
-	return r.s.row(ref, raw)
+	// It goes on behind the block, or it is damaged.
+	file, err := r.file(segment)
+	if err != nil {
+		return row, err
+	}
+	raw, err := readRecord(file, offset)
+	if err != nil {
+		return row, &CorruptError{segmentName(segment), offset, ref.seq, err}
+	}
+	return rowOf(r.s.b.o.Stream, ref, string(raw))
 }
 
 // block returns the piece that offset lies in.
@@ -114,6 +118,7 @@ func (r *logReader) block(segment, offset int64) (*readBlock, error) {
 		return nil, fmt.Errorf("read segment %d at %d: %w", segment, at, err)
 	}
 	oldest.data = oldest.data[:n]
+	oldest.text = string(oldest.data)
 	oldest.segment, oldest.offset, oldest.used = segment, at, r.clock
 	return oldest, nil
 }

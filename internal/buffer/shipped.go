@@ -266,23 +266,31 @@ type shippedRows struct {
 	first  int64
 }
 
+// Scan implements Rows.
 func (s *shippedRows) Scan(ctx context.Context) iter.Seq2[Entry, error] {
-	return entries(s.stream, s.first, func(visit func(Ref, []byte) error) error {
-		for _, run := range s.runs {
-			err := eachFrame(ctx, s.pieces[run.piece], run.start, run.end, func(f *frame) error {
-				seq := f.firstSeq
-				return f.records(func(at int64, raw []byte) error {
-					ref := Ref{seq: seq, received: f.received, segment: run.piece, offset: uint32(at)}
-					seq++
-					return visit(ref, raw)
-				})
+	return entries(s.stream, s.first, func(visit visitor) error { return s.eachRecord(ctx, visit) })
+}
+
+// Outlines implements Rows.
+func (s *shippedRows) Outlines(ctx context.Context) iter.Seq2[Outline, error] {
+	return outlines(s.first, func(visit visitor) error { return s.eachRecord(ctx, visit) })
+}
+
+func (s *shippedRows) eachRecord(ctx context.Context, visit visitor) error {
+	for _, run := range s.runs {
+		err := eachFrame(ctx, s.pieces[run.piece], run.start, run.end, func(f *frame) error {
+			seq := f.firstSeq
+			return f.records(func(at int64, raw []byte) error {
+				ref := Ref{seq: seq, received: f.received, segment: run.piece, offset: uint32(at)}
+				seq++
+				return visit(ref, raw)
 			})
-			if err != nil {
-				return err
-			}
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // RowReader implements Rows: the pieces are files that nobody recycles.
@@ -299,7 +307,7 @@ func (s *shippedRows) Read(ref Ref) (event.Row, error) {
 	raw, err := readRecord(s.pieces[ref.segment], int64(ref.offset))
 	if err == nil {
 		var row event.Row
-		if row, err = rowOf(s.stream, ref, raw); err == nil {
+		if row, err = rowOf(s.stream, ref, string(raw)); err == nil {
 			return row, nil
 		}
 	}

@@ -61,15 +61,16 @@ func AppendBinary(dst []byte, e *Event) []byte {
 // DecodeBinary is the inverse of [AppendBinary]. It accepts nothing that the
 // AppendBinary of this version, or of version 0, does not produce: an event has
 // exactly one encoding in each.
-func DecodeBinary(b []byte) (Event, error) {
+func DecodeBinary(b []byte) (Event, error) { return DecodeBinaryString(string(b)) }
+
+// DecodeBinaryString is [DecodeBinary] without a copy: the event's strings are parts
+// of s.
+func DecodeBinaryString(s string) (Event, error) {
 	var e Event
-	if len(b) == 0 {
-		return e, errors.New("decode event: empty record")
+	if err := checkBinary(s); err != nil {
+		return e, err
 	}
-	if b[0] > binaryVersion { // version 0 differs in nothing but the number
-		return e, fmt.Errorf("decode event: version %d is unknown", b[0])
-	}
-	r := reader{rest: string(b[1:])} // one allocation, shared by all fields
+	r := reader{rest: s[1:]}
 	r.columns(&e)
 	e.Retention = r.string("retention")
 	e.Fingerprint = uint64(r.int64("fingerprint"))
@@ -81,6 +82,57 @@ func DecodeBinary(b []byte) (Event, error) {
 	}
 	return e, nil
 }
+
+func checkBinary[T string | []byte](b T) error {
+	switch {
+	case len(b) == 0:
+		return errors.New("decode event: empty record")
+	case b[0] > binaryVersion: // version 0 differs in nothing but the number
+		return fmt.Errorf("decode event: version %d is unknown", b[0])
+	}
+	return nil
+}
+
+// PartitionOfBinary returns what decides where the event of a WAL form goes, without
+// decoding the rest: its retention class, as a part of b, and its timestamp. It looks
+// at lengths only, so b may still be refused by [DecodeBinary].
+func PartitionOfBinary(b []byte) (class []byte, timestampNS int64, err error) {
+	if err := checkBinary(b); err != nil {
+		return nil, 0, err
+	}
+	s := skipper{rest: b[1:]}
+	for _, nullable := range [...]bool{false, false, false, false, true, false, true, false, true, true, true, true, true, true} {
+		if !nullable || s.take(1)[0] != 0 {
+			s.take(s.length())
+		}
+	}
+	s.take(8) // received_at
+	s.take(s.length())
+	ns := binary.BigEndian.Uint64(s.take(8))
+	class = s.take(s.length())
+	if s.short {
+		return nil, 0, errors.New("decode event: it is cut off")
+	}
+	return class, int64(ns), nil
+}
+
+// skipper takes bytes off the front of rest. When there are too few it gives zeros.
+type skipper struct {
+	rest  []byte
+	short bool
+}
+
+func (s *skipper) take(n int) []byte {
+	if n > len(s.rest) {
+		s.rest, s.short = nil, true
+		return make([]byte, min(n, 8)) // the most that anybody looks at
+	}
+	b := s.rest[:n]
+	s.rest = s.rest[n:]
+	return b
+}
+
+func (s *skipper) length() int { return int(binary.BigEndian.Uint32(s.take(4))) }
 
 // appendColumns is the one list of columns that both encodings share: all of
 // the schema before stream, in its order.

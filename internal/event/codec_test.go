@@ -63,6 +63,10 @@ func TestBinaryRoundTrip(t *testing.T) {
 			t.Errorf("two events have the encoding of %+v", e)
 		}
 		seen[string(b)] = true
+		class, ns, err := PartitionOfBinary(b[len("prefix"):])
+		if err != nil || string(class) != e.Retention || ns != e.TimestampNS {
+			t.Errorf("partition of %+v: %q, %d, %v", e, class, ns, err)
+		}
 	}
 }
 
@@ -72,6 +76,9 @@ func TestDecodeBinaryRefuses(t *testing.T) {
 	for n := range good {
 		if _, err := DecodeBinary(good[:n]); err == nil {
 			t.Errorf("accepted the first %d of %d bytes", n, len(good))
+		}
+		if _, _, err := PartitionOfBinary(good[:n]); err == nil && n < len(good)-8 { // the fingerprint
+			t.Errorf("accepted the first %d of %d bytes for a partition", n, len(good))
 		}
 	}
 	if _, err := DecodeBinary(append(bytes.Clone(good), 0)); err == nil || !strings.Contains(err.Error(), "1 bytes after") {

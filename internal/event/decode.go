@@ -32,7 +32,7 @@ type Decoder struct {
 	buf  bytes.Buffer
 	text string // all of it; the event's strings are parts of this one
 	now  time.Time
-	ev   Event
+	ev   *Event
 	seen seen
 	errs []FieldError
 }
@@ -56,37 +56,49 @@ func NewDecoder(lim Limits) *Decoder { return &Decoder{lim: lim} }
 
 // Decode is [Decode] with the Decoder's limits.
 func (d *Decoder) Decode(raw []byte, now time.Time) (Event, []FieldError) {
-	return d.DecodeString(string(raw), now)
+	var e Event
+	errs := d.DecodeTo(&e, string(raw), now)
+	if len(errs) > 0 {
+		return Event{}, errs
+	}
+	return e, nil
 }
 
-// DecodeString is [Decoder.Decode] without a copy: the event's strings are parts of
-// raw.
-func (d *Decoder) DecodeString(raw string, now time.Time) (Event, []FieldError) {
+// DecodeTo is [Decoder.Decode] without copies: it fills in e, whose strings are parts
+// of raw. With any fault e may hold a part of the event.
+func (d *Decoder) DecodeTo(e *Event, raw string, now time.Time) []FieldError {
 	if len(raw) > d.lim.EventBytes {
-		return Event{}, []FieldError{{
+		return []FieldError{{
 			Reason:   fmt.Sprintf("the event has %d bytes; at most %d are accepted", len(raw), d.lim.EventBytes),
 			TooLarge: true,
 		}}
 	}
-	d.now, d.ev, d.seen, d.errs = now, Event{}, 0, nil
-	d.fast.s, d.fast.i = raw, 0
-	if !d.fast.decode(d) {
+	d.now, d.ev, d.errs = now, e, nil
+	if !d.quick(raw) {
 		d.strict(raw)
 	}
+	errs := d.errs
+	d.buf, d.text, d.ev, d.errs = bytes.Buffer{}, "", nil, nil // keep no event alive
+	if len(errs) == 0 {
+		e.Fingerprint = fingerprint(e, d.seen&seenTimestamp != 0)
+	}
+	return errs
+}
+
+// quick decodes what nearly every event is. What it cannot do says nothing about
+// the event.
+func (d *Decoder) quick(raw string) bool {
+	*d.ev, d.seen = Event{}, 0
+	d.fast.s, d.fast.i = raw, 0
+	ok := d.fast.decode(d)
 	clear(d.fast.names[:cap(d.fast.names)])
 	d.fast.s = ""
-	ev, errs := d.ev, d.errs
-	d.buf, d.text, d.ev, d.errs = bytes.Buffer{}, "", Event{}, nil // keep no event alive
-	if len(errs) > 0 {
-		return Event{}, errs
-	}
-	ev.Fingerprint = fingerprint(&ev, d.seen&seenTimestamp != 0)
-	return ev, nil
+	return ok
 }
 
 // strict decodes an event from the start, and finds everything that is wrong with it.
 func (d *Decoder) strict(raw string) {
-	d.ev, d.seen, d.errs = Event{}, 0, nil
+	*d.ev, d.seen, d.errs = Event{}, 0, nil
 	d.buf = *bytes.NewBufferString(raw)
 	d.js.Reset(&d.buf)
 	d.text = raw
@@ -166,7 +178,7 @@ func (d *Decoder) string() (string, bool) {
 
 // member reads the value of one field of the event.
 func (d *Decoder) member(name string) bool {
-	e := &d.ev
+	e := d.ev
 	switch name {
 	case "id":
 		return d.id()
@@ -198,7 +210,7 @@ func (d *Decoder) member(name string) bool {
 }
 
 func (d *Decoder) actorMember(name string) bool {
-	e := &d.ev
+	e := d.ev
 	switch name {
 	case "id":
 		return d.required("actor.id", seenActorID, maxID, &e.ActorID)
@@ -211,7 +223,7 @@ func (d *Decoder) actorMember(name string) bool {
 }
 
 func (d *Decoder) resourceMember(name string) bool {
-	e := &d.ev
+	e := d.ev
 	switch name {
 	case "type":
 		return d.required("resource.type", seenResourceType, maxName, &e.ResourceType)

@@ -56,9 +56,11 @@ type Row struct {
 func (e *Event) TimestampMS() int64 { return floorDiv(e.TimestampNS, 1_000_000) }
 
 // Day returns the event's partition: the UTC date of its timestamp, yyyy-MM-dd.
-func (e *Event) Day() string {
-	return dayString(floorDiv(e.TimestampNS, 86_400_000_000_000))
-}
+func (e *Event) Day() string { return dayString(DayNumber(e.TimestampNS)) }
+
+// DayNumber numbers the UTC days of Unix nanoseconds from 1970-01-01, which is 0, on;
+// earlier ones are negative.
+func DayNumber(ns int64) int64 { return floorDiv(ns, 86_400_000_000_000) }
 
 func floorDiv(a, b int64) int64 {
 	q := a / b

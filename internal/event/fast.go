@@ -50,7 +50,7 @@ func (f *fast) decode(d *Decoder) bool {
 	if f.space(); !ok || f.i != len(f.s) {
 		return false
 	}
-	e := &d.ev
+	e := d.ev
 	if e.Action == "" || e.ActorID == "" || e.ActorType == "" || e.ResourceType == "" || e.Outcome == "" {
 		return false
 	}
@@ -61,7 +61,7 @@ func (f *fast) decode(d *Decoder) bool {
 }
 
 func (f *fast) member(d *Decoder, name string, seen *uint32) bool {
-	e := &d.ev
+	e := d.ev
 	switch name {
 	case "id":
 		var t Text

@@ -64,15 +64,19 @@ func FuzzDecode(f *testing.F) {
 }
 
 // FuzzDecodeBinary demands that every accepted record is the only encoding of
-// its event.
+// its event, and that its partition can be told without decoding it.
 func FuzzDecodeBinary(f *testing.F) {
 	e := full()
 	f.Add(AppendBinary(nil, &e))
 	f.Add(AppendBinary(nil, &Event{}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := DecodeBinary(b)
+		class, ns, err2 := PartitionOfBinary(b)
 		if err != nil {
 			return
+		}
+		if err2 != nil || string(class) != e.Retention || ns != e.TimestampNS {
+			t.Fatalf("partition of %x: %q, %d, %v", b, class, ns, err2)
 		}
 		again := AppendBinary(nil, &e)
 		again[0] = b[0] // version 0 has the same form

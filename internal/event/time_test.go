@@ -107,3 +107,12 @@ func TestDayAndMilliseconds(t *testing.T) {
 		}
 	}
 }
+
+func TestDayNumber(t *testing.T) {
+	const day = 86_400_000_000_000
+	for ns, want := range map[int64]int64{0: 0, day - 1: 0, day: 1, -1: -1, -day: -1, -day - 1: -2} {
+		if got := DayNumber(ns); got != want {
+			t.Errorf("DayNumber(%d) = %d, want %d", ns, got, want)
+		}
+	}
+}

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"mime"
 	"net/http"
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
@@ -24,12 +26,23 @@ const windowMax = 8 << 20
 // slack is how much longer than its content a compressed body may be.
 const slack = 64 << 10
 
+const (
+	typeJSON   = "application/json"
+	typeNDJSON = "application/x-ndjson"
+)
+
 // formatOf reads the Content-Type.
 func formatOf(h http.Header) (format, *problem) {
-	const want = "send Content-Type application/json or application/x-ndjson"
+	const want = "send Content-Type " + typeJSON + " or " + typeNDJSON
 	values := h["Content-Type"]
 	if len(values) != 1 {
 		return 0, unsupported(want)
+	}
+	switch values[0] { // as nearly everybody spells it
+	case typeJSON:
+		return formatJSON, nil
+	case typeNDJSON:
+		return formatNDJSON, nil
 	}
 	mediaType, params, err := mime.ParseMediaType(values[0])
 	if err != nil {
@@ -39,9 +52,9 @@ func formatOf(h http.Header) (format, *problem) {
 		return 0, unsupported("JSON is UTF-8; other charsets are not supported")
 	}
 	switch mediaType {
-	case "application/json":
+	case typeJSON:
 		return formatJSON, nil
-	case "application/x-ndjson":
+	case typeNDJSON:
 		return formatNDJSON, nil
 	}
 	return 0, unsupported(want)
@@ -78,7 +91,8 @@ func codingOf(h http.Header) (coding, *problem) {
 type bodies struct {
 	max      int // bytes of one body, after decompression
 	free     atomic.Int64
-	unpacker chan *unpacker // as many as may work at once; each holds a window
+	used     [bits.UintSize + 1]sync.Pool // of *body, by the length in bits of its capacity
+	unpacker chan *unpacker               // as many as may work at once; each holds a window
 }
 
 func newBodies(bytesMax int, inFlight int64) *bodies {
@@ -90,16 +104,44 @@ func newBodies(bytesMax int, inFlight int64) *bodies {
 	return b
 }
 
-// body is bytes in memory that count. The owner calls release.
+// body is bytes in memory that count. The owner calls release, once.
 type body struct {
 	from     *bodies
 	bytes    []byte
 	reserved int64
 }
 
+// take returns an empty body with room for size bytes and less than twice as many,
+// or nil if there is no room for it.
+func (s *bodies) take(size int) *body {
+	b, ok := s.used[bits.Len(uint(size))].Get().(*body)
+	if !ok || cap(b.bytes) < size {
+		b = &body{from: s}
+	}
+	if !b.reserve(max(size, cap(b.bytes))) {
+		return nil
+	}
+	if b.bytes == nil {
+		b.bytes = make([]byte, 0, size)
+	}
+	return b
+}
+
+// reserve makes the body count for size bytes, if that is within the limit.
+func (b *body) reserve(size int) bool {
+	more := int64(size) - b.reserved
+	if b.from.free.Add(-more) < 0 {
+		b.from.free.Add(more)
+		return false
+	}
+	b.reserved += more
+	return true
+}
+
 func (b *body) release() {
 	b.from.free.Add(b.reserved)
-	b.bytes, b.reserved = nil, 0
+	b.bytes, b.reserved = b.bytes[:0], 0
+	b.from.used[bits.Len(uint(cap(b.bytes)))].Put(b)
 }
 
 var (
@@ -107,24 +149,36 @@ var (
 	errNoRoom  = errors.New("no memory left for bodies")
 )
 
-// fill appends all of r. It believes the expected size only as far as that is
-// cheap, because a Content-Length costs the sender nothing; from there on it
-// grows with what really arrived.
+// believed is how much memory a Content-Length is given at once: it costs the sender
+// nothing. From there on a body grows with what really arrived.
+const believed = 256 << 10
+
+// fill reads all of r into a body of its own. On an error it holds nothing.
+func (s *bodies) fill(r io.Reader, bytesMax, expected int) (*body, error) {
+	// One more than expected, to see the end.
+	b := s.take(min(max(1<<10, min(expected+1, believed)), bytesMax+1))
+	if b == nil {
+		return nil, errNoRoom
+	}
+	if err := b.fill(r, bytesMax, expected); err != nil {
+		b.release()
+		return nil, err
+	}
+	return b, nil
+}
+
+// fill appends all of r.
 func (b *body) fill(r io.Reader, bytesMax, expected int) error {
 	for {
 		if len(b.bytes) == cap(b.bytes) {
-			size := int64(2 * cap(b.bytes))
-			if size == 0 {
-				size = int64(max(1<<10, min(expected+1, 256<<10)))
-			} else if expected >= cap(b.bytes) {
-				size = min(size, int64(expected)+1) // one more, to see the end
+			size := 2 * cap(b.bytes)
+			if expected >= cap(b.bytes) {
+				size = min(size, expected+1)
 			}
-			size = min(size, int64(bytesMax)+1) // one more, to see the excess
-			if more := size - b.reserved; b.from.free.Add(-more) < 0 {
-				b.from.free.Add(more)
+			size = min(size, bytesMax+1) // one more, to see the excess
+			if !b.reserve(size) {
 				return errNoRoom
 			}
-			b.reserved = size
 			grown := make([]byte, len(b.bytes), size)
 			copy(grown, b.bytes)
 			b.bytes = grown
@@ -151,9 +205,8 @@ func (s *bodies) read(r *http.Request, c coding) (*body, *problem) {
 	if r.ContentLength > int64(limit) {
 		return nil, s.problem(errTooLong)
 	}
-	b := &body{from: s}
-	if err := b.fill(r.Body, limit, int(r.ContentLength)); err != nil {
-		b.release()
+	b, err := s.fill(r.Body, limit, int(r.ContentLength))
+	if err != nil {
 		return nil, s.problem(err)
 	}
 	if c == codingIdentity {
@@ -203,16 +256,10 @@ func (s *bodies) unpack(ctx context.Context, packed []byte, c coding) (*body, er
 		return nil, ctx.Err()
 	}
 	defer func() { s.unpacker <- u }()
-	plain := &body{from: s}
-	unpack := u.gunzip
 	if c == codingZstd {
-		unpack = u.unzstd
+		return u.unzstd(s, packed)
 	}
-	if err := unpack(plain, packed); err != nil {
-		plain.release()
-		return nil, err
-	}
-	return plain, nil
+	return u.gunzip(s, packed)
 }
 
 // unpacker is the reusable state of decompression: at most a few windows.
@@ -223,44 +270,47 @@ type unpacker struct {
 }
 
 // gunzip takes exactly one gzip member.
-func (u *unpacker) gunzip(dst *body, packed []byte) error {
+func (u *unpacker) gunzip(s *bodies, packed []byte) (*body, error) {
 	u.src.Reset(packed)
 	defer u.src.Reset(nil) // do not keep the body alive
 	if err := u.gzip.Reset(&u.src); err != nil {
-		return &codingError{"gzip", unexpected(err)}
+		return nil, &codingError{"gzip", unexpected(err)}
 	}
 	u.gzip.Multistream(false)
-	if err := dst.fill(&u.gzip, dst.from.max, 4*len(packed)); err != nil {
-		return wrapCoding("gzip", err)
+	plain, err := s.fill(&u.gzip, s.max, 4*len(packed))
+	if err != nil {
+		return nil, wrapCoding("gzip", err)
 	}
 	if u.src.Len() > 0 {
-		return &codingError{"gzip", errors.New("there is something after the end")}
+		plain.release()
+		return nil, &codingError{"gzip", errors.New("there is something after the end")}
 	}
-	return nil
+	return plain, nil
 }
 
-func (u *unpacker) unzstd(dst *body, packed []byte) error {
+func (u *unpacker) unzstd(s *bodies, packed []byte) (*body, error) {
 	if u.zstd == nil {
 		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(windowMax), zstd.WithDecodeBuffersBelow(0))
 		if err != nil {
-			return fmt.Errorf("zstd: %w", err)
+			return nil, fmt.Errorf("zstd: %w", err)
 		}
 		u.zstd = d
 	}
 	if len(packed) == 0 {
-		return &codingError{"zstd", io.ErrUnexpectedEOF} // the library takes it for an empty body
+		return nil, &codingError{"zstd", io.ErrUnexpectedEOF} // the library takes it for an empty body
 	}
 	u.src.Reset(packed)
 	defer u.src.Reset(nil)
+	var plain *body
 	err := u.zstd.Reset(&u.src)
 	if err == nil {
-		err = dst.fill(u.zstd, dst.from.max, 4*len(packed))
+		plain, err = s.fill(u.zstd, s.max, 4*len(packed))
 	}
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
-		return fmt.Errorf("zstd window: %w", errTooLong)
+		return nil, fmt.Errorf("zstd window: %w", errTooLong)
 	}
-	return wrapCoding("zstd", err)
+	return plain, wrapCoding("zstd", err)
 }
 
 // wrapCoding marks errors of the compressed data, as opposed to our limits.

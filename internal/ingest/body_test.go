@@ -53,12 +53,3 @@ func TestFewBytesClaimLittleRoom(t *testing.T) {
 		t.Errorf("500 of the shortest events: room for only %d", got)
 	}
 }
-
-func TestDayOf(t *testing.T) {
-	const day = 86_400_000_000_000
-	for ns, want := range map[int64]int64{0: 0, day - 1: 0, day: 1, -1: -1, -day: -1, -day - 1: -2} {
-		if got := dayOf(ns); got != want {
-			t.Errorf("dayOf(%d) = %d, want %d", ns, got, want)
-		}
-	}
-}

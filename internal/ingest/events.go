@@ -20,10 +20,12 @@ import (
 type events struct {
 	appender Appender
 	archived func(context.Context, uuid.UUID, int64) error
+	receipts ReceiptAppender // nil: none are given
 	refusal  func(error) Refusal
 	lim      Limits
 	bodies   *bodies
-	decoders sync.Pool // of *event.Decoder
+	decoders sync.Pool // of *decoder
+	batches  sync.Pool // of *[]event.Event, all zero
 	metrics  *metrics
 	log      *slog.Logger
 	now      func() time.Time
@@ -33,11 +35,12 @@ type events struct {
 func newEvents(o *Options, m *metrics) *events {
 	return &events{
 		appender: o.Appender,
+		receipts: o.Receipts,
 		archived: o.Archived,
 		refusal:  o.Refusal,
 		lim:      o.Limits,
 		bodies:   newBodies(o.Limits.RequestBytes, o.Limits.InFlightBytes),
-		decoders: sync.Pool{New: func() any { return event.NewDecoder(o.Limits.Event) }},
+		decoders: sync.Pool{New: func() any { return &decoder{events: event.NewDecoder(o.Limits.Event), ids: make(map[string]int)} }},
 		metrics:  m,
 		log:      o.Log,
 		now:      o.Now,
@@ -45,9 +48,18 @@ func newEvents(o *Options, m *metrics) *events {
 	}
 }
 
-func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// decoder is what decoding a request needs and the next one may use again.
+type decoder struct {
+	events *event.Decoder
+	ids    map[string]int // of addDuplicates; empty between requests
+}
+
+func (s *events) serveHTTP(w http.ResponseWriter, r *http.Request, c Client) {
 	start := s.now()
-	stored, p := s.serve(r)
+	stored, applied, p := s.serve(r, c)
+	if applied {
+		w.Header().Set(appliedHeader, preferReceipt)
+	}
 	if p != nil {
 		if p.Status == http.StatusUnsupportedMediaType {
 			w.Header().Set("Accept", "application/json, application/x-ndjson")
@@ -61,39 +73,49 @@ func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.metrics.seconds.Observe(s.now().Sub(start).Seconds())
 }
 
-// serve stores the events of a request and returns the body of a success.
-func (s *events) serve(r *http.Request) (stored []byte, _ *problem) {
+// serve stores the events of a request and returns the body of a success. applied
+// says that the receipts which the client asked for are in it.
+func (s *events) serve(r *http.Request, c Client) (stored []byte, applied bool, _ *problem) {
 	archived, p := ackOf(r)
 	if p != nil {
-		return nil, p
+		return nil, false, p
 	}
-	batch, p := s.receive(r)
+	receipt, p := wantsReceipt(r)
 	if p != nil {
-		return nil, p
+		return nil, false, p
 	}
-	where, p := s.append(r.Context(), batch)
+	batch, p := s.receive(r, c)
 	if p != nil {
-		return nil, p
+		return nil, false, p
+	}
+	where, wait, p := s.append(r.Context(), batch, receipt)
+	if p != nil {
+		return nil, false, p
 	}
 	s.metrics.events.Add(float64(len(batch)))
 	stored = appended(batch, &where)
-	if seq, ok := where.last(); archived && ok {
-		return stored, s.await(r.Context(), stored, where.Stream, seq)
+	if receipt {
+		stored, applied = s.addReceipts(r.Context(), stored, wait)
+	} else { // whoever signs keeps the events
+		s.recycle(batch)
 	}
-	return stored, nil
+	if seq, ok := where.last(); archived && ok {
+		return stored, applied, s.await(r.Context(), stored, where.Stream, seq)
+	}
+	return stored, applied, nil
 }
 
 // receive reads and decodes a request.
-func (s *events) receive(r *http.Request) ([]event.Event, *problem) {
+func (s *events) receive(r *http.Request, c Client) ([]event.Event, *problem) {
 	f, p := formatOf(r.Header)
 	if p != nil {
 		return nil, p
 	}
-	c, p := codingOf(r.Header)
+	packing, p := codingOf(r.Header)
 	if p != nil {
 		return nil, p
 	}
-	b, p := s.bodies.read(r, c)
+	b, p := s.bodies.read(r, packing)
 	if p != nil {
 		return nil, p
 	}
@@ -101,19 +123,19 @@ func (s *events) receive(r *http.Request) ([]event.Event, *problem) {
 	// reserved until they are decoded, for that.
 	defer b.release()
 	s.metrics.bytes.Add(float64(len(b.bytes)))
-	return s.decode(string(b.bytes), f, clientOf(r.Context()))
+	return s.decode(string(b.bytes), f, c)
 }
 
 // decode makes events of a body: all of them, or a problem that lists every
 // fault.
 func (s *events) decode(text string, f format, c Client) ([]event.Event, *problem) {
-	d, ok := s.decoders.Get().(*event.Decoder)
+	d, ok := s.decoders.Get().(*decoder)
 	if !ok {
 		panic("bug: the pool holds something else")
 	}
 	defer s.decoders.Put(d)
 	var (
-		batch  = make([]event.Event, 0, s.expect(text, f))
+		batch  = s.room(s.expect(text, f))
 		faults faults
 		now    = s.now()
 		index  = -1
@@ -126,8 +148,10 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 		if index == s.lim.RequestEvents {
 			return nil, tooLarge(fmt.Sprintf("the request has more than %d events", s.lim.RequestEvents))
 		}
-		e, errs := d.DecodeString(raw, now)
-		if faults.add(index, errs...); len(faults.list) > 0 {
+		batch = append(batch, event.Event{})
+		e := &batch[len(batch)-1]
+		if faults.add(index, d.events.DecodeTo(e, raw, now)...); len(faults.list) > 0 {
+			batch = batch[:len(batch)-1]
 			if len(faults.list) > maxListed {
 				break
 			}
@@ -142,9 +166,8 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 			e.ID = id.String()
 		}
 		e.Producer, e.Retention = c.Name, c.Class
-		batch = append(batch, e)
 	}
-	faults.addDuplicates(batch)
+	faults.addDuplicates(batch, d.ids)
 	faults.addDays(batch, s.lim.RequestDays)
 	if p := faults.problem(f); p != nil {
 		return nil, p
@@ -153,6 +176,21 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 		return nil, badRequest("the request has no events")
 	}
 	return batch, nil
+}
+
+// room returns room for n events.
+func (s *events) room(n int) []event.Event {
+	if used, ok := s.batches.Get().(*[]event.Event); ok && cap(*used) >= n {
+		return *used
+	}
+	return make([]event.Event, 0, n)
+}
+
+// recycle takes a batch that nobody looks at any more.
+func (s *events) recycle(batch []event.Event) {
+	clear(batch) // keep no event alive
+	batch = batch[:0]
+	s.batches.Put(&batch)
 }
 
 // expect says for how many events of a body to make room at once: growing as they
@@ -191,12 +229,20 @@ func (f *faults) addBroken(index int, reason string) {
 	f.add(index, event.FieldError{Reason: reason})
 }
 
-// addDuplicates complains about ids that are in a request twice.
-func (f *faults) addDuplicates(batch []event.Event) {
+// idsKept is the most ids for which a map is used again: clearing a large one for a
+// small request would cost more than making one.
+const idsKept = 1000
+
+// addDuplicates complains about ids that are in a request twice. first is an empty
+// map, and is empty again afterwards.
+func (f *faults) addDuplicates(batch []event.Event, first map[string]int) {
 	if len(batch) < 2 || len(f.list) > 0 {
 		return // with faults, batch has holes and its indices are not the sender's
 	}
-	first := make(map[string]int, len(batch))
+	if len(batch) > idsKept {
+		first = make(map[string]int, len(batch))
+	}
+	defer clear(first)
 	for i := range batch {
 		if j, ok := first[batch[i].ID]; ok {
 			f.add(i, event.FieldError{Field: "id", Reason: fmt.Sprintf("is also the id of event %d", j)})
@@ -212,25 +258,19 @@ func (f *faults) addDays(batch []event.Event, most int) {
 		return
 	}
 	days := make(map[int64]bool)
+	last := event.DayNumber(batch[0].TimestampNS) - 1
 	for i := range batch {
-		day := dayOf(batch[i].TimestampNS)
+		day := event.DayNumber(batch[i].TimestampNS)
+		if day == last {
+			continue // nearly always
+		}
 		if !days[day] && len(days) == most {
 			f.add(i, event.FieldError{Field: "timestamp",
 				Reason: fmt.Sprintf("is of one more UTC day than the %d that a request may have; send it in another request", most)})
 			continue
 		}
-		days[day] = true
+		days[day], last = true, day
 	}
-}
-
-// dayOf numbers the UTC days from 1970 on; earlier ones are negative.
-func dayOf(ns int64) int64 {
-	const day = int64(24 * time.Hour)
-	n := ns / day
-	if ns%day < 0 {
-		n--
-	}
-	return n
 }
 
 func (f *faults) problem(as format) *problem {
@@ -258,17 +298,22 @@ func (f *faults) problem(as format) *problem {
 // append stores the events, waiting for the disk. It does not stop waiting when the
 // client has closed its side of the connection: that may be one which has sent
 // everything and waits for the answer, and the wait is bounded.
-func (s *events) append(ctx context.Context, batch []event.Event) (Stored, *problem) {
+func (s *events) append(ctx context.Context, batch []event.Event, receipt bool) (stored Stored, wait func(context.Context) Receipts, _ *problem) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.lim.AppendWait)
 	defer cancel()
-	stored, err := s.appender.Append(ctx, batch)
-	if err == nil {
-		return stored, nil
+	var err error
+	if receipt && s.receipts != nil {
+		stored, wait, err = s.receipts.AppendReceipt(ctx, batch)
+	} else {
+		stored, err = s.appender.Append(ctx, batch)
 	}
-	return Stored{}, s.notStored(batch, err)
+	if err != nil {
+		return Stored{}, nil, s.notStored(batch, err)
+	}
+	return stored, wait, nil
 }
 
-// notStored says what became of events whose Append failed.
+// notStored says what an error of the Appender means to the client.
 func (s *events) notStored(batch []event.Event, err error) *problem {
 	var taken *ConflictError
 	if errors.As(err, &taken) {
@@ -338,5 +383,7 @@ func appended(batch []event.Event, stored *Stored) []byte {
 		}
 		b = append(b, '}')
 	}
-	return append(b, "]}\n"...)
+	return append(append(b, ']'), answerEnd...)
 }
+
+const answerEnd = "}\n"

@@ -29,8 +29,9 @@ import (
 //
 // Append returns once all events are on disk, and says where each is. One that its
 // producer sent before is not stored again: it is where it was stored then. It may
-// be called concurrently. A *[ConflictError] says that nothing was stored; after any
-// other error it is up to [Options.Refusal] to say what became of the events.
+// be called concurrently, and does not keep the events of a call that succeeded. A
+// *[ConflictError] says that nothing was stored; after any other error it is up to
+// [Options.Refusal] to say what became of the events.
 type Appender interface {
 	Append(ctx context.Context, events []event.Event) (Stored, error)
 }
@@ -107,6 +108,10 @@ type Limits struct {
 	// AppendWait is how long a request waits for the disk. Default: 20 s.
 	AppendWait time.Duration
 
+	// ReceiptWait is how long a request that asks for receipts waits for them after
+	// that. Default: 5 s.
+	ReceiptWait time.Duration
+
 	// ArchiveWait is how long a request that asks for it waits for the bucket after
 	// that. Default: 30 s.
 	ArchiveWait time.Duration
@@ -121,6 +126,7 @@ func DefaultLimits() Limits {
 		RequestDays:   64,
 		InFlightBytes: 256 << 20,
 		AppendWait:    20 * time.Second,
+		ReceiptWait:   5 * time.Second,
 		ArchiveWait:   30 * time.Second,
 	}
 }
@@ -129,6 +135,10 @@ func DefaultLimits() Limits {
 type Options struct {
 	Appender Appender
 
+	// Receipts is the Appender of requests that ask for receipts. Default: there are
+	// none, and the answers say so.
+	Receipts ReceiptAppender
+
 	// Refusal classifies errors of Appender. Default: all are Unknown.
 	Refusal func(error) Refusal
 
@@ -136,6 +146,9 @@ type Options struct {
 	// are in the bucket; an error says that they are not there yet. It may be called
 	// concurrently. Required.
 	Archived func(ctx context.Context, stream uuid.UUID, seq int64) error
+
+	// Prove answers GET /v1/events/{id}/proof. Default: there is no such path.
+	Prove Prover
 
 	// Clients are those who may talk to us. Empty: everybody on this machine may
 	// do everything, under the name "local"; only for loopback listeners.
@@ -216,6 +229,7 @@ func (o *Options) validate() error {
 	complain(l.RequestDays < 1, "request days: %d is below 1", l.RequestDays)
 	complain(l.InFlightBytes < 2*int64(l.RequestBytes), "bytes in flight: %d is below two requests", l.InFlightBytes)
 	complain(l.AppendWait <= 0, "append wait: %v is not positive", l.AppendWait)
+	complain(l.ReceiptWait <= 0, "receipt wait: %v is not positive", l.ReceiptWait)
 	complain(l.ArchiveWait <= 0, "archive wait: %v is not positive", l.ArchiveWait)
 	return errors.Join(problems...)
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Route is one more endpoint: an exact path and a method.
+// Route is one more endpoint: a path and a method.
 type Route struct {
 	Method  string // GET includes HEAD
-	Path    string
+	Path    string // exact; one segment may be {id}, which is then Request.PathValue("id")
 	Scope   string // that the client must have; empty: everybody may
 	Handler http.Handler
 }
@@ -38,38 +38,66 @@ func (d Degraded) Error() string { return d.Reason }
 //go:embed openapi.json
 var openAPI []byte
 
-// mux serves exact paths. It knows no patterns, cleans no paths and redirects
-// nobody, so what is not one of its routes is not found.
+// mux serves exact paths, some with one segment that may be anything. It cleans no
+// paths and redirects nobody, so what is not one of its routes is not found.
 type mux struct {
 	routes map[string]Route
+	open   []openRoute
 	log    *slog.Logger
 }
+
+// openRoute is a route with a segment {id}.
+type openRoute struct{ before, after string }
+
+const idSegment = "{id}"
 
 func newMux(o *Options, a *auth, m *metrics) (*mux, error) {
 	x := &mux{routes: make(map[string]Route), log: o.Log}
 	own := []Route{
-		{http.MethodPost, "/v1/events", "", count(m, a.require(ScopeIngest, newEvents(o, m)))},
+		{http.MethodPost, "/v1/events", "", count(m, a.require(ScopeIngest, newEvents(o, m).serveHTTP))},
 		{http.MethodGet, "/livez", "", http.HandlerFunc(livez)},
 		{http.MethodGet, "/readyz", "", readyz(o.Checks)},
 		{http.MethodGet, "/metrics", "", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{Registry: o.Registry})},
 		{http.MethodGet, "/openapi.json", "", http.HandlerFunc(describeAPI)},
+	}
+	if o.Prove != nil {
+		own = append(own, Route{http.MethodGet, proofPath, ScopeQuery, newProofs(o.Prove, o.Log)})
 	}
 	for _, r := range slices.Concat(own, o.Routes) {
 		if _, ok := x.routes[r.Path]; ok || r.Handler == nil || !strings.HasPrefix(r.Path, "/") {
 			return nil, fmt.Errorf("http: route %q is there already, or has no handler", r.Path)
 		}
 		if r.Scope != "" {
-			r.Handler = a.require(r.Scope, r.Handler)
+			next := r.Handler
+			r.Handler = a.require(r.Scope, func(w http.ResponseWriter, r *http.Request, _ Client) { next.ServeHTTP(w, r) })
 		}
 		x.routes[r.Path] = r
+		if before, after, ok := strings.Cut(r.Path, idSegment); ok {
+			x.open = append(x.open, openRoute{before, after})
+		}
 	}
 	return x, nil
+}
+
+// find returns the route of a request.
+func (x *mux) find(r *http.Request) (Route, bool) {
+	path := r.URL.Path
+	for _, o := range x.open {
+		rest, ok := strings.CutPrefix(path, o.before)
+		id, ends := strings.CutSuffix(rest, o.after)
+		if ok && ends && id != "" && !strings.Contains(id, "/") {
+			r.SetPathValue("id", id)
+			return x.routes[o.before+idSegment+o.after], true
+		}
+	}
+	route, ok := x.routes[path]
+	return route, ok && !strings.Contains(path, idSegment)
 }
 
 func (x *mux) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w := &statusWriter{ResponseWriter: rw}
 	defer x.recover(w, r)
-	route, ok := x.routes[r.URL.Path]
+	route, ok := x.find(r)
 	switch {
 	case !ok:
 		newProblem(http.StatusNotFound, kindNotFound, "There is nothing here", "see /openapi.json for what there is").write(w)
@@ -103,14 +131,17 @@ func (x *mux) recover(w *statusWriter, r *http.Request) {
 		"whether anything was stored is unknown; send the same events again with the same ids").write(w)
 }
 
-// count counts answers by class of status.
+// count counts answers by class of status. It is for handlers of a mux.
 func count(m *metrics, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w := &statusWriter{ResponseWriter: rw}
-		class := "5xx" // if next panics
-		defer func() { m.requests.WithLabelValues(class).Inc() }()
+		w, ok := rw.(*statusWriter)
+		if !ok {
+			panic("bug: a request got past the mux")
+		}
+		class := 5 // if next panics
+		defer func() { m.answers[class].Inc() }()
 		next.ServeHTTP(w, r)
-		class = classOf(w.status)
+		class = max(w.status, http.StatusOK) / 100
 	})
 }
 

@@ -15,7 +15,7 @@ type Timeouts struct {
 	Read   time.Duration // until the body is complete, header included. Default: 60 s.
 
 	// Write is until the answer is sent, from the end of the header; so it
-	// includes Read, [Limits.AppendWait] and [Limits.ArchiveWait]. A route with long
+	// includes Read, [Limits.AppendWait], [Limits.ReceiptWait] and [Limits.ArchiveWait]. A route with long
 	// answers extends it with [http.ResponseController.SetWriteDeadline]. Default: 120 s.
 	Write time.Duration
 
@@ -30,7 +30,7 @@ func DefaultTimeouts() Timeouts {
 // Fit returns time-outs that leave a request the time that l gives it.
 func (t Timeouts) Fit(l Limits) Timeouts {
 	const answer = 10 * time.Second
-	t.Write = max(t.Write, t.Read+l.AppendWait+l.ArchiveWait+answer)
+	t.Write = max(t.Write, t.Read+l.AppendWait+l.ReceiptWait+l.ArchiveWait+answer)
 	return t
 }
 

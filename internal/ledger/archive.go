@@ -3,8 +3,10 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 )
 
@@ -79,6 +81,18 @@ func ParseArchive(signed []byte, rootVKey string) (Archive, error) {
 	return a, nil
 }
 
+// ClaimedRoot returns the root verifier key that an archive object says it was signed
+// by. Nothing is checked: it is a claim, to be compared with what one knows.
+func ClaimedRoot(signed []byte) (vkey string, err error) {
+	_, rest, _ := strings.Cut(string(signed), "\n")
+	line, _, _ := strings.Cut(rest, "\n")
+	var a Archive
+	if err := json.Unmarshal([]byte(line), &a); err != nil || a.Root == "" {
+		return "", errors.New("archive: names no root key")
+	}
+	return a.Root, nil
+}
+
 func (a Archive) check(id uuid.UUID, rootVKey string) error {
 	switch {
 	case a.Version != formatVersion:
@@ -121,6 +135,9 @@ const (
 	StreamLife = 366 * day
 	// ledgerMargin covers the time between sealing and uploading.
 	ledgerMargin = 30 * day
+	// BeyondDays is how much longer than the longest class a ledger object is locked
+	// at most, in days.
+	BeyondDays = int((StreamLife + ledgerMargin) / day)
 )
 
 // RetainUntil is the date until which all ledger objects of a stream that was

@@ -71,6 +71,16 @@ func parseLedgerName(name string) (stream uuid.UUID, index int64, ok bool) {
 	return stream, int64(u), true
 }
 
+// ParseCommitKey takes the key of a commit object apart, which CommitKey made.
+func ParseCommitKey(prefix, key string) (stream uuid.UUID, index int64, ok bool) {
+	name, ok := strings.CutPrefix(key, Join(prefix, ledgerDir))
+	if !ok {
+		return uuid.UUID{}, 0, false
+	}
+	stream, index, ok = parseLedgerName(name)
+	return stream, index, ok && index >= 0
+}
+
 // validClass reports whether s is [a-z][a-z0-9-]{0,31}.
 func validClass(s string) bool {
 	if len(s) == 0 || len(s) > 32 || s[0] < 'a' || s[0] > 'z' {

@@ -26,6 +26,7 @@ type cursor struct {
 	budget   int64 // bytes that the remaining pages may hold, before compression
 	rows     int   // that were not read yet
 	raw      []byte
+	unpacked []byte // the page at hand, unless it was turned into strings
 
 	dict   []string
 	left   int // values left in the page
@@ -39,7 +40,7 @@ type cursor struct {
 func (c *cursor) reset(m *format.ColumnMetaData, rows int64) {
 	start := chunkStart(m)
 	*c = cursor{
-		r: c.r, zstd: c.zstd, col: c.col, raw: c.raw,
+		r: c.r, zstd: c.zstd, col: c.col, raw: c.raw, unpacked: c.unpacked,
 		off: start, end: start + m.TotalCompressedSize, data: m.DataPageOffset,
 		budget: m.TotalUncompressedSize, rows: int(rows),
 	}
@@ -121,7 +122,7 @@ func (c *cursor) fill() error {
 	return nil
 }
 
-// page reads the next page. Data is its content, decompressed; nobody else refers to it.
+// page reads the next page. Data is its content, decompressed, until the next call.
 func (c *cursor) page() (_ *format.PageHeader, _ []byte, err error) {
 	defer recoverInto(&err)
 	head := c.grow(int(min(c.end-c.off, maxPageHeader)))
@@ -151,7 +152,10 @@ func (c *cursor) page() (_ *format.PageHeader, _ []byte, err error) {
 		return nil, nil, fmt.Errorf("%w: checksum differs", errPage)
 	}
 	// The decoder never writes more than the capacity it is given.
-	data, err := c.zstd.DecodeAll(body, make([]byte, 0, size))
+	if int64(cap(c.unpacked)) < size {
+		c.unpacked = make([]byte, size)
+	}
+	data, err := c.zstd.DecodeAll(body, c.unpacked[:0:size])
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errPage, err)
 	}

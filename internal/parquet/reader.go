@@ -47,6 +47,9 @@ func recoverInto(err *error) {
 // NumRows returns the number of rows.
 func (r *Reader) NumRows() int64 { return r.meta.NumRows }
 
+// CreatedBy names the encoder that wrote the file, as the file says.
+func (r *Reader) CreatedBy() string { return r.meta.CreatedBy }
+
 // Rows yields the rows in order. After an error it stops. It keeps one page and one dictionary per column;
 // the strings of a row share memory with the rows around it, so clone what is kept for long.
 //
@@ -86,6 +89,7 @@ type scan struct {
 	cols    []column
 	cursors []cursor
 	zstd    *zstd.Decoder
+	current event.Row // here, because what columns point at would otherwise be allocated row by row
 
 	streamText string // the last one seen
 	stream     uuid.UUID
@@ -125,22 +129,23 @@ func (s *scan) finish() error {
 	return nil
 }
 
-func (s *scan) row() (row event.Row, err error) {
-	row.Retention = s.class
+func (s *scan) row() (event.Row, error) {
+	row := &s.current
+	*row = event.Row{Event: event.Event{Retention: s.class}}
 	var millis int64
 	for i := range s.cols {
-		if err := s.value(&s.cursors[i], &s.cols[i], &row, &millis); err != nil {
-			return row, fmt.Errorf("column %s: %w", s.cols[i].Name, err)
+		if err := s.value(&s.cursors[i], &s.cols[i], row, &millis); err != nil {
+			return *row, fmt.Errorf("column %s: %w", s.cols[i].Name, err)
 		}
 	}
 	if want := row.TimestampMS(); millis != want {
-		return row, fmt.Errorf("timestamp is %d ms, timestamp_ns says %d", millis, want)
+		return *row, fmt.Errorf("timestamp is %d ms, timestamp_ns says %d", millis, want)
 	}
 	if row.Seq < 0 || s.any && (row.TimestampNS < s.lastNS || row.TimestampNS == s.lastNS && row.Seq <= s.lastSeq) {
-		return row, fmt.Errorf("%w: timestamp_ns %d seq %d after %d seq %d", errOrder, row.TimestampNS, row.Seq, s.lastNS, s.lastSeq)
+		return *row, fmt.Errorf("%w: timestamp_ns %d seq %d after %d seq %d", errOrder, row.TimestampNS, row.Seq, s.lastNS, s.lastSeq)
 	}
 	s.any, s.lastNS, s.lastSeq = true, row.TimestampNS, row.Seq
-	return row, nil
+	return *row, nil
 }
 
 func (s *scan) value(cur *cursor, c *column, row *event.Row, millis *int64) (err error) {

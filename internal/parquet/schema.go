@@ -9,7 +9,6 @@ import (
 	"reflect"
 
 	pq "github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"github.com/audit-archiver/archiver/internal/event"
 )
@@ -156,10 +155,6 @@ func (f field) Name() string { return f.name }
 // Value is never called: values are written column by column and not by reflection.
 func (f field) Value(reflect.Value) reflect.Value { return reflect.Value{} }
 
-// fastZstd compresses at level 1, which random text takes better than level 3: 11 % less time for the whole file, and
-// 1.3 bytes less per event. It is a pool of encoders, shared by all writers.
-var fastZstd = zstd.Codec{Level: zstd.SpeedFastest}
-
 func fileSchema(cols []column) *pq.Schema {
 	fields := make([]pq.Field, 0, len(cols))
 	for _, c := range cols {
@@ -182,7 +177,7 @@ func node(c column) pq.Node {
 		n = pq.Encoded(pq.TimestampAdjusted(pq.Millisecond, true), &pq.DeltaBinaryPacked)
 	}
 	if c.random {
-		n = pq.Compressed(n, &fastZstd)
+		n = pq.Compressed(n, fastZstd)
 	}
 	if c.Nullable {
 		return pq.Optional(n)

@@ -122,7 +122,7 @@ func writerConfig(cols []column) []pq.WriterOption {
 		fileSchema(cols),
 		pq.CreatedBy(encoderName, formatVersion, encoderBuild),
 		pq.KeyValueMetadata(metadataFormat, formatVersion),
-		pq.Compression(&pq.Zstd), // level 3; the library's own, so that writers share encoders
+		pq.Compression(mostZstd),
 		// Version 1 pages: every reader has them, and levels are compressed together with the values.
 		pq.DataPageVersion(1),
 		// Bounds are in the footer and in the page index; a third copy in each page has no reader.

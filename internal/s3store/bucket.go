@@ -147,63 +147,25 @@ func (s *Store) CheckBucket(ctx context.Context) (BucketState, error) {
 		return state, explain(ctx, what, permCheck, err)
 	}
 	state.Exists = true
-	versioning, err := s.client.GetBucketVersioning(ctx, &awss3.GetBucketVersioningInput{
-		Bucket: &s.cfg.Bucket, ExpectedBucketOwner: s.owner(),
-	})
-	if err != nil {
-		return state, explain(ctx, what+": versioning", permCheck, err)
+	versioning := ask(ctx, s, "versioning", permCheck, "", s.versioning)
+	lock := ask(ctx, s, "object lock", permCheck, codeNoLock, s.lock)
+	if err := errors.Join(versioning.Err, lock.Err); err != nil {
+		return state, err
 	}
-	state.Versioning = versioning.Status == s3types.BucketVersioningStatusEnabled
-	if err := s.checkLock(ctx, &state); err != nil {
-		return state, explain(ctx, what+": object lock", permCheck, err)
-	}
-	state.PublicAccess = s.checkPublicAccess(ctx)
+	state.Versioning = versioning.Value == string(s3types.BucketVersioningStatusEnabled)
+	state.ObjectLock = lock.Value.Enabled
+	state.DefaultMode, state.DefaultDays, state.DefaultYears = lock.Value.DefaultMode, lock.Value.Default, lock.Value.Years
+	state.PublicAccess = checkedPublicAccess(s.publicAccess(ctx))
 	return state, nil
 }
 
-func (s *Store) checkLock(ctx context.Context, state *BucketState) error {
-	out, err := s.client.GetObjectLockConfiguration(ctx, &awss3.GetObjectLockConfigurationInput{
-		Bucket: &s.cfg.Bucket, ExpectedBucketOwner: s.owner(),
-	})
-	if codeOf(err) == "ObjectLockConfigurationNotFoundError" {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	lock := out.ObjectLockConfiguration
-	if lock == nil || lock.ObjectLockEnabled != s3types.ObjectLockEnabledEnabled {
-		return nil
-	}
-	state.ObjectLock = true
-	if lock.Rule != nil && lock.Rule.DefaultRetention != nil {
-		rule := lock.Rule.DefaultRetention
-		state.DefaultMode = object.Mode(rule.Mode)
-		state.DefaultDays = aws.ToInt32(rule.Days)
-		if rule.Years != nil {
-			state.DefaultDays, state.DefaultYears = *rule.Years, true
-		}
-	}
-	return nil
-}
-
-// checkPublicAccess is advice, so it never fails a check.
-func (s *Store) checkPublicAccess(ctx context.Context) PublicAccess {
-	out, err := s.client.GetPublicAccessBlock(ctx, &awss3.GetPublicAccessBlockInput{
-		Bucket: &s.cfg.Bucket, ExpectedBucketOwner: s.owner(),
-	})
-	switch {
-	case codeOf(err) == "NoSuchPublicAccessBlockConfiguration":
-		return PublicAccessOpen
-	case err != nil && isUnsupported(err):
+// checkedPublicAccess is advice, so it never fails a check.
+func checkedPublicAccess(got Setting[PublicAccess]) PublicAccess {
+	switch got.State {
+	case SettingNotApplicable:
 		return PublicAccessUnsupported
-	case err != nil || out.PublicAccessBlockConfiguration == nil:
+	case SettingUnknown:
 		return PublicAccessUnknown
 	}
-	c := out.PublicAccessBlockConfiguration
-	if aws.ToBool(c.BlockPublicAcls) && aws.ToBool(c.BlockPublicPolicy) &&
-		aws.ToBool(c.IgnorePublicAcls) && aws.ToBool(c.RestrictPublicBuckets) {
-		return PublicAccessBlocked
-	}
-	return PublicAccessOpen
+	return got.Value
 }

@@ -16,6 +16,9 @@ import (
 // says nothing about what is stored, unlike a 412, and is to be repeated.
 const codeConflict = "ConditionalRequestConflict"
 
+// codeNoLock is the answer about a bucket that was made without Object Lock.
+const codeNoLock = "ObjectLockConfigurationNotFoundError"
+
 // errSlow is the cause of a call that was ended by its deadline.
 var errSlow = errors.New("the store did not answer in time")
 
@@ -28,9 +31,15 @@ const (
 	permGet    permission = "s3:GetObjectVersion and s3:ListBucket"
 	permExtend permission = "s3:PutObjectRetention"
 	permList   permission = "s3:ListBucketVersions"
+	permDelete permission = "s3:DeleteObjectVersion, and no lock or legal hold on the version"
 	permCreate permission = "s3:CreateBucket and s3:PutBucketObjectLockConfiguration and s3:PutBucketVersioning"
 	permCheck  permission = "s3:ListBucket, s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration"
 	permBlock  permission = "s3:PutBucketPublicAccessBlock"
+
+	permRelock    permission = "s3:PutObjectRetention"
+	permHold      permission = "s3:PutObjectLegalHold"
+	permConfigure permission = "s3:PutBucketVersioning"
+	permPolicy    permission = "s3:PutBucketPolicy and s3:DeleteBucketPolicy"
 )
 
 // explain makes an error that reads as a path, with a hint for the human at its

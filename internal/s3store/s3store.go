@@ -3,9 +3,11 @@
 //
 // The promise: a Put that returned a version id has stored exactly those bytes,
 // under COMPLIANCE retention until the asked date, as a new version of a key that
-// had no current one. Nothing here deletes, overwrites or weakens anything; the
-// package has no code for it. Every call ends: each has a deadline that grows with
-// the bytes it moves.
+// had no current one. A Store deletes, overwrites and weakens nothing. Prober tries
+// to, on objects of its own, to prove that the bucket would not let it. Mender does
+// what an operator asks for to undo what somebody else did to the bucket, and a lock
+// it cannot undo either. Every call ends: each has a deadline that grows with the
+// bytes it moves.
 //
 // The price: one HTTP request per call (more when it is retried). A Put whose
 // answer was lost is retried inside and then finds its own object: it reports
@@ -49,6 +51,11 @@ var _ object.Store = (*Store)(nil)
 
 // Put implements object.Store.
 func (s *Store) Put(ctx context.Context, p object.Put) (string, error) {
+	return s.put(ctx, p, aws.String("*"))
+}
+
+// put stores p under the condition, nil for none.
+func (s *Store) put(ctx context.Context, p object.Put, ifNoneMatch *string) (string, error) {
 	if err := s.checkPut(p); err != nil {
 		return "", fmt.Errorf("put %s: %w", p.Key, err)
 	}
@@ -62,7 +69,7 @@ func (s *Store) Put(ctx context.Context, p object.Put) (string, error) {
 		ContentLength:             &p.Size,
 		ContentType:               &p.ContentType,
 		ChecksumSHA256:            &sum,
-		IfNoneMatch:               aws.String("*"),
+		IfNoneMatch:               ifNoneMatch,
 		ObjectLockMode:            s3types.ObjectLockModeCompliance,
 		ObjectLockRetainUntilDate: aws.Time(p.RetainUntil.UTC()),
 		ExpectedBucketOwner:       s.owner(),

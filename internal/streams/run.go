@@ -66,6 +66,7 @@ func (l *Line) live(ctx context.Context, s *Stream) (next *certified, _ error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Buffer.Run(ctx) })
 	g.Go(func() error { return s.Acks.Run(ctx) })
+	g.Go(func() error { return s.receipts.Run(ctx) })
 	g.Go(func() (err error) {
 		if next, err = l.write(ctx, s); next != nil {
 			stop()

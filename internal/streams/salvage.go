@@ -29,7 +29,7 @@ func Salvage(ctx context.Context, o Options, dryRun bool) (_ archive.Recovered, 
 	if err != nil {
 		return fail(err)
 	}
-	key, err := l.o.LoadKey(at.keyFile)
+	key, err := l.o.LoadKey(at.keyFile, at.open.VKey)
 	if err != nil {
 		return fail(fmt.Errorf("stream key: %w", err))
 	}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
+	"github.com/audit-archiver/archiver/internal/receipt"
 )
 
 // ErrNotReady: no events are taken now. Nothing was stored.
@@ -52,8 +54,9 @@ type Options struct {
 	// Make, when set, makes a successor wait when one is needed. Otherwise somebody
 	// with the root key has to.
 	Make func(ctx context.Context, previous uuid.UUID) error
-	// LoadKey reads a stream's key. Default: ledger.LoadKey.
-	LoadKey func(file string) (ledger.Signer, error)
+	// LoadKey opens the key of a stream, whose certificate names it vkey.
+	LoadKey func(file, vkey string) (ledger.Signer, error)
+	Prove   func(context.Context) ([]ledger.Note, error) // see archive.Options
 
 	Buffer       buffer.Options // of every log, but for Dir, Stream, FS, Now and Log
 	Identity     func(walDir string) (archive.Identity, error)
@@ -81,6 +84,7 @@ type Stream struct {
 
 	certified *certified
 	metrics   *prometheus.Registry
+	receipts  *receipt.Issuer
 	gate      gate
 	ended     chan struct{}
 }
@@ -144,9 +148,6 @@ func Open(o Options) (*Line, error) {
 
 // newLine is a Line without a current stream.
 func newLine(o Options) *Line {
-	if o.LoadKey == nil {
-		o.LoadKey = func(file string) (ledger.Signer, error) { return ledger.LoadKey(file) }
-	}
 	if o.pause == nil {
 		o.pause, o.look = pause, look
 	}
@@ -160,13 +161,20 @@ func (l *Line) open(stream uuid.UUID) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := l.o.LoadKey(at.keyFile)
+	key, err := l.o.LoadKey(at.keyFile, at.open.VKey)
 	if err != nil {
 		return nil, fmt.Errorf("stream key: %w", err)
 	}
 	ended := make(chan struct{})
 	s := &Stream{Open: at.open, certified: at, metrics: prometheus.NewRegistry(), ended: ended, Ended: ended}
-	if s.Buffer, err = buffer.Open(l.bufferOptions(at)); errors.Is(err, buffer.ErrCorrupt) {
+	s.receipts, err = receipt.New(receipt.Options{Open: at.raw, Stream: at.open, Signer: key,
+		Now: l.o.Now, Log: l.o.Log.With("part", "receipts"), Metrics: s.metrics})
+	if err != nil {
+		return nil, err
+	}
+	log := l.bufferOptions(at)
+	log.Stored = s.receipts.Stored
+	if s.Buffer, err = buffer.Open(log); errors.Is(err, buffer.ErrCorrupt) {
 		return nil, fmt.Errorf("open WAL: %w; `archiver stream salvage` archives what is intact and signs for what is not", err)
 	} else if err != nil {
 		return nil, fmt.Errorf("open WAL: %w", err)
@@ -212,7 +220,7 @@ func (l *Line) openArchiver(s *Stream, key ledger.Signer) (err error) {
 		FirstSeq: held.FirstSeq, OpenSeq: held.NextSeq - held.OpenRows,
 		Dir: at.dir, FS: l.o.FS, Store: l.o.Store, Queue: s.Buffer, Prefix: l.o.Prefix,
 		Stream: at.open.Stream, Open: at.raw, Root: l.o.Root, Signer: key,
-		Identity: identity, Writer: l.o.Writer, Ship: ship, Pause: l.o.pause,
+		Identity: identity, Writer: l.o.Writer, Ship: ship, Prove: l.o.Prove, Pause: l.o.pause,
 		Now: l.o.Now, Log: l.o.Log.With("part", "archive"), Metrics: s.metrics,
 	})
 	if err != nil {
@@ -249,6 +257,16 @@ type Appended struct {
 
 // Append is that of the current stream's log; see buffer.Buffer.Append.
 func (l *Line) Append(ctx context.Context, events []event.Event) (Appended, error) {
+	return l.append(func(b *buffer.Buffer) ([]int64, error) { return b.Append(ctx, events) })
+}
+
+// AppendTicket is Append for a request that wants receipts; see
+// buffer.Buffer.AppendTicket.
+func (l *Line) AppendTicket(ctx context.Context, events []event.Event, ticket *receipt.Ticket) (Appended, error) {
+	return l.append(func(b *buffer.Buffer) ([]int64, error) { return b.AppendTicket(ctx, events, ticket) })
+}
+
+func (l *Line) append(to func(*buffer.Buffer) ([]int64, error)) (Appended, error) {
 	s := l.Current()
 	if err := l.mayTake(s); err != nil {
 		return Appended{}, fmt.Errorf("%w: %w", ErrNotReady, err)
@@ -256,15 +274,19 @@ func (l *Line) Append(ctx context.Context, events []event.Event) (Appended, erro
 	if !s.gate.enter() {
 		return Appended{}, fmt.Errorf("%w: %w", ErrNotReady, errRotating)
 	}
-	seqs, err := s.Buffer.Append(ctx, events)
+	seqs, err := to(s.Buffer)
 	s.gate.leave()
-	out := Appended{Stream: s.Open.Stream, Seqs: seqs}
-	out.Earlier = s.origins(seqs)
 	var taken *buffer.ConflictError
 	if errors.As(err, &taken) {
-		return Appended{}, &ConflictError{ConflictError: taken, Earlier: s.origins(taken.Seq)}
+		seqs, earlier := s.origins(taken.Seq)
+		return Appended{}, &ConflictError{&buffer.ConflictError{Index: taken.Index, Seq: seqs}, earlier}
 	}
-	return out, err
+	if err != nil {
+		return Appended{}, err
+	}
+	out := Appended{Stream: s.Open.Stream}
+	out.Seqs, out.Earlier = s.origins(seqs)
+	return out, nil
 }
 
 // ConflictError is that of the log, with the streams, by index in Seq, of those events
@@ -277,18 +299,19 @@ type ConflictError struct {
 func (e *ConflictError) Unwrap() error { return e.ConflictError }
 
 // origins replaces the seqs of events that an earlier stream took by those that they
-// have there, and says which streams these are.
-func (s *Stream) origins(seqs []int64) (earlier map[int]uuid.UUID) {
+// have there, and says which streams these are. It leaves seqs alone: whoever makes
+// receipts reads them too.
+func (s *Stream) origins(seqs []int64) (_ []int64, earlier map[int]uuid.UUID) {
 	for i, seq := range seqs {
 		if seq >= 0 {
 			continue
 		}
 		if earlier == nil {
-			earlier = make(map[int]uuid.UUID)
+			seqs, earlier = slices.Clone(seqs), make(map[int]uuid.UUID)
 		}
 		earlier[i], seqs[i] = s.Buffer.Origin(seq)
 	}
-	return earlier
+	return seqs, earlier
 }
 
 // MayTake says why no events are taken now; nil: they are.

@@ -152,7 +152,7 @@ func (w *world) options() Options {
 	var paused atomic.Int64
 	o := Options{
 		Folder: w.folder(), Store: store, Prefix: prefix, RotateBefore: 30 * 24 * time.Hour,
-		LoadKey: func(file string) (ledger.Signer, error) {
+		LoadKey: func(file, _ string) (ledger.Signer, error) {
 			raw, err := durable.ReadFile(w.fs, file)
 			if err != nil {
 				return nil, err

@@ -2,9 +2,11 @@ package verify
 
 import (
 	"context"
+	"encoding/binary"
 	"iter"
 	"time"
 
+	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
 )
 
@@ -14,7 +16,9 @@ type Options struct {
 	Prefix string // of the archive in its bucket; may be empty
 	Root   string // the root verifier key, from the caller's own configuration
 
-	Levels   []int    // of 0 to 4; nil: 0 to 3. Level 1 is always done
+	// Levels are those to look at; nil: 1 to 3, and 0 with Settings. Level 1 is always
+	// done; level 4 compares with what level 3 read, and reads all of its range.
+	Levels   []int
 	Settings Settings // for level 0; nil: level 0 cannot be looked at
 	SQL      SQL      // for level 4; nil: level 4 cannot be looked at
 
@@ -26,7 +30,7 @@ type Options struct {
 	// Sample is the share of the files whose content is read, from 0 to 1; 0: all.
 	Sample float64
 
-	Workers  int              // files at once; 0: as many as there are processors
+	Workers  int              // commits at once; 0: twice as many as there are processors
 	Progress func(Progress)   // called often, from several goroutines; nil: nobody asks
 	Now      func() time.Time // nil: time.Now
 }
@@ -44,36 +48,43 @@ const (
 
 // Setting is one setting of the bucket.
 type Setting struct {
-	Name  string // versioning, object-lock, lifecycle, encryption, …
-	State SettingState
-	Value string // what it is
-	Why   string // what is bad about it, and what to do
-	Err   error  // why it is unknown
+	Name  string       `json:"name"` // versioning, object_lock, lifecycle, encryption, …
+	State SettingState `json:"state"`
+	Value string       `json:"value,omitempty"` // what it is, in words
+	Why   string       `json:"why,omitempty"`   // what is bad about it, or why it is unknown
 }
 
-// Settings looks at the bucket's settings. An error means that none could be
-// looked at.
+// Settings looks at the bucket's settings as far as they concern an archive, whose
+// archive object is a. When that is not known, a is the zero Archive.
 type Settings interface {
-	Settings(ctx context.Context) ([]Setting, error)
+	Settings(ctx context.Context, a ledger.Archive) []Setting
 }
 
 // SQL is an engine that reads the bucket as any other program would: the current
 // versions of whatever lies under events/, whoever put it there.
 type SQL interface {
-	// Files yields one SQLFile per object that has rows.
-	Files(ctx context.Context) iter.Seq2[SQLFile, error]
+	// Files yields one SQLFile per object that such an engine reads and that want
+	// asks for, by its key in the bucket.
+	Files(ctx context.Context, want func(key string) bool) iter.Seq2[SQLFile, error]
 }
 
 // SQLFile is what an engine says about the rows of one object.
 type SQLFile struct {
-	Key         string // in the bucket
-	Rows        int64
-	DistinctSeq int64
-	MinSeq      int64
-	MaxSeq      int64
-	Digest      Digest
+	Object object.Info // the version that it read, as listed
+	Rows   int64
+	MinSeq int64
+	MaxSeq int64
+	Digest Digest
+	Err    error // why it cannot read the object; the rest is nothing then
 }
 
-// Digest stands for a set of rows in any order. It is the sum over all rows; what
-// it is of, RowDigest says.
+// Digest stands for rows in any order: the sum, modulo 2^64, of the first eight
+// bytes of each row's leaf hash as a big-endian number. It shows that an engine
+// gives the rows that level 3 proved, to one who does not choose the rows; it is no
+// proof by itself.
 type Digest uint64
+
+// Add returns the digest with one more row, given its leaf hash (event.LeafHash).
+func (d Digest) Add(leaf [32]byte) Digest {
+	return d + Digest(binary.BigEndian.Uint64(leaf[:8]))
+}

@@ -141,6 +141,7 @@ type Report struct {
 	Archive      uuid.UUID      `json:"archive"`
 	Streams      []StreamReport `json:"streams"`
 	Levels       []LevelReport  `json:"levels"`
+	Settings     []Setting      `json:"settings,omitempty"` // level 0
 	Range        Range          `json:"range"`
 	From         time.Time      `json:"from"` // when the run began
 	To           time.Time      `json:"to"`   // and ended

@@ -38,8 +38,10 @@ type Stream struct {
 	ID   uuid.UUID
 	Rows []event.Row // all that were committed, in order of seq
 
+	Key  ledger.Key
+	Open []byte // its certificate
+
 	a    *Archive
-	key  ledger.Key
 	head ledger.Head
 }
 
@@ -99,12 +101,13 @@ func (a *Archive) Rows() (rows []event.Row) {
 func (a *Archive) Stream() *Stream {
 	a.t.Helper()
 	s := &Stream{ID: uuid.New(), a: a}
-	s.key = must(a.t)(ledger.NewKey(ledger.StreamName(a.about.ID, s.ID)))
+	s.Key = must(a.t)(ledger.NewKey(ledger.StreamName(a.about.ID, s.ID)))
 	until := a.about.RetainUntil(a.second())
-	raw, err := ledger.SignOpen(ledger.Open{Archive: a.about.ID, Stream: s.ID, VKey: s.key.VKey(), OpenedAt: a.second(), RetainUntil: until}, a.root)
+	raw, err := ledger.SignOpen(ledger.Open{Archive: a.about.ID, Stream: s.ID, VKey: s.Key.VKey(), OpenedAt: a.second(), RetainUntil: until}, a.root)
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	s.Open = raw
 	a.put(ledger.OpenKey(Prefix, s.ID), raw, until)
 	if s.head, err = ledger.NewHead(raw, a.root.VKey()); err != nil {
 		a.t.Fatal(err)
@@ -117,15 +120,33 @@ func (a *Archive) Stream() *Stream {
 // is a heartbeat.
 func (s *Stream) Commit(events ...event.Event) ledger.Manifest {
 	s.a.t.Helper()
-	m := s.head.Empty(s.a.second(), "mirrortest")
-	m.Last, m.Count = m.First+int64(len(events))-1, int64(len(events))
-	m.Through = s.a.now().UTC().Truncate(time.Millisecond)
+	var notes []ledger.Note
 	if len(events) == 0 {
-		m.Notes = []ledger.Note{{Kind: ledger.NoteHeartbeat}}
+		notes = []ledger.Note{{Kind: ledger.NoteHeartbeat}}
+	}
+	return s.CommitNotes(notes, events...)
+}
+
+// CommitNotes is Commit with notes. Events pass over the seqs that gap notes name.
+func (s *Stream) CommitNotes(notes []ledger.Note, events ...event.Event) ledger.Manifest {
+	s.a.t.Helper()
+	m := s.head.Empty(s.a.second(), "mirrortest", notes...)
+	m.Count, m.Last = int64(len(events)), m.First+int64(len(events))-1
+	m.Through = s.a.now().UTC().Truncate(time.Millisecond)
+	seqs := make([]int64, 0, len(events))
+	for seq := m.First; seq <= m.Last; seq++ {
+		lost := slices.ContainsFunc(notes, func(n ledger.Note) bool {
+			return n.Kind == ledger.NoteGap && n.Range.First <= seq && seq <= n.Range.Last
+		})
+		if lost {
+			m.Last++
+			continue
+		}
+		seqs = append(seqs, seq)
 	}
 	parts := map[[2]string][]event.Row{}
 	for i, e := range events {
-		row := event.Row{Event: e, Stream: s.ID, Seq: m.First + int64(i)}
+		row := event.Row{Event: e, Stream: s.ID, Seq: seqs[i]}
 		at := [2]string{e.Retention, e.Day()}
 		parts[at] = append(parts[at], row)
 		s.Rows = append(s.Rows, row)
@@ -134,7 +155,7 @@ func (s *Stream) Commit(events ...event.Event) ledger.Manifest {
 		m.Files = append(m.Files, s.file(&m, at[0], at[1], rows))
 	}
 	slices.SortFunc(m.Files, func(x, y ledger.File) int { return cmp.Compare(x.Key, y.Key) })
-	raw, next, err := s.head.Next(m, s.key)
+	raw, next, err := s.head.Next(m, s.Key)
 	if err != nil {
 		s.a.t.Fatal(err)
 	}

@@ -43,6 +43,19 @@ func (s *Store) DeleteVersion(key, versionID string) {
 	}
 }
 
+// Rot makes the store give other bytes for a version than it took, as a bad disk
+// does. What Head tells stays. It fails the test when there is no such version.
+func (s *Store) Rot(key, versionID string, body []byte) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.index(key, versionID)
+	if i < 0 {
+		s.t.Fatalf("rot version %s of %s: there is none", versionID, key)
+	}
+	s.versions[key][i].body = bytes.Clone(body)
+}
+
 // SetLock changes the lock of a version at will: a store that does not do what it
 // says. It fails the test when there is no such version.
 func (s *Store) SetLock(key, versionID string, mode object.Mode, until time.Time) {
