@@ -82,7 +82,11 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 		return err
 	}
 	defer func() { err = errors.Join(err, mirrors.Close()) }()
-	handler, err := n.handler(q, mirrors.checks())
+	watch, err := openVerifier(c, n.store, n.metrics, log.With("part", "verify"))
+	if err != nil {
+		return err
+	}
+	handler, err := n.handler(q, append(mirrors.checks(), watch.checks()...))
 	if err != nil {
 		return err
 	}
@@ -94,6 +98,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 	return n.run(ctx, func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		mirrors.start(ctx, g, n.archiver)
+		g.Go(func() error { return watch.run(ctx) })
 		g.Go(func() error { return n.serveHTTP(ctx, ln, handler, ready) })
 		return g.Wait()
 	})

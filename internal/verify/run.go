@@ -156,6 +156,7 @@ func (r *run) finish() *Report {
 	report := &Report{Archive: r.memory.archive, From: r.now, To: r.Now().UTC(),
 		Range: Range{Since: r.Since, Sample: r.Sample, Full: r.Full || r.State == ""}, Settings: r.bucket, Streams: []StreamReport{}}
 	if r.view != nil {
+		report.about = r.view.Archive
 		for i := range r.view.Streams {
 			h := &r.view.Streams[i].Head
 			report.Streams = append(report.Streams, StreamReport{Stream: h.Stream, Index: h.Index, Size: h.Tree.Size(), Root: h.Tree.Root(),
