@@ -13,7 +13,7 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults soak mutants client-kills bench bench-peers bench-sustained bench-scale verify-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill soak mutants client-kills bench bench-peers bench-sustained bench-scale verify-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -61,6 +61,9 @@ faults-short: ## a selection of the fault matrix (docs/reliability.md), minutes
 faults: ## all of it: every system call, every seed of 3000; about half an hour
 	FAULTS=all MODEL_SEEDS=3000 $(GO) test -count 1 -timeout 90m -p 1 -v -run 'Fault|Model|Matrix' ./testenv/faults ./internal/archive ./internal/s3store
 	$(GO) test -count 1 -timeout 30m ./internal/buffer ./internal/durable/...
+
+drill: tools ## tamper with archives in every way on both stores; the auditors must say which
+	DRILL=all $(GO) test -count 1 -timeout 20m -v ./testenv/drill
 
 soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
 	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults

@@ -18,11 +18,7 @@ type bucketSettings struct {
 
 // Settings implements verify.Settings.
 func (b bucketSettings) Settings(ctx context.Context, a ledger.Archive) []verify.Setting {
-	longest := int64(0)
-	for _, c := range a.Classes {
-		longest = max(longest, c.Days)
-	}
-	return settingsOf(doctor.Settings(b.store.Settings(ctx), b.prefix, int(longest)))
+	return settingsOf(doctor.Settings(b.store.Settings(ctx), b.prefix, a))
 }
 
 var (

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/audit-archiver/archiver/internal/doctor"
+	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/s3store"
 	"github.com/audit-archiver/archiver/internal/verify"
 )
@@ -41,10 +42,11 @@ func TestSettingsOfABucket(t *testing.T) {
 		}, "policy unknown"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			about := ledger.Archive{Default: "standard", Classes: []ledger.Class{{Name: "standard", Days: 365}}}
 			s := good
 			tt.spoil(&s)
 			var got []string
-			for _, x := range settingsOf(doctor.Settings(s, "audit", 365)) {
+			for _, x := range settingsOf(doctor.Settings(s, "audit", about)) {
 				if x.State == verify.SettingBad || x.State == verify.SettingUnknown {
 					got = append(got, x.Name+" "+string(x.State))
 				}
