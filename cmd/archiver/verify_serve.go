@@ -63,6 +63,7 @@ func openVerifier(c config.Config, store *s3store.Store, metrics prometheus.Regi
 	v.result = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "archiver_verify_result",
 		Help: "1 for the result of the last verification, 0 for the others."}, []string{"result"})
 	metrics.MustRegister(v.result)
+	v.showResult("") // so that each is there from the start
 	return v, nil
 }
 
@@ -124,13 +125,7 @@ func (v *verifier) tell(r *verify.Report, err error, took time.Duration) {
 	v.seconds.Set(took.Seconds())
 	v.violations.Set(float64(r.Violations()))
 	v.unchecked.Set(float64(len(r.Unchecked)))
-	for _, result := range []verify.Result{verify.OK, verify.Violation, verify.Indeterminate} {
-		value := 0.0
-		if r.Result == result {
-			value = 1
-		}
-		v.result.WithLabelValues(string(result)).Set(value)
-	}
+	v.showResult(r.Result)
 	report := filepath.Join(v.dir, reportFile)
 	switch r.Result {
 	case verify.OK:
@@ -144,6 +139,16 @@ func (v *verifier) tell(r *verify.Report, err error, took time.Duration) {
 		}
 	default:
 		v.log.Warn("not everything of the archive could be verified", "unchecked", len(r.Unchecked), "report", report)
+	}
+}
+
+func (v *verifier) showResult(is verify.Result) {
+	for _, result := range []verify.Result{verify.OK, verify.Violation, verify.Indeterminate} {
+		value := 0.0
+		if result == is {
+			value = 1
+		}
+		v.result.WithLabelValues(string(result)).Set(value)
 	}
 }
 
