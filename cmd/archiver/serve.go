@@ -89,7 +89,11 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, successor mak
 		return err
 	}
 	defer func() { err = errors.Join(err, mirrors.Close()) }()
-	handler, err := n.handler(q, mirrors.checks())
+	watch, err := openVerifier(c, n.store, n.metrics, log.With("part", "verify"))
+	if err != nil {
+		return err
+	}
+	handler, err := n.handler(q, append(mirrors.checks(), watch.checks()...))
 	if err != nil {
 		return err
 	}
@@ -101,6 +105,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, successor mak
 	return n.run(ctx, func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		mirrors.start(ctx, g, n.line)
+		g.Go(func() error { return watch.run(ctx) })
 		g.Go(func() error { return n.serveHTTP(ctx, ln, handler, ready) })
 		return g.Wait()
 	})

@@ -43,6 +43,7 @@ type Config struct {
 
 	Doctor Doctor `yaml:"doctor,omitempty"`
 	Query  Query  `yaml:"query"`
+	Verify Verify `yaml:"verify"`
 	Mirror Mirror `yaml:"mirror"`
 	Log    Log    `yaml:"log"`
 }
@@ -228,6 +229,19 @@ type Query struct {
 	Concurrency int           `yaml:"concurrency"`  // queries at a time; more wait. Default: 2.
 }
 
+// Verify lets the server verify its archive from time to time. It is a smoke
+// detector: who holds this server holds it too. Run `archiver verify` elsewhere.
+type Verify struct {
+	// Every is how long after the end of one run the next one begins. Each reads
+	// what is new, and lists everything. At least 1m; 0: never. Default: 0.
+	Every time.Duration `yaml:"every"`
+	// Levels are those of `archiver verify`. Default: 0-3.
+	Levels string `yaml:"levels"`
+	// Attest puts each result into the bucket, signed by the stream's key and locked
+	// like an object of the longest class. Default: false.
+	Attest bool `yaml:"attest,omitempty"`
+}
+
 // Log is what goes to standard error.
 type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn, error. Default: info.
@@ -269,6 +283,7 @@ func Default() Config {
 			MemoryBytes: GiB,
 			Concurrency: 2,
 		},
+		Verify: Verify{Levels: "0-3"},
 		Mirror: Mirror{Interval: 30 * time.Second, Postgres: Postgres{Schema: "public"}},
 		Log:    Log{Level: "info", Format: "text"},
 	}
