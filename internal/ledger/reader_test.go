@@ -377,7 +377,7 @@ func TestReaderAndAFlood(t *testing.T) {
 		for _, f := range v.Findings {
 			kinds[f.Kind]++
 		}
-		if kinds[FindingHidden] != maxFindings || kinds[FindingReplaced] != 3 || v.MoreFindings < maxVersions/2 {
+		if kinds[FindingHidden] != maxFindings || kinds[FindingReplaced] == 0 || v.MoreFindings < maxVersions/2 {
 			t.Errorf("%v and %d more", kinds, v.MoreFindings)
 		}
 	}
