@@ -65,13 +65,11 @@ func (b *Buffer) commitGroup() error {
 	if err != nil {
 		b.unrecognise(first)
 	}
+	stored := g.stored()
 	for _, r := range g.requests {
 		if err == nil && r.refused != nil {
 			r.done <- r.refused
 			continue
-		}
-		if err == nil && r.ticket != nil {
-			r.stamp(r.events)
 		}
 		r.done <- err
 	}
@@ -81,7 +79,9 @@ func (b *Buffer) commitGroup() error {
 		}
 		return err
 	}
-	b.tell(&g)
+	if len(stored) > 0 {
+		b.o.Stored(stored)
+	}
 	if b.w.open.rows >= b.o.SealRows || b.w.open.bytes >= b.o.SealBytes {
 		return b.sealOpen()
 	}
