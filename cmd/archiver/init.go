@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,18 +67,7 @@ Exit codes:
 			if asJSON {
 				return printJSON(a.out, made)
 			}
-			fmt.Fprintf(a.out, `Created archive %s in bucket %s.
-%s
-
-1. Put this into %s, so that everybody knows whom to trust:
-
-   archive:
-     root_vkey: %q
-
-2. Move %s off this machine: it is needed again only to certify another stream.
-3. archiver serve --config %s
-`, made.Archive, made.Bucket, state.saying(), file, made.RootVKey, made.RootKey, file)
-			return nil
+			return announceInit(a.out, file, made)
 		},
 	}
 	addConfigFlag(cmd, &file)
@@ -99,4 +89,22 @@ func initPolicy(ctx context.Context, c config.Config, no bool, breakGlass, holdO
 		return "", err
 	}
 	return applyPolicy(ctx, c, s3store.Prober{Store: store}, breakGlass, holdOfficer)
+}
+
+func announceInit(w io.Writer, file string, made created) error {
+	_, err := fmt.Fprintf(w, `Created archive %s in bucket %s.
+%s
+
+1. Put this into %s, so that everybody knows whom to trust:
+
+   archive:
+     root_vkey: %q
+
+2. Move %s off this machine: it is needed again only to certify another stream.
+3. archiver serve --config %s
+`, made.Archive, made.Bucket, made.Policy.saying(), file, made.RootVKey, made.RootKey, file)
+	if err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	return nil
 }

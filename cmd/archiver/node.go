@@ -71,10 +71,8 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 	if n.about, err = readArchive(ctx, n.store, c); err != nil {
 		return nil, err
 	}
-	for _, t := range c.Tokens {
-		if _, ok := n.about.Class(t.Retention); t.Retention != "" && !ok {
-			return nil, fmt.Errorf("token %s: the archive has no retention class %q", t.Name, t.Retention)
-		}
+	if err := n.checkTokens(); err != nil {
+		return nil, err
 	}
 	openRaw, err := os.ReadFile(c.Stream.OpenFile)
 	if err != nil {
@@ -122,10 +120,17 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 	}
 	n.acks = archive.NewAcks(n.archiver, n.buffer)
 	n.registerMetrics()
-	if left := time.Until(n.streamEnds()); left < streamWarning {
-		n.log.Warn("the stream's certificate ends soon: what is sealed later outlives its proofs", "stream", n.open.Stream, "ends", n.streamEnds())
-	}
+	n.warnOfEnd()
 	return n, nil
+}
+
+func (n *node) checkTokens() error {
+	for _, t := range n.cfg.Tokens {
+		if _, ok := n.about.Class(t.Retention); t.Retention != "" && !ok {
+			return fmt.Errorf("token %s: the archive has no retention class %q", t.Name, t.Retention)
+		}
+	}
+	return nil
 }
 
 // writer names this program in manifests.
@@ -141,6 +146,12 @@ func (n *node) newShipper(key ledger.Key) (*archive.Shipper, error) {
 
 // streamWarning is how long before a stream's end every start warns of it.
 const streamWarning = 36 * 24 * time.Hour
+
+func (n *node) warnOfEnd() {
+	if time.Until(n.streamEnds()) < streamWarning {
+		n.log.Warn("the stream's certificate ends soon: what is sealed later outlives its proofs", "stream", n.open.Stream, "ends", n.streamEnds())
+	}
+}
 
 func (n *node) streamEnds() time.Time { return n.open.OpenedAt.Add(ledger.StreamLife) }
 
