@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,18 +70,7 @@ Exit codes:
 			if asJSON {
 				return printJSON(a.out, made)
 			}
-			fmt.Fprintf(a.out, `Created archive %s in bucket %s.
-%s
-
-1. Put this into %s, so that everybody knows whom to trust:
-
-   archive:
-     root_vkey: %q
-
-2. %s: it is needed again only to certify another stream.
-3. archiver serve --config %s
-`, made.Archive, made.Bucket, state.saying(), file, made.RootVKey, keepRoot(c), file)
-			return nil
+			return announceInit(a.out, c, file, made)
 		},
 	}
 	addConfigFlag(cmd, &file)
@@ -114,4 +104,22 @@ func initPolicy(ctx context.Context, c config.Config, no bool, breakGlass, holdO
 		return "", err
 	}
 	return applyPolicy(ctx, c, s3store.Prober{Store: store}, breakGlass, holdOfficer)
+}
+
+func announceInit(w io.Writer, c config.Config, file string, made created) error {
+	_, err := fmt.Fprintf(w, `Created archive %s in bucket %s.
+%s
+
+1. Put this into %s, so that everybody knows whom to trust:
+
+   archive:
+     root_vkey: %q
+
+2. %s: it is needed again only to certify another stream.
+3. archiver serve --config %s
+`, made.Archive, made.Bucket, made.Policy.saying(), file, made.RootVKey, keepRoot(c), file)
+	if err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	return nil
 }

@@ -65,10 +65,8 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger, successor 
 	if n.about, err = readArchive(ctx, n.store, c); err != nil {
 		return nil, err
 	}
-	for _, t := range c.Tokens {
-		if _, ok := n.about.Class(t.Retention); t.Retention != "" && !ok {
-			return nil, fmt.Errorf("token %s: the archive has no retention class %q", t.Name, t.Retention)
-		}
+	if err := n.checkTokens(); err != nil {
+		return nil, err
 	}
 	if n.fitness, err = newFitness(c, doctorOptions(c, n.store, n.about), log.With("part", "doctor")); err != nil {
 		return nil, err
@@ -78,6 +76,15 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger, successor 
 	}
 	n.registerMetrics()
 	return n, nil
+}
+
+func (n *node) checkTokens() error {
+	for _, t := range n.cfg.Tokens {
+		if _, ok := n.about.Class(t.Retention); t.Retention != "" && !ok {
+			return fmt.Errorf("token %s: the archive has no retention class %q", t.Name, t.Retention)
+		}
+	}
+	return nil
 }
 
 // writer names this program in manifests.
