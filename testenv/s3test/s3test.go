@@ -226,3 +226,23 @@ func (s Server) Client(t testing.TB) *miniogo.Client {
 	}
 	return client
 }
+
+// User is the same server for a new account whose only policy is the given one. The
+// server must be MinIO.
+func (s Server) User(t testing.TB, policy []byte) Server {
+	t.Helper()
+	s.AccessKey, s.SecretKey = minio.User(t, s.Endpoint, s.AccessKey, s.SecretKey, policy)
+	return s
+}
+
+// Open opens a bucket that is there, with the account of s.
+func (s Server) Open(t testing.TB, bucket string) *s3store.Store {
+	t.Helper()
+	cfg := s.Config(t)
+	cfg.Bucket = bucket
+	store, err := s3store.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
