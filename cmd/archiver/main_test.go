@@ -52,6 +52,8 @@ func TestUsage(t *testing.T) {
 		{"argument where none belongs", []string{"version", "now"}, exitUsage, "", `unknown command "now"`},
 		{"version", []string{"version"}, exitOK, "archiver ", ""},
 		{"check without file", []string{"config", "check"}, exitUsage, "", "--config is missing"},
+		{"repair without file", []string{"repair"}, exitUsage, "", "--config is missing"},
+		{"repair of no archive in particular", []string{"repair", "--config", good}, exitUsage, "", "archive.root_vkey: must be set"},
 		{"check good file", []string{"config", "check", "--config", good}, exitOK, "fine for serve", ""},
 		{"check good file for init", []string{"config", "check", "--for", "init", "--config", good}, exitUsage, "", "archive.root_key_file: must be set"},
 		{"check for nonsense", []string{"config", "check", "--for", "x", "--config", good}, exitUsage, "", "must be serve or init"},
