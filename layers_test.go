@@ -46,6 +46,7 @@ var layers = [][]string{
 		"internal/archive",
 		"internal/repair",
 		"internal/doctor",
+		"internal/policy",
 		"internal/receipt",
 		"internal/prove",
 		"internal/verify",

@@ -34,6 +34,8 @@ type created struct {
 	Prefix   string    `json:"prefix"`
 	RootVKey string    `json:"root_vkey"`
 	RootKey  string    `json:"root_key_file,omitzero"` // "" when it is not in a file
+	// Policy is what became of the bucket's policy.
+	Policy policyState `json:"policy,omitempty"`
 }
 
 // birth is a new archive on our disk: everything that will be in the bucket was
@@ -141,9 +143,7 @@ func prepare(ctx context.Context, c config.Config, now time.Time) (birth, error)
 // sign signs with the root key the archive and its first stream.
 func sign(c config.Config, root, stream newKey, now time.Time) (b birth, err error) {
 	a := ledger.Archive{ID: root.id, Created: now, Floor: now.AddDate(-floorYears, 0, 0), Default: c.Retention.Default}
-	for _, class := range c.Retention.Classes {
-		a.Classes = append(a.Classes, ledger.Class{Name: class.Name, Days: int64(class.Days)})
-	}
+	a.Classes = configuredClasses(c)
 	slices.SortFunc(a.Classes, func(x, y ledger.Class) int { return strings.Compare(x.Name, y.Name) })
 	if b.archiveRaw, err = ledger.SignArchive(a, root); err != nil {
 		return b, err

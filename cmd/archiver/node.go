@@ -48,6 +48,7 @@ type node struct {
 	archiver *archive.Archiver
 	acks     *archive.Acks
 	shipper  *archive.Shipper // nil unless wal.ship_interval is set
+	fitness  *fitness
 }
 
 // openNode opens everything and changes nothing in the bucket.
@@ -105,12 +106,15 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 		}
 		ship = n.shipper.Flush
 	}
+	if n.fitness, err = newFitness(c, doctorOptions(c, n.store, n.about), log.With("part", "doctor")); err != nil {
+		return nil, err
+	}
 	held := n.buffer.Stats()
 	n.archiver, err = archive.New(archive.Options{
 		FirstSeq: held.FirstSeq, OpenSeq: held.NextSeq - held.OpenRows,
 		Dir: c.DataDir, FS: durable.OS(), Store: n.store, Queue: n.buffer, Prefix: c.S3.Prefix,
 		Stream: n.open.Stream, Open: openRaw, Root: c.Archive.RootVKey, Signer: key,
-		Identity: identity, Writer: writer(), Ship: ship,
+		Identity: identity, Writer: writer(), Ship: ship, Prove: n.fitness.prove,
 		Now: time.Now, Log: log.With("part", "archive"), Metrics: n.metrics,
 	})
 	if err != nil {

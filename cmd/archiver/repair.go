@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/audit-archiver/archiver/internal/config"
@@ -101,10 +100,10 @@ func noteKey(ctx context.Context, c config.Config, f repairFlags) (ledger.Signer
 			return nil, fmt.Errorf("stream key %s: %w", f.streamKey, err)
 		}
 		return key, nil
-	case c.Archive.RootKeyFile == "" && c.Archive.RootKeyEnv == "" && c.Archive.RootKeyKMS == "":
-		return nil, usagef("what is put again needs a signed note: set archive.root_key_file, root_key_env or root_key_kms, or give --stream-key")
+	case rootPlace(c) == keyPlace{}:
+		return nil, usagef("what is put again needs a signed note: set archive.root_key_file (or _env, _kms), or give --stream-key")
 	default:
-		return recoveryKey(ctx, c, "", uuid.Nil)
+		return rootSigner(ctx, c)
 	}
 }
 

@@ -55,6 +55,7 @@ Exit codes of every command:
 		newInspectCommand(a),
 		newKeyCommand(a),
 		newMirrorCommand(a),
+		newPolicyCommand(a),
 		newProveCommand(a),
 		newQueryCommand(a),
 		newRecoverCommand(a),

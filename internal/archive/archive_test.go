@@ -427,14 +427,20 @@ func TestNewerEncoder(t *testing.T) {
 	a := p.archiver
 	want := spooled{Class: "long", Rows: 1}
 	var err error
-	if want.Root, want.Rows, err = rootOf(t.Context(), bytes.NewReader(body), int64(len(body)), "long"); err != nil {
+	var by string
+	if want.Root, want.Rows, by, err = rootOf(t.Context(), bytes.NewReader(body), int64(len(body)), "long"); err != nil {
 		t.Fatal(err)
 	}
 	info := must(w.store.Head(t.Context(), key, ""))
 	u := upload{same: func(ctx context.Context, info object.Info) error { return a.sameRows(ctx, info, want) }}
 	u.Size, u.SHA256 = 1, sha([]byte("what a newer encoder would write"))
+	if err := a.sameContent(t.Context(), u, &info); !errors.Is(err, errDiffers) {
+		t.Errorf("equal rows in bytes that somebody else made: got %v, want errDiffers", err)
+	}
+	formerEncoders = []string{by}
+	defer func() { formerEncoders = nil }()
 	if err := a.sameContent(t.Context(), u, &info); err != nil {
-		t.Errorf("equal rows in other bytes: %v", err)
+		t.Errorf("equal rows in the bytes of a former release: %v", err)
 	}
 	want.Root[0] ^= 1
 	if err := a.sameContent(t.Context(), u, &info); !errors.Is(err, errDiffers) {

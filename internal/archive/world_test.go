@@ -63,7 +63,8 @@ type world struct {
 	store *memstore.Store
 	wrap  func(*memstore.Store) object.Store // what the archiver sees; nil: store itself
 	id    Identity
-	ships bool // processes copy their log to the bucket
+	ships bool                                         // processes copy their log to the bucket
+	prove func(context.Context) ([]ledger.Note, error) // nil: nobody asks whether the bucket is fit
 
 	archive ledger.Archive
 	root    ledger.Signer
@@ -184,7 +185,7 @@ func (w *world) start() (*process, error) {
 	}
 	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
 		FirstSeq: buf.Stats().FirstSeq, OpenSeq: buf.Stats().NextSeq - buf.Stats().OpenRows,
-		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test", Ship: ship,
+		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test", Ship: ship, Prove: w.prove,
 		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		return nil, errors.Join(err, buf.Close())

@@ -41,6 +41,7 @@ type Config struct {
 	// Minimum: 1m. Default: 1h.
 	Heartbeat time.Duration `yaml:"heartbeat"`
 
+	Doctor Doctor `yaml:"doctor,omitempty"`
 	Query  Query  `yaml:"query"`
 	Mirror Mirror `yaml:"mirror"`
 	Log    Log    `yaml:"log"`
@@ -202,6 +203,13 @@ type Limits struct {
 	RequestEvents int  `yaml:"request_events"` // Default: 10000.
 	Depth         int  `yaml:"depth"`          // nesting of JSON. Default: 64.
 	Connections   int  `yaml:"connections"`    // open at a time; more wait. Default: 256.
+}
+
+// Doctor is about the checks of `archiver doctor`, which serve makes too.
+type Doctor struct {
+	// Override names musts that serve starts without. It then says so in /readyz, in
+	// its log and, signed, in the ledger. Default: none.
+	Override []string `yaml:"override,omitempty"`
 }
 
 // Query bounds the SQL engine.

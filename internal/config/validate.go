@@ -66,6 +66,11 @@ func (c *Config) validate() []Problem {
 	c.checkRetention(k)
 	c.checkBounds(k)
 	c.checkMirror(k)
+	for i, name := range c.Doctor.Override {
+		if !className.MatchString(name) { // as it happens, checks are named like classes
+			k.complain(fmt.Sprintf("doctor.override[%d]", i), "%q is not the name of a check: `archiver doctor` prints them", name)
+		}
+	}
 	oneOf(k, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(k, "log.format", c.Log.Format, "text", "json")
 	return k.problems

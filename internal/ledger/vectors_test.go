@@ -251,6 +251,9 @@ func refused(t testing.TB, commits [][]byte, heads []Head) []refusedCommit {
 		m.Notes = []Note{{Kind: NoteMoved, Range: &Range{0, 0}, To: &Range{m.First, m.First}}}
 	})
 	change("no version id", func(m *Manifest) { m.Files[0].VersionID = "" })
+	change("an escape sequence in the writer", func(m *Manifest) { m.Writer = "archiver \x1b[2J" })
+	change("a C1 control in a note", func(m *Manifest) { m.Notes = []Note{{Kind: NoteStop, Text: "a\u009b2J"}} })
+	change("a text that runs backwards", func(m *Manifest) { m.Notes = []Note{{Kind: NoteStop, Host: "a\u202eb"}} })
 	replace("a space in the manifest", `"version":1`, `"version": 1`)
 	replace("a member twice", `"version":1`, `"version":1,"version":1`)
 	replace("a member is missing", `"count":11,`, ``)

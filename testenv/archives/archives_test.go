@@ -307,16 +307,17 @@ func (b *builder) proofs() (all [][]byte) {
 		for j := range s.Manifests {
 			for k := range s.Manifests[j].Files {
 				f := &s.Manifests[j].Files[k]
-				var path ledger.Path
+				var paths ledger.Paths
+				var mark int
 				var last event.Row
 				for row := range b.rows(f) {
-					if path.Size() == f.Rows-1 {
-						path.Mark()
+					if paths.Size() == f.Rows-1 {
+						mark = paths.Mark()
 						last = row
 					}
-					path.Add(event.LeafHash(&row))
+					paths.Add(event.LeafHash(&row))
 				}
-				p, err := s.Prove(int64(j), k, &path, &last)
+				p, err := s.Prove(int64(j), k, &paths, mark, &last)
 				b.check(err)
 				all = append(all, p)
 			}

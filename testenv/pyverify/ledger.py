@@ -125,6 +125,11 @@ def text(s, required=False):
     want(isinstance(s, str) and len(s.encode()) <= 4096 and (s or not required), "text")
 
 
+def prose(s, required=False):
+    text(s, required)
+    want(not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", s), "text: control character")
+
+
 def a_class(s):
     want(isinstance(s, str) and CLASS.fullmatch(s), f"class {s!r}")
 
@@ -235,8 +240,9 @@ def check_note(n, m):
     """Returns the range of a gap."""
     members(n, "kind text? machine? boot? inode? host? stream? range? to? key? version_id?", True)
     a_class(n["kind"])
-    for name in ("text", "machine", "boot", "inode", "host", "key", "version_id"):
-        text(n.get(name, ""))
+    for name in ("text", "machine", "boot", "inode", "host"):
+        prose(n.get(name, ""))
+    text(n.get("key", "")), text(n.get("version_id", ""))
     if "stream" in n:
         want(any(a_uuid(n["stream"])), "note: stream")
     other = n.get("stream", m["stream"]) != m["stream"]
@@ -265,7 +271,7 @@ def check_manifest(m, state):
     want(m["prev"] == state.prev, "prev")
     want(m["first"] == state.next_seq and m["last"] >= m["first"] - 1, "seq range")
     want(a_time(m["through"], 3) >= a_time(state.through, 3), "through")
-    a_time(m["sealed_at"]), text(m["writer"], True)
+    a_time(m["sealed_at"]), prose(m["writer"], True)
     want(isinstance(m["files"], list) and len(m["files"]) <= 64, "files")
     want(isinstance(m["notes"], list) and len(m["notes"]) <= 256, "notes")
     want(m["files"] or m["notes"], "neither files nor notes")
