@@ -135,7 +135,7 @@ func TestRotation(t *testing.T) {
 					t.Errorf("a client got %v", err)
 					return
 				}
-				time.Sleep(10 * time.Millisecond)
+				<-time.After(10 * time.Millisecond)
 			}
 		}
 	})
@@ -178,7 +178,7 @@ func TestRotationKilled(t *testing.T) {
 		v.stored(t, 3)
 		s.must(t, "stream", "next")
 		s.must(t, "stream", "rotate", "--timeout", "0s")
-		time.Sleep(after * time.Millisecond) // any moment is right
+		<-time.After(after * time.Millisecond) // any moment is right
 		v.kill(t)
 		v = s.start(t, how{})
 		await(t, "the successor has taken over", func() (bool, string) {
