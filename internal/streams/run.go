@@ -143,7 +143,7 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 		}
 		next, err := l.choose(ctx, s)
 		if err == nil {
-			err = l.prepare(next)
+			err = l.prepare(ctx, next)
 		}
 		if err == nil {
 			err = l.quiesce(ctx, s)
@@ -262,8 +262,14 @@ func (l *Line) fresh(ctx context.Context, s *Stream, next *ledger.Open) (bool, e
 	return true, nil
 }
 
-// prepare makes the successor's log while events are still taken.
-func (l *Line) prepare(next *certified) error {
+// prepare does what it can of the successor's start while events are still taken: the
+// bucket is shown to be fit again, if that was long ago, and its log is made.
+func (l *Line) prepare(ctx context.Context, next *certified) error {
+	if l.o.Prove != nil {
+		if _, err := l.o.Prove(ctx); err != nil {
+			return err
+		}
+	}
 	if err := archive.Unmove(l.o.FS, next.dir, next.walDir()); err != nil {
 		return err
 	}

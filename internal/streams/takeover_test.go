@@ -336,6 +336,30 @@ func TestRolledBack(t *testing.T) {
 	}
 }
 
+// TestRecoveredElsewhere: the node was thought lost, and its stream was closed by a
+// recovery. It comes back: what only it has goes to the successor.
+func TestRecoveredElsewhere(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain(), p.send(w.events(4)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	got := must(archive.Recover(t.Context(), archive.RecoverOptions{Dir: "/recover", FS: w.fs, Store: w.store, Prefix: prefix, Root: w.root.VKey(),
+		Stream: w.first, Signer: w.root, Host: "elsewhere", Writer: "test", Now: w.clock.now, Log: w.log}))
+	if !got.Closed {
+		t.Fatalf("recovered %+v", got)
+	}
+	next := w.successor(w.first)
+	p = must(w.start())
+	if err := errors.Join(p.ready(next), p.send(w.events(1)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	if n := notes(w.check(), next, ledger.NoteMoved); len(n) != 1 || *n[0].Range != (ledger.Range{First: 3, Last: 6}) {
+		t.Errorf("moved %+v", n)
+	}
+}
+
 // TestForeignData: something that this node did not write is under the name of a file of
 // its own. The stream is closed, and its batch archived again by the successor.
 func TestForeignData(t *testing.T) {
