@@ -12,8 +12,8 @@ import (
 )
 
 // salvaged salvages a log and returns the seqs that are in its batches; each seq from
-// first to before n is in a batch, or in what is lost of one, once.
-func salvaged(t *testing.T, fsys *crashfs.FS, first, n int) (held map[int64]bool, s *Salvaged) {
+// first on is in a batch, or in what is lost of one, once.
+func salvaged(t *testing.T, fsys *crashfs.FS, first int) (held map[int64]bool, s *Salvaged) {
 	t.Helper()
 	before := content(t, fsys)
 	s, err := Salvage(t.Context(), fsys, "/wal", ShippedOptions{Stream: testStream, NextSeq: int64(first), Through: time.Unix(0, 0), Retention: testRetention})
@@ -61,7 +61,7 @@ func salvaged(t *testing.T, fsys *crashfs.FS, first, n int) (held map[int64]bool
 // TestSalvageIntact: of a log without damage everything is there.
 func TestSalvageIntact(t *testing.T) {
 	fsys, released, n := bigLog(t)
-	held, s := salvaged(t, fsys, released, n)
+	held, s := salvaged(t, fsys, released)
 	if len(held) != n-released || len(s.Damage) > 0 || s.Batches[len(s.Batches)-1].Last != int64(n-1) {
 		t.Errorf("%d of %d rows, damage %v", len(held), n-released, s.Damage)
 	}
@@ -88,7 +88,7 @@ func TestSalvageWithoutASegment(t *testing.T) {
 				raw[100] ^= 1
 				put(t, fsys, e.Name(), raw)
 			}
-			held, s := salvaged(t, fsys, released, n)
+			held, s := salvaged(t, fsys, released)
 			if len(held) == 0 || len(held) == n-released && e.Name() != entries[0].Name() {
 				t.Errorf("%s %s: %d of %d rows, damage %v", e.Name(), how, len(held), n-released, s.Damage)
 			}
@@ -103,14 +103,14 @@ func TestSalvageWithoutASegment(t *testing.T) {
 // frame that it is in, and the log's own batches stay what they were.
 func TestSalvageDamagedSectors(t *testing.T) {
 	whole, n := smallLog(t)
-	_, was := salvaged(t, clone(whole), 0, n)
+	_, was := salvaged(t, clone(whole), 0)
 	name := segmentName(0)
 	for at := headerBytes; at < len(file(t, whole, name)) && at < headerBytes+16*sector; at += sector {
 		fsys := clone(whole)
 		raw := file(t, fsys, name)
 		raw[at+20] ^= 0x40
 		put(t, fsys, name, raw)
-		held, s := salvaged(t, fsys, 0, n)
+		held, s := salvaged(t, fsys, 0)
 		if len(held) < n-1 {
 			t.Errorf("sector at %d: %d of %d rows", at, len(held), n)
 		}
@@ -127,12 +127,12 @@ func TestSalvageDamagedSectors(t *testing.T) {
 
 // TestSalvageIsTheSameTwice: names and dates follow from the log alone.
 func TestSalvageIsTheSameTwice(t *testing.T) {
-	fsys, released, n := bigLog(t)
+	fsys, released, _ := bigLog(t)
 	raw := file(t, fsys, segmentName(2))
 	raw[5*sector+9] ^= 1
 	put(t, fsys, segmentName(2), raw)
 	tell := func() (out string) {
-		_, s := salvaged(t, fsys, released, n)
+		_, s := salvaged(t, fsys, released)
 		for _, b := range s.Batches {
 			out += fmt.Sprint(b.First, b.Last, b.Count, b.Lost, b.SealedAt, b.RetainUntil, "\n")
 		}

@@ -161,12 +161,14 @@ func TestStreamEnds(t *testing.T) {
 // await waits for what another goroutine brings about soon.
 func await(t *testing.T, is func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	turn, late := time.NewTicker(time.Millisecond), time.After(time.Minute)
+	defer turn.Stop()
 	for !is() {
-		if time.Now().After(deadline) {
+		select {
+		case <-turn.C:
+		case <-late:
 			t.Fatal("it does not happen")
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/audit-archiver/archiver/internal/archive"
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/durable"
-	"github.com/audit-archiver/archiver/internal/ledger"
 )
 
 const (
@@ -143,14 +142,14 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 		}
 		next, err := l.choose(ctx, s)
 		if err == nil {
-			err = l.prepare(next)
+			err = l.prepare(ctx, next)
 		}
 		if err == nil {
 			err = l.quiesce(ctx, s)
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil, nil //nolint:nilerr // it was told to stop
+			return nil, nil
 		case err == nil:
 			return next, nil
 		case final(err):
@@ -189,81 +188,14 @@ func (l *Line) sayWaiting(why error) {
 	l.waiting = why
 }
 
-// choose finds the successor: the one that was intended before, or the oldest that
-// waits. One that has commits already is somebody else's, or the folder came from a
-// backup. When it returns, stream.json says what is intended.
-func (l *Line) choose(ctx context.Context, s *Stream) (*certified, error) {
-	c, err := l.o.load()
-	if err != nil {
-		return nil, err
-	}
-	if c.Next != uuid.Nil {
-		next, err := l.o.find(c.Next)
-		if err != nil {
-			return nil, err
-		}
-		if fresh, err := l.fresh(ctx, s, &next.open); err != nil || fresh {
-			return next, err
+// prepare does what it can of the successor's start while events are still taken: the
+// bucket is shown to be fit again, if that was long ago, and its log is made.
+func (l *Line) prepare(ctx context.Context, next *certified) error {
+	if l.o.Prove != nil {
+		if _, err := l.o.Prove(ctx); err != nil {
+			return err
 		}
 	}
-	if c.Next, err = l.oldest(ctx, s); err != nil {
-		return nil, err
-	}
-	if err := l.o.save(c); err != nil {
-		return nil, err
-	}
-	return l.o.find(c.Next)
-}
-
-// oldest is the oldest successor that can be used. It lies where its log will be.
-func (l *Line) oldest(ctx context.Context, s *Stream) (uuid.UUID, error) {
-	for made := l.o.Make == nil; ; made = true {
-		all, err := l.o.Waiting()
-		if err != nil {
-			return uuid.Nil, err
-		}
-		unusable := ErrNoSuccessor
-		for i := range all {
-			w := &all[i]
-			if w.Err != nil {
-				unusable = fmt.Errorf("%w (%s cannot be used: %w)", ErrNoSuccessor, w.Path, w.Err)
-				continue
-			}
-			if fresh, err := l.fresh(ctx, s, &w.Open); err != nil {
-				return uuid.Nil, err
-			} else if fresh {
-				return w.Open.Stream, l.o.adopt(w)
-			}
-		}
-		if made {
-			return uuid.Nil, unusable
-		}
-		if err := l.o.Make(ctx, s.Open.Stream); err != nil {
-			return uuid.Nil, fmt.Errorf("make a successor: %w", err)
-		}
-	}
-}
-
-// fresh tells whether a stream can continue s: it lives at least as long, and nobody
-// has begun it.
-func (l *Line) fresh(ctx context.Context, s *Stream, next *ledger.Open) (bool, error) {
-	if next.OpenedAt.Before(s.Open.OpenedAt) || next.Stream == s.Open.Stream {
-		return false, nil
-	}
-	key := ledger.CommitKey(l.o.Prefix, next.Stream, 0)
-	for v, err := range l.o.Store.Versions(ctx, key) {
-		if err != nil {
-			return false, fmt.Errorf("look whether stream %s has begun: %w", next.Stream, err)
-		}
-		if v.Key == key {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// prepare makes the successor's log while events are still taken.
-func (l *Line) prepare(next *certified) error {
 	if err := archive.Unmove(l.o.FS, next.dir, next.walDir()); err != nil {
 		return err
 	}
@@ -306,67 +238,6 @@ func (l *Line) drainIn(ctx context.Context, s *Stream, most time.Duration) error
 		err = fmt.Errorf("%w: %w", errBusy, err)
 	}
 	return err
-}
-
-// leave goes over to a successor when this stream cannot go on: it is closed, another
-// writer has it, or something foreign is under a name of its own. What it could not
-// archive is moved. Without a successor the stream stays as it is: at the start of a
-// process that is an error, and later it waits for one, while queries are answered.
-func (l *Line) leave(ctx context.Context, s *Stream, why error) (*certified, error) {
-	s.gate.shut(true)
-	for told := false; ; told = true {
-		next, err := l.choose(ctx, s)
-		if err == nil {
-			err = l.move(ctx, s, next, why)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return nil, why
-		case err == nil:
-			return next, nil
-		case final(err), errors.Is(err, ErrNoSuccessor) && !l.served.Load():
-			return nil, fmt.Errorf("%w; %w", why, err)
-		case !told:
-			l.o.Log.ErrorContext(ctx, "the stream is stopped: events are refused, queries are still answered", "error", why, "next", err)
-		default:
-			l.o.Log.DebugContext(ctx, "the stream is stopped", "next", err)
-		}
-		l.sayWaiting(err)
-		if err := l.o.pause(ctx, l.o.look); err != nil {
-			return nil, why
-		}
-	}
-}
-
-// move closes the stream, if its name is still ours, and brings what it could not
-// archive to its successor's log.
-func (l *Line) move(ctx context.Context, s *Stream, next *certified, why error) error {
-	ours := !errors.Is(why, archive.ErrTaken) && !errors.Is(why, archive.ErrRecovered) && !errors.Is(why, archive.ErrClosed)
-	if ours && s.Archiver.Status().Index >= 0 {
-		err := s.Archiver.Rotate(ctx, next.open.Stream)
-		if err != nil && !errors.Is(err, archive.ErrConflict) { // then somebody else has it by now
-			return err
-		}
-	}
-	moved, err := archive.Move(ctx, archive.MoveOptions{
-		FS: l.o.FS, Store: l.o.Store, Prefix: l.o.Prefix, Root: l.o.Root,
-		Stream: s.Open.Stream, Dir: s.certified.dir, Log: s.Buffer, Index: s.Archiver.Status().Index,
-		To: next.dir, Into: l.bufferOptions(next), Settle: l.sealAge() + settleMargin,
-		Now: l.o.Now, Logger: l.o.Log.With("part", "move"), Pause: l.o.pause,
-	})
-	if err != nil {
-		return fmt.Errorf("move to stream %s: %w", next.open.Stream, err)
-	}
-	l.o.Log.WarnContext(ctx, "moved to another stream what this one could not archive", "from", s.Open.Stream, "to", next.open.Stream,
-		"events", moved.Rows(), "orphans", len(moved.Orphans))
-	return nil
-}
-
-func (l *Line) sealAge() time.Duration {
-	if age := l.o.Buffer.SealAge; age > 0 {
-		return age
-	}
-	return 15 * time.Minute // the log's default
 }
 
 // succeed makes next the current stream. Run of the old log is over.

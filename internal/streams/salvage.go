@@ -42,7 +42,7 @@ func Salvage(ctx context.Context, o Options, dryRun bool) (_ archive.Recovered, 
 		if next, err = l.choose(ctx, &Stream{Open: at.open, certified: at}); err != nil {
 			return fail(err)
 		}
-		if err := l.prepare(next); err != nil {
+		if err := l.prepare(ctx, next); err != nil {
 			return fail(err)
 		}
 	}

@@ -167,13 +167,23 @@ func TestTakenOverWaits(t *testing.T) {
 	x := newTwins(t, crashfs.New(), false)
 	x.successor(x.first)
 	x.clock.advance(-time.Hour) // the winner has just begun
+	waited := false
+	x.paused = func(d time.Duration) {
+		if waited || d != 5*time.Second {
+			return
+		}
+		waited = true
+		c := must(x.copy.start())
+		if err := errors.Join(c.ready(x.first), c.send(x.copy.events(1)...), c.drain(), c.end()); err != nil {
+			t.Error(err)
+		}
+	}
 	p := must(x.start())
-	c := must(x.copy.start())
-	if err := errors.Join(c.ready(x.first), c.send(x.copy.events(1)...), c.drain()); err != nil {
+	if err := errors.Join(p.ready(uuid.Nil), p.drain(), p.end()); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(p.ready(uuid.Nil), p.drain(), p.end(), c.end()); err != nil {
-		t.Fatal(err)
+	if !waited {
+		t.Error("it did not wait")
 	}
 	x.checkBoth()
 }
@@ -323,6 +333,30 @@ func TestRolledBack(t *testing.T) {
 	}
 	if view := w.check(); len(notes(view, next, ledger.NoteMoved)) > 0 {
 		t.Errorf("moved %+v, which was archived", notes(view, next, ledger.NoteMoved))
+	}
+}
+
+// TestRecoveredElsewhere: the node was thought lost, and its stream was closed by a
+// recovery. It comes back: what only it has goes to the successor.
+func TestRecoveredElsewhere(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain(), p.send(w.events(4)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	got := must(archive.Recover(t.Context(), archive.RecoverOptions{Dir: "/recover", FS: w.fs, Store: w.store, Prefix: prefix, Root: w.root.VKey(),
+		Stream: w.first, Signer: w.root, Host: "elsewhere", Writer: "test", Now: w.clock.now, Log: w.log}))
+	if !got.Closed {
+		t.Fatalf("recovered %+v", got)
+	}
+	next := w.successor(w.first)
+	p = must(w.start())
+	if err := errors.Join(p.ready(next), p.send(w.events(1)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	if n := notes(w.check(), next, ledger.NoteMoved); len(n) != 1 || *n[0].Range != (ledger.Range{First: 3, Last: 6}) {
+		t.Errorf("moved %+v", n)
 	}
 }
 

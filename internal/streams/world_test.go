@@ -61,6 +61,8 @@ type world struct {
 	wrap  func(*memstore.Store) object.Store // what the node sees; nil: store itself
 	id    archive.Identity
 	make  bool // the root key is there: successors make themselves
+	// paused is called in every pause, which takes no time: what happens meanwhile.
+	paused func(time.Duration)
 
 	archive ledger.Archive
 	root    ledger.Key
@@ -174,6 +176,9 @@ func (w *world) options() Options {
 		pause: func(ctx context.Context, d time.Duration) error {
 			if time.Duration(paused.Add(int64(d))) < 2*time.Hour { // whoever fails for ever must not run time away
 				w.clock.advance(d)
+			}
+			if w.paused != nil {
+				w.paused(d)
 			}
 			runtime.Gosched()
 			return context.Cause(ctx)

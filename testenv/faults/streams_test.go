@@ -135,7 +135,7 @@ func TestRotation(t *testing.T) {
 					t.Errorf("a client got %v", err)
 					return
 				}
-				time.Sleep(10 * time.Millisecond)
+				<-time.After(10 * time.Millisecond)
 			}
 		}
 	})
@@ -172,13 +172,13 @@ func TestRotation(t *testing.T) {
 // ends with the successor.
 func TestRotationKilled(t *testing.T) {
 	need(t, short)
-	for _, after := range []time.Duration{0, 20, 60, 120, 200, 300} {
+	for _, after := range []int{0, 20, 60, 120, 200, 300} {
 		s := newSite(t)
 		v := s.start(t, how{})
 		v.stored(t, 3)
 		s.must(t, "stream", "next")
 		s.must(t, "stream", "rotate", "--timeout", "0s")
-		time.Sleep(after * time.Millisecond) // any moment is right
+		<-time.After(time.Duration(after) * time.Millisecond) // any moment is right
 		v.kill(t)
 		v = s.start(t, how{})
 		await(t, "the successor has taken over", func() (bool, string) {

@@ -209,11 +209,11 @@ func (s *Store) Extend(ctx context.Context, key, versionID string, until time.Ti
 	if i < 0 || s.versions[key][i].DeleteMarker {
 		return fmt.Errorf("extend %s: %w", key, object.ErrNotFound)
 	}
-	if v := &s.versions[key][i]; v.RetainUntil.After(until) {
+	v := &s.versions[key][i]
+	if v.RetainUntil.After(until) {
 		return fmt.Errorf("extend %s: locked until %v already", key, v.RetainUntil)
-	} else {
-		v.Mode, v.RetainUntil = object.Compliance, until.UTC()
 	}
+	v.Mode, v.RetainUntil = object.Compliance, until.UTC()
 	return nil
 }
 
