@@ -51,6 +51,10 @@ func (r *run) content(ctx context.Context, s *stream, index int64) (ok bool, _ e
 			return false, err
 		}
 		ok, whole = ok && good, whole && good
+		if good, err = r.others(ctx, s, f); err != nil {
+			return false, err
+		}
+		ok = ok && good
 	}
 	if why := seqs.check(m); whole && why != "" {
 		r.find(Finding{Kind: Altered, Level: 3, Key: ledger.CommitKey(r.Prefix, s.Open.Stream, index), Version: s.Commits[index].VersionID,
