@@ -76,7 +76,7 @@ func (v *verifier) run(ctx context.Context) error {
 		begun := time.Now()
 		report, err := v.once(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to stop
 		}
 		v.tell(report, err, time.Since(begun))
 		wait := time.NewTimer(v.cfg.Verify.Every)

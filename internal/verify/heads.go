@@ -111,7 +111,7 @@ func (r *run) headLedger(ctx context.Context, f Finding, until time.Time) (ok bo
 		return false, nil
 	case err != nil:
 		r.unable(Unchecked{Level: 2, Key: f.Key, Version: f.Version, Why: err.Error()})
-		return false, nil
+		return false, nil //nolint:nilerr // the report has it
 	}
 	return r.judgeLock(ctx, f, info, until), nil
 }
@@ -160,7 +160,7 @@ func (r *run) headObject(ctx context.Context, c *committed) (ok bool, _ error) {
 		return false, nil
 	case err != nil:
 		r.unable(Unchecked{Level: 2, Key: f.Key, Version: id, Why: err.Error()})
-		return false, nil
+		return false, nil //nolint:nilerr // the report has it
 	}
 	ok = r.judgeLock(ctx, f, info, until)
 	switch {
