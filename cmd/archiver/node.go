@@ -87,12 +87,7 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 	if err != nil {
 		return nil, err
 	}
-	n.receipts, err = receipt.New(receipt.Options{Open: openRaw, Stream: n.open, Signer: key,
-		Now: time.Now, Log: log.With("part", "receipts"), Metrics: n.metrics})
-	if err != nil {
-		return nil, err
-	}
-	if n.buffer, err = n.openBuffer(); err != nil {
+	if err := n.openBuffer(openRaw, key); err != nil {
 		return nil, fmt.Errorf("open WAL: %w", err)
 	}
 	identity, err := identify(n.walDir())
@@ -146,9 +141,15 @@ func (n *node) streamEnds() time.Time { return n.open.OpenedAt.Add(ledger.Stream
 
 func (n *node) walDir() string { return filepath.Join(n.cfg.DataDir, "wal") }
 
-func (n *node) openBuffer() (*buffer.Buffer, error) {
+// openBuffer opens the log, and what gives receipts for it.
+func (n *node) openBuffer(open []byte, key ledger.Signer) (err error) {
+	n.receipts, err = receipt.New(receipt.Options{Open: open, Stream: n.open, Signer: key,
+		Now: time.Now, Log: n.log.With("part", "receipts"), Metrics: n.metrics})
+	if err != nil {
+		return err
+	}
 	c := n.cfg
-	return buffer.Open(buffer.Options{
+	n.buffer, err = buffer.Open(buffer.Options{
 		Dir: n.walDir(), FS: durable.OS(), Stream: n.open.Stream, Now: time.Now, Log: n.log.With("part", "buffer"),
 		SegmentBytes: int64(c.WAL.SegmentBytes), SealRows: int64(c.Seal.Rows), SealBytes: int64(c.Seal.Bytes), SealAge: c.Seal.Age,
 		Heartbeat: c.Heartbeat, Reserve: reserve(c.WAL), HighWater: int64(c.WAL.HighWaterBytes),
@@ -159,6 +160,7 @@ func (n *node) openBuffer() (*buffer.Buffer, error) {
 		},
 		Stored: n.receipts.Stored,
 	})
+	return err
 }
 
 // reserve is what the buffer shall leave free. To the configuration 0 is no
