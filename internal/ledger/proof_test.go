@@ -294,10 +294,10 @@ func TestProofSize(t *testing.T) {
 	// An archive of a year: batches of 100,000 rows in two files, 35,000 commits.
 	p.files, p.path, p.log = make([]proofFile, 2), make([]Hash, pathLength(0, 50_000)), make([]Hash, pathLength(0, 35_000))
 	whole := len(p.encode())
-	event := base64.StdEncoding.EncodedLen(len(p.leaf))
+	leaf := base64.StdEncoding.EncodedLen(len(p.leaf))
 	certificate := base64.StdEncoding.EncodedLen(len(p.open))
-	t.Logf("%d bytes: %d of the event, %d of the certificate", whole, event, certificate)
-	if rest := whole - event - certificate; rest > 2048 {
+	t.Logf("%d bytes: %d of the event, %d of the certificate", whole, leaf, certificate)
+	if rest := whole - leaf - certificate; rest > 2048 {
 		t.Errorf("%d bytes beside the event and the certificate", rest)
 	}
 }
