@@ -24,8 +24,11 @@ func newInitCommand(a *app) *cobra.Command {
 		Short: "Create a new archive: bucket, root key, archive object, first stream",
 		Long: `Create a new archive. It makes the bucket with Object Lock and versioning, the root
 key, the archive object with its retention classes, and the key and certificate of
-the first stream. It touches nothing that is there: an existing key, bucket or
+the first stream. It touches nothing that is there: an existing key file, bucket or
 archive is an error. When it did not finish, run it again: it goes on.
+
+Keys that the configuration places in the environment or in AWS KMS are used, not
+made: see docs/keys.md.
 
 The bucket gets the policy that archiver policy --for bucket prints, unless it has one.
 If the store does not hold anybody to it, it is taken back: see docs/operations/store.md.
@@ -67,7 +70,7 @@ Exit codes:
 			if asJSON {
 				return printJSON(a.out, made)
 			}
-			return announceInit(a.out, file, made)
+			return announceInit(a.out, file, made, keepRoot(c))
 		},
 	}
 	addConfigFlag(cmd, &file)
@@ -77,6 +80,18 @@ Exit codes:
 	cmd.Flags().StringVar(&holdOfficer, "hold-officer", "", "`ARN` of the role that may put and lift legal holds; without one nobody may")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// keepRoot says what to do with the root key.
+func keepRoot(c config.Config) string {
+	switch p := rootPlace(c); {
+	case p.kms != "":
+		return "Take the right to use " + p.String() + " away from the servers"
+	case p.env != "":
+		return "Keep the key in " + p.String() + " where no server gets it"
+	default:
+		return "Move " + p.String() + " off this machine"
+	}
 }
 
 // initPolicy gives the bucket its policy, unless it shall have none.
@@ -91,7 +106,7 @@ func initPolicy(ctx context.Context, c config.Config, no bool, breakGlass, holdO
 	return applyPolicy(ctx, c, s3store.Prober{Store: store}, breakGlass, holdOfficer)
 }
 
-func announceInit(w io.Writer, file string, made created) error {
+func announceInit(w io.Writer, file string, made created, keep string) error {
 	_, err := fmt.Fprintf(w, `Created archive %s in bucket %s.
 %s
 
@@ -100,9 +115,9 @@ func announceInit(w io.Writer, file string, made created) error {
    archive:
      root_vkey: %q
 
-2. Move %s off this machine: it is needed again only to certify another stream.
+2. %s: it is needed again only to certify another stream.
 3. archiver serve --config %s
-`, made.Archive, made.Bucket, made.Policy.saying(), file, made.RootVKey, made.RootKey, file)
+`, made.Archive, made.Bucket, made.Policy.saying(), file, made.RootVKey, keep, file)
 	if err != nil {
 		return fmt.Errorf("write answer: %w", err)
 	}

@@ -81,9 +81,9 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 	if n.open, err = ledger.ParseOpen(openRaw, c.Archive.RootVKey); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Stream.OpenFile, err)
 	}
-	key, err := ledger.LoadKey(c.Stream.KeyFile)
+	key, err := streamSigner(ctx, c, n.open.VKey)
 	if err != nil {
-		return nil, fmt.Errorf("stream key: %w", err)
+		return nil, err
 	}
 	n.receipts, err = receipt.New(receipt.Options{Open: openRaw, Stream: n.open, Signer: key,
 		Now: time.Now, Log: log.With("part", "receipts"), Metrics: n.metrics})
@@ -136,7 +136,7 @@ func (n *node) checkTokens() error {
 // writer names this program in manifests.
 func writer() string { return "archiver " + readBuild(debug.ReadBuildInfo()).Version }
 
-func (n *node) newShipper(key ledger.Key) (*archive.Shipper, error) {
+func (n *node) newShipper(key ledger.Signer) (*archive.Shipper, error) {
 	return archive.NewShipper(archive.ShipOptions{
 		Dir: n.cfg.DataDir, FS: durable.OS(), Store: n.store, Prefix: n.cfg.S3.Prefix, Open: n.open, Signer: key, Log: n.buffer,
 		Every: n.cfg.WAL.ShipInterval, Retention: n.cfg.WAL.ShipRetention,

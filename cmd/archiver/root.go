@@ -53,6 +53,7 @@ Exit codes of every command:
 		newExportCommand(a),
 		newInitCommand(a),
 		newInspectCommand(a),
+		newKeyCommand(a),
 		newMirrorCommand(a),
 		newPolicyCommand(a),
 		newProveCommand(a),

@@ -72,6 +72,7 @@ Exit codes:
 // serve runs a node with its doors until ctx ends. ready is called once events
 // are accepted.
 func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(net.Addr) error) (err error) {
+	limitMemory(c)
 	n, err := openNode(ctx, c, log)
 	if err != nil {
 		return err

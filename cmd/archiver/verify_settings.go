@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"slices"
 
 	"github.com/audit-archiver/archiver/internal/doctor"
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -18,35 +18,33 @@ type bucketSettings struct {
 
 // Settings implements verify.Settings.
 func (b bucketSettings) Settings(ctx context.Context, a ledger.Archive) []verify.Setting {
-	return judgeSettings(b.store.Settings(ctx), b.prefix, a)
+	return settingsOf(doctor.Settings(b.store.Settings(ctx), b.prefix, a))
 }
 
-// judgeSettings says which settings of a bucket endanger the evidence in it.
-func judgeSettings(s s3store.Settings, prefix string, a ledger.Archive) []verify.Setting {
-	bad := map[string]string{}
-	if s.Versioning.Known() && s.Versioning.Value != "Enabled" {
-		bad["versioning"] = "versioning is not enabled: a write over an object destroys it"
-	}
-	if s.Lock.Known() && !s.Lock.Value.Enabled {
-		bad["object_lock"] = "Object Lock is not enabled: every object may be deleted"
-	}
-	for _, rule := range s.Lifecycle.Value {
-		if why := doctor.LifecycleHarm(rule, prefix, a); why != "" {
-			bad["lifecycle"] = fmt.Sprintf("rule %q: %s", rule.ID, why)
-		}
-	}
+var (
+	// breakEvidence are the checks of which a failure endangers what is in the bucket.
+	breakEvidence = []string{"versioning", "object-lock", "lifecycle"}
+	// ofNoSetting are the checks that say nothing about the bucket itself, or nothing new.
+	ofNoSetting = []string{"clock", "clock-close", "default-retention"}
+)
+
+// settingsOf takes from the doctor's checks what concerns evidence.
+func settingsOf(checks []doctor.Check) []verify.Setting {
 	var all []verify.Setting
-	for _, i := range s.List() {
-		out := verify.Setting{Name: i.Name, State: verify.SettingGood, Value: i.Value}
-		switch {
-		case i.State == s3store.SettingNotApplicable:
-			out.State = verify.SettingNotApplicable
-		case i.State == s3store.SettingUnknown:
-			out.State, out.Why = verify.SettingUnknown, i.Err.Error()
-		case bad[i.Name] != "":
-			out.State, out.Why = verify.SettingBad, bad[i.Name]
+	for _, c := range checks {
+		if slices.Contains(ofNoSetting, c.Name) {
+			continue
 		}
-		all = append(all, out)
+		s := verify.Setting{Name: c.Name, State: verify.SettingGood, Value: c.Seen}
+		switch {
+		case c.Result == doctor.NotApplicable:
+			s.State = verify.SettingNotApplicable
+		case c.Result == doctor.CouldNotLook:
+			s.State, s.Value, s.Why = verify.SettingUnknown, "", c.Seen
+		case c.Result == doctor.Fail && slices.Contains(breakEvidence, c.Name):
+			s.State, s.Why = verify.SettingBad, c.Seen+": "+c.Do
+		}
+		all = append(all, s)
 	}
 	return all
 }

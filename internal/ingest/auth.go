@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -124,35 +123,26 @@ func localHost(host string) bool {
 	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-// require lets only clients with the scope through to next, which finds the
-// client with clientOf.
-func (a *auth) require(scope string, next http.Handler) http.Handler {
+// clientHandler is a handler that is told who asks.
+type clientHandler func(http.ResponseWriter, *http.Request, Client)
+
+// require lets only clients with the scope through to next.
+func (a *auth) require(scope string, next clientHandler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, p := a.check(r, scope)
-		if p != nil {
-			switch p.Status {
-			case http.StatusUnauthorized:
-				w.Header().Set("WWW-Authenticate", `Bearer realm="archiver"`)
-			case http.StatusForbidden:
-				if len(a.clients) == 0 {
-					break // no token would help
-				}
-				w.Header().Set("WWW-Authenticate", `Bearer realm="archiver", error="insufficient_scope", scope="`+scope+`"`)
-			}
-			p.write(w)
+		if p == nil {
+			next(w, r, c)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, c)))
+		switch p.Status {
+		case http.StatusUnauthorized:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="archiver"`)
+		case http.StatusForbidden:
+			if len(a.clients) == 0 {
+				break // no token would help
+			}
+			w.Header().Set("WWW-Authenticate", `Bearer realm="archiver", error="insufficient_scope", scope="`+scope+`"`)
+		}
+		p.write(w)
 	})
-}
-
-type clientKey struct{}
-
-// clientOf returns the client that require let through.
-func clientOf(ctx context.Context) Client {
-	c, ok := ctx.Value(clientKey{}).(Client)
-	if !ok {
-		panic("bug: a request got past auth")
-	}
-	return c
 }

@@ -26,12 +26,23 @@ const windowMax = 8 << 20
 // slack is how much longer than its content a compressed body may be.
 const slack = 64 << 10
 
+const (
+	typeJSON   = "application/json"
+	typeNDJSON = "application/x-ndjson"
+)
+
 // formatOf reads the Content-Type.
 func formatOf(h http.Header) (format, *problem) {
-	const want = "send Content-Type application/json or application/x-ndjson"
+	const want = "send Content-Type " + typeJSON + " or " + typeNDJSON
 	values := h["Content-Type"]
 	if len(values) != 1 {
 		return 0, unsupported(want)
+	}
+	switch values[0] { // as nearly everybody spells it
+	case typeJSON:
+		return formatJSON, nil
+	case typeNDJSON:
+		return formatNDJSON, nil
 	}
 	mediaType, params, err := mime.ParseMediaType(values[0])
 	if err != nil {
@@ -41,9 +52,9 @@ func formatOf(h http.Header) (format, *problem) {
 		return 0, unsupported("JSON is UTF-8; other charsets are not supported")
 	}
 	switch mediaType {
-	case "application/json":
+	case typeJSON:
 		return formatJSON, nil
-	case "application/x-ndjson":
+	case typeNDJSON:
 		return formatNDJSON, nil
 	}
 	return 0, unsupported(want)
@@ -81,7 +92,7 @@ type bodies struct {
 	max      int // bytes of one body, after decompression
 	free     atomic.Int64
 	used     [bits.UintSize + 1]sync.Pool // of *body, by the length in bits of its capacity
-	unpacker chan *unpacker // as many as may work at once; each holds a window
+	unpacker chan *unpacker               // as many as may work at once; each holds a window
 }
 
 func newBodies(bytesMax int, inFlight int64) *bodies {

@@ -27,6 +27,7 @@ type events struct {
 	lim      Limits
 	bodies   *bodies
 	decoders sync.Pool // of *decoder
+	batches  sync.Pool // of *[]event.Event, all zero
 	metrics  *metrics
 	log      *slog.Logger
 	now      func() time.Time
@@ -56,9 +57,9 @@ type decoder struct {
 	ids    map[string]int // of addDuplicates; empty between requests
 }
 
-func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *events) serveHTTP(w http.ResponseWriter, r *http.Request, c Client) {
 	start := s.now()
-	stored, applied, p := s.serve(r)
+	stored, applied, p := s.serve(r, c)
 	if applied {
 		w.Header().Set(appliedHeader, preferReceipt)
 	}
@@ -77,7 +78,7 @@ func (s *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve stores the events of a request and returns the body of a success. applied
 // says that the receipts which the client asked for are in it.
-func (s *events) serve(r *http.Request) (stored []byte, applied bool, _ *problem) {
+func (s *events) serve(r *http.Request, c Client) (stored []byte, applied bool, _ *problem) {
 	archived, p := ackOf(r)
 	if p != nil {
 		return nil, false, p
@@ -86,7 +87,7 @@ func (s *events) serve(r *http.Request) (stored []byte, applied bool, _ *problem
 	if p != nil {
 		return nil, false, p
 	}
-	batch, p := s.receive(r)
+	batch, p := s.receive(r, c)
 	if p != nil {
 		return nil, false, p
 	}
@@ -98,6 +99,8 @@ func (s *events) serve(r *http.Request) (stored []byte, applied bool, _ *problem
 	stored = s.answer(batch, seqs)
 	if receipt {
 		stored, applied = s.addReceipts(r.Context(), stored, wait)
+	} else { // whoever signs keeps the events
+		s.recycle(batch)
 	}
 	if archived {
 		return stored, applied, s.await(r.Context(), stored, slices.Max(seqs))
@@ -106,16 +109,16 @@ func (s *events) serve(r *http.Request) (stored []byte, applied bool, _ *problem
 }
 
 // receive reads and decodes a request.
-func (s *events) receive(r *http.Request) ([]event.Event, *problem) {
+func (s *events) receive(r *http.Request, c Client) ([]event.Event, *problem) {
 	f, p := formatOf(r.Header)
 	if p != nil {
 		return nil, p
 	}
-	c, p := codingOf(r.Header)
+	packing, p := codingOf(r.Header)
 	if p != nil {
 		return nil, p
 	}
-	b, p := s.bodies.read(r, c)
+	b, p := s.bodies.read(r, packing)
 	if p != nil {
 		return nil, p
 	}
@@ -123,7 +126,7 @@ func (s *events) receive(r *http.Request) ([]event.Event, *problem) {
 	// reserved until they are decoded, for that.
 	defer b.release()
 	s.metrics.bytes.Add(float64(len(b.bytes)))
-	return s.decode(string(b.bytes), f, clientOf(r.Context()))
+	return s.decode(string(b.bytes), f, c)
 }
 
 // decode makes events of a body: all of them, or a problem that lists every
@@ -135,7 +138,7 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 	}
 	defer s.decoders.Put(d)
 	var (
-		batch  = make([]event.Event, 0, s.expect(text, f))
+		batch  = s.room(s.expect(text, f))
 		faults faults
 		now    = s.now()
 		index  = -1
@@ -176,6 +179,21 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 		return nil, badRequest("the request has no events")
 	}
 	return batch, nil
+}
+
+// room returns room for n events.
+func (s *events) room(n int) []event.Event {
+	if used, ok := s.batches.Get().(*[]event.Event); ok && cap(*used) >= n {
+		return *used
+	}
+	return make([]event.Event, 0, n)
+}
+
+// recycle takes a batch that nobody looks at any more.
+func (s *events) recycle(batch []event.Event) {
+	clear(batch) // keep no event alive
+	batch = batch[:0]
+	s.batches.Put(&batch)
 }
 
 // expect says for how many events of a body to make room at once: growing as they

@@ -29,8 +29,9 @@ import (
 //
 // Append returns once all events are on disk, with the seq of each. One that its
 // producer sent before is not stored again and has the seq that it got then. It may
-// be called concurrently. A *[ConflictError] says that nothing was stored; after any
-// other error it is up to [Options.Refusal] to say what became of the events.
+// be called concurrently, and does not keep the events of a call that succeeded. A
+// *[ConflictError] says that nothing was stored; after any other error it is up to
+// [Options.Refusal] to say what became of the events.
 type Appender interface {
 	Append(ctx context.Context, events []event.Event) (seqs []int64, err error)
 }
