@@ -22,10 +22,10 @@ func TestState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := made.KeyMetadata.Arn
+	id := made.KeyMetadata.KeyId
 	want := func(state string) {
 		t.Helper()
-		got, err := State(t.Context(), Config{Key: *id, Endpoint: url})
+		got, err := State(t.Context(), Config{Key: *made.KeyMetadata.Arn, Endpoint: url})
 		if err != nil || got != state {
 			t.Errorf("state %q, %v; want %q", got, err, state)
 		}
