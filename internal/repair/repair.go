@@ -130,7 +130,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("repair: %w", err)
 	}
-	if err := r.read(ctx); err != nil {
+	if err := r.read(ctx); err != nil { // what was committed since is no stranger
 		return nil, fmt.Errorf("repair: %w", err)
 	}
 	if err := r.readNotes(ctx); err != nil {
@@ -167,6 +167,7 @@ type run struct {
 	Options
 	reader *ledger.Reader
 	view   *ledger.View
+	is     map[string]target              // what is committed, by key
 	judged map[version]ledger.FindingKind // what the reader found about versions of ledger objects
 	notes  map[version]bool               // the signed notes that are what their name says
 	named  map[version][]string           // copies that they name, and what these are over
@@ -210,20 +211,20 @@ func (r *run) read(ctx context.Context) error {
 	for _, f := range view.Findings {
 		r.judged[version{f.Key, f.Version}] = f.Kind
 	}
+	r.is = r.committed()
 	return nil
 }
 
 // list returns the versions of every key that holds anything but the committed
 // version, newest first.
 func (r *run) list(ctx context.Context) (doubtful [][]object.Info, _ error) {
-	committed := r.committed()
 	held, most := 0, cmp.Or(r.most, maxDoubtful)
 	var group []object.Info
 	end := func() {
 		if len(group) == 0 {
 			return
 		}
-		is, ok := committed[group[0].Key]
+		is, ok := r.is[group[0].Key]
 		if ok && len(group) == 1 && group[0].VersionID == is.id && !group[0].DeleteMarker || r.ignored(group[0].Key) {
 			return
 		}
