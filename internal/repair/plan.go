@@ -67,7 +67,7 @@ func (r *run) planCommitted(ctx context.Context, p *plan, versions []object.Info
 	case !p.target.until.After(r.Now()):
 		return nil // it may go, and whoever lets it go leaves a marker
 	case p.position < 0:
-		p.leave("", "the committed version "+p.target.id+" is gone", "restore it from a replica; `archiver verify` says what it held")
+		p.gone()
 		return nil
 	}
 	var removals []Step // newest first
@@ -272,6 +272,10 @@ func (p *plan) step(s Step) {
 		s.Over = []string{}
 	}
 	p.steps = append(p.steps, s)
+}
+
+func (p *plan) gone() {
+	p.leave("", "the committed version "+p.target.id+" is gone", "restore it from a replica; `archiver verify` says what it held")
 }
 
 func (p *plan) leave(id, why, action string) {

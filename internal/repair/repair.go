@@ -126,7 +126,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("repair: %w", err)
 	}
-	doubtful, err := r.list(ctx)
+	doubtful, gone, err := r.list(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("repair: %w", err)
 	}
@@ -137,6 +137,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, fmt.Errorf("repair: %w", err)
 	}
 	r.report = &Report{Archive: r.view.Archive.ID, Applied: o.Apply, Steps: []Step{}, Left: []Left{}, Notes: []string{}, More: r.more}
+	for _, key := range gone {
+		p := &plan{key: key, target: r.is[key]}
+		p.gone()
+		r.report.Left = append(r.report.Left, p.left...)
+	}
 	var failed []error
 	for chunk := range slices.Chunk(doubtful, chunkKeys) {
 		plans, err := r.plan(ctx, chunk)
@@ -216,14 +221,19 @@ func (r *run) read(ctx context.Context) error {
 }
 
 // list returns the versions of every key that holds anything but the committed
-// version, newest first.
-func (r *run) list(ctx context.Context) (doubtful [][]object.Info, _ error) {
+// version, newest first, and the committed keys that hold nothing though they should.
+func (r *run) list(ctx context.Context) (doubtful [][]object.Info, gone []string, _ error) {
+	unseen := make(map[string]bool, len(r.is))
+	for key, t := range r.is {
+		unseen[key] = t.until.After(r.Now())
+	}
 	held, most := 0, cmp.Or(r.most, maxDoubtful)
 	var group []object.Info
 	end := func() {
 		if len(group) == 0 {
 			return
 		}
+		delete(unseen, group[0].Key)
 		is, ok := r.is[group[0].Key]
 		if ok && len(group) == 1 && group[0].VersionID == is.id && !group[0].DeleteMarker || r.ignored(group[0].Key) {
 			return
@@ -237,7 +247,7 @@ func (r *run) list(ctx context.Context) (doubtful [][]object.Info, _ error) {
 	}
 	for info, err := range r.Store.Versions(ctx, ledger.Join(r.Prefix, "")) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if len(group) > 0 && group[0].Key != info.Key {
 			end()
@@ -246,7 +256,13 @@ func (r *run) list(ctx context.Context) (doubtful [][]object.Info, _ error) {
 		group = append(group, info)
 	}
 	end()
-	return doubtful, nil
+	for key, must := range unseen {
+		if must {
+			gone = append(gone, key)
+		}
+	}
+	slices.Sort(gone)
+	return doubtful, gone, nil
 }
 
 // ignored says which keys are none of our business: what lies there proves itself

@@ -204,6 +204,11 @@ func TestLeft(t *testing.T) {
 			w.bucket.DeleteVersion(key, f.VersionID)
 			return key, ""
 		}, "is gone"},
+		{"a committed object is gone altogether", func(w *world) (string, string) {
+			key, f, _ := w.file(0)
+			w.bucket.DeleteVersion(key, f.VersionID)
+			return key, ""
+		}, "is gone"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
