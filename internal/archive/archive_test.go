@@ -427,7 +427,7 @@ func TestNewerEncoder(t *testing.T) {
 	a := p.archiver
 	want := spooled{Class: "long", Rows: 1}
 	var err error
-	if want.Root, want.Rows, err = rootOf(t.Context(), bytes.NewReader(body), int64(len(body)), "long"); err != nil {
+	if want.Root, want.Rows, err = rootOf(bytes.NewReader(body), int64(len(body)), "long"); err != nil {
 		t.Fatal(err)
 	}
 	info := must(w.store.Head(t.Context(), key, ""))

@@ -180,7 +180,7 @@ func (b *bucket) sameRows(ctx context.Context, info object.Info, want spooled) e
 	if int64(len(raw)) > most {
 		return fmt.Errorf("%w: more than %d bytes", errDiffers, most)
 	}
-	root, rows, err := rootOf(ctx, bytes.NewReader(raw), int64(len(raw)), want.Class)
+	root, rows, err := rootOf(bytes.NewReader(raw), int64(len(raw)), want.Class)
 	if err != nil {
 		return fmt.Errorf("%w: not readable as our table: %w", errDiffers, err)
 	}
