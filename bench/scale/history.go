@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-
 	"github.com/audit-archiver/archiver/bench/sidecar"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
