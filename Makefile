@@ -13,7 +13,7 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -65,6 +65,9 @@ faults: ## all of it: every system call, every seed of 3000; about half an hour
 cycles: ## 10,000 batches sealed, archived, released: open files and files of the log stay as many
 	CYCLES=10000 $(GO) test -count 1 -timeout 60m -run TestCyclesAreFlat -v ./internal/archive
 
+drill: tools ## tamper with archives in every way on both stores; the auditors must say which
+	DRILL=all $(GO) test -count 1 -timeout 20m -v ./testenv/drill
+
 soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
 	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults
 
@@ -87,6 +90,9 @@ bench-restart: ## kill -9 with 1 GB in the log, and how long until it serves aga
 
 bench-scale: ## the same with 10 M and 100 M events in the archive, and with 1, 4, 16 streams
 	$(GO) -C bench run ./scale $(BENCH)
+
+verify-scale: ## how fast `archiver verify` is: 10,000 commits, and 5 M events of content
+	$(GO) -C bench run ./verify $(BENCH)
 
 bench-decoders: ## JSON decoders on our job, and what each lets pass
 	$(GO) -C bench run ./decoders $(BENCH)

@@ -36,6 +36,7 @@ var layers = [][]string{
 		"internal/buffer",
 		"internal/parquet",
 		"internal/ledger",
+		"internal/kms",
 		"internal/s3store",
 		"internal/devs3",
 		"internal/config",
@@ -45,6 +46,7 @@ var layers = [][]string{
 		"internal/archive",
 		"internal/repair",
 		"internal/doctor",
+		"internal/policy",
 		"internal/receipt",
 		"internal/prove",
 		"internal/verify",
@@ -86,7 +88,7 @@ var walls = []struct {
 	rooms   []string
 }{
 	{"github.com/parquet-go/", []string{"internal/parquet"}},
-	{"github.com/aws/", []string{"internal/awscreds", "internal/s3store", "internal/athena/amazon", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
+	{"github.com/aws/", []string{"internal/awscreds", "internal/s3store", "internal/kms", "internal/athena/amazon", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
 	{"github.com/duckdb/", []string{"internal/athena/duckdb"}},
 	{"github.com/jackc/", []string{"internal/mirror/postgres"}},
 	{"github.com/versity/", []string{"internal/devs3"}},
@@ -270,6 +272,8 @@ func TestForeignersWearTheirAlias(t *testing.T) {
 		"github.com/aws/aws-sdk-go-v2/service/athena/types":         "athenatypes",
 		"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs":       "awslogs",
 		"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types": "logstypes",
+		"github.com/aws/aws-sdk-go-v2/service/kms":                  "awskms",
+		"github.com/aws/aws-sdk-go-v2/service/kms/types":            "kmstypes",
 		"github.com/aws/aws-sdk-go-v2/config":                       "awsconfig",
 	}
 	for _, f := range files(t) {

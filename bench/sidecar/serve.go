@@ -78,6 +78,12 @@ func (a *Archive) Certify(ctx context.Context) (ledger.Key, []byte, error) {
 	return key, open, a.Put(ctx, ledger.OpenKey(a.Prefix, id), open, o.RetainUntil)
 }
 
+// Configure writes a configuration for a command that reads the archive of a dev server.
+func (a *Archive) Configure(file string, dev *Sidecar) error {
+	text := regexp.MustCompile(`endpoint: .*`).ReplaceAll(a.config, []byte("endpoint: "+dev.Ready.S3))
+	return os.WriteFile(file, text, 0o600)
+}
+
 // Serve starts `archiver serve` with a stream of its own in the archive. dir must be empty.
 func (a *Archive) Serve(ctx context.Context, binary, dir string, dev *Sidecar, s Seal) (*Sidecar, error) {
 	key, open, err := a.Certify(ctx)

@@ -33,7 +33,9 @@ type created struct {
 	Bucket   string    `json:"bucket"`
 	Prefix   string    `json:"prefix"`
 	RootVKey string    `json:"root_vkey"`
-	RootKey  string    `json:"root_key_file"`
+	RootKey  string    `json:"root_key_file,omitzero"` // "" when it is not in a file
+	// Policy is what became of the bucket's policy.
+	Policy policyState `json:"policy,omitempty"`
 }
 
 // birth is a new archive on our disk: everything that will be in the bucket was
@@ -59,7 +61,7 @@ func createArchive(ctx context.Context, c config.Config, now time.Time, useBucke
 	if err != nil {
 		return created{}, false, err
 	}
-	b, resumed, err := loadBirth(c)
+	b, resumed, err := loadBirth(ctx, c)
 	if err != nil {
 		return created{}, false, err
 	}
@@ -73,7 +75,7 @@ func createArchive(ctx context.Context, c config.Config, now time.Time, useBucke
 		if err != nil {
 			return created{}, false, err
 		}
-		if b, err = prepare(c, now); err != nil {
+		if b, err = prepare(ctx, c, now); err != nil {
 			return created{}, false, err
 		}
 	}
@@ -93,28 +95,41 @@ func createArchive(ctx context.Context, c config.Config, now time.Time, useBucke
 		RootVKey: b.archive.Root, RootKey: c.Archive.RootKeyFile}, freshArchive || freshOpen, nil
 }
 
-// prepare makes the keys and signs everything.
-func prepare(c config.Config, now time.Time) (birth, error) {
-	for _, file := range []string{c.Archive.RootKeyFile, c.Stream.KeyFile, c.Stream.OpenFile} {
+// prepare makes the keys that are to be in files, and signs everything.
+func prepare(ctx context.Context, c config.Config, now time.Time) (birth, error) {
+	files := slices.DeleteFunc([]string{c.Archive.RootKeyFile, c.Stream.KeyFile, c.Stream.OpenFile}, func(f string) bool { return f == "" })
+	for _, file := range files {
 		if _, err := os.Lstat(file); err == nil {
 			return birth{}, fmt.Errorf("%s exists, but %s does not: move the former away if no archive was made with it", file, archiveFile(c))
 		}
 	}
 	fsys := durable.OS()
-	for _, dir := range []string{c.DataDir, filepath.Dir(c.Archive.RootKeyFile), filepath.Dir(c.Stream.KeyFile), filepath.Dir(c.Stream.OpenFile)} {
-		if err := fsys.MkdirAll(dir, 0o700); err != nil {
-			return birth{}, fmt.Errorf("create %s: %w", dir, err)
+	for _, file := range append(files, archiveFile(c)) {
+		if err := fsys.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return birth{}, fmt.Errorf("create %s: %w", filepath.Dir(file), err)
 		}
 	}
-	b, root, stream, err := sign(c, now.UTC().Truncate(time.Second))
+	root, err := beginRoot(ctx, c)
 	if err != nil {
 		return birth{}, err
 	}
-	if err := ledger.SaveKey(c.Archive.RootKeyFile, root); err != nil {
-		return birth{}, fmt.Errorf("root key: %w", err)
+	stream, err := beginStream(ctx, c, root.id, root.VKey())
+	if err != nil {
+		return birth{}, err
 	}
-	if err := ledger.SaveKey(c.Stream.KeyFile, stream); err != nil {
-		return birth{}, fmt.Errorf("stream key: %w", err)
+	b, err := sign(c, root, stream, now.UTC().Truncate(time.Second))
+	if err != nil {
+		return birth{}, err
+	}
+	if root.fresh != nil {
+		if err := ledger.SaveKey(c.Archive.RootKeyFile, *root.fresh); err != nil {
+			return birth{}, fmt.Errorf("root key: %w", err)
+		}
+	}
+	if stream.fresh != nil {
+		if err := ledger.SaveKey(c.Stream.KeyFile, *stream.fresh); err != nil {
+			return birth{}, fmt.Errorf("stream key: %w", err)
+		}
 	}
 	if err := durable.WriteFile(fsys, c.Stream.OpenFile, b.openRaw, 0o600); err != nil {
 		return birth{}, fmt.Errorf("stream certificate: %w", err)
@@ -125,37 +140,27 @@ func prepare(c config.Config, now time.Time) (birth, error) {
 	return b, nil
 }
 
-// sign makes two keys, and with the root key the archive and its first stream.
-func sign(c config.Config, now time.Time) (b birth, root, stream ledger.Key, err error) {
-	id, streamID := uuid.New(), uuid.New()
-	if root, err = ledger.NewKey(ledger.RootName(id)); err != nil {
-		return b, root, stream, err
-	}
-	if stream, err = ledger.NewKey(ledger.StreamName(id, streamID)); err != nil {
-		return b, root, stream, err
-	}
-	a := ledger.Archive{ID: id, Created: now, Floor: now.AddDate(-floorYears, 0, 0), Default: c.Retention.Default}
-	for _, class := range c.Retention.Classes {
-		a.Classes = append(a.Classes, ledger.Class{Name: class.Name, Days: int64(class.Days)})
-	}
+// sign signs with the root key the archive and its first stream.
+func sign(c config.Config, root, stream newKey, now time.Time) (b birth, err error) {
+	a := ledger.Archive{ID: root.id, Created: now, Floor: now.AddDate(-floorYears, 0, 0), Default: c.Retention.Default}
+	a.Classes = configuredClasses(c)
 	slices.SortFunc(a.Classes, func(x, y ledger.Class) int { return strings.Compare(x.Name, y.Name) })
 	if b.archiveRaw, err = ledger.SignArchive(a, root); err != nil {
-		return b, root, stream, err
+		return b, err
 	}
-	b.archive, err = ledger.ParseArchive(b.archiveRaw, root.VKey())
-	if err != nil {
-		return b, root, stream, err
+	if b.archive, err = ledger.ParseArchive(b.archiveRaw, root.VKey()); err != nil {
+		return b, err
 	}
-	o := ledger.Open{Archive: id, Stream: streamID, VKey: stream.VKey(), OpenedAt: now, RetainUntil: b.archive.RetainUntil(now)}
+	o := ledger.Open{Archive: root.id, Stream: stream.id, VKey: stream.VKey(), OpenedAt: now, RetainUntil: b.archive.RetainUntil(now)}
 	if b.openRaw, err = ledger.SignOpen(o, root); err != nil {
-		return b, root, stream, err
+		return b, err
 	}
 	b.open, err = ledger.ParseOpen(b.openRaw, root.VKey())
-	return b, root, stream, err
+	return b, err
 }
 
 // loadBirth reads what prepare wrote; found is false when there is nothing.
-func loadBirth(c config.Config) (b birth, found bool, err error) {
+func loadBirth(ctx context.Context, c config.Config) (b birth, found bool, err error) {
 	b.archiveRaw, err = os.ReadFile(archiveFile(c))
 	if errors.Is(err, fs.ErrNotExist) {
 		return birth{}, false, nil
@@ -166,17 +171,40 @@ func loadBirth(c config.Config) (b birth, found bool, err error) {
 	if b.openRaw, err = os.ReadFile(c.Stream.OpenFile); err != nil {
 		return birth{}, false, fmt.Errorf("stream certificate beside %s: %w", archiveFile(c), err)
 	}
-	root, err := ledger.LoadKey(c.Archive.RootKeyFile)
+	vkey, err := rootOf(ctx, c, b.archiveRaw)
 	if err != nil {
 		return birth{}, false, fmt.Errorf("root key of the archive in %s: %w", archiveFile(c), err)
 	}
-	if b.archive, err = ledger.ParseArchive(b.archiveRaw, root.VKey()); err != nil {
+	if b.archive, err = ledger.ParseArchive(b.archiveRaw, vkey); err != nil {
 		return birth{}, false, fmt.Errorf("%s: %w", archiveFile(c), err)
 	}
-	if b.open, err = ledger.ParseOpen(b.openRaw, root.VKey()); err != nil {
+	if b.open, err = ledger.ParseOpen(b.openRaw, vkey); err != nil {
 		return birth{}, false, fmt.Errorf("%s: %w", c.Stream.OpenFile, err)
 	}
 	return b, true, nil
+}
+
+// rootOf is the verifier key of the root key that is configured. One in KMS has no
+// name: it gets that which the archive object claims.
+func rootOf(ctx context.Context, c config.Config, archiveRaw []byte) (string, error) {
+	p := rootPlace(c)
+	if p.kms == "" {
+		k, err := p.local()
+		return k.VKey(), err
+	}
+	claimed, err := ledger.ClaimedRoot(archiveRaw)
+	if err != nil {
+		return "", err
+	}
+	id, err := ledger.ParseRootName(claimed)
+	if err != nil {
+		return "", err
+	}
+	s, err := p.remote(ctx, c, ledger.RootName(id), nil)
+	if err != nil {
+		return "", err
+	}
+	return s.VKey(), nil
 }
 
 // publish puts a locked object where nothing is. What is there already must be

@@ -168,7 +168,7 @@ func saveDevConfig(file string, c config.Config) error {
 func withRelativePaths(c config.Config, dir string) config.Config {
 	for _, path := range []*string{&c.DataDir, &c.Stream.KeyFile, &c.Stream.OpenFile, &c.S3.CredentialsFile,
 		&c.S3.CAFile, &c.Archive.RootKeyFile, &c.TLS.CertFile, &c.TLS.KeyFile,
-		&c.Mirror.Postgres.PasswordFile, &c.Mirror.CloudWatch.CredentialsFile} {
+		&c.KMS.CredentialsFile, &c.Mirror.Postgres.PasswordFile, &c.Mirror.CloudWatch.CredentialsFile} {
 		if rel, err := filepath.Rel(dir, *path); err == nil && filepath.IsLocal(rel) {
 			*path = rel
 		}

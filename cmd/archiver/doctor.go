@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/doctor"
 	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/s3store"
 )
 
@@ -56,7 +56,12 @@ Exit codes:
 			if err != nil {
 				return fmt.Errorf("doctor: %w", err)
 			}
-			report, err := doctor.Run(cmd.Context(), doctorOptions(c, store))
+			about, _, err := fetchArchive(cmd.Context(), store, c)
+			if err != nil {
+				// Before init there is none, and a bucket that is away is told by doctor.
+				about = ledger.Archive{}
+			}
+			report, err := doctor.Run(cmd.Context(), doctorOptions(c, store, about))
 			if err != nil {
 				return err
 			}
@@ -77,13 +82,9 @@ Exit codes:
 	return cmd
 }
 
-// doctorOptions are for the bucket of a configuration.
-func doctorOptions(c config.Config, store *s3store.Store) doctor.Options {
-	longest := 0
-	for _, class := range c.Retention.Classes {
-		longest = max(longest, class.Days)
-	}
-	return doctor.Options{Store: s3store.Prober{Store: store}, Name: storeName(c), Prefix: c.S3.Prefix, LongestDays: longest, Now: time.Now}
+// doctorOptions are for the bucket of a configuration, and for the archive in it.
+func doctorOptions(c config.Config, store *s3store.Store, about ledger.Archive) doctor.Options {
+	return doctor.Options{Store: s3store.Prober{Store: store}, Name: storeName(c), Prefix: c.S3.Prefix, Archive: about, Now: time.Now}
 }
 
 // storeName is where an archive lies, for people.
@@ -130,14 +131,3 @@ func printDoctor(w io.Writer, r doctor.Report) error {
 
 // oneLine keeps an error of many lines in its cell.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// probeTimeout bounds the probe of a start: some thirty requests to a store that
-// answers.
-const probeTimeout = 5 * time.Minute
-
-// probeStore runs the store's part of doctor, for serve and init.
-func probeStore(ctx context.Context, o doctor.Options) (doctor.Report, error) {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	return doctor.Run(ctx, o)
-}

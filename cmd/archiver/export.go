@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +23,7 @@ import (
 type exportFlags struct {
 	config, where, from, to, out, workDir string
 	whole, asJSON                         bool
-	results                               map[string]string // file by command
+	results                               map[string]string // by command: a file, runNow, or ""
 	timeout                               time.Duration
 }
 
@@ -34,7 +39,7 @@ committed files. Whoever has the root verifier key checks it offline, without us
 archiver verify --pack FILE --root KEY, or the verifier in Python.
 
 --where is a condition in Athena's SQL, as after WHERE; --from and --to bound the
-events' timestamp. Without --where the pack proves by itself that no event of the
+events' timestamp. --verify and --doctor run these commands and add their reports. Without --where the pack proves by itself that no event of the
 period is left out of files that lie within it; --whole-files adds the committed files
 as a whole, so that this can be said of every file, and anybody can evaluate a
 condition again. Whole files also have rows that were not asked for.
@@ -50,8 +55,8 @@ Exit codes:
   2  the command line, the configuration or the condition is wrong`,
 		Example: `  archiver export --config archiver.yaml --from 2026-01-01 --to 2026-02-01 --out january.tar
   archiver export --config archiver.yaml --where "actor_id = 'user-123'" --whole-files --out user-123.tar
-  archiver verify --config archiver.yaml --json > verify.json
-  archiver export --config archiver.yaml --from 2026-01-01 --verify-result verify.json --out pack.tar`,
+  archiver export --config archiver.yaml --from 2026-01-01 --verify --doctor --out pack.tar
+  archiver export --config archiver.yaml --from 2026-01-01 --verify=report.json --out pack.tar`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("where") && f.where == "" {
@@ -68,8 +73,10 @@ Exit codes:
 	cmd.Flags().StringVar(&f.out, "out", "", "`file` to make; it must not exist")
 	cmd.Flags().StringVar(&f.workDir, "work-dir", "", "`folder` for temporary files (default: that of --out)")
 	cmd.Flags().BoolVar(&f.whole, "whole-files", false, "add the committed files as a whole")
-	cmd.Flags().StringVar(&doctor, "doctor-result", "", "add what archiver doctor --json printed into this `file`")
-	cmd.Flags().StringVar(&verify, "verify-result", "", "add what archiver verify --json printed into this `file`")
+	for name, to := range map[string]*string{"doctor": &doctor, "verify": &verify} {
+		cmd.Flags().StringVar(to, name, "", "add what archiver "+name+" --json says now, or has printed into `file`")
+		cmd.Flags().Lookup(name).NoOptDefVal = runNow
+	}
 	cmd.Flags().DurationVar(&f.timeout, "timeout", time.Hour, "`time` for evaluating the condition")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 	return cmd
@@ -95,6 +102,9 @@ func runExport(ctx context.Context, a *app, f exportFlags) error {
 		return err
 	}
 	o.Store = store
+	if o.Results, err = f.reports(ctx, a); err != nil {
+		return err
+	}
 	if f.where != "" {
 		c.Query.Timeout, c.Query.MaxRows = f.timeout, mostRows
 		q, err := openBucketQueries(c, store, newLogger(a.err, c.Log))
@@ -159,20 +169,46 @@ func (f *exportFlags) options() (c config.Config, o export.Options, err error) {
 			return c, o, usagef("--where: %w", err)
 		}
 	}
-	for command, name := range f.results {
-		if name == "" {
+	return c, o, nil
+}
+
+// runNow is the value of --verify and --doctor without a file.
+const runNow = "run it now"
+
+// reports reads the results that go into the pack, or makes them.
+func (f *exportFlags) reports(ctx context.Context, a *app) (map[string][]byte, error) {
+	commands := map[string]func(*app) *cobra.Command{"doctor": newDoctorCommand, "verify": newVerifyCommand}
+	reports := make(map[string][]byte)
+	for _, name := range slices.Sorted(maps.Keys(f.results)) {
+		file := f.results[name]
+		if file == "" {
 			continue
 		}
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			return c, o, usagef("--%s-result: %w", command, err)
+		var report bytes.Buffer
+		if file != runNow {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				return nil, usagef("--%s: %w", name, err)
+			}
+			report.Write(raw)
+		} else if err := f.runNow(ctx, a, commands[name], &report); err != nil {
+			// What it found is in the report, and a pack may be made of any archive.
+			fmt.Fprintf(a.err, "archiver: %s: %v\n", name, err)
 		}
-		if o.Results == nil {
-			o.Results = make(map[string][]byte)
+		if !json.Valid(report.Bytes()) {
+			return nil, fmt.Errorf("%s: what it printed is no report", name)
 		}
-		o.Results[command] = raw
+		reports[name] = report.Bytes()
 	}
-	return c, o, nil
+	return reports, nil
+}
+
+// runNow runs another command of ours for its JSON.
+func (f *exportFlags) runNow(ctx context.Context, a *app, command func(*app) *cobra.Command, out io.Writer) error {
+	cmd := command(&app{stdio{a.in, out, a.err}})
+	cmd.SetArgs([]string{"--config", f.config, "--json"})
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	return cmd.ExecuteContext(ctx)
 }
 
 // parseInstant reads a day or an instant that nanoseconds since 1970 can hold.

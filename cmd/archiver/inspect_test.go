@@ -30,7 +30,15 @@ func specimens(t *testing.T) (raw map[string][]byte, rootVKey string) {
 	c := config.Default()
 	c.Retention.Classes = []config.Class{{Name: "standard", Days: 1}}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	b, root, stream, err := sign(c, now)
+	root, err := beginRoot(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := beginStream(t.Context(), c, root.id, root.VKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := sign(c, root, stream, now)
 	if err != nil {
 		t.Fatal(err)
 	}

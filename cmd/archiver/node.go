@@ -48,6 +48,7 @@ type node struct {
 	archiver *archive.Archiver
 	acks     *archive.Acks
 	shipper  *archive.Shipper // nil unless wal.ship_interval is set
+	fitness  *fitness
 }
 
 // openNode opens everything and changes nothing in the bucket.
@@ -82,9 +83,9 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 	if n.open, err = ledger.ParseOpen(openRaw, c.Archive.RootVKey); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Stream.OpenFile, err)
 	}
-	key, err := ledger.LoadKey(c.Stream.KeyFile)
+	key, err := streamSigner(ctx, c, n.open.VKey)
 	if err != nil {
-		return nil, fmt.Errorf("stream key: %w", err)
+		return nil, err
 	}
 	n.receipts, err = receipt.New(receipt.Options{Open: openRaw, Stream: n.open, Signer: key,
 		Now: time.Now, Log: log.With("part", "receipts"), Metrics: n.metrics})
@@ -105,12 +106,15 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 		}
 		ship = n.shipper.Flush
 	}
+	if n.fitness, err = newFitness(c, doctorOptions(c, n.store, n.about), log.With("part", "doctor")); err != nil {
+		return nil, err
+	}
 	held := n.buffer.Stats()
 	n.archiver, err = archive.New(archive.Options{
 		FirstSeq: held.FirstSeq, OpenSeq: held.NextSeq - held.OpenRows,
 		Dir: c.DataDir, FS: durable.OS(), Store: n.store, Queue: n.buffer, Prefix: c.S3.Prefix,
 		Stream: n.open.Stream, Open: openRaw, Root: c.Archive.RootVKey, Signer: key,
-		Identity: identity, Writer: writer(), Ship: ship,
+		Identity: identity, Writer: writer(), Ship: ship, Prove: n.fitness.prove,
 		Now: time.Now, Log: log.With("part", "archive"), Metrics: n.metrics,
 	})
 	if err != nil {
@@ -127,7 +131,7 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 // writer names this program in manifests.
 func writer() string { return "archiver " + readBuild(debug.ReadBuildInfo()).Version }
 
-func (n *node) newShipper(key ledger.Key) (*archive.Shipper, error) {
+func (n *node) newShipper(key ledger.Signer) (*archive.Shipper, error) {
 	return archive.NewShipper(archive.ShipOptions{
 		Dir: n.cfg.DataDir, FS: durable.OS(), Store: n.store, Prefix: n.cfg.S3.Prefix, Open: n.open, Signer: key, Log: n.buffer,
 		Every: n.cfg.WAL.ShipInterval, Retention: n.cfg.WAL.ShipRetention,

@@ -176,10 +176,10 @@ func proveReceipt(ctx context.Context, a *app, q *queries, root string, f proveF
 			return fmt.Errorf("prove: %w", err)
 		}
 		for i := range outcomes {
-			if outcomes[i].State != prove.Archived {
+			if outcomes[i].Found == nil {
 				continue
 			}
-			name, err := writeProof(ctx, finder, &outcomes[i], f.out)
+			name, err := writeProof(outcomes[i].Found, f.out)
 			if err != nil {
 				return fmt.Errorf("prove: %w", err)
 			}
@@ -197,19 +197,11 @@ func proveReceipt(ctx context.Context, a *app, q *queries, root string, f proveF
 	return judge(all)
 }
 
-func writeProof(ctx context.Context, finder *prove.Finder, o *prove.Outcome, dir string) (string, error) {
-	at := o.Event
-	if o.Moved != nil {
-		at = *o.Moved
-	}
-	found, err := finder.Find(ctx, at)
-	if err != nil {
-		return "", err
-	}
+func writeProof(found *prove.Found, dir string) (string, error) {
 	proof, err := found.Proof()
 	if err != nil {
 		return "", err
 	}
-	name := filepath.Join(dir, fmt.Sprintf("%s-%d%s", at.Stream, at.Seq, ledger.ProofSuffix))
+	name := filepath.Join(dir, fmt.Sprintf("%s-%d%s", found.Row.Stream, found.Row.Seq, ledger.ProofSuffix))
 	return name, os.WriteFile(name, proof, 0o644)
 }

@@ -61,6 +61,7 @@ func openBucketQueries(c config.Config, store *s3store.Store, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
+	q.reader = reader
 	dir := filepath.Join(c.DataDir, "cli-cache")
 	if err := os.MkdirAll(dir, 0o700); err == nil {
 		q.lock, err = durable.Lock(dir)

@@ -32,7 +32,7 @@ func newRecoverCommand(a *app) *cobra.Command {
 		Short: "Archive what a lost server had copied to the bucket, and close its stream",
 		Long: `Archive what a lost server had copied to the bucket (wal.ship_interval) and not
 archived, under the stream and the seqs that were acknowledged, and close its
-stream. It runs on any machine, and signs with the root key (archive.root_key_file),
+stream. It runs on any machine, and signs with the root key (archive.root_key_*),
 or with the stream's own key (--stream-key) if that was kept elsewhere.
 
 Make sure that the server is gone. If it comes back all the same, it stops: its next
@@ -79,7 +79,7 @@ func recoverStream(ctx context.Context, f recoverFlags, stderr io.Writer) (_ arc
 	if err := c.ForRecover(f.config, f.streamKey == ""); err != nil {
 		return fail(err)
 	}
-	key, err := recoveryKey(c, f.streamKey, stream)
+	key, err := recoveryKey(ctx, c, f.streamKey, stream)
 	if err != nil {
 		return fail(err)
 	}
@@ -105,27 +105,20 @@ func recoverStream(ctx context.Context, f recoverFlags, stderr io.Writer) (_ arc
 
 // recoveryKey loads the key that signs, and makes sure that it is the right one
 // before anything is read or written with it.
-func recoveryKey(c config.Config, streamKey string, stream uuid.UUID) (ledger.Key, error) {
+func recoveryKey(ctx context.Context, c config.Config, streamKey string, stream uuid.UUID) (ledger.Signer, error) {
 	archiveID, err := ledger.ParseRootName(c.Archive.RootVKey)
 	if err != nil {
-		return ledger.Key{}, fmt.Errorf("archive.root_vkey: %w", err)
+		return nil, fmt.Errorf("archive.root_vkey: %w", err)
 	}
 	if streamKey == "" {
-		key, err := ledger.LoadKey(c.Archive.RootKeyFile)
-		if err == nil && key.VKey() != c.Archive.RootVKey {
-			err = errors.New("is not the key of archive.root_vkey")
-		}
-		if err != nil {
-			return ledger.Key{}, fmt.Errorf("root key %s: %w", c.Archive.RootKeyFile, err)
-		}
-		return key, nil
+		return rootSigner(ctx, c)
 	}
 	key, err := ledger.LoadKey(streamKey)
 	if err == nil && key.Name() != ledger.StreamName(archiveID, stream) {
 		err = fmt.Errorf("is of %s", key.Name())
 	}
 	if err != nil {
-		return ledger.Key{}, fmt.Errorf("stream key %s: %w", streamKey, err)
+		return nil, fmt.Errorf("stream key %s: %w", streamKey, err)
 	}
 	return key, nil
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/audit-archiver/archiver/internal/config"
@@ -88,12 +87,12 @@ func runRepair(ctx context.Context, f repairFlags) (*repair.Report, error) {
 	}
 	return repair.Run(ctx, repair.Options{
 		Store: s3store.Mender{Store: store}, Prefix: c.S3.Prefix, Root: c.Archive.RootVKey, Apply: f.apply,
-		Signer: func() (ledger.Signer, error) { return noteKey(c, f) }, WorkDir: f.workDir, Now: time.Now,
+		Signer: func() (ledger.Signer, error) { return noteKey(ctx, c, f) }, WorkDir: f.workDir, Now: time.Now,
 	})
 }
 
 // noteKey loads the key that signs the notes, when there is something to sign.
-func noteKey(c config.Config, f repairFlags) (ledger.Signer, error) {
+func noteKey(ctx context.Context, c config.Config, f repairFlags) (ledger.Signer, error) {
 	switch {
 	case f.streamKey != "":
 		key, err := ledger.LoadKey(f.streamKey)
@@ -101,10 +100,10 @@ func noteKey(c config.Config, f repairFlags) (ledger.Signer, error) {
 			return nil, fmt.Errorf("stream key %s: %w", f.streamKey, err)
 		}
 		return key, nil
-	case c.Archive.RootKeyFile == "":
-		return nil, usagef("what is put again needs a signed note: set archive.root_key_file, or give --stream-key")
+	case rootPlace(c) == keyPlace{}:
+		return nil, usagef("what is put again needs a signed note: set archive.root_key_file (or _env, _kms), or give --stream-key")
 	default:
-		return recoveryKey(c, "", uuid.Nil)
+		return rootSigner(ctx, c)
 	}
 }
 

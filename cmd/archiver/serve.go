@@ -31,13 +31,18 @@ func newServeCommand(a *app) *cobra.Command {
 		Use:   "serve",
 		Short: "Take events for an archive, and answer SQL about it",
 		Long: `Take events over HTTP, archive them, and answer SQL. The archive must exist: see
-init. SIGTERM and SIGINT end it in order: it takes no more events, seals and archives
-what it has for up to 25 seconds, and leaves the rest in the WAL for the next start.
+init. Before its first upload it tries the bucket as doctor does, and again at the
+first start after a week; it does not start on one that fails a must, unless
+doctor.override names it.
+
+SIGTERM and SIGINT end it in order: it takes no more events, seals and archives what
+it has for up to 25 seconds, and leaves the rest in the WAL for the next start.
 
 Exit codes:
   0  it was stopped
   1  it did not work, or it cannot go on: the log says why
-  2  the command line or the configuration is wrong`,
+  2  the command line or the configuration is wrong
+  3  the bucket fails a must of archiver doctor`,
 		Example: `  archiver serve --config /etc/archiver/archiver.yaml`,
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -219,6 +224,7 @@ func (n *node) checks() []ingest.Check {
 			}
 		}},
 	}
+	checks = append(checks, n.fitness.check())
 	if n.shipper != nil {
 		checks = append(checks, ingest.Check{Name: "ship", Ready: func(context.Context) error {
 			if s := n.shipper.Status(); s.Err != nil {

@@ -72,7 +72,7 @@ Exit codes:
 	flags.StringVar(&f.levels, "levels", "0-3", "which `levels`: numbers and ranges, as in 0-2,4; level 1 is always done")
 	flags.StringVar(&f.since, "since", "", "read objects and content of batches that were sealed at or after this `time` only (RFC 3339)")
 	flags.Float64Var(&f.sample, "sample", 1, "`share` of the batches whose content is read, above 0 and up to 1")
-	flags.IntVar(&f.workers, "workers", 0, "batches at a `time` (default: as many as processors)")
+	flags.IntVar(&f.workers, "workers", 0, "`number` of batches that are read at a time (default: twice as many as processors)")
 	flags.BoolVar(&f.full, "full", false, "look at everything again, whatever an earlier run saw")
 	flags.BoolVar(&f.asJSON, "json", false, "print the report as JSON")
 	return cmd

@@ -56,6 +56,10 @@ const (
 // a second time, or leave some out.
 var ErrMixed = errors.New("data folder is mixed")
 
+// ErrUnfit stops a start for good: the bucket does not keep what the archive rests
+// on. Prove says so.
+var ErrUnfit = errors.New("the bucket is not fit for an archive")
+
 // Queue hands over sealed batches, oldest first. *buffer.Buffer satisfies it.
 type Queue interface {
 	// Next blocks until there is a sealed batch whose number is greater than
@@ -91,6 +95,12 @@ type Options struct {
 	// Whether it worked makes no difference.
 	Ship func(context.Context)
 
+	// Prove, when set, is asked at a start before anything is sent, and again until it
+	// says yes. An error that is ErrUnfit ends the start; every other is retried. Its
+	// notes say what the operator let go, and stand beside a start note, also when
+	// this run continues the last one.
+	Prove func(context.Context) ([]ledger.Note, error)
+
 	Now     func() time.Time
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -114,6 +124,7 @@ type Archiver struct {
 	bucket   // with the store and the log
 	queue    Queue
 	ship     func(context.Context)
+	prove    func(context.Context) ([]ledger.Note, error)
 	prefix   string
 	stream   uuid.UUID
 	open     ledger.Open
@@ -130,6 +141,7 @@ type Archiver struct {
 	state     state
 	pending   *pending // signed for state.Head.Index+1; nil: nothing is
 	journaled bool     // pending is on our disk
+	announced bool     // this run has signed its start note
 
 	mu       sync.Mutex
 	status   Status
@@ -163,7 +175,7 @@ func New(o Options) (*Archiver, error) {
 	}
 	m := newMetrics(o.Metrics)
 	a := &Archiver{
-		dir: o.Dir, fs: o.FS, bucket: bucket{o.Store, o.Log, m.foreign}, queue: o.Queue, ship: o.Ship, prefix: o.Prefix,
+		dir: o.Dir, fs: o.FS, bucket: bucket{o.Store, o.Log, m.foreign}, queue: o.Queue, ship: o.Ship, prove: o.Prove, prefix: o.Prefix,
 		stream: o.Stream, open: open, openRaw: o.Open, signer: o.Signer, root: o.Root,
 		identity: o.Identity, writer: o.Writer, now: o.Now, pause: pause,
 		metrics: m, moved: make(chan struct{}),
@@ -204,6 +216,13 @@ func (a *Archiver) Start(ctx context.Context) error {
 }
 
 func (a *Archiver) start(ctx context.Context) error {
+	var remarks []ledger.Note
+	if a.prove != nil {
+		var err error
+		if remarks, err = a.prove(ctx); err != nil {
+			return err
+		}
+	}
 	if err := a.checkBucket(ctx); err != nil {
 		return err
 	}
@@ -213,19 +232,25 @@ func (a *Archiver) start(ctx context.Context) error {
 	if err := a.resume(ctx); err != nil {
 		return err
 	}
-	if a.state.Identity == a.identity {
+	if a.state.Identity == a.identity && (a.announced || len(remarks) == 0) {
 		if err := a.checkNext(ctx); err != nil {
 			return err
 		}
-	} else {
-		m := a.manifest(nil, ledger.Note{Kind: ledger.NoteStart, Machine: a.identity.Machine,
-			Boot: a.identity.Boot, Inode: a.identity.Inode, Host: a.identity.Host})
-		if err := a.publish(ctx, m, a.state.NextBatch, a.identity); err != nil {
-			return err
-		}
+	} else if err := a.announce(ctx, remarks); err != nil {
+		return err
 	}
 	a.setStatus(func(s *Status) { s.Started = true })
 	return nil
+}
+
+// announce commits the start note of this run, once.
+func (a *Archiver) announce(ctx context.Context, remarks []ledger.Note) error {
+	start := ledger.Note{Kind: ledger.NoteStart, Machine: a.identity.Machine,
+		Boot: a.identity.Boot, Inode: a.identity.Inode, Host: a.identity.Host}
+	m := a.manifest(nil, append([]ledger.Note{start}, remarks...)...)
+	err := a.publish(ctx, m, a.state.NextBatch, a.identity)
+	a.announced = err == nil || a.pending != nil // signed: whoever resumes it sends it
+	return err
 }
 
 // job is a batch on its way: spooled by one half of Run, committed by the other.

@@ -65,7 +65,7 @@ func TestArchive(t *testing.T) {
 
 // TestLostAnswers crosses "which write" with "was it done anyway".
 func TestLostAnswers(t *testing.T) {
-	w := newWorld(t)
+	w := newECDSAWorld(t)
 	w.life(nil)
 	w.check()
 	puts := w.store.Calls("put")
@@ -75,7 +75,7 @@ func TestLostAnswers(t *testing.T) {
 	for n := 2; n <= puts; n++ {
 		for _, persist := range []bool{false, true} {
 			t.Run(fmt.Sprintf("put %d persist %v", n, persist), func(t *testing.T) {
-				w := newWorld(t)
+				w := newECDSAWorld(t)
 				w.store.FailPut(n, memstore.Fault{Err: memstore.ErrLost, Persist: persist})
 				w.life(nil)
 				w.check()
@@ -122,7 +122,7 @@ func TestCrashAtEveryStoreCall(t *testing.T) {
 	for _, persist := range []bool{false, true} {
 		for n := 1; ; n++ {
 			reached := false
-			w := newWorld(t)
+			w := newECDSAWorld(t)
 			broken := make(chan struct{})
 			calls := 0
 			w.store.Intercept(func(memstore.Call) *memstore.Fault {
@@ -155,7 +155,7 @@ func TestCrashAtEveryStoreCall(t *testing.T) {
 func TestPowerLossAtEveryDiskOperation(t *testing.T) {
 	for _, keep := range []int{0, 50, 100} {
 		for n := 1; ; n++ {
-			w := newWorld(t)
+			w := newECDSAWorld(t)
 			disk := crashfs.New()
 			w.fs, w.dir = disk, "/data"
 			dead, once := make(chan struct{}), sync.Once{}
@@ -427,14 +427,20 @@ func TestNewerEncoder(t *testing.T) {
 	a := p.archiver
 	want := spooled{Class: "long", Rows: 1}
 	var err error
-	if want.Root, want.Rows, err = rootOf(bytes.NewReader(body), int64(len(body)), "long"); err != nil {
+	var by string
+	if want.Root, want.Rows, by, err = rootOf(t.Context(), bytes.NewReader(body), int64(len(body)), "long"); err != nil {
 		t.Fatal(err)
 	}
 	info := must(w.store.Head(t.Context(), key, ""))
 	u := upload{same: func(ctx context.Context, info object.Info) error { return a.sameRows(ctx, info, want) }}
 	u.Size, u.SHA256 = 1, sha([]byte("what a newer encoder would write"))
+	if err := a.sameContent(t.Context(), u, &info); !errors.Is(err, errDiffers) {
+		t.Errorf("equal rows in bytes that somebody else made: got %v, want errDiffers", err)
+	}
+	formerEncoders = []string{by}
+	defer func() { formerEncoders = nil }()
 	if err := a.sameContent(t.Context(), u, &info); err != nil {
-		t.Errorf("equal rows in other bytes: %v", err)
+		t.Errorf("equal rows in the bytes of a former release: %v", err)
 	}
 	want.Root[0] ^= 1
 	if err := a.sameContent(t.Context(), u, &info); !errors.Is(err, errDiffers) {

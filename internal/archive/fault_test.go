@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
+	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
 )
@@ -97,6 +98,45 @@ func testStoreFails(t *testing.T, hits func(memstore.Call) bool, failure error) 
 	}
 }
 
+// TestFaultB47KeyAway: for an hour of the clock the stream's key does not sign. It is
+// as if the bucket were away, except that files may be there already.
+func TestFaultB47KeyAway(t *testing.T) {
+	var away atomic.Bool
+	failure := errors.New("DisabledException: key is disabled")
+	w := newWorldOf(t, func(name string) ledger.Signer {
+		return newECDSAKey(name, func() error {
+			if away.Load() {
+				return failure
+			}
+			return nil
+		})
+	})
+	p := must(w.start())
+	if err := p.drain(); err != nil {
+		t.Fatal(err)
+	}
+	away.Store(true)
+	begun := w.clock.now()
+	for range 3 {
+		if err := p.send(w.events(3)...); err != nil {
+			t.Fatalf("while the key is away: %v", err)
+		}
+	}
+	if err := p.archiver.Drain(t.Context(), func() bool { return w.clock.now().Sub(begun) > time.Hour }); err != nil {
+		t.Fatal(err)
+	}
+	if s := p.archiver.Status(); !errors.Is(s.Err, failure) || s.Stopped || s.Index != 0 || s.Failing.Sub(begun) > time.Minute {
+		t.Errorf("status %+v: it does not say since when and why", s)
+	}
+	away.Store(false)
+	if err := errors.Join(p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.check().Streams[0].Manifests); n != 4 {
+		t.Errorf("%d commits, want 4", n)
+	}
+}
+
 // careless is a store that does not do what it says.
 type careless struct {
 	*memstore.Store
@@ -174,7 +214,7 @@ func TestFaultAtEveryDiskOperation(t *testing.T) {
 		{Err: syscall.ENOSPC, Part: 700}, {Err: syscall.EMFILE}, {Err: syscall.EIO, Lost: true},
 	}
 	for n := 1; ; n++ {
-		w := newWorld(t)
+		w := newECDSAWorld(t)
 		disk := crashfs.New()
 		w.fs, w.dir = disk, "/data"
 		hit, reached := crashfs.Op{}, false

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -91,14 +92,31 @@ type model struct {
 }
 
 func newModel(t *testing.T, seed uint64) *model {
-	m := &model{world: newWorld(t), seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), disk: crashfs.New(),
+	m := &model{seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), disk: crashfs.New(),
 		batches: make(map[int64]buffer.Batch), did: make(map[string]int)}
+	if m.world = newWorld(t); seed%2 == 1 {
+		m.world = newWorldOf(t, m.flaky)
+	}
 	m.fs, m.dir = m.disk, "/data"
 	if m.rng.IntN(3) == 0 {
 		m.wrap = func(s *memstore.Store) object.Store { return &careless{Store: s, overwrites: true} }
 	}
 	m.reader = must(ledger.NewReader(m.store, prefix, m.root.VKey()))
 	return m
+}
+
+// flaky is a key as in a KMS that fails now and then.
+func (m *model) flaky(name string) ledger.Signer {
+	var mu sync.Mutex // the log is shipped beside the commits
+	rng := rand.New(rand.NewPCG(m.seed, 3))
+	return newECDSAKey(name, func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if m.reader == nil || rng.IntN(4) > 0 { // the play has not begun
+			return nil
+		}
+		return errors.New("KMSInternalException")
+	})
 }
 
 // play runs the script and demands in the end that everything is in the bucket.

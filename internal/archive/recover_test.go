@@ -196,12 +196,12 @@ func TestRecoverNothing(t *testing.T) {
 // and at its n-th change of the disk, for every n; then another one goes on
 // elsewhere, and the end is the same.
 func TestRecoverCutShortAtEveryStep(t *testing.T) {
-	lost := newWorld(t)
+	lost := newECDSAWorld(t)
 	lost.loseNode(t)
 	whole := must(Recover(t.Context(), lost.elsewhere(nil, lost.root)))
 	cut := func(name string, run func(w *world, n int) (reached bool)) {
 		for n := 1; ; n++ {
-			w := newWorld(t)
+			w := newECDSAWorld(t)
 			w.loseNode(t)
 			reached := run(w, n)
 			w.store.Intercept(nil)
@@ -263,7 +263,7 @@ func TestRecoverCutShortAtEveryStep(t *testing.T) {
 func TestNodeLostAtEveryStoreCall(t *testing.T) {
 	for _, persist := range []bool{false, true} {
 		for n := 1; ; n++ {
-			w := newWorld(t)
+			w := newECDSAWorld(t)
 			w.ships = true
 			w.fs, w.dir = crashfs.New(), "/data"
 			dead, once := make(chan struct{}), sync.Once{}

@@ -40,7 +40,7 @@ func (a *Archiver) retry(ctx context.Context, h half, step func(context.Context)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		final := errors.Is(err, ErrConflict) || errors.Is(err, ErrMixed) || errors.Is(err, buffer.ErrDamaged) || errors.Is(err, errDisk)
+		final := errors.Is(err, ErrConflict) || errors.Is(err, ErrMixed) || errors.Is(err, ErrUnfit) || errors.Is(err, buffer.ErrDamaged) || errors.Is(err, errDisk)
 		a.fail(h, err, final)
 		if final {
 			return err

@@ -186,20 +186,22 @@ func compare(ctx context.Context, f io.ReaderAt, size int64, p *part) error {
 	return nil
 }
 
-// rootOf returns the Merkle root over the rows of a Parquet file.
-func rootOf(f io.ReaderAt, size int64, class string) (root ledger.Hash, rows int64, _ error) {
+// rootOf returns the Merkle root over the rows of a Parquet file, and what wrote it.
+func rootOf(ctx context.Context, f io.ReaderAt, size int64, class string) (root ledger.Hash, rows int64, createdBy string, _ error) {
 	r, err := parquet.Open(f, size, class)
 	if err != nil {
-		return ledger.Hash{}, 0, err
+		return ledger.Hash{}, 0, "", err
 	}
 	var tree ledger.Tree
 	for row, err := range r.Rows() {
 		if err != nil {
-			return ledger.Hash{}, 0, err
+			return ledger.Hash{}, 0, "", fmt.Errorf("row %d: %w", tree.Size(), err)
 		}
-		tree.Add(event.LeafHash(&row))
+		if tree.Add(event.LeafHash(&row)); tree.Size()%4096 == 0 && ctx.Err() != nil {
+			return ledger.Hash{}, 0, "", context.Cause(ctx)
+		}
 	}
-	return tree.Root(), tree.Size(), nil
+	return tree.Root(), tree.Size(), r.CreatedBy(), nil
 }
 
 // clearSpool deletes what is left of batches that are archived: we died before

@@ -3,6 +3,10 @@ package archive
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -59,11 +63,12 @@ type world struct {
 	store *memstore.Store
 	wrap  func(*memstore.Store) object.Store // what the archiver sees; nil: store itself
 	id    Identity
-	ships bool // processes copy their log to the bucket
+	ships bool                                         // processes copy their log to the bucket
+	prove func(context.Context) ([]ledger.Note, error) // nil: nobody asks whether the bucket is fit
 
 	archive ledger.Archive
-	root    ledger.Key
-	stream  ledger.Key
+	root    ledger.Signer
+	stream  ledger.Signer
 	openRaw []byte
 	open    ledger.Open
 
@@ -73,11 +78,44 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, func(name string) ledger.Signer { return must(ledger.NewKey(name)) })
+}
+
+// newECDSAWorld has keys that sign the same text differently each time. For whatever
+// must be the same after a crash, that is the harder case.
+func newECDSAWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldOf(t, func(name string) ledger.Signer { return newECDSAKey(name, nil) })
+}
+
+// outage is a key that is not always there, as one in a KMS.
+type outage struct {
+	crypto.Signer
+	away func() error // nil: it is there
+}
+
+func (o outage) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if err := o.away(); err != nil {
+		return nil, err
+	}
+	return o.Signer.Sign(r, digest, opts)
+}
+
+func newECDSAKey(name string, away func() error) ledger.Signer {
+	var key crypto.Signer = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	if away != nil {
+		key = outage{key, away}
+	}
+	return must(ledger.NewECDSASigner(name, key))
+}
+
+func newWorldOf(t *testing.T, newKey func(name string) ledger.Signer) *world {
+	t.Helper()
 	c := &clock{at: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}
 	w := &world{t: t, clock: c, dir: t.TempDir(), fs: durable.OS(), store: memstore.New(t, c.now), id: Identity{Machine: "m", Boot: "b", Inode: "i"}}
 	archive, stream := uuid.New(), uuid.New()
-	w.root = must(ledger.NewKey(ledger.RootName(archive)))
-	w.stream = must(ledger.NewKey(ledger.StreamName(archive, stream)))
+	w.root = newKey(ledger.RootName(archive))
+	w.stream = newKey(ledger.StreamName(archive, stream))
 	now := c.now()
 	w.archive = ledger.Archive{ID: archive, Created: now, Floor: now.AddDate(-10, 0, 0), Default: "standard",
 		Classes: []ledger.Class{{Name: "long", Days: 3}, {Name: "standard", Days: 1}}}
@@ -147,7 +185,7 @@ func (w *world) start() (*process, error) {
 	}
 	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
 		FirstSeq: buf.Stats().FirstSeq, OpenSeq: buf.Stats().NextSeq - buf.Stats().OpenRows,
-		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test", Ship: ship,
+		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test", Ship: ship, Prove: w.prove,
 		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		return nil, errors.Join(err, buf.Close())

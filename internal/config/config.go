@@ -31,6 +31,7 @@ type Config struct {
 	Archive   Archive   `yaml:"archive"`
 	Retention Retention `yaml:"retention,omitempty"`
 	Stream    Stream    `yaml:"stream"`
+	KMS       KMS       `yaml:"kms,omitempty"`
 	Seal      Seal      `yaml:"seal"`
 	WAL       WAL       `yaml:"wal"`
 	Limits    Limits    `yaml:"limits"`
@@ -40,6 +41,7 @@ type Config struct {
 	// Minimum: 1m. Default: 1h.
 	Heartbeat time.Duration `yaml:"heartbeat"`
 
+	Doctor Doctor `yaml:"doctor,omitempty"`
 	Query  Query  `yaml:"query"`
 	Mirror Mirror `yaml:"mirror"`
 	Log    Log    `yaml:"log"`
@@ -104,6 +106,12 @@ type Archive struct {
 	// RootKeyFile is the root's private key, created by init and needed again
 	// only to certify another stream. Keep it away from the servers.
 	RootKeyFile string `yaml:"root_key_file,omitempty" kind:"path"`
+	// RootKeyEnv is the name of an environment variable that holds the private key,
+	// in place of a file. `archiver key new` makes one.
+	RootKeyEnv string `yaml:"root_key_env,omitempty"`
+	// RootKeyKMS is the id or ARN of a key in AWS KMS (ECC_NIST_P256, SIGN_VERIFY), in
+	// place of a file. See KMS.
+	RootKeyKMS string `yaml:"root_key_kms,omitempty"`
 	// StartOffline acknowledges events before the bucket was reachable once.
 	// The price: a cloned data folder is noticed only at the first upload.
 	StartOffline bool `yaml:"start_offline,omitempty"`
@@ -130,8 +138,28 @@ type Class struct {
 type Stream struct {
 	// KeyFile is the stream's signing key. Default: stream.key in DataDir.
 	KeyFile string `yaml:"key_file,omitempty" kind:"path"`
+	// KeyEnv is the name of an environment variable that holds the private key, in
+	// place of a file.
+	KeyEnv string `yaml:"key_env,omitempty"`
+	// KeyKMS is the id or ARN of a key in AWS KMS (ECC_NIST_P256, SIGN_VERIFY), in
+	// place of a file. One signature per batch, heartbeat and copy of the WAL.
+	KeyKMS string `yaml:"key_kms,omitempty"`
 	// OpenFile is the root's certificate for it. Default: stream.open in DataDir.
 	OpenFile string `yaml:"open_file,omitempty" kind:"path"`
+}
+
+// KMS is how to reach AWS KMS, for the keys that are there.
+type KMS struct {
+	// Region that requests are signed for. Empty: the one in a key's ARN, or else
+	// that of the bucket.
+	Region string `yaml:"region,omitempty"`
+	// Endpoint is the URL of the service. Empty: Amazon's in the region.
+	Endpoint string `yaml:"endpoint,omitempty"`
+	// CredentialsFile is an AWS shared-credentials file. Empty: the AWS credential
+	// chain. That of the bucket is not used unless it is named here too.
+	CredentialsFile string `yaml:"credentials_file,omitempty" kind:"path"`
+	// Profile within the credentials file.
+	Profile string `yaml:"profile,omitempty"`
 }
 
 // Seal says when a batch ends and is archived, whichever comes first.
@@ -175,6 +203,13 @@ type Limits struct {
 	RequestEvents int  `yaml:"request_events"` // Default: 10000.
 	Depth         int  `yaml:"depth"`          // nesting of JSON. Default: 64.
 	Connections   int  `yaml:"connections"`    // open at a time; more wait. Default: 256.
+}
+
+// Doctor is about the checks of `archiver doctor`, which serve makes too.
+type Doctor struct {
+	// Override names musts that serve starts without. It then says so in /readyz, in
+	// its log and, signed, in the ledger. Default: none.
+	Override []string `yaml:"override,omitempty"`
 }
 
 // Query bounds the SQL engine.

@@ -105,7 +105,7 @@ func Parse(data []byte, dir string, lookup func(string) (string, bool)) (Config,
 // fillPaths sets the defaults that depend on other values.
 func (c *Config) fillPaths(dir string) {
 	c.DataDir = absolute(dir, c.DataDir)
-	if c.Stream.KeyFile == "" {
+	if c.Stream.KeyFile == "" && c.Stream.KeyEnv == "" && c.Stream.KeyKMS == "" {
 		c.Stream.KeyFile = filepath.Join(c.DataDir, "stream.key")
 	}
 	if c.Stream.OpenFile == "" {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 var (
@@ -20,6 +21,7 @@ var (
 	bucketName  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	prefixName  = regexp.MustCompile(`^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$`)
 	accountID   = regexp.MustCompile(`^[0-9]{12}$`)
+	envName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	verifierKey = regexp.MustCompile(`^[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$`)
 )
 
@@ -60,9 +62,15 @@ func (c *Config) validate() []Problem {
 	if v := c.Archive.RootVKey; v != "" && !verifierKey.MatchString(v) {
 		k.complain("archive.root_vkey", "is not a public key; it has the form name+hash+key")
 	}
+	c.checkKeys(k)
 	c.checkRetention(k)
 	c.checkBounds(k)
 	c.checkMirror(k)
+	for i, name := range c.Doctor.Override {
+		if !className.MatchString(name) { // as it happens, checks are named like classes
+			k.complain(fmt.Sprintf("doctor.override[%d]", i), "%q is not the name of a check: `archiver doctor` prints them", name)
+		}
+	}
 	oneOf(k, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(k, "log.format", c.Log.Format, "text", "json")
 	return k.problems
@@ -171,6 +179,44 @@ func checkEndpoint(k *checker, field, endpoint string) {
 	}
 }
 
+// checkKeys keeps a key from being in two places, and the root key from being the
+// stream's: then whoever has the server could certify streams.
+func (c *Config) checkKeys(k *checker) {
+	one := func(section, prefix, file, env, kms string) {
+		if given(file, env, kms) > 1 {
+			k.complain(section, "%[1]s_file, %[1]s_env and %[1]s_kms are three places for one key: name one", prefix)
+		}
+		if env != "" && !envName.MatchString(env) {
+			k.complain(section+"."+prefix+"_env", "%q is not the name of an environment variable", env)
+		}
+		if strings.ContainsFunc(kms, unicode.IsSpace) {
+			k.complain(section+"."+prefix+"_kms", "%q is not the id or ARN of a key", kms)
+		}
+	}
+	one("archive", "root_key", c.Archive.RootKeyFile, c.Archive.RootKeyEnv, c.Archive.RootKeyKMS)
+	one("stream", "key", c.Stream.KeyFile, c.Stream.KeyEnv, c.Stream.KeyKMS)
+	const same = "is the root key: a server must not have it"
+	switch {
+	case c.Stream.KeyKMS != "" && c.Stream.KeyKMS == c.Archive.RootKeyKMS:
+		k.complain("stream.key_kms", same)
+	case c.Stream.KeyEnv != "" && c.Stream.KeyEnv == c.Archive.RootKeyEnv:
+		k.complain("stream.key_env", same)
+	case c.Stream.KeyFile != "" && c.Stream.KeyFile == c.Archive.RootKeyFile:
+		k.complain("stream.key_file", same)
+	}
+	checkEndpoint(k, "kms.endpoint", c.KMS.Endpoint)
+}
+
+// given counts the values that are set.
+func given(values ...string) (n int) {
+	for _, v := range values {
+		if v != "" {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *Config) checkRetention(k *checker) {
 	seen := map[string]bool{}
 	for i, class := range c.Retention.Classes {
@@ -235,8 +281,8 @@ func (c *Config) ForRecover(file string, rootKey bool) error {
 	if c.Archive.RootVKey == "" {
 		k.complain("archive.root_vkey", "must be set: `archiver init` printed it")
 	}
-	if rootKey && c.Archive.RootKeyFile == "" {
-		k.complain("archive.root_key_file", "must be set: the root key signs a recovery, unless --stream-key is given")
+	if rootKey && given(c.Archive.RootKeyFile, c.Archive.RootKeyEnv, c.Archive.RootKeyKMS) == 0 {
+		k.complain("archive.root_key_file", "must be set (or root_key_env, root_key_kms): the root key signs a recovery, unless --stream-key is given")
 	}
 	return k.err(file)
 }
@@ -244,8 +290,8 @@ func (c *Config) ForRecover(file string, rootKey bool) error {
 // ForInit says what init needs beyond a valid file.
 func (c *Config) ForInit(file string) error {
 	k := &checker{}
-	if c.Archive.RootKeyFile == "" {
-		k.complain("archive.root_key_file", "must be set: init creates the root key there")
+	if given(c.Archive.RootKeyFile, c.Archive.RootKeyEnv, c.Archive.RootKeyKMS) == 0 {
+		k.complain("archive.root_key_file", "must be set: init creates the root key there; or root_key_env or root_key_kms, for a key that is there")
 	}
 	if len(c.Retention.Classes) == 0 {
 		k.complain("retention.classes", "must be set: locks cannot be undone, so they have no default")

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/s3store"
 )
 
@@ -109,14 +110,20 @@ func (r Report) Overridden(names []string) []Check {
 	return all
 }
 
+// Musts are the names of the checks that serve does not start without.
+func Musts() []string {
+	return []string{"reach", "versioning", "object-lock", "clock", "lock", "read", "list-versions", "if-none-match", "checksum",
+		"overwrite", "delete-version", "bypass", "shorten", "governance", "keep"}
+}
+
 // Options say what to look at.
 type Options struct {
 	Store  Store  // what is tried
 	Name   string // of the store, for the report
 	Prefix string // of the archive; the probe lies under <prefix>/probe/
-	// LongestDays is the longest retention class: a lifecycle rule that ends objects
-	// after that is welcome. 0: not known.
-	LongestDays int
+	// Archive tells how long what must stay: a lifecycle rule that ends objects after
+	// that is welcome. Zero: nothing is known of it, and everything stays for ever.
+	Archive ledger.Archive
 	// KeyState asks for the state of a KMS key, "Enabled" being the good one. nil:
 	// nobody can ask.
 	KeyState func(ctx context.Context, id string) (string, error)
@@ -134,7 +141,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return r, ended(ctx)
 	}
 	settings := o.Store.Settings(ctx)
-	r.Checks = append([]Check{c}, Settings(settings, o.Prefix, o.LongestDays)...)
+	r.Checks = append([]Check{c}, Settings(settings, o.Prefix, o.Archive)...)
 	r.Checks = append(r.Checks, keyState(ctx, o, settings))
 	p := newProbe(o, settings)
 	p.run(ctx)

@@ -55,6 +55,15 @@ func TestStores(t *testing.T) {
 					t.Errorf("%s: seen %q, do %q", c.Name, c.Seen, c.Do)
 				}
 			}
+			var musts []string
+			for _, c := range r.Checks {
+				if c.Level == doctor.Must {
+					musts = append(musts, c.Name)
+				}
+			}
+			if !slices.Equal(musts, doctor.Musts()) {
+				t.Errorf("musts %q, want %q", musts, doctor.Musts())
+			}
 			// It cleared away what it could, and says what it left.
 			left := versions(t, store)
 			if len(left) != 2 || len(r.Left) != 2 {

@@ -17,9 +17,9 @@ const (
 	skewWarn = 2 * time.Second
 )
 
-// Settings judges how a bucket is configured, for an archive under prefix whose
-// longest retention class has longestDays (0: not known).
-func Settings(s s3store.Settings, prefix string, longestDays int) []Check {
+// Settings judges how a bucket is configured, for an archive under prefix; the zero
+// Archive is one of which nothing is known.
+func Settings(s s3store.Settings, prefix string, a ledger.Archive) []Check {
 	return []Check{
 		judge("versioning", Must, s.Versioning, "make the bucket with `archiver init`: only a versioned bucket has Object Lock", func(v string) (bool, string) {
 			return v == "Enabled", fmt.Sprintf("versioning is %q", v)
@@ -34,7 +34,7 @@ func Settings(s s3store.Settings, prefix string, longestDays int) []Check {
 			return d.Abs() <= skewWarn, seenSkew(d)
 		}),
 		judge("lifecycle", Should, s.Lifecycle, "narrow or remove these rules: they hide, move or remove what is archived", func(rules []s3store.LifecycleRule) (bool, string) {
-			return judgeLifecycle(rules, prefix, longestDays)
+			return judgeLifecycle(rules, prefix, a)
 		}),
 		judge("public-access", Should, s.PublicAccess, "switch all four public access blocks on", func(p s3store.PublicAccess) (bool, string) {
 			return p == s3store.PublicAccessBlocked, "public access is " + string(p)
@@ -116,48 +116,6 @@ func seenReplication(rules []s3store.Replication) string {
 	}
 	return "objects are replicated to " + strings.Join(to, ", ")
 }
-
-// judgeLifecycle finds the rules that do harm to what lies under prefix. Those for
-// probe/ and wal/ alone do none: what lies there is of use for days only.
-func judgeLifecycle(rules []s3store.LifecycleRule, prefix string, longestDays int) (bool, string) {
-	var harm []string
-	for _, r := range rules {
-		if !r.Enabled || !touches(r.Prefix, prefix) {
-			continue
-		}
-		least := longestDays
-		if !strings.HasPrefix(r.Prefix, prefix+"/events/") { // the ledger is locked for longer
-			least += ledger.BeyondDays
-		}
-		if r.Expires && (longestDays == 0 || int(r.ExpiresAfterDays) < least) {
-			harm = append(harm, fmt.Sprintf("rule %q hides what is still locked behind delete markers", r.ID))
-		}
-		for _, class := range r.Transitions {
-			if archived(class) {
-				harm = append(harm, fmt.Sprintf("rule %q moves objects to %s, where no query reads them", r.ID, class))
-			}
-		}
-	}
-	if len(harm) > 0 {
-		return false, strings.Join(harm, "; ")
-	}
-	return true, fmt.Sprintf("%d rules, none harms what is locked under %s/", len(rules), prefix)
-}
-
-// touches reports whether a rule for keys that begin with rule concerns the
-// evidence of the archive under prefix.
-func touches(rule, prefix string) bool {
-	under := prefix + "/"
-	if strings.HasPrefix(under, rule) {
-		return true
-	}
-	rest, ok := strings.CutPrefix(rule, under)
-	return ok && !strings.HasPrefix(rest, "probe/") && !strings.HasPrefix(rest, "wal/")
-}
-
-// archived reports whether objects of a storage class must be restored before they
-// can be read. GLACIER_IR is read at once.
-func archived(class string) bool { return class == "GLACIER" || class == "DEEP_ARCHIVE" }
 
 // keyState is about the key that everything in the bucket is encrypted with: without
 // it the locked objects are noise.

@@ -3,8 +3,10 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 )
 
@@ -77,6 +79,18 @@ func ParseArchive(signed []byte, rootVKey string) (Archive, error) {
 		return Archive{}, fmt.Errorf("archive: %w", err)
 	}
 	return a, nil
+}
+
+// ClaimedRoot returns the root verifier key that an archive object says it was signed
+// by. Nothing is checked: it is a claim, to be compared with what one knows.
+func ClaimedRoot(signed []byte) (vkey string, err error) {
+	_, rest, _ := strings.Cut(string(signed), "\n")
+	line, _, _ := strings.Cut(rest, "\n")
+	var a Archive
+	if err := json.Unmarshal([]byte(line), &a); err != nil || a.Root == "" {
+		return "", errors.New("archive: names no root key")
+	}
+	return a.Root, nil
 }
 
 func (a Archive) check(id uuid.UUID, rootVKey string) error {

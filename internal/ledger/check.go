@@ -42,7 +42,7 @@ func (h *Head) check(m *Manifest) error {
 	if err := checkTime(m.SealedAt, time.Second); err != nil {
 		return fmt.Errorf("sealed_at %w", err)
 	}
-	if err := checkText(m.Writer, true); err != nil {
+	if err := checkProse(m.Writer, true); err != nil {
 		return fmt.Errorf("writer %w", err)
 	}
 	missing, err := checkNotes(m)
@@ -165,9 +165,14 @@ func checkNote(m *Manifest, n *Note) error {
 	if !validClass(string(n.Kind)) {
 		return fmt.Errorf("kind %q is not [a-z][a-z0-9-]{0,31}", clip(string(n.Kind)))
 	}
-	for _, s := range []string{n.Text, n.Machine, n.Boot, n.Inode, n.Host, n.Key, n.VersionID} {
-		if err := checkText(s, false); err != nil {
+	for _, s := range []string{n.Text, n.Machine, n.Boot, n.Inode, n.Host} {
+		if err := checkProse(s, false); err != nil {
 			return fmt.Errorf("a text %w", err)
+		}
+	}
+	for _, s := range []string{n.Key, n.VersionID} { // names, as the store has them
+		if err := checkText(s, false); err != nil {
+			return fmt.Errorf("a name %w", err)
 		}
 	}
 	for _, r := range []*Range{n.Range, n.To} {

@@ -52,7 +52,8 @@ func (h Head) Empty(sealedAt time.Time, writer string, notes ...Note) Manifest {
 }
 
 // Next makes the commit that follows h. It fills in Version, Archive, Stream,
-// Index and Prev of m; files must be in order of their keys. With an Ed25519 key the
+// Index and Prev of m, and replaces what texts must not have; files must be in order
+// of their keys. With an Ed25519 key the
 // same h and m give the same bytes, with an ECDSA key they do not. What it returns
 // has passed Verify, so nothing that a reader refuses is ever locked.
 //
@@ -65,6 +66,11 @@ func (h Head) Next(m Manifest, signer Signer) (commit []byte, next Head, err err
 	m.Through, m.SealedAt = m.Through.UTC(), m.SealedAt.UTC()
 	for i := range m.Files {
 		m.Files[i].RetainUntil = m.Files[i].RetainUntil.UTC()
+	}
+	m.Writer = seen(m.Writer)
+	for i := range m.Notes {
+		n := &m.Notes[i]
+		n.Text, n.Machine, n.Boot, n.Inode, n.Host = seen(n.Text), seen(n.Machine), seen(n.Boot), seen(n.Inode), seen(n.Host)
 	}
 	fail := func(err error) ([]byte, Head, error) {
 		return nil, Head{}, fmt.Errorf("commit %d of stream %s: %w", m.Index, h.Stream, err)

@@ -52,6 +52,20 @@ func TestNextIsDeterministicAndPure(t *testing.T) {
 	}
 }
 
+// TestNextCleansTexts: a host that is named oddly keeps nothing from being committed.
+func TestNextCleansTexts(t *testing.T) {
+	h := newHead(t, testStream)
+	b, next := mustNext(t, h, h.Empty(opened, "archiver\x1b[31m", Note{Kind: NoteStart, Host: "a\rb", Text: "one\ntwo\u202e", Key: "x\x07"}))
+	_, c, err := h.Verify(b)
+	if err != nil || next.Index != 0 {
+		t.Fatal(err)
+	}
+	n := c.Manifest.Notes[0]
+	if c.Manifest.Writer != "archiver\ufffd[31m" || n.Host != "a\ufffdb" || n.Text != "one\ntwo\ufffd" || n.Key != "x\x07" {
+		t.Errorf("writer %q, note %+v", c.Manifest.Writer, n)
+	}
+}
+
 func TestHeadNoticesDamage(t *testing.T) {
 	_, heads := chain(t, newHead(t, testStream), 5)
 	raw, err := MarshalHead(heads[5])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -64,6 +65,32 @@ func checkTime(t time.Time, unit time.Duration) error {
 		return errors.New("is out of range")
 	}
 	return nil
+}
+
+// unseen reports a character that a text for people must not have: a control
+// character but newline, or one that changes the direction of what follows. Whoever
+// has a stream's key writes texts, and others read them on a terminal.
+func unseen(c rune) bool {
+	return c < 0x20 && c != '\n' || 0x7f <= c && c <= 0x9f || 0x2028 <= c && c <= 0x202e || 0x2066 <= c && c <= 0x2069
+}
+
+// seen replaces what checkProse refuses, so that no host name or error message keeps
+// a commit from being made.
+func seen(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unseen(c) {
+			return utf8.RuneError
+		}
+		return c
+	}, s)
+}
+
+// checkProse is checkText for a text that is meant for people.
+func checkProse(s string, required bool) error {
+	if i := strings.IndexFunc(s, unseen); i >= 0 {
+		return fmt.Errorf("has a control character at byte %d", i)
+	}
+	return checkText(s, required)
 }
 
 func checkText(s string, required bool) error {

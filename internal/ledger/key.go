@@ -36,6 +36,17 @@ func ParseRootName(vkey string) (archive uuid.UUID, err error) {
 	return archive, nil
 }
 
+// ParseStreamName returns the archive and the stream that a stream key's name has.
+func ParseStreamName(name string) (archive, stream uuid.UUID, err error) {
+	a, s, _ := strings.Cut(strings.TrimPrefix(name, "archiver/"), "/")
+	archive, errA := uuid.Parse(a)
+	stream, errS := uuid.Parse(s)
+	if errA != nil || errS != nil || StreamName(archive, stream) != name {
+		return uuid.UUID{}, uuid.UUID{}, fmt.Errorf("key name %q is not archiver/<archive id>/<stream id>", clip(name))
+	}
+	return archive, stream, nil
+}
+
 // Key is a private Ed25519 key that signs notes, from a file or the environment.
 // Signing the same text twice gives the same bytes.
 type Key struct {

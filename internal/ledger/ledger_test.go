@@ -119,7 +119,7 @@ func mustNext(t testing.TB, h Head, m Manifest) ([]byte, Head) {
 	return mustSign(t, h, m, streamKey(t, h.Stream))
 }
 
-func mustSign(t testing.TB, h Head, m Manifest, by Key) ([]byte, Head) {
+func mustSign(t testing.TB, h Head, m Manifest, by Signer) ([]byte, Head) {
 	t.Helper()
 	b, next, err := h.Next(m, by)
 	if err != nil {

@@ -81,6 +81,7 @@ const (
 	NoteOrphan    NoteKind = "orphan"    // an object (Key, VersionID) or a Range of Stream that does not count
 	NoteRecover   NoteKind = "recover"   // this was made of what the lost node had shipped; every commit of the root key has it
 	NoteRotate    NoteKind = "rotate"    // the stream is closed; Stream, if any, continues it
+	NoteOverride  NoteKind = "override"  // the operator went on although the store failed the check that Text names
 )
 
 // Note is a signed remark. Which fields are set depends on Kind.

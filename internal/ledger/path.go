@@ -2,60 +2,91 @@ package ledger
 
 import (
 	"errors"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// Path finds the way from one leaf of a tree to its root (RFC 6962, 2.1.1) while
-// the leaves go by. Like Tree it holds a few hashes, however many leaves there are.
-type Path struct {
-	tree     Tree
+// Paths finds the ways from some leaves of a tree to its root (RFC 6962, 2.1.1)
+// while the leaves go by. Like Tree it holds a few hashes for each of these leaves
+// and no others, however many there are. The zero Paths is empty.
+type Paths struct {
+	tree  Tree
+	marks []mark // in order of leaf
+}
+
+// mark is a leaf whose way is wanted.
+type mark struct {
 	leaf     int64
-	marked   bool
-	siblings [treeLevels]tlog.Hash // of the way, as far as they are full subtrees
+	siblings []tlog.Hash // of the way, by level, as far as they are full subtrees and known
 }
 
 // Add appends a leaf, given its leaf hash SHA-256(0x00 || data).
-func (p *Path) Add(leaf Hash) {
-	if !p.marked {
+func (p *Paths) Add(leaf Hash) {
+	if len(p.marks) == 0 {
 		p.tree.Add(leaf)
 		return
 	}
 	at := p.tree.size
 	p.tree.add(leaf, func(level int, root tlog.Hash) {
-		if at>>level == p.leaf>>level^1 {
-			p.siblings[level] = root
+		if node := at >> level; node&1 == 1 {
+			p.complete(level, node, root)
 		}
 	})
 }
 
-// Mark says that the leaf that is added next is the one.
-func (p *Path) Mark() {
-	p.leaf, p.marked = p.tree.size, true
-	p.siblings = p.tree.edge // those on the left: one for each bit of the leaf's place
+// complete gives the root of a full subtree to the marks below its left sibling.
+func (p *Paths) complete(level int, node int64, root tlog.Hash) {
+	i, _ := slices.BinarySearchFunc(p.marks, (node-1)<<level, func(m mark, leaf int64) int {
+		return int(min(max(m.leaf-leaf, -1), 1))
+	})
+	for ; i < len(p.marks) && p.marks[i].leaf < node<<level; i++ {
+		p.marks[i].set(level, root)
+	}
 }
 
-// Leaf returns the place of the leaf, from 0, and whether there is one.
-func (p *Path) Leaf() (at int64, ok bool) { return p.leaf, p.marked && p.leaf < p.tree.size }
+func (m *mark) set(level int, root tlog.Hash) {
+	for len(m.siblings) <= level {
+		m.siblings = append(m.siblings, tlog.Hash{})
+	}
+	m.siblings[level] = root
+}
+
+// Mark says that the way of the leaf that is added next is wanted. It returns the
+// number of the mark, from 0.
+func (p *Paths) Mark() int {
+	m := mark{leaf: p.tree.size}
+	for level := 0; m.leaf>>level > 0; level++ {
+		if m.leaf>>level&1 == 1 { // the sibling on the left is full, and here
+			m.set(level, p.tree.edge[level])
+		}
+	}
+	p.marks = append(p.marks, m)
+	return len(p.marks) - 1
+}
+
+// Leaf returns the place of a marked leaf, from 0.
+func (p *Paths) Leaf(mark int) int64 { return p.marks[mark].leaf }
 
 // Size returns the number of leaves.
-func (p *Path) Size() int64 { return p.tree.size }
+func (p *Paths) Size() int64 { return p.tree.size }
 
 // Root returns the tree hash.
-func (p *Path) Root() Hash { return p.tree.Root() }
+func (p *Paths) Root() Hash { return p.tree.Root() }
 
-// Hashes returns the siblings of the nodes on the way, from the leaf's up to a
-// child of the root.
-func (p *Path) Hashes() ([]Hash, error) {
-	if _, ok := p.Leaf(); !ok {
-		return nil, errors.New("path: no leaf was marked")
+// Hashes returns the siblings of the nodes on the way of a marked leaf, from the
+// leaf's own up to a child of the root.
+func (p *Paths) Hashes(mark int) ([]Hash, error) {
+	if mark < 0 || mark >= len(p.marks) || p.marks[mark].leaf >= p.tree.size {
+		return nil, errors.New("path: the leaf did not come")
 	}
+	m := &p.marks[mark]
 	var way []Hash
 	for level := 0; (p.tree.size-1)>>level > 0; level++ {
-		sibling := p.leaf>>level ^ 1
+		sibling := m.leaf>>level ^ 1
 		switch {
 		case (sibling+1)<<level <= p.tree.size:
-			way = append(way, Hash(p.siblings[level]))
+			way = append(way, Hash(m.siblings[level]))
 		case sibling<<level < p.tree.size: // the last node of its level, and not full
 			way = append(way, Hash(p.tree.tail(level)))
 		}

@@ -74,9 +74,9 @@ type Proved struct {
 }
 
 // Prove returns the proof of a row of a file, up to the stream's latest checkpoint.
-// Path is the way from the row to the root of all rows of the file. What it returns
-// has passed CheckProof.
-func (s *Stream) Prove(index int64, file int, path *Path, row *event.Row) ([]byte, error) {
+// The row was marked in paths, which all rows of the file were added to. What it
+// returns has passed CheckProof.
+func (s *Stream) Prove(index int64, file int, paths *Paths, mark int, row *event.Row) ([]byte, error) {
 	fail := func(err error) ([]byte, error) {
 		return nil, fmt.Errorf("prove seq %d of stream %s: %w", row.Seq, row.Stream, err)
 	}
@@ -93,18 +93,18 @@ func (s *Stream) Prove(index int64, file int, path *Path, row *event.Row) ([]byt
 	for i := range m.Files {
 		p.files = append(p.files, proofFile{m.Files[i].Rows, m.Files[i].Root})
 	}
-	p.row, _ = path.Leaf()
-	if p.path, err = path.Hashes(); err != nil {
+	if p.path, err = paths.Hashes(mark); err != nil {
 		return fail(err)
 	}
-	var log Path
+	p.row = paths.Leaf(mark)
+	var log Paths
 	for i, leaf := range s.leaves {
 		if int64(i) == index {
 			log.Mark()
 		}
 		log.Add(leaf)
 	}
-	if p.log, err = log.Hashes(); err != nil {
+	if p.log, err = log.Hashes(0); err != nil {
 		return fail(err)
 	}
 	b := p.encode()

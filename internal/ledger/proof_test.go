@@ -86,14 +86,14 @@ func (w *proofWorld) take(t testing.TB, h Head, b []byte) {
 
 func (w *proofWorld) prove(t testing.TB, index int64, file, row int) []byte {
 	t.Helper()
-	var p Path
+	var p Paths
 	for i := range w.rows[index][file] {
 		if i == row {
 			p.Mark()
 		}
 		p.Add(event.LeafHash(&w.rows[index][file][i]))
 	}
-	b, err := w.stream.Prove(index, file, &p, &w.rows[index][file][row])
+	b, err := w.stream.Prove(index, file, &p, 0, &w.rows[index][file][row])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,22 +264,22 @@ func TestProofWithOtherKeys(t *testing.T) {
 // TestProofRefusesAnotherRow: Prove gives nothing that CheckProof would refuse.
 func TestProofRefusesAnotherRow(t *testing.T) {
 	w := newProofWorld(t, []int64{3})
-	var p Path
+	var p Paths
 	for i := range w.rows[0][0] {
 		if i == 1 {
 			p.Mark()
 		}
 		p.Add(event.LeafHash(&w.rows[0][0][i]))
 	}
-	if _, err := w.stream.Prove(0, 0, &p, &w.rows[0][0][2]); err == nil {
+	if _, err := w.stream.Prove(0, 0, &p, 0, &w.rows[0][0][2]); err == nil {
 		t.Error("a proof of one row with the path of another")
 	}
-	if _, err := w.stream.Prove(1, 0, &p, &w.rows[0][0][1]); err == nil {
+	if _, err := w.stream.Prove(1, 0, &p, 0, &w.rows[0][0][1]); err == nil {
 		t.Error("a proof in a commit that is not there")
 	}
 	altered := w.rows[0][0][1]
 	altered.Reason = event.Text{}
-	if _, err := w.stream.Prove(0, 0, &p, &altered); err == nil {
+	if _, err := w.stream.Prove(0, 0, &p, 0, &altered); err == nil {
 		t.Error("a proof of an altered row")
 	}
 }

@@ -12,7 +12,7 @@ func shipmentDoc() Shipment {
 	return Shipment{Archive: testArchive, Stream: testStream, First: 40, Last: 49, Batch: 3, BatchFirst: 30, ShippedAt: opened}
 }
 
-func mustSeal(t testing.TB, s Shipment, frames string, by Key) []byte {
+func mustSeal(t testing.TB, s Shipment, frames string, by Signer) []byte {
 	t.Helper()
 	head, err := SealShipment(s, []byte(frames), by)
 	if err != nil {

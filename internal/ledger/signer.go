@@ -174,14 +174,24 @@ func (s *ecdsaSigner) Sign(text []byte) ([]byte, error) {
 
 func (s *ecdsaSigner) VKey() string { return s.vkey }
 
-// ECDSAKey returns the public key of a verifier key; nil when it is an Ed25519 key.
-func ECDSAKey(vkey string) (*ecdsa.PublicKey, error) {
+// VKeyName returns the name of a verifier key.
+func VKeyName(vkey string) (string, error) {
 	v, err := parseVKey(vkey)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if e, ok := v.(*ecdsaVerifier); ok {
-		return e.key, nil
+	return v.Name(), nil
+}
+
+// ParseECDSAKey takes a verifier key apart that is one of ECDSA.
+func ParseECDSAKey(vkey string) (name string, key *ecdsa.PublicKey, err error) {
+	v, err := parseVKey(vkey)
+	if err != nil {
+		return "", nil, err
 	}
-	return nil, nil //nolint:nilnil // there is none, and that is no error
+	e, ok := v.(*ecdsaVerifier)
+	if !ok {
+		return "", nil, fmt.Errorf("verifier key %q: is an Ed25519 key, not an ECDSA key", clip(vkey))
+	}
+	return e.name, e.key, nil
 }

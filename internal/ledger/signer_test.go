@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
@@ -193,7 +194,8 @@ func badVKeys(t testing.TB, s Signer) map[string]string {
 	if of(raw) != s.VKey() {
 		t.Fatalf("%s is not %s", of(raw), s.VKey())
 	}
-	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	scalar := sha512.Sum384([]byte(name))
+	p384, err := ecdsa.ParseRawPrivateKey(elliptic.P384(), scalar[:])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,11 +233,11 @@ func TestECDSAVKeys(t *testing.T) {
 	if v, err := parseVKey(s.VKey()); err != nil || v.Name() != s.Name() || v.KeyHash() != s.KeyHash() {
 		t.Fatalf("%s: %v", s.VKey(), err)
 	}
-	if got, err := ECDSAKey(s.VKey()); err != nil || !got.Equal(ecdsaKey(t, "root").Public()) {
-		t.Errorf("public key: %v, %v", got, err)
+	if name, got, err := ParseECDSAKey(s.VKey()); err != nil || name != s.Name() || !got.Equal(ecdsaKey(t, "root").Public()) {
+		t.Errorf("public key: %s %v, %v", name, got, err)
 	}
-	if got, err := ECDSAKey(rootKey(t).VKey()); err != nil || got != nil {
-		t.Errorf("public key of an Ed25519 key: %v, %v", got, err)
+	if _, _, err := ParseECDSAKey(rootKey(t).VKey()); err == nil {
+		t.Error("an Ed25519 key is one of ECDSA")
 	}
 	for why, bad := range badVKeys(t, s) {
 		if _, err := parseVKey(bad); err == nil {

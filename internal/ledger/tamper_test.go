@@ -19,7 +19,7 @@ func forge(t testing.TB, h Head, m Manifest, line []byte) []byte {
 }
 
 // forgeBy signs a manifest without any check, with any key.
-func forgeBy(t testing.TB, h Head, m Manifest, by Key) []byte {
+func forgeBy(t testing.TB, h Head, m Manifest, by Signer) []byte {
 	t.Helper()
 	line, err := encodeLine(m)
 	if err != nil {
@@ -28,7 +28,7 @@ func forgeBy(t testing.TB, h Head, m Manifest, by Key) []byte {
 	return forgeLine(t, h, m, line, by)
 }
 
-func forgeLine(t testing.TB, h Head, m Manifest, line []byte, by Key) []byte {
+func forgeLine(t testing.TB, h Head, m Manifest, line []byte, by Signer) []byte {
 	t.Helper()
 	tree := h.Tree
 	tree.Add(Hash(tlog.RecordHash(record(&m, bytes.TrimSuffix(line, []byte("\n"))))))

@@ -26,12 +26,13 @@ const vectorDir = "../../testenv/vectors/ledger"
 type expected struct {
 	RootVKey   string           `json:"root_vkey"`
 	StreamVKey string           `json:"stream_vkey"`
-	RootKey    string           `json:"root_private_key"`
-	StreamKey  string           `json:"stream_private_key"`
+	RootKey    string           `json:"root_private_key,omitempty"`
+	StreamKey  string           `json:"stream_private_key,omitempty"`
 	OpenSHA256 string           `json:"open_sha256"`
 	Commits    []expectedCommit `json:"commits"`
 	Refused    []refusedCommit  `json:"refused"`
 	Trees      []expectedTree   `json:"trees"`
+	RefusedKey []refusedKey     `json:"refused_vkeys,omitempty"`
 }
 
 type expectedCommit struct {
@@ -51,6 +52,12 @@ type refusedCommit struct {
 	Why    string `json:"why"`
 	Index  int64  `json:"index"`
 	Commit string `json:"commit"`
+}
+
+// refusedKey is no verifier key.
+type refusedKey struct {
+	Why  string `json:"why"`
+	VKey string `json:"vkey"`
 }
 
 // expectedTree is the tree over leaves 0 to Size-1, leaf i being SHA-256(0x00 || i as 8 bytes).
@@ -73,7 +80,21 @@ func vectors(t testing.TB) (files map[string][]byte) {
 	e := expected{RootVKey: root.VKey(), StreamVKey: stream.VKey(), RootKey: root.text, StreamKey: stream.text,
 		OpenSHA256: hex.EncodeToString(sum[:])}
 	commits, heads := vectorChain(t)
-	h := heads[0]
+	e.Commits = describe(t, heads[0], commits, files)
+	e.Refused = refused(t, commits, heads)
+	var tree Tree
+	for i := range int64(34) {
+		e.Trees = append(e.Trees, expectedTree{i, tree.Root().String()})
+		tree.Add(leafOf(i))
+	}
+	files["archive"], files["open"], files["expected.json"] = archive, open, e.encode(t)
+	ecdsaVectors(t, files)
+	return files
+}
+
+// describe puts commits into files, and says what is in them.
+func describe(t testing.TB, h Head, commits [][]byte, files map[string][]byte) (all []expectedCommit) {
+	t.Helper()
 	for i, b := range commits {
 		next, c, err := h.Verify(b)
 		if err != nil {
@@ -81,18 +102,17 @@ func vectors(t testing.TB) (files map[string][]byte) {
 		}
 		name := fmt.Sprintf("%020d.commit", i)
 		files[name] = b
-		e.Commits = append(e.Commits, expectedCommit{File: name, ManifestSHA256: next.Prev.String(),
+		all = append(all, expectedCommit{File: name, ManifestSHA256: next.Prev.String(),
 			FilesRoot: filesRoot(c.Manifest.Files).String(), Record: hex.EncodeToString(c.Record),
 			LeafHash: Hash(tlog.RecordHash(c.Record)).String(), Size: c.Size, Root: c.Root.String(),
 			NextSeq: next.NextSeq, Closed: next.Closed})
 		h = next
 	}
-	e.Refused = refused(t, commits, heads)
-	var tree Tree
-	for i := range int64(34) {
-		e.Trees = append(e.Trees, expectedTree{i, tree.Root().String()})
-		tree.Add(leafOf(i))
-	}
+	return all
+}
+
+func (e *expected) encode(t testing.TB) []byte {
+	t.Helper()
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -100,8 +120,7 @@ func vectors(t testing.TB) (files map[string][]byte) {
 	if err := enc.Encode(e); err != nil {
 		t.Fatal(err)
 	}
-	files["archive"], files["open"], files["expected.json"] = archive, open, out.Bytes()
-	return files
+	return out.Bytes()
 }
 
 // vectorChain is a stream's whole life in seven commits: start, two classes, a
@@ -232,6 +251,9 @@ func refused(t testing.TB, commits [][]byte, heads []Head) []refusedCommit {
 		m.Notes = []Note{{Kind: NoteMoved, Range: &Range{0, 0}, To: &Range{m.First, m.First}}}
 	})
 	change("no version id", func(m *Manifest) { m.Files[0].VersionID = "" })
+	change("an escape sequence in the writer", func(m *Manifest) { m.Writer = "archiver \x1b[2J" })
+	change("a C1 control in a note", func(m *Manifest) { m.Notes = []Note{{Kind: NoteStop, Text: "a\u009b2J"}} })
+	change("a text that runs backwards", func(m *Manifest) { m.Notes = []Note{{Kind: NoteStop, Host: "a\u202eb"}} })
 	replace("a space in the manifest", `"version":1`, `"version": 1`)
 	replace("a member twice", `"version":1`, `"version":1,"version":1`)
 	replace("a member is missing", `"count":11,`, ``)
@@ -245,7 +267,7 @@ func refused(t testing.TB, commits [][]byte, heads []Head) []refusedCommit {
 // refusedRecoveries are recoveries by whom they are not to be made.
 func refusedRecoveries(t testing.TB, commits [][]byte, heads []Head) (list []refusedCommit) {
 	t.Helper()
-	add := func(why string, index int, m Manifest, by Key) {
+	add := func(why string, index int, m Manifest, by Signer) {
 		b := forgeBy(t, heads[index], m, by)
 		list = append(list, refusedCommit{why, int64(index), string(b)})
 	}
@@ -271,10 +293,10 @@ func refusedRecoveries(t testing.TB, commits [][]byte, heads []Head) (list []ref
 func TestVectors(t *testing.T) {
 	files := vectors(t)
 	if *update {
-		if err := os.MkdirAll(vectorDir, 0o755); err != nil {
-			t.Fatal(err)
-		}
 		for name, b := range files {
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(vectorDir, name)), 0o755); err != nil {
+				t.Fatal(err)
+			}
 			if err := os.WriteFile(filepath.Join(vectorDir, name), b, 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -293,8 +315,14 @@ func TestVectors(t *testing.T) {
 
 // TestVectorsAreRead checks the files as they are, with the reader alone.
 func TestVectorsAreRead(t *testing.T) {
+	for _, dir := range []string{vectorDir, filepath.Join(vectorDir, "ecdsa")} {
+		t.Run(filepath.Base(dir), func(t *testing.T) { readVectors(t, dir) })
+	}
+}
+
+func readVectors(t *testing.T, dir string) {
 	read := func(name string) []byte {
-		b, err := os.ReadFile(filepath.Join(vectorDir, name))
+		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -326,6 +354,11 @@ func TestVectorsAreRead(t *testing.T) {
 			t.Errorf("accepted: %s", r.Why)
 		}
 	}
+	for _, r := range e.RefusedKey {
+		if _, err := ParseRootName(r.VKey); err == nil {
+			t.Errorf("accepted as a key: %s", r.Why)
+		}
+	}
 }
 
 // TestPythonAgrees runs the verifier that was written from docs/format/ledger.md
@@ -335,11 +368,13 @@ func TestPythonAgrees(t *testing.T) {
 	if err != nil {
 		t.Fatal("python3 is needed for the independent verifier: ", err)
 	}
-	out, err := exec.CommandContext(t.Context(), python, "-I", "../../testenv/pyverify/ledger.py", "vectors", vectorDir).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	if !strings.Contains(string(out), "OK: 7 commits") {
-		t.Errorf("output: %s", out)
+	for dir, want := range map[string]string{vectorDir: "OK: 7 commits", filepath.Join(vectorDir, "ecdsa"): "OK: 4 commits"} {
+		out, err := exec.CommandContext(t.Context(), python, "-I", "-B", "../../testenv/pyverify/ledger.py", "vectors", dir).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", dir, err, out)
+		}
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%s: output: %s", dir, out)
+		}
 	}
 }

@@ -80,6 +80,7 @@ const (
 	FindingAltered     FindingKind = "altered"      // versions, but none is the true one
 	FindingMissing     FindingKind = "missing"      // no version where there must be one
 	FindingFork        FindingKind = "fork"         // a second object with a true signature
+	FindingGap         FindingKind = "gap"          // something is promised that cannot be known
 	FindingShortLocked FindingKind = "short-locked" // a lock ends before it should
 	FindingUnknownKey  FindingKind = "unknown-key"  // a stream that the root did not certify, or an object of no kind
 )

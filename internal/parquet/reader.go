@@ -47,6 +47,9 @@ func recoverInto(err *error) {
 // NumRows returns the number of rows.
 func (r *Reader) NumRows() int64 { return r.meta.NumRows }
 
+// CreatedBy names the encoder that wrote the file, as the file says.
+func (r *Reader) CreatedBy() string { return r.meta.CreatedBy }
+
 // Rows yields the rows in order. After an error it stops. It keeps one page and one dictionary per column;
 // the strings of a row share memory with the rows around it, so clone what is kept for long.
 //

@@ -19,42 +19,108 @@ type Found struct {
 
 	stream *ledger.Stream
 	file   int
-	path   ledger.Path
+	paths  *ledger.Paths // of all events that were looked for in the file
+	mark   int
 }
 
 // Proof returns the proof of the event: see [ledger.CheckProof].
-func (f *Found) Proof() ([]byte, error) { return f.stream.Prove(f.Commit, f.file, &f.path, &f.Row) }
+func (f *Found) Proof() ([]byte, error) {
+	return f.stream.Prove(f.Commit, f.file, f.paths, f.mark, &f.Row)
+}
 
-// Find looks an event up. It reads the whole file that has it, and keeps a few
-// hashes of it. The error is an *Absence, or the context's.
+// Find looks an event up. The error is an *Absence, or the context's.
 func (f *Finder) Find(ctx context.Context, e Event) (*Found, error) {
-	p, absent := f.locate(e)
-	if absent != nil {
-		return nil, absent
+	found, absent, err := f.FindAll(ctx, []Event{e})
+	switch {
+	case err != nil:
+		return nil, err
+	case absent[0] != nil:
+		return nil, absent[0]
 	}
-	for _, i := range p.files {
-		found := &Found{Commit: p.manifest.Index, File: &p.manifest.Files[i], stream: p.stream, file: i}
-		here := false
-		err := f.scan(ctx, found.File, func(row *event.Row, leaf ledger.Hash) {
-			if row.Seq == e.Seq {
-				here = true
-				found.Row = clone(row)
-				found.path.Mark()
-			}
-			found.path.Add(leaf)
-		})
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case err != nil:
-			return nil, f.unopened(e, p.manifest, found.File, err)
-		case here && found.path.Root() != found.File.Root:
-			return nil, &Absence{e, Altered, p.manifest.Index, fmt.Sprintf("the rows of %s have another root than the commit says", found.File.Key)}
-		case here:
-			return found, nil
+	return found[0], nil
+}
+
+// source is a file that has to be read.
+type source struct {
+	place place
+	file  int
+	want  map[int64][]int // by seq: which of the events
+}
+
+func (s *source) about() *ledger.File { return &s.place.manifest.Files[s.file] }
+
+// FindAll looks events up, each of which is found or absent. It reads every file
+// that may have some of them once and as a whole, and keeps a few hashes for each
+// event. An error is the context's.
+func (f *Finder) FindAll(ctx context.Context, events []Event) (found []*Found, absent []*Absence, err error) {
+	found, absent = make([]*Found, len(events)), make([]*Absence, len(events))
+	sources := f.sources(events, absent)
+	for _, s := range sources {
+		if err := f.findIn(ctx, s, events, found, absent); err != nil {
+			return nil, nil, err
 		}
 	}
-	return nil, notInFiles(e, p.manifest)
+	for i := range events {
+		if found[i] != nil {
+			absent[i] = nil
+		}
+	}
+	return found, absent, nil
+}
+
+// sources says which files have to be read for events, in order, and makes each of
+// them absent until it is found.
+func (f *Finder) sources(events []Event, absent []*Absence) (order []*source) {
+	byFile := map[*ledger.File]*source{}
+	for i, e := range events {
+		p, a := f.locate(e)
+		if a != nil {
+			absent[i] = a
+			continue
+		}
+		absent[i] = notInFiles(e, p.manifest)
+		for _, file := range p.files {
+			key := &p.manifest.Files[file]
+			if byFile[key] == nil {
+				byFile[key] = &source{p, file, map[int64][]int{}}
+				order = append(order, byFile[key])
+			}
+			byFile[key].want[e.Seq] = append(byFile[key].want[e.Seq], i)
+		}
+	}
+	return order
+}
+
+// findIn reads one file.
+func (f *Finder) findIn(ctx context.Context, s *source, events []Event, found []*Found, absent []*Absence) error {
+	file, paths := s.about(), &ledger.Paths{}
+	here := map[int]*Found{}
+	err := f.scan(ctx, file, func(row *event.Row, leaf ledger.Hash) {
+		if want := s.want[row.Seq]; want != nil {
+			one := &Found{Row: clone(row), Commit: s.place.manifest.Index, File: file, stream: s.place.stream, file: s.file, paths: paths, mark: paths.Mark()}
+			for _, i := range want {
+				here[i] = one
+			}
+		}
+		paths.Add(leaf)
+	})
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for _, want := range s.want {
+		for _, i := range want {
+			switch {
+			case err != nil:
+				absent[i] = f.unopened(events[i], s.place.manifest, file, err)
+			case here[i] == nil:
+			case paths.Root() != file.Root:
+				absent[i] = &Absence{events[i], Altered, s.place.manifest.Index, fmt.Sprintf("the rows of %s have another root than the commit says", file.Key)}
+			default:
+				found[i] = here[i]
+			}
+		}
+	}
+	return nil
 }
 
 func notInFiles(e Event, m *ledger.Manifest) *Absence {

@@ -140,21 +140,6 @@ func (f *Finder) stream(id uuid.UUID) *ledger.Stream {
 	return nil
 }
 
-// moved says where an event went that a later stream has taken over.
-func (f *Finder) moved(e Event) (to Event, ok bool) {
-	for i := range f.View.Streams {
-		s := &f.View.Streams[i]
-		for j := range s.Manifests {
-			for _, n := range s.Manifests[j].Notes {
-				if n.Kind == ledger.NoteMoved && n.Stream == e.Stream && n.Range.First <= e.Seq && e.Seq <= n.Range.Last {
-					return Event{s.Open.Stream, n.To.First + e.Seq - n.Range.First}, true
-				}
-			}
-		}
-	}
-	return Event{}, false
-}
-
 // unopened says what it means that a file of a commit could not be opened.
 func (f *Finder) unopened(e Event, m *ledger.Manifest, file *ledger.File, err error) *Absence {
 	a := &Absence{Event: e, State: Unknown, Commit: m.Index, Detail: err.Error()}

@@ -240,32 +240,40 @@ func TestReceipt(t *testing.T) {
 }
 
 // TestReceiptOfWhatMoved: events of a stream that another one took over, with the
-// seqs and the time that they got there.
+// seqs and the time that they got there. Under one of their names the first stream
+// has the event of a twin.
 func TestReceiptOfWhatMoved(t *testing.T) {
 	w := newWorld(t)
 	old, next := w.archive.Stream(), w.archive.Stream()
 	events := mirrortest.Events(6, w.now)
-	old.Commit(events[:2]...)
+	twin := mirrortest.Events(1, w.now)[0]
+	old.Commit(events[0], twin)
 	old.CommitNotes([]ledger.Note{{Kind: ledger.NoteRotate, Stream: next.ID}})
 	next.Commit(mirrortest.Events(7, w.now)...)
-	moved := append([]event.Event(nil), events[2:]...)
+	moved := append([]event.Event(nil), events[1:]...)
 	for i := range moved {
 		moved[i].ReceivedAtMS += 60_000
 	}
-	moved[3].Outcome = "failure"
-	next.CommitNotes([]ledger.Note{{Kind: ledger.NoteMoved, Stream: old.ID, Range: &ledger.Range{First: 2, Last: 5}, To: &ledger.Range{First: 7, Last: 10}}}, moved...)
+	moved[4].Outcome = "failure"
+	next.CommitNotes([]ledger.Note{{Kind: ledger.NoteMoved, Stream: old.ID, Range: &ledger.Range{First: 1, Last: 5}, To: &ledger.Range{First: 7, Last: 11}}}, moved...)
 	f := w.finder()
-	for i := range events[:6] {
-		outcomes, err := f.Receipt(t.Context(), w.receipt(old, int64(i), events[i]))
+	for i, e := range append(events, twin) {
+		seq := int64(i)
+		want, where := Archived, next.ID
+		switch i {
+		case 0:
+			where = old.ID
+		case 5: // another content than was acknowledged
+			want = Altered
+		case 6: // the twin's receipt is as good
+			seq, where = 1, old.ID
+		}
+		outcomes, err := f.Receipt(t.Context(), w.receipt(old, seq, e))
 		if err != nil {
 			t.Fatal(err)
 		}
 		o := outcomes[0]
-		want := Archived
-		if i == 5 {
-			want = Altered
-		}
-		if o.State != want || (o.Moved != nil) != (i >= 2) || o.Moved != nil && *o.Moved != (Event{next.ID, int64(i) + 5}) {
+		if o.State != want || (o.Moved != nil) != (where == next.ID) || o.Moved != nil && *o.Moved != (Event{next.ID, seq + 6}) || (o.Found != nil) != (want == Archived) {
 			t.Errorf("event %d: %+v", i, o)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ledger"
 )
@@ -15,89 +17,96 @@ type Outcome struct {
 	Commit int64  // index of the commit that covers it; -1 when there is none
 	Moved  *Event // its name in the stream that took it over; nil: it kept its own
 	Detail string // for people; "" when it is archived
-}
-
-// wanted is one event of a receipt on its way.
-type wanted struct {
-	outcome *Outcome
-	leaf    ledger.Hash
-	found   bool
+	Found  *Found // when it is archived
 }
 
 // Receipt looks up every event of a receipt that was checked. Each file is read once.
 // The outcomes are in order of seq. An error is the context's.
+//
+// An event may be under another name than the one that was acknowledged: when two
+// copies of a server had given the same seqs to different events, one of them gave
+// its events new ones, in another stream, and says so in signed notes.
 func (f *Finder) Receipt(ctx context.Context, r *ledger.Received) ([]Outcome, error) {
+	moves := f.moves(r.Certificate.Stream)
+	var names []Event // where an event may be
+	var of []int      // which one
+	for i := range r.Leaves {
+		e := Event{r.Certificate.Stream, r.First + int64(i)}
+		names, of = append(names, e), append(of, i)
+		for _, m := range moves {
+			if m.from.First <= e.Seq && e.Seq <= m.from.Last {
+				names, of = append(names, Event{m.stream, m.to + e.Seq - m.from.First}), append(of, i)
+			}
+		}
+	}
+	found, absent, err := f.FindAll(ctx, names)
+	if err != nil {
+		return nil, err
+	}
 	outcomes := make([]Outcome, len(r.Leaves))
-	type source struct {
-		manifest *ledger.Manifest
-		file     *ledger.File
-		seqs     map[int64]*wanted
-	}
-	var order []*source
-	byFile := map[*ledger.File]*source{}
-	for i := range outcomes {
-		o := &outcomes[i]
-		o.Event, o.State, o.Commit = Event{r.Certificate.Stream, r.First + int64(i)}, Archived, -1
-		at := o.Event
-		p, absent := f.locate(at)
-		if absent != nil && absent.State == Missing {
-			if to, ok := f.moved(at); ok {
-				o.Moved = &to
-				p, absent = f.locate(to)
-			}
-		}
-		if absent != nil {
-			o.State, o.Commit, o.Detail = absent.State, absent.Commit, absent.Detail
-			continue
-		}
-		o.Commit = p.manifest.Index
-		w := &wanted{outcome: o, leaf: r.Leaves[i]}
-		seq := at.Seq
-		if o.Moved != nil {
-			seq = o.Moved.Seq
-		}
-		for _, file := range p.files {
-			key := &p.manifest.Files[file]
-			if byFile[key] == nil {
-				byFile[key] = &source{p.manifest, key, map[int64]*wanted{}}
-				order = append(order, byFile[key])
-			}
-			byFile[key].seqs[seq] = w
-		}
-		absent = notInFiles(at, p.manifest)
-		o.State, o.Detail = absent.State, absent.Detail // until it is found
-	}
-	for _, s := range order {
-		err := f.scan(ctx, s.file, func(row *event.Row, leaf ledger.Hash) {
-			if w := s.seqs[row.Seq]; w != nil {
-				w.see(row, leaf, r)
-			}
-		})
-		if err != nil && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		for _, w := range s.seqs {
-			if err != nil && !w.found {
-				a := f.unopened(w.outcome.Event, s.manifest, s.file, err)
-				w.outcome.State, w.outcome.Detail = a.State, a.Detail
-			}
+	for n, name := range names {
+		i := of[n]
+		e := Event{r.Certificate.Stream, r.First + int64(i)}
+		o := judge(e, name, r, r.Leaves[i], found[n], absent[n])
+		if outcomes[i].State == "" || rank(o.State) < rank(outcomes[i].State) {
+			outcomes[i] = o
 		}
 	}
 	return outcomes, nil
 }
 
-// see compares a row with what was acknowledged. One that another stream took over
-// has the name and the time that it got there.
-func (w *wanted) see(row *event.Row, leaf ledger.Hash, r *ledger.Received) {
-	w.found = true
-	if w.outcome.Moved != nil {
-		before := *row
-		before.Stream, before.Seq, before.ReceivedAtMS = w.outcome.Event.Stream, w.outcome.Event.Seq, r.ReceivedAt.UnixMilli()
-		leaf = event.LeafHash(&before)
+// rank orders what is known of one event under several names: that it is there
+// counts most, and what could not be looked at may be there.
+func rank(s State) int {
+	for i, state := range []State{Archived, Unknown, Expired, NotCommitted, Altered, Missing} {
+		if s == state {
+			return i
+		}
 	}
-	if leaf == w.leaf {
-		w.outcome.State, w.outcome.Detail = Archived, ""
-		return
+	panic("bug: no state: " + string(s))
+}
+
+// judge says what it means that there is this, or nothing, under one name of an event.
+func judge(e, name Event, r *ledger.Received, want ledger.Hash, found *Found, absent *Absence) Outcome {
+	o := Outcome{Event: e, Commit: -1}
+	if name != e {
+		o.Moved = &name
 	}
-	w.outcome.State, w.outcome.Detail = Altered, fmt.Sprintf("commit %d has other content under this seq (id %s)", w.outcome.Commit, row.ID)
+	if absent != nil {
+		o.State, o.Commit, o.Detail = absent.State, absent.Commit, absent.Detail
+		return o
+	}
+	o.State, o.Commit = Altered, found.Commit
+	row := found.Row
+	if o.Moved != nil { // it had this name and this time before
+		row.Stream, row.Seq, row.ReceivedAtMS = e.Stream, e.Seq, r.ReceivedAt.UnixMilli()
+	}
+	if event.LeafHash(&row) == want {
+		o.State, o.Found = Archived, found
+		return o
+	}
+	o.Detail = fmt.Sprintf("commit %d has other content under this seq (id %s)", found.Commit, found.Row.ID)
+	return o
+}
+
+// move is a note that seqs of one stream have become seqs of another.
+type move struct {
+	from   ledger.Range
+	stream uuid.UUID
+	to     int64 // what the first one has become
+}
+
+// moves lists what was taken over from a stream.
+func (f *Finder) moves(from uuid.UUID) (all []move) {
+	for i := range f.View.Streams {
+		s := &f.View.Streams[i]
+		for j := range s.Manifests {
+			for _, n := range s.Manifests[j].Notes {
+				if n.Kind == ledger.NoteMoved && n.Stream == from {
+					all = append(all, move{*n.Range, s.Open.Stream, n.To.First})
+				}
+			}
+		}
+	}
+	return all
 }

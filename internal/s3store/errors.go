@@ -38,6 +38,7 @@ const (
 	permRelock    permission = "s3:PutObjectRetention"
 	permHold      permission = "s3:PutObjectLegalHold"
 	permConfigure permission = "s3:PutBucketVersioning"
+	permPolicy    permission = "s3:PutBucketPolicy and s3:DeleteBucketPolicy"
 )
 
 // explain makes an error that reads as a path, with a hint for the human at its

@@ -158,6 +158,30 @@ func tried(ctx context.Context, what string, need permission, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
+// SetPolicy gives the bucket a policy, in place of the one it has.
+func (p Prober) SetPolicy(ctx context.Context, policy string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.Timeout, errSlow)
+	defer cancel()
+	if _, err := p.client.PutBucketPolicy(ctx, &awss3.PutBucketPolicyInput{
+		Bucket: &p.cfg.Bucket, Policy: &policy, ExpectedBucketOwner: p.owner(), ChecksumAlgorithm: s3types.ChecksumAlgorithmSha256,
+	}); err != nil {
+		return tried(ctx, "set bucket policy", permPolicy, err)
+	}
+	return nil
+}
+
+// RemovePolicy takes the policy from the bucket.
+func (p Prober) RemovePolicy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.Timeout, errSlow)
+	defer cancel()
+	if _, err := p.client.DeleteBucketPolicy(ctx, &awss3.DeleteBucketPolicyInput{
+		Bucket: &p.cfg.Bucket, ExpectedBucketOwner: p.owner(),
+	}); err != nil {
+		return tried(ctx, "remove bucket policy", permPolicy, err)
+	}
+	return nil
+}
+
 // Refused reports whether err is the store's answer that it would not do what was
 // asked: not a lost or late answer, nor one about who asks or how often.
 func Refused(err error) bool {

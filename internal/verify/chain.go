@@ -75,6 +75,11 @@ func (r *run) judgeLedger() {
 		r.judgeStream(s)
 	}
 	r.judgeMoves()
+	if r.unread == nil { // else a stream may only not have been read
+		for _, f := range r.view.Reconcile(r.Prefix, r.now) {
+			r.find(r.ledgerFinding(f))
+		}
+	}
 }
 
 // ledgerFinding adds to what the reader found which seqs it is about.

@@ -30,7 +30,7 @@ type Options struct {
 	// Sample is the share of the files whose content is read, from 0 to 1; 0: all.
 	Sample float64
 
-	Workers  int              // files at once; 0: as many as there are processors
+	Workers  int              // commits at once; 0: twice as many as there are processors
 	Progress func(Progress)   // called often, from several goroutines; nil: nobody asks
 	Now      func() time.Time // nil: time.Now
 }
@@ -50,7 +50,7 @@ const (
 type Setting struct {
 	Name  string       `json:"name"` // versioning, object_lock, lifecycle, encryption, …
 	State SettingState `json:"state"`
-	Value any          `json:"value,omitempty"` // what it is; encodes as JSON
+	Value string       `json:"value,omitempty"` // what it is, in words
 	Why   string       `json:"why,omitempty"`   // what is bad about it, or why it is unknown
 }
 

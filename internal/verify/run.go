@@ -76,7 +76,7 @@ func newRun(o Options) (*run, error) {
 		o.Sample = 1
 	}
 	if o.Workers <= 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
+		o.Workers = 2 * runtime.GOMAXPROCS(0) // one of two waits for the store
 	}
 	if o.Now == nil {
 		o.Now = time.Now

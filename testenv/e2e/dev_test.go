@@ -49,6 +49,7 @@ type dev struct {
 	Bucket      string `json:"bucket"`
 	Config      string `json:"config"`
 	Credentials string `json:"credentials"`
+	RootVKey    string `json:"root_vkey"`
 
 	cmd  *exec.Cmd
 	log  *logBuffer

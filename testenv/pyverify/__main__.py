@@ -28,11 +28,12 @@ import objects  # noqa: E402
 import pack  # noqa: E402
 import proof  # noqa: E402
 import vectors  # noqa: E402
+from signatures import Refused  # noqa: E402
 
 EXIT = {"OK": 0, "VIOLATION": 3, "INDETERMINATE": 4}
 
 
-def refused(kind: str, key: str, err: ledger.Refused) -> dict[str, Any]:
+def refused(kind: str, key: str, err: Refused) -> dict[str, Any]:
     finding = {"kind": kind, "level": 1, "key": key, "version": "", "stream": "", "first": -1, "last": -1, "detail": str(err)}
     return {"result": "VIOLATION", "findings": [finding], "unchecked": []}
 
@@ -78,7 +79,7 @@ def main() -> int:
         parser.error("--root is missing")
     try:
         report = run(args)
-    except ledger.Refused as err:
+    except Refused as err:
         report = refused("altered", args.path, err)
     except OSError as err:
         report = {"result": "INDETERMINATE", "findings": [], "unchecked": [{"level": 1, "key": args.path, "version": "", "why": str(err)}]}

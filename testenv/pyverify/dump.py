@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import attest
-from ledger import Refused, Stream, check_archive, check_open, root_archive, verifier_key
+from ledger import Stream, check_archive, check_open, root_archive, verifier_key
+from signatures import Refused
 
 Version = dict[str, Any]
 Manifest = dict[str, Any]
@@ -87,7 +88,7 @@ class Verifier:
     # --- what is read ---
 
     def body(self, v: Version) -> bytes:
-        return (self.folder / v["body"]).read_bytes()
+        return pathlib.Path(self.folder / v["body"]).read_bytes()
 
     def over(self, until: float) -> bool:
         return until <= self.now

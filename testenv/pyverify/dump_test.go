@@ -1,14 +1,18 @@
 package pyverify_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/mirror/mirrortest"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
+	"github.com/audit-archiver/archiver/internal/verify"
 	"github.com/audit-archiver/archiver/testenv/dump"
 	"github.com/audit-archiver/archiver/testenv/pyverify"
 )
@@ -40,7 +44,39 @@ func (w *world) verify() pyverify.Report {
 	if err := dump.Write(w.t.Context(), w.store, mirrortest.Prefix, dir); err != nil {
 		w.t.Fatal(err)
 	}
-	return pyverify.Dump(w.t, dir, w.a.RootVKey(), w.now)
+	theirs := pyverify.Dump(w.t, dir, w.a.RootVKey(), w.now)
+	w.compare(dir, theirs)
+	return theirs
+}
+
+// compare lets our verifier look at the same dump: it must say the same.
+func (w *world) compare(dir string, theirs pyverify.Report) {
+	w.t.Helper()
+	store, err := dump.Open(dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ours, err := verify.Run(w.t.Context(), verify.Options{Store: store, Prefix: mirrortest.Prefix, Root: w.a.RootVKey(),
+		Levels: []int{1, 2, 3}, Now: func() time.Time { return w.now }})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var a, b []string
+	for _, f := range ours.Findings {
+		stream := ""
+		if f.Stream != uuid.Nil {
+			stream = f.Stream.String()
+		}
+		a = append(a, fmt.Sprint(f.Level, f.Kind, f.Key, f.Version, stream, f.First, f.Last))
+	}
+	for _, f := range theirs.Findings {
+		b = append(b, fmt.Sprint(f.Level, f.Kind, f.Key, f.Version, f.Stream, f.First, f.Last))
+	}
+	slices.Sort(a)
+	slices.Sort(b)
+	if string(ours.Result) != theirs.Result || !slices.Equal(a, b) {
+		w.t.Errorf("Go says %s\n%s\nPython %s\n%s", ours.Result, strings.Join(a, "\n"), theirs.Result, strings.Join(b, "\n"))
+	}
 }
 
 // file is the key of one data file of the first stream, commit that of its first commit.

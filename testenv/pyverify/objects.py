@@ -7,7 +7,7 @@ from typing import Any
 
 import content
 from dump import UUID, Chain, Verifier, Version, seconds
-from ledger import Refused
+from signatures import Refused
 
 DATA_NAME = re.compile(rf"events/retention=([a-z][a-z0-9-]{{0,31}})/dt=(\d{{4}}-\d\d-\d\d)/({UUID})-(\d{{20}})-(\d{{20}})\.parquet")
 FLIGHT = 3600  # seconds that a file may lie in the bucket before its commit

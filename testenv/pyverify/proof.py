@@ -7,7 +7,8 @@ from typing import Any
 
 import content
 from attest import signer_of
-from ledger import Refused, a_hash, a_time, a_uuid, check_open, document, files_root, integer, leaf, members, open_note, tree_hash, u, unbase64, verifier_key, want
+from ledger import a_hash, a_time, a_uuid, check_open, document, files_root, integer, leaf, members, open_note, tree_hash, u, unbase64, verifier_key
+from signatures import Refused, want
 
 VERSION = 1
 MAX_PROOF = 256 << 10
@@ -116,7 +117,7 @@ def check_proof(text: bytes, root: str) -> dict[str, Any]:
     first, count, manifest = r.number(8), r.number(8), r.take(32)
     n = r.number(4)
     want(1 <= n <= 64, "number of files")
-    files = []
+    files: list[dict[str, Any]] = []
     for _ in range(n):
         rows = r.number(8)
         want(1 <= rows <= MAX, "rows")

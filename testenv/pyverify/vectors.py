@@ -7,7 +7,8 @@ from typing import Any
 
 import content
 import proof
-from ledger import Refused, leaf, want
+from ledger import leaf
+from signatures import Refused, want
 
 
 def events(folder: str) -> int:

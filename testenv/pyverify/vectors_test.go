@@ -15,7 +15,8 @@ const vectorDir = "../vectors"
 // refuses what ours does.
 func TestVectors(t *testing.T) {
 	pyverify.Need(t)
-	for command, dir := range map[string]string{"ledger": "ledger", "events": "event", "proofs": "proof"} {
+	for command, dir := range map[string]string{"ledger": "ledger", "ledger ecdsa": "ledger/ecdsa", "events": "event", "proofs": "proof"} {
+		command, _, _ := strings.Cut(command, " ")
 		t.Run(dir, func(t *testing.T) {
 			t.Parallel()
 			if r := pyverify.Run(t, command, filepath.Join(vectorDir, dir)); r.Result != "OK" {

@@ -46,6 +46,9 @@ const (
 // Server is an S3 endpoint with its only account.
 type Server struct {
 	Endpoint, Region, AccessKey, SecretKey string
+	// Objects is the folder where it keeps what it stores: whoever can write there is
+	// below S3, and no lock is in the way.
+	Objects string
 }
 
 // process is what this test process has started. Everything that Main must stop.
@@ -125,15 +128,16 @@ func MinIO(t testing.TB) Server {
 		if err != nil {
 			return nil, nil, err
 		}
-		return &Server{srv.Endpoint, minio.Region, srv.AccessKey, srv.SecretKey}, srv.Stop, nil
+		return &Server{srv.Endpoint, minio.Region, srv.AccessKey, srv.SecretKey, filepath.Join(dir, "minio", "data")}, srv.Stop, nil
 	})
 }
 
 // startEmbedded runs this test binary again as the server.
 func startEmbedded(dir string) (*Server, func() error, error) {
-	srv := &Server{Region: devs3.DefaultRegion, AccessKey: rand.Text(), SecretKey: rand.Text()}
+	data := filepath.Join(dir, "embedded")
+	srv := &Server{Region: devs3.DefaultRegion, AccessKey: rand.Text(), SecretKey: rand.Text(), Objects: filepath.Join(data, "data")}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), envDir+"="+filepath.Join(dir, "embedded"),
+	cmd.Env = append(os.Environ(), envDir+"="+data,
 		envAccess+"="+srv.AccessKey, envSecret+"="+srv.SecretKey)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe() // its end tells the child to stop, also when we are killed
@@ -221,4 +225,24 @@ func (s Server) Client(t testing.TB) *miniogo.Client {
 		t.Fatal(err)
 	}
 	return client
+}
+
+// User is the same server for a new account whose only policy is the given one. The
+// server must be MinIO.
+func (s Server) User(t testing.TB, policy []byte) Server {
+	t.Helper()
+	s.AccessKey, s.SecretKey = minio.User(t, s.Endpoint, s.AccessKey, s.SecretKey, policy)
+	return s
+}
+
+// Open opens a bucket that is there, with the account of s.
+func (s Server) Open(t testing.TB, bucket string) *s3store.Store {
+	t.Helper()
+	cfg := s.Config(t)
+	cfg.Bucket = bucket
+	store, err := s3store.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }

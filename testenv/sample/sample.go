@@ -87,11 +87,18 @@ func (a *Archive) NewStream() *Stream {
 func (s *Stream) Commit(n int) Commit {
 	s.t.Helper()
 	m, bodies := s.Batch(n)
+	return s.Send(&m, bodies)
+}
+
+// Send puts the files of a batch that have no version yet, and commits it.
+func (s *Stream) Send(m *ledger.Manifest, bodies [][]byte) Commit {
+	s.t.Helper()
 	for i := range m.Files {
-		f := &m.Files[i]
-		f.VersionID = s.put(ledger.Join(s.Prefix, f.Key), bodies[i], f.RetainUntil)
+		if f := &m.Files[i]; f.VersionID == "" {
+			f.VersionID = s.put(ledger.Join(s.Prefix, f.Key), bodies[i], f.RetainUntil)
+		}
 	}
-	return s.commit(m, bodies)
+	return s.commit(*m, bodies)
 }
 
 // Note archives an empty batch with a note.

@@ -170,10 +170,10 @@ func TestEveryFlipIsFound(t *testing.T) {
 			}
 		}
 	}
-	for range 300 {
+	for range 120 {
 		flip("anywhere", rng.IntN(len(b)))
 	}
-	for i := range 512 {
+	for i := 0; i < 512; i += 5 {
 		flip("first header", i)
 	}
 	if w.found(b) {

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/kms"
+	"github.com/audit-archiver/archiver/internal/ledger"
+)
+
+// keyPlace is where a configuration says that a private key is: one of the three.
+type keyPlace struct {
+	file, env, kms string
+}
+
+func rootPlace(c config.Config) keyPlace {
+	return keyPlace{c.Archive.RootKeyFile, c.Archive.RootKeyEnv, c.Archive.RootKeyKMS}
+}
+
+func streamPlace(c config.Config) keyPlace {
+	return keyPlace{c.Stream.KeyFile, c.Stream.KeyEnv, c.Stream.KeyKMS}
+}
+
+// String names the place in messages; it never holds a key.
+func (p keyPlace) String() string {
+	switch {
+	case p.kms != "":
+		return "KMS key " + p.kms
+	case p.env != "":
+		return "environment variable " + p.env
+	default:
+		return p.file
+	}
+}
+
+// rootSigner is the root key of the archive that archive.root_vkey stands for.
+func rootSigner(ctx context.Context, c config.Config) (ledger.Signer, error) {
+	s, err := rootPlace(c).signer(ctx, c, c.Archive.RootVKey)
+	if err != nil {
+		return nil, fmt.Errorf("root key: %w", err)
+	}
+	return s, nil
+}
+
+// streamSigner is the key of a stream, whose certificate names it vkey.
+func streamSigner(ctx context.Context, c config.Config, vkey string) (ledger.Signer, error) {
+	s, err := streamPlace(c).signer(ctx, c, vkey)
+	if err != nil {
+		return nil, fmt.Errorf("stream key: %w", err)
+	}
+	return s, nil
+}
+
+// certified is the verifier key in the stream's certificate; "" when there is none yet.
+func certified(c config.Config) (vkey string, _ error) {
+	raw, err := os.ReadFile(c.Stream.OpenFile)
+	if errors.Is(err, fs.ErrNotExist) || c.Archive.RootVKey == "" {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("stream certificate: %w", err)
+	}
+	o, err := ledger.ParseOpen(raw, c.Archive.RootVKey)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", c.Stream.OpenFile, err)
+	}
+	return o.VKey, nil
+}
+
+// signer opens the key that is known to be vkey. It asks no KMS: a server must be
+// able to start while that is away, and each signature is checked.
+func (p keyPlace) signer(ctx context.Context, c config.Config, vkey string) (ledger.Signer, error) {
+	if p.kms != "" {
+		name, public, err := ledger.ParseECDSAKey(vkey)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p, err)
+		}
+		return p.remote(ctx, c, name, public)
+	}
+	k, err := p.local()
+	if err == nil && k.VKey() != vkey {
+		err = fmt.Errorf("%s holds %s, want %s", p, k.VKey(), vkey)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// local reads a key that is in a file or in the environment.
+func (p keyPlace) local() (ledger.Key, error) {
+	if p.env == "" {
+		return ledger.LoadKey(p.file)
+	}
+	text := os.Getenv(p.env)
+	if text == "" {
+		return ledger.Key{}, fmt.Errorf("%s is not set", p)
+	}
+	k, err := ledger.ParseKey(text)
+	if err != nil {
+		return ledger.Key{}, fmt.Errorf("%s: %w", p, err)
+	}
+	return k, nil
+}
+
+// remote is a key in KMS under a name. With public, KMS is not asked.
+func (p keyPlace) remote(ctx context.Context, c config.Config, name string, public *ecdsa.PublicKey) (ledger.Signer, error) {
+	cfg := kms.Config{Key: p.kms, Region: c.KMS.Region, Endpoint: c.KMS.Endpoint, CredentialsFile: c.KMS.CredentialsFile,
+		Profile: c.KMS.Profile, Public: public, Now: time.Now}
+	if cfg.Region == "" && kms.RegionOf(p.kms) == "" {
+		cfg.Region = c.S3.Region
+	}
+	key, err := kms.Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.NewECDSASigner(name, key)
+}
+
+// newKey is the key of an archive or a stream that is being made.
+type newKey struct {
+	ledger.Signer
+	id    uuid.UUID   // of the archive or stream
+	fresh *ledger.Key // to be saved in a file; nil: it has its place
+}
+
+// begin chooses the key of a new archive or stream. One in the environment has its id
+// in its name, and read takes it out; one in KMS has no name of its own; one in a
+// file is made.
+func (p keyPlace) begin(ctx context.Context, c config.Config, name func(uuid.UUID) string, read func(ledger.Key) (uuid.UUID, error)) (newKey, error) {
+	n := newKey{id: uuid.New()}
+	switch {
+	case p.env != "":
+		k, err := p.local()
+		if err != nil {
+			return n, err
+		}
+		n.Signer = k
+		if n.id, err = read(k); err != nil {
+			return n, fmt.Errorf("%s: %w", p, err)
+		}
+		return n, nil
+	case p.kms != "":
+		var err error
+		n.Signer, err = p.remote(ctx, c, name(n.id), nil)
+		return n, err
+	default:
+		k, err := ledger.NewKey(name(n.id))
+		n.Signer, n.fresh = k, &k
+		return n, err
+	}
+}
+
+// beginRoot chooses the root key of a new archive.
+func beginRoot(ctx context.Context, c config.Config) (newKey, error) {
+	n, err := rootPlace(c).begin(ctx, c, ledger.RootName, func(k ledger.Key) (uuid.UUID, error) {
+		return ledger.ParseRootName(k.VKey())
+	})
+	if err != nil {
+		return n, fmt.Errorf("root key: %w", err)
+	}
+	return n, nil
+}
+
+// beginStream chooses the key of a new stream of an archive. It is not the root key:
+// whoever has the server could certify streams.
+func beginStream(ctx context.Context, c config.Config, archive uuid.UUID, rootVKey string) (newKey, error) {
+	name := func(stream uuid.UUID) string { return ledger.StreamName(archive, stream) }
+	n, err := streamPlace(c).begin(ctx, c, name, func(k ledger.Key) (uuid.UUID, error) {
+		of, stream, err := ledger.ParseStreamName(k.Name())
+		if err == nil && of != archive {
+			err = fmt.Errorf("is for archive %s, not %s", of, archive)
+		}
+		return stream, err
+	})
+	if err == nil && sameKey(n.VKey(), rootVKey) {
+		err = errors.New("is the root key: a server must not have it")
+	}
+	if err != nil {
+		return n, fmt.Errorf("stream key: %w", err)
+	}
+	return n, nil
+}
+
+// sameKey reports whether two verifier keys differ in their names only.
+func sameKey(x, y string) bool {
+	_, a, errA := ledger.ParseECDSAKey(x)
+	_, b, errB := ledger.ParseECDSAKey(y)
+	return errA == nil && errB == nil && a.Equal(b)
+}

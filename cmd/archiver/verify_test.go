@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/audit-archiver/archiver/internal/doctor"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/s3store"
+	"github.com/audit-archiver/archiver/internal/verify"
+)
+
+func TestSettingsOfABucket(t *testing.T) {
+	good := s3store.Settings{
+		Versioning:   s3store.Setting[string]{State: s3store.SettingKnown, Value: "Enabled"},
+		Lock:         s3store.Setting[s3store.LockSetting]{State: s3store.SettingKnown, Value: s3store.LockSetting{Enabled: true}},
+		Lifecycle:    s3store.Setting[[]s3store.LifecycleRule]{State: s3store.SettingKnown},
+		PublicAccess: s3store.Setting[s3store.PublicAccess]{State: s3store.SettingNotApplicable},
+		Encryption:   s3store.Setting[s3store.Encryption]{State: s3store.SettingNotApplicable},
+		Policy:       s3store.Setting[s3store.Policy]{State: s3store.SettingKnown},
+		Replication:  s3store.Setting[[]s3store.Replication]{State: s3store.SettingNotApplicable},
+	}
+	rule := func(r s3store.LifecycleRule) func(*s3store.Settings) {
+		return func(s *s3store.Settings) { r.Enabled = true; s.Lifecycle.Value = []s3store.LifecycleRule{r} }
+	}
+	for _, tt := range []struct {
+		name  string
+		spoil func(*s3store.Settings)
+		want  string // "name state" of what is not good or not applicable
+	}{
+		{"good", func(*s3store.Settings) {}, ""},
+		{"suspended", func(s *s3store.Settings) { s.Versioning.Value = "Suspended" }, "versioning bad"},
+		{"no lock", func(s *s3store.Settings) { s.Lock.Value.Enabled = false }, "object-lock bad"},
+		{"expires early", rule(s3store.LifecycleRule{Expires: true, ExpiresAfterDays: 30}), "lifecycle bad"},
+		{"expires elsewhere", rule(s3store.LifecycleRule{Prefix: "other/", Expires: true, ExpiresAfterDays: 30}), ""},
+		{"to Glacier", rule(s3store.LifecycleRule{Prefix: "audit/events/", Transitions: []string{"GLACIER"}}), "lifecycle bad"},
+		{"to infrequent access", rule(s3store.LifecycleRule{Transitions: []string{"STANDARD_IA"}}), ""},
+		{"not allowed to look", func(s *s3store.Settings) {
+			s.Policy = s3store.Setting[s3store.Policy]{State: s3store.SettingUnknown, Err: errors.New("access denied")}
+		}, "policy unknown"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			about := ledger.Archive{Default: "standard", Classes: []ledger.Class{{Name: "standard", Days: 365}}}
+			s := good
+			tt.spoil(&s)
+			var got []string
+			for _, x := range settingsOf(doctor.Settings(s, "audit", about)) {
+				if x.State == verify.SettingBad || x.State == verify.SettingUnknown {
+					got = append(got, x.Name+" "+string(x.State))
+				}
+			}
+			if strings.Join(got, ", ") != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestLevels(t *testing.T) {
+	for in, want := range map[string][]int{"0-3": {0, 1, 2, 3}, "1": {1}, "0-1,4": {0, 1, 4}} {
+		if got, err := parseLevels(in); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v", in, got, err)
+		}
+	}
+	for _, bad := range []string{"", "5", "3-1", "1-", "a", "0--1", "1,,2", "-1"} {
+		if got, err := parseLevels(bad); err == nil {
+			t.Errorf("%q: %v", bad, got)
+		}
+	}
+}
+
+// TestReportOnATerminal: names in a bucket are chosen by whoever may write there.
+func TestReportOnATerminal(t *testing.T) {
+	var out strings.Builder
+	err := printReport(&out, &verify.Report{Result: verify.Violation,
+		Findings:  []verify.Finding{{Kind: verify.Injected, Level: 2, Key: "a/events/\x1b[2J\u202e", Version: "v\r1", Detail: "d\n", Action: "find out"}},
+		Unchecked: []verify.Unchecked{{Level: 2, Key: "\x07", Why: "no\x1b"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r < ' ' && r != '\n' || r == '\u202e' }); i >= 0 {
+		t.Errorf("a control character in %q", out.String())
+	}
+}
