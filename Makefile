@@ -13,7 +13,7 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet ./internal/repair
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill soak mutants client-kills bench bench-peers bench-sustained bench-scale verify-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -63,6 +63,9 @@ faults: ## all of it: every system call, every seed of 3000; about half an hour
 	FAULTS=all MODEL_SEEDS=3000 $(GO) test -count 1 -timeout 90m -p 1 -v -run 'Fault|Model|Matrix' ./testenv/faults ./internal/archive ./internal/s3store
 	$(GO) test -count 1 -timeout 30m ./internal/buffer ./internal/durable/...
 
+cycles: ## 10,000 batches sealed, archived, released: open files and files of the log stay as many
+	CYCLES=10000 $(GO) test -count 1 -timeout 60m -run TestCyclesAreFlat -v ./internal/archive
+
 drill: tools ## tamper with archives in every way on both stores; the auditors must say which
 	DRILL=all $(GO) test -count 1 -timeout 20m -v ./testenv/drill
 
@@ -82,6 +85,9 @@ bench-peers: ## events/s, latency, CPU, memory and bytes beside peers; all flags
 
 bench-sustained: ## ten minutes of batches each, until all is archived and committed
 	$(GO) -C bench run ./peers -sustain 10m $(BENCH)
+
+bench-restart: ## kill -9 with 1 GB in the log, and how long until it serves again
+	$(GO) -C bench run ./restart $(BENCH)
 
 bench-scale: ## the same with 10 M and 100 M events in the archive, and with 1, 4, 16 streams
 	$(GO) -C bench run ./scale $(BENCH)

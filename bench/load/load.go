@@ -69,6 +69,7 @@ type Kept struct {
 // Options of a run.
 type Options struct {
 	Warmup, Seconds time.Duration
+	Samples         int // looks at memory and files over Seconds
 }
 
 // Measurement is the outcome of one load. Latencies are of requests.
@@ -87,6 +88,14 @@ type Measurement struct {
 	PeakMB        float64
 	StoredBytes   float64 // per event
 	LogBytes      float64 // per event
+	Samples       []Sample
+}
+
+// Sample is a look at a server under load.
+type Sample struct {
+	Seconds    float64 // since the measured time began
+	ResidentMB float64
+	Files      int
 }
 
 // Rate is in events per second.
@@ -216,20 +225,35 @@ func drive(ctx context.Context, o Options, srv Server, workers []*worker, sh Sha
 	own := proc.OwnCPU()
 	start := time.Now()
 	measuring.Store(true)
-	Pause(ctx, o.Seconds)
+	samples, err3 := watch(ctx, o, srv, start)
 	measuring.Store(false)
 	elapsed := time.Since(start)
 	own = proc.OwnCPU() - own
 	after, err2 := srv.Usage()
 	close(stop)
 	wg.Wait()
-	if err := errors.Join(append(errs, err, err2, ctx.Err())...); err != nil {
+	if err := errors.Join(append(errs, err, err2, err3, ctx.Err())...); err != nil {
 		return Measurement{}, err
 	}
 	m := summarize(workers, sh, elapsed)
 	m.CPU = perMillion(after.CPU-before.CPU, m.Events)
 	m.ClientCPU = perMillion(own, m.Events)
+	m.Samples = samples
 	return m, nil
+}
+
+// watch waits for the measured time, and looks at the server in between.
+func watch(ctx context.Context, o Options, srv Server, start time.Time) (samples []Sample, _ error) {
+	for i := range o.Samples {
+		Pause(ctx, time.Until(start.Add(o.Seconds*time.Duration(i+1)/time.Duration(o.Samples+1))))
+		u, err := srv.Usage()
+		if err != nil {
+			return nil, err
+		}
+		samples = append(samples, Sample{time.Since(start).Seconds(), float64(u.Resident) / 1e6, u.Files})
+	}
+	Pause(ctx, time.Until(start.Add(o.Seconds)))
+	return samples, nil
 }
 
 func perMillion(cpu time.Duration, events int64) float64 {

@@ -80,7 +80,7 @@ func parseFlags() (options, error) {
 		return o, errors.New("-update-docs writes whole tables: not with -only or -shape")
 	}
 	if o.sustain > 0 {
-		o.Seconds, o.Warmup, o.rounds, shape = o.sustain, 0, 1, "batch"
+		o.Seconds, o.Warmup, o.rounds, shape, o.Samples = o.sustain, 0, 1, "batch", 10
 		if only == "" {
 			only = archiverName + "," + postgresName
 		}

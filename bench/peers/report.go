@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/audit-archiver/archiver/bench/load"
@@ -97,6 +98,11 @@ func (r *report) markdown(o options) []byte {
 			}
 		}
 	}
+	for _, m := range r.of(archiverName, load.Batch().Name) {
+		if len(m.Samples) > 0 {
+			fmt.Fprintln(&b, "\nResident memory and open files of the archiver over the run:", series(m.Samples)+".")
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Skipped)) {
 		fmt.Fprintf(&b, "\n**SKIPPED: %s: %s**\n", name, r.Skipped[name])
 	}
@@ -140,6 +146,15 @@ func (r *report) sustainedRow(b *bytes.Buffer, system, shape string, m load.Meas
 	}
 	fmt.Fprintf(b, "| %s | %s | %s | %s | %.1f | %s | %s | %.0f | %s | %.0f | %s | %d |\n", system, page.Number(m.Rate()), page.Number(m.Sustained), ratio,
 		m.SettleSeconds, page.Number(m.P50), page.Number(m.P99), m.Max, page.Number(m.CPUSettled), m.PeakMB, bytesOr(m.StoredBytes), m.Refused)
+}
+
+// series is one line about all samples.
+func series(samples []load.Sample) string {
+	var parts []string
+	for _, s := range samples {
+		parts = append(parts, fmt.Sprintf("%.0f s: %.0f MB, %d", s.Seconds, s.ResidentMB, s.Files))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // ratio compares rates round by round, because what disturbs one disturbs the other, and takes the median.

@@ -23,8 +23,10 @@ const ticks = 100
 
 // Usage is what processes took from the machine.
 type Usage struct {
-	CPU  time.Duration // user and system, so far
-	Peak int64         // bytes of memory
+	CPU      time.Duration // user and system, so far
+	Peak     int64         // bytes of memory
+	Resident int64         // bytes of memory now; 0: not known
+	Files    int           // open now; 0: not known
 }
 
 // Process is a server of one process that says on standard output when it is ready.
@@ -88,8 +90,10 @@ func (p *Process) Usage() (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	memory, err := Status(p.cmd.Process.Pid, "VmHWM")
-	return Usage{cpu, memory}, err
+	peak, err1 := Status(p.cmd.Process.Pid, "VmHWM")
+	now, err2 := Status(p.cmd.Process.Pid, "VmRSS")
+	files, err3 := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	return Usage{cpu, peak, now, len(files)}, errors.Join(err1, err2, err3)
 }
 
 // CPU is the CPU time of a process, with that of children it has waited for if asked.

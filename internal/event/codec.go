@@ -34,6 +34,12 @@ func LeafHash(r *Row) [sha256.Size]byte {
 	return sha256.Sum256(AppendLeaf(append(room[:0], leafPrefix), r))
 }
 
+// HashLeaf is [LeafHash] of a row whose leaf bytes are at hand.
+func HashLeaf(leaf []byte) [sha256.Size]byte {
+	var room [1024]byte
+	return sha256.Sum256(append(append(room[:0], leafPrefix), leaf...))
+}
+
 // fingerprint returns the first 8 bytes of SHA-256 over the fields as they were
 // sent: e without what the archive adds. Two events that differ may share one only
 // by accident (once in 2^64) or because their sender looked for such a pair; then
