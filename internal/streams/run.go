@@ -158,7 +158,7 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 		l.sayWaiting(err)
 		if errors.Is(err, errBusy) {
 			if err := l.o.pause(ctx, rest); err != nil {
-				return nil, nil //nolint:nilerr // it was told to stop
+				return nil, nil
 			}
 		}
 	}
