@@ -76,7 +76,7 @@ func (r *run) file(ctx context.Context, s *stream, f *ledger.File, seqs *span) (
 	case errors.Is(err, object.ErrNotFound):
 		found.Kind, found.Detail = Missing, "the committed version is gone, and was locked until "+f.RetainUntil.Format(time.RFC3339)
 		r.find(found)
-		return false, nil //nolint:nilerr // the report has it
+		return false, nil
 	case err != nil:
 		r.unable(Unchecked{Level: 3, Key: found.Key, Version: f.VersionID, Why: err.Error()})
 		return false, nil //nolint:nilerr // the report has it
