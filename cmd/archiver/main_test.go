@@ -78,7 +78,6 @@ func TestUsage(t *testing.T) {
 }
 
 func TestConfigCheckJSON(t *testing.T) {
-	rootless := write(t, "rootless.yaml", "s3: {bucket: audit}\n")
 	bad := write(t, "bad.yaml", "nonsense: 1\ns3: {bucket: audit}\nheartbeat: 1s\n")
 	got := runWith(t, "config", "check", "--json", "--config", bad)
 	var v struct {
