@@ -310,6 +310,44 @@ func TestMovedTwice(t *testing.T) {
 	}
 }
 
+// TestMovedAndLost: the rows that were moved to a stream were shipped and not yet
+// archived when its node was lost. Who recovers it archives them, with the notes that
+// lead to them from the names under which they were acknowledged.
+func TestMovedAndLost(t *testing.T) {
+	x := newTwins(t, crashfs.New(), true)
+	next := x.successor(x.first)
+	x.ships = time.Millisecond
+	x.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" && strings.Contains(c.Key, "/events/") {
+			return &memstore.Fault{Err: memstore.ErrLost}
+		}
+		return nil
+	})
+	p := must(x.start())
+	if err := errors.Join(p.ready(next), p.send(x.events(2)...)); err != nil {
+		t.Fatal(err)
+	}
+	s := p.line.Current()
+	await(t, func() bool { return s.Shipper.Status().NextSeq == s.Buffer.Stats().NextSeq })
+	if err := p.end(); err != nil {
+		t.Fatal(err)
+	}
+	x.store.Intercept(nil)
+	got := must(archive.Recover(t.Context(), x.recovery(next)))
+	if !got.Closed || got.Rows != 6 || len(got.Lost) > 0 {
+		t.Errorf("recovered %+v", got)
+	}
+	if n := notes(x.checkBoth(), next, ledger.NoteMoved); len(n) == 0 {
+		t.Error("no notes of what was moved")
+	}
+}
+
+// recovery is run by somebody with the root key, elsewhere.
+func (w *world) recovery(stream uuid.UUID) archive.RecoverOptions {
+	return archive.RecoverOptions{Dir: "/recover", FS: w.fs, Store: w.store, Prefix: prefix, Root: w.root.VKey(),
+		Stream: stream, Signer: w.root, Host: "elsewhere", Writer: "test", Now: w.clock.now, Log: w.log}
+}
+
 // TestRolledBack: the folder comes back from a backup. All that it holds is archived
 // since, or it is not: that is moved.
 func TestRolledBack(t *testing.T) {
@@ -345,8 +383,7 @@ func TestRecoveredElsewhere(t *testing.T) {
 	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain(), p.send(w.events(4)...), p.end()); err != nil {
 		t.Fatal(err)
 	}
-	got := must(archive.Recover(t.Context(), archive.RecoverOptions{Dir: "/recover", FS: w.fs, Store: w.store, Prefix: prefix, Root: w.root.VKey(),
-		Stream: w.first, Signer: w.root, Host: "elsewhere", Writer: "test", Now: w.clock.now, Log: w.log}))
+	got := must(archive.Recover(t.Context(), w.recovery(w.first)))
 	if !got.Closed {
 		t.Fatalf("recovered %+v", got)
 	}
