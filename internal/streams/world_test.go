@@ -126,12 +126,19 @@ func (w *world) put(name string, raw []byte) {
 
 func (w *world) folder() Folder {
 	return Folder{Dir: w.dir, FS: w.fs, Root: w.root.VKey(), KeyFile: filepath.Join(w.dir, keyName),
-		OpenFile: filepath.Join(w.dir, openName), NextDir: filepath.Join(w.dir, "next")}
+		OpenFile: filepath.Join(w.dir, openName), NextDir: filepath.Join(w.dir, "next"),
+		LoadKey: func(file, _ string) (ledger.Signer, error) {
+			raw, err := durable.ReadFile(w.fs, file)
+			if err != nil {
+				return nil, err
+			}
+			return ledger.ParseKey(string(raw))
+		}}
 }
 
 // successor makes one wait.
 func (w *world) successor(previous uuid.UUID) uuid.UUID {
-	made := must(Make(w.t.TempDir(), w.archive, w.root, previous, w.clock.now()))
+	made := must(Make(w.t.TempDir(), w.archive, w.root, KeyInFile, previous, w.clock.now()))
 	id := made.Open.Stream
 	for _, name := range []string{keyName, openName} {
 		w.put(filepath.Join("next", id.String(), name), must(os.ReadFile(filepath.Join(made.Path, name))))
@@ -156,13 +163,6 @@ func (w *world) options() Options {
 	var paused atomic.Int64
 	o := Options{
 		Folder: w.folder(), Store: store, Prefix: prefix, RotateBefore: 30 * 24 * time.Hour,
-		LoadKey: func(file, _ string) (ledger.Signer, error) {
-			raw, err := durable.ReadFile(w.fs, file)
-			if err != nil {
-				return nil, err
-			}
-			return ledger.ParseKey(string(raw))
-		},
 		Buffer: buffer.Options{SegmentBytes: 64 << 10, SealAge: sealAge, Heartbeat: -1, Reserve: -1,
 			Retention: func(name string) (time.Duration, bool) {
 				c, ok := w.archive.Class(name)
