@@ -264,6 +264,42 @@ func TestRotateWaitsForTheBucket(t *testing.T) {
 	w.check()
 }
 
+// TestRotateUnderLoad: at any time some batch is sealed and not archived, and yet the
+// stream is rotated.
+func TestRotateUnderLoad(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	next := w.successor(w.first)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(1)...)); err != nil {
+		t.Fatal(err)
+	}
+	s := p.line.Current()
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" && strings.HasSuffix(c.Key, ".commit") && strings.Contains(c.Key, w.first.String()) {
+			if err := p.send(w.events(1)...); err == nil {
+				err = s.Buffer.Seal(t.Context())
+				if err != nil {
+					t.Error(err)
+				}
+			} else if !errors.Is(err, ErrNotReady) {
+				t.Error(err)
+			}
+		}
+		return nil
+	})
+	must(0, s.Buffer.Seal(t.Context()))
+	p.line.Rotate()
+	if err := p.ready(next); err != nil {
+		t.Fatal(err)
+	}
+	w.store.Intercept(nil)
+	if err := errors.Join(p.send(w.events(1)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.check()
+}
+
 // life is a rotation, from the first event to the last. It may end early.
 func (w *world) life() {
 	p, err := w.start()
