@@ -124,7 +124,7 @@ func printNext(w io.Writer, s streams.Successor, asJSON bool) error {
 It continues stream %s, and lives until %s.
 
 If the server is another machine, copy the folder into its stream.next_dir, and then
-remove it here: it holds the stream's private key.
+remove it here: one server may have it, and nobody else.
 `, s.Open.Stream, s.Path, s.Open.Previous, stamp(s.Ends()))
 	return err
 }
