@@ -50,7 +50,7 @@ var (
 // Buffer is safe for concurrent use.
 type Buffer struct {
 	o        Options
-	control  chan control  // Seal and Heartbeat -> Run
+	control  chan control  // Flush, Seal and Heartbeat -> Run
 	wake     chan struct{} // capacity 1: the queue is not empty
 	pressure chan struct{} // capacity 1: an Append met a full log
 	keeperGo chan struct{} // capacity 1: segments were released or taken

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -58,15 +59,20 @@ func (b *Buffer) finish() {
 	b.broadcast()
 }
 
-// control is a Seal or a Heartbeat.
+// control is a Flush, a Seal or a Heartbeat.
 type control struct {
-	heartbeat bool
-	done      chan error // capacity 1
+	seal, heartbeat bool
+	done            chan error // capacity 1
 }
 
-// Seal seals what was acknowledged before the call; it does nothing when that
-// is sealed already.
-func (b *Buffer) Seal(ctx context.Context) error { return b.ask(ctx, "seal", false) }
+// Flush returns once nothing that was appended before the call can come any more:
+// each event is on disk, or never will be. That is more than its Append said, if its
+// context ended before the answer.
+func (b *Buffer) Flush(ctx context.Context) error { return b.ask(ctx, "flush", control{}) }
+
+// Seal flushes, and seals what is on disk then; it does nothing when that is sealed
+// already.
+func (b *Buffer) Seal(ctx context.Context) error { return b.ask(ctx, "seal", control{seal: true}) }
 
 // Unsealed is the first seq that no seal covers: the next one, if there is nothing
 // to seal.
@@ -77,10 +83,12 @@ func (b *Buffer) Unsealed() int64 {
 }
 
 // Heartbeat seals what there is and then an empty batch (Count 0).
-func (b *Buffer) Heartbeat(ctx context.Context) error { return b.ask(ctx, "heartbeat", true) }
+func (b *Buffer) Heartbeat(ctx context.Context) error {
+	return b.ask(ctx, "heartbeat", control{seal: true, heartbeat: true})
+}
 
-func (b *Buffer) ask(ctx context.Context, what string, heartbeat bool) error {
-	c := control{heartbeat, make(chan error, 1)}
+func (b *Buffer) ask(ctx context.Context, what string, c control) error {
+	c.done = make(chan error, 1)
 	select {
 	case b.control <- c:
 	case <-b.gone:
@@ -140,11 +148,37 @@ func (b *Buffer) own(ctx context.Context) error {
 }
 
 func (b *Buffer) obey(c control) error {
-	err := b.sealOpen()
+	err := b.flush()
+	if err == nil && c.seal {
+		err = b.sealOpen()
+	}
 	if err == nil && c.heartbeat {
 		err = b.seal()
 	}
 	return err
+}
+
+// flush commits what is queued now. What comes meanwhile is not waited for: there may
+// be no end to it.
+func (b *Buffer) flush() error {
+	b.mu.Lock()
+	var last *request
+	if n := len(b.queue); n > 0 {
+		last = b.queue[n-1]
+	}
+	b.mu.Unlock()
+	for b.queued(last) {
+		if err := b.commitGroup(); errors.Is(err, ErrDamaged) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Buffer) queued(r *request) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return r != nil && slices.Contains(b.queue, r)
 }
 
 // beat proves silence by an empty batch. While events wait for their seal there

@@ -49,6 +49,44 @@ func TestSealByAge(t *testing.T) {
 	})
 }
 
+// TestSealTakesAbandoned: events whose sender no longer waits for the answer may be on
+// disk later. What is appended before a Seal or a Flush is there after it, or never.
+func TestSealTakesAbandoned(t *testing.T) {
+	for i := range 20 { // Run may take either of two that are ready first
+		synctest.Test(t, func(t *testing.T) {
+			b, err := Open(testOptions(crashfs.New(), "/wal"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, leave := context.WithCancel(t.Context())
+			gone, done := make(chan error, 1), make(chan error, 1)
+			go func() {
+				_, err := b.Append(ctx, []event.Event{testEvent(0)})
+				gone <- err
+			}()
+			synctest.Wait() // it is in the queue
+			leave()
+			if err := <-gone; !errors.Is(err, context.Canceled) {
+				t.Fatalf("append: %v", err)
+			}
+			call, want := b.Seal, int64(0)
+			if i%2 == 0 {
+				call, want = b.Flush, 1
+			}
+			go func() { done <- call(t.Context()) }()
+			synctest.Wait()
+			r := run(t, b)
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			if s := r.Stats(); s.NextSeq != 1 || s.OpenRows != want {
+				t.Fatalf("%d events are on disk, %d not sealed", s.NextSeq, s.OpenRows)
+			}
+			r.mustHalt(t)
+		})
+	}
+}
+
 // TestSealAgeSurvivesRestart: being down does not make events younger.
 func TestSealAgeSurvivesRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -49,6 +49,9 @@ func (l *Line) move(ctx context.Context, s *Stream, next *certified, why error) 
 			return err
 		}
 	}
+	if err := s.Buffer.Flush(ctx); err != nil { // whoever gave up waiting may have events in the queue
+		return err
+	}
 	moved, err := archive.Move(ctx, archive.MoveOptions{
 		FS: l.o.FS, Store: l.o.Store, Prefix: l.o.Prefix, Root: l.o.Root,
 		Stream: s.Open.Stream, Dir: s.certified.dir, Log: s.Buffer, Index: s.Archiver.Status().Index,
