@@ -11,7 +11,7 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 # Tests that try one crash after another repeat themselves thousands of times and
 # would take an hour under it; the others run the same goroutines.
 RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
-	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet
+	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet ./internal/repair
 
 .PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
@@ -27,6 +27,7 @@ test: tools ## everything that must pass: format, vet, all tests
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) -C bench vet ./...
+	$(GO) -C testenv/minio/adduser vet ./...
 	$(GO) -C bench test ./...
 	$(GO) test -p 2 -timeout 20m ./...
 	@$(MAKE) --no-print-directory sdks

@@ -63,6 +63,7 @@ var layers = [][]string{
 		"internal/pack",
 		"internal/pack/export",
 	},
+	{"internal/streams"},
 	{"cmd/archiver"},
 }
 

@@ -82,23 +82,30 @@ func runCheckReceipt(ctx context.Context, a *app, f checkReceiptFlags, file stri
 		return usagef("name either --root or --config")
 	}
 	root := f.root
-	var finder *prove.Finder
 	if f.config != "" {
-		q, vkey, err := openAudit(ctx, a, f.config)
+		c, err := loadConfig(f.config)
 		if err != nil {
 			return err
 		}
-		defer closeAudit(a, q)
-		root = vkey
-		if finder, err = q.finder(ctx); err != nil {
-			return fmt.Errorf("check-receipt: %w: %w", err, errNotThere)
-		}
-	} else if _, err := ledger.ParseRootName(root); err != nil {
-		return usagef("--root: %w", err)
+		root = c.Archive.RootVKey
+	}
+	if _, err := ledger.ParseRootName(root); err != nil {
+		return usagef("--root, or archive.root_vkey: %w", err)
 	}
 	receipts, err := readReceipts(file, root)
 	if err != nil {
 		return fmt.Errorf("check-receipt: %w", err)
+	}
+	var finder *prove.Finder
+	if f.config != "" {
+		q, _, err := openAudit(ctx, a, f.config)
+		if err != nil {
+			return err
+		}
+		defer closeAudit(a, q)
+		if finder, err = q.finder(ctx); err != nil {
+			return fmt.Errorf("check-receipt: %w: %w", err, errNotThere)
+		}
 	}
 	var answers []checkedReceipt
 	var all []prove.Outcome

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/audit-archiver/archiver/internal/config"
@@ -136,7 +137,12 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 		case <-ctx.Done():
 		}
 	}()
-	err := serve(ctx, c, log, func(at net.Addr) error {
+	// The root key is here, so nobody has to be asked for a successor.
+	successor := func(ctx context.Context, previous uuid.UUID) error {
+		_, err := makeSuccessor(ctx, c, previous)
+		return err
+	}
+	err := serve(ctx, c, log, successor, func(at net.Addr) error {
 		return announceDev(a, f, devReady{URL: baseURL(c, at), S3: s3.Endpoint(), Bucket: devBucket, Dir: dir,
 			Config: file, Credentials: filepath.Join(dir, "credentials"), RootVKey: c.Archive.RootVKey})
 	})

@@ -114,7 +114,8 @@ func devConfig(dir string, f devFlags) (config.Config, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		c = config.Default()
 		c.DataDir = filepath.Join(dir, "node")
-		c.Stream = config.Stream{KeyFile: filepath.Join(c.DataDir, "stream.key"), OpenFile: filepath.Join(c.DataDir, "stream.open")}
+		c.Stream.KeyFile, c.Stream.OpenFile = filepath.Join(c.DataDir, "stream.key"), filepath.Join(c.DataDir, "stream.open")
+		c.Stream.NextDir = filepath.Join(c.DataDir, "next")
 		c.S3.Bucket, c.S3.PathStyle = devBucket, true
 		c.S3.CredentialsFile, c.S3.Profile = filepath.Join(dir, "credentials"), devProfile
 		c.Archive.RootKeyFile = filepath.Join(dir, "root.key")
@@ -166,7 +167,7 @@ func saveDevConfig(file string, c config.Config) error {
 }
 
 func withRelativePaths(c config.Config, dir string) config.Config {
-	for _, path := range []*string{&c.DataDir, &c.Stream.KeyFile, &c.Stream.OpenFile, &c.S3.CredentialsFile,
+	for _, path := range []*string{&c.DataDir, &c.Stream.KeyFile, &c.Stream.OpenFile, &c.Stream.NextDir, &c.S3.CredentialsFile,
 		&c.S3.CAFile, &c.Archive.RootKeyFile, &c.TLS.CertFile, &c.TLS.KeyFile,
 		&c.KMS.CredentialsFile, &c.Mirror.Postgres.PasswordFile, &c.Mirror.CloudWatch.CredentialsFile} {
 		if rel, err := filepath.Rel(dir, *path); err == nil && filepath.IsLocal(rel) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,9 @@ import (
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/doctor"
 	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/kms"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/policy"
 	"github.com/audit-archiver/archiver/internal/s3store"
 )
 
@@ -84,7 +87,23 @@ Exit codes:
 
 // doctorOptions are for the bucket of a configuration, and for the archive in it.
 func doctorOptions(c config.Config, store *s3store.Store, about ledger.Archive) doctor.Options {
-	return doctor.Options{Store: s3store.Prober{Store: store}, Name: storeName(c), Prefix: c.S3.Prefix, Archive: about, Now: time.Now}
+	return doctor.Options{Store: s3store.Prober{Store: store}, Name: storeName(c), Prefix: c.S3.Prefix, Archive: about,
+		KeyState: bucketKeyState(c), Now: time.Now}
+}
+
+// bucketKeyState asks AWS KMS about the key that a bucket of Amazon's is encrypted
+// with, as the identity that uses the bucket. Other stores have other keys.
+func bucketKeyState(c config.Config) func(context.Context, string) (string, error) {
+	if storeKind(c) != policy.AWS {
+		return nil
+	}
+	return func(ctx context.Context, id string) (string, error) {
+		cfg := kms.Config{Key: id, Endpoint: c.KMS.Endpoint, CredentialsFile: c.S3.CredentialsFile, Profile: c.S3.Profile}
+		if kms.RegionOf(id) == "" {
+			cfg.Region = c.S3.Region
+		}
+		return kms.State(ctx, cfg)
+	}
 }
 
 // storeName is where an archive lies, for people.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,18 +70,7 @@ Exit codes:
 			if asJSON {
 				return printJSON(a.out, made)
 			}
-			fmt.Fprintf(a.out, `Created archive %s in bucket %s.
-%s
-
-1. Put this into %s, so that everybody knows whom to trust:
-
-   archive:
-     root_vkey: %q
-
-2. %s: it is needed again only to certify another stream.
-3. archiver serve --config %s
-`, made.Archive, made.Bucket, state.saying(), file, made.RootVKey, keepRoot(c), file)
-			return nil
+			return announceArchive(a.out, c, file, made)
 		},
 	}
 	addConfigFlag(cmd, &file)
@@ -90,6 +80,22 @@ Exit codes:
 	cmd.Flags().StringVar(&holdOfficer, "hold-officer", "", "`ARN` of the role that may put and lift legal holds; without one nobody may")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// announceArchive says what was made, and what comes next.
+func announceArchive(w io.Writer, c config.Config, file string, made created) error {
+	_, err := fmt.Fprintf(w, `Created archive %s in bucket %s.
+%s
+
+1. Put this into %s, so that everybody knows whom to trust:
+
+   archive:
+     root_vkey: %q
+
+2. %s: it is needed again only to certify another stream.
+3. archiver serve --config %s
+`, made.Archive, made.Bucket, made.Policy.saying(), file, made.RootVKey, keepRoot(c), file)
+	return err
 }
 
 // keepRoot says what to do with the root key.

@@ -36,6 +36,7 @@ func write(t *testing.T, name, text string) string {
 
 func TestUsage(t *testing.T) {
 	good := write(t, "good.yaml", "s3: {bucket: audit}\narchive: {root_vkey: archiver/x+12345678+abcd}\n")
+	rootless := write(t, "rootless.yaml", "s3: {bucket: audit}\n")
 	bad := write(t, "bad.yaml", "nonsense: 1\ns3: {bucket: audit}\nheartbeat: 1s\n")
 	for _, tt := range []struct {
 		name     string
@@ -52,6 +53,8 @@ func TestUsage(t *testing.T) {
 		{"argument where none belongs", []string{"version", "now"}, exitUsage, "", `unknown command "now"`},
 		{"version", []string{"version"}, exitOK, "archiver ", ""},
 		{"check without file", []string{"config", "check"}, exitUsage, "", "--config is missing"},
+		{"repair without file", []string{"repair"}, exitUsage, "", "--config is missing"},
+		{"repair of no archive in particular", []string{"repair", "--config", rootless}, exitUsage, "", "archive.root_vkey: must be set"},
 		{"check good file", []string{"config", "check", "--config", good}, exitOK, "fine for serve", ""},
 		{"check good file for init", []string{"config", "check", "--for", "init", "--config", good}, exitUsage, "", "archive.root_key_file: must be set"},
 		{"check for nonsense", []string{"config", "check", "--for", "x", "--config", good}, exitUsage, "", "must be serve or init"},

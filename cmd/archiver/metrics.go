@@ -14,9 +14,9 @@ import (
 // registerMetrics adds what only a look at the buffer and the archiver can tell.
 func (n *node) registerMetrics() {
 	n.metrics.MustRegister(collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), n.line)
 	for _, m := range bufferMetrics() {
-		value := func() float64 { return m.value(n.buffer.Stats()) }
+		value := func() float64 { return m.value(n.line.Current().Buffer.Stats()) }
 		if m.counts {
 			n.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: m.name, Help: m.help}, value))
 			continue
@@ -24,17 +24,17 @@ func (n *node) registerMetrics() {
 		n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: m.name, Help: m.help}, value))
 	}
 	n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "archiver_stream_ends_timestamp_seconds",
-		Help: "Unix time when the stream's certificate ends: the archive needs another stream before."},
-		func() float64 { return float64(n.streamEnds().Unix()) }))
+		Help: "Unix time when the stream's certificate ends: its successor has to be made before."},
+		func() float64 { return float64(n.line.Current().Ends().Unix()) }))
 	n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "archiver_archive_failing_since_timestamp_seconds",
 		Help: "Unix time since when a step towards the bucket has been failing; 0 while none is."},
 		func() float64 {
-			if s := n.archiver.Status(); !s.Failing.IsZero() {
+			if s := n.line.Current().Archiver.Status(); !s.Failing.IsZero() {
 				return float64(s.Failing.UnixMilli()) / 1000
 			}
 			return 0
 		}))
-	if n.shipper != nil {
+	if n.cfg.WAL.ShipInterval > 0 {
 		n.registerShipMetrics()
 	}
 }
@@ -107,7 +107,7 @@ func unixSeconds(t time.Time) float64 {
 func (n *node) registerShipMetrics() {
 	gauge := func(name, help string, value func(archive.ShipStatus) float64) {
 		n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
-			func() float64 { return value(n.shipper.Status()) }))
+			func() float64 { return value(n.line.Current().Shipper.Status()) }))
 	}
 	gauge("archiver_ship_next_seq", "All events before this seq were copied to the bucket, or archived.",
 		func(s archive.ShipStatus) float64 { return float64(s.NextSeq) })

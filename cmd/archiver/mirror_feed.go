@@ -14,13 +14,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/audit-archiver/archiver/internal/archive"
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/ingest"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/mirror"
 	"github.com/audit-archiver/archiver/internal/mirror/postgres"
 	"github.com/audit-archiver/archiver/internal/object"
+	"github.com/audit-archiver/archiver/internal/streams"
 )
 
 // fedMirror is one target with the feed that keeps it equal to the archive.
@@ -106,14 +106,14 @@ func configuredConnection(c config.Config) postgres.Connection {
 }
 
 // start runs the feeds until ctx ends. None of them ever ends the group.
-func (ms mirrors) start(ctx context.Context, g *errgroup.Group, archiver *archive.Archiver) {
+func (ms mirrors) start(ctx context.Context, g *errgroup.Group, line *streams.Line) {
 	g.Go(func() error {
 		ms.run(ctx)
 		return nil
 	})
 	if len(ms) > 0 {
 		g.Go(func() error {
-			ms.wakeAfterCommits(ctx, archiver)
+			ms.wakeAfterCommits(ctx, line)
 			return nil
 		})
 	}
@@ -143,15 +143,23 @@ func (ms mirrors) once(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// wakeAfterCommits tells the feeds whenever our own stream has a new commit.
-func (ms mirrors) wakeAfterCommits(ctx context.Context, archiver *archive.Archiver) {
-	seen := archiver.Status().Index
+// wakeAfterCommits tells the feeds whenever a stream of ours has a new commit.
+func (ms mirrors) wakeAfterCommits(ctx context.Context, line *streams.Line) {
+	type head struct {
+		stream uuid.UUID
+		index  int64
+	}
+	last := func() head {
+		s := line.Current()
+		return head{s.Open.Stream, s.Archiver.Status().Index}
+	}
+	seen := last()
 	moved := func() bool {
-		now := archiver.Status().Index
+		now := last()
 		defer func() { seen = now }()
 		return now != seen
 	}
-	for archiver.Drain(ctx, moved) == nil {
+	for line.Await(ctx, moved) == nil {
 		for _, m := range ms {
 			select {
 			case m.wake <- struct{}{}:

@@ -7,21 +7,20 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/audit-archiver/archiver/internal/archive"
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
-	"github.com/audit-archiver/archiver/internal/receipt"
 	"github.com/audit-archiver/archiver/internal/s3store"
+	"github.com/audit-archiver/archiver/internal/streams"
 )
 
 const (
@@ -32,27 +31,22 @@ const (
 	drainTime  = 16 * time.Second
 )
 
-// node is the write path of one archiver: WAL, seal, commit. serve and dev add
-// the doors to it.
+// node is the write path of one archiver: its streams, one after the other. serve and
+// dev add the doors to it.
 type node struct {
 	cfg     config.Config
 	log     *slog.Logger
 	metrics *prometheus.Registry
 
-	store    *s3store.Store
-	about    ledger.Archive // what the bucket's archive object says
-	open     ledger.Open    // our stream's certificate
-	lock     io.Closer
-	receipts *receipt.Issuer
-	buffer   *buffer.Buffer
-	archiver *archive.Archiver
-	acks     *archive.Acks
-	shipper  *archive.Shipper // nil unless wal.ship_interval is set
-	fitness  *fitness
+	store   *s3store.Store
+	about   ledger.Archive // what the bucket's archive object says
+	lock    io.Closer
+	fitness *fitness
+	line    *streams.Line
 }
 
 // openNode opens everything and changes nothing in the bucket.
-func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, err error) {
+func openNode(ctx context.Context, c config.Config, log *slog.Logger, successor makeFunc) (_ *node, err error) {
 	n := &node{cfg: c, log: log, metrics: prometheus.NewRegistry()}
 	if n.store, err = openStore(ctx, c); err != nil {
 		return nil, err
@@ -71,94 +65,63 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger) (_ *node, 
 	if n.about, err = readArchive(ctx, n.store, c); err != nil {
 		return nil, err
 	}
-	for _, t := range c.Tokens {
-		if _, ok := n.about.Class(t.Retention); t.Retention != "" && !ok {
-			return nil, fmt.Errorf("token %s: the archive has no retention class %q", t.Name, t.Retention)
-		}
-	}
-	openRaw, err := os.ReadFile(c.Stream.OpenFile)
-	if err != nil {
-		return nil, fmt.Errorf("stream certificate (init makes it): %w", err)
-	}
-	if n.open, err = ledger.ParseOpen(openRaw, c.Archive.RootVKey); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Stream.OpenFile, err)
-	}
-	key, err := streamSigner(ctx, c, n.open.VKey)
-	if err != nil {
+	if err := n.checkTokens(); err != nil {
 		return nil, err
-	}
-	n.receipts, err = receipt.New(receipt.Options{Open: openRaw, Stream: n.open, Signer: key,
-		Now: time.Now, Log: log.With("part", "receipts"), Metrics: n.metrics})
-	if err != nil {
-		return nil, err
-	}
-	if n.buffer, err = n.openBuffer(); err != nil {
-		return nil, fmt.Errorf("open WAL: %w", err)
-	}
-	identity, err := identify(n.walDir())
-	if err != nil {
-		return nil, err
-	}
-	var ship func(context.Context)
-	if c.WAL.ShipInterval > 0 {
-		if n.shipper, err = n.newShipper(key); err != nil {
-			return nil, err
-		}
-		ship = n.shipper.Flush
 	}
 	if n.fitness, err = newFitness(c, doctorOptions(c, n.store, n.about), log.With("part", "doctor")); err != nil {
 		return nil, err
 	}
-	held := n.buffer.Stats()
-	n.archiver, err = archive.New(archive.Options{
-		FirstSeq: held.FirstSeq, OpenSeq: held.NextSeq - held.OpenRows,
-		Dir: c.DataDir, FS: durable.OS(), Store: n.store, Queue: n.buffer, Prefix: c.S3.Prefix,
-		Stream: n.open.Stream, Open: openRaw, Root: c.Archive.RootVKey, Signer: key,
-		Identity: identity, Writer: writer(), Ship: ship, Prove: n.fitness.prove,
-		Now: time.Now, Log: log.With("part", "archive"), Metrics: n.metrics,
-	})
-	if err != nil {
+	if n.line, err = streams.Open(n.streamOptions(ctx, successor)); err != nil {
 		return nil, err
 	}
-	n.acks = archive.NewAcks(n.archiver, n.buffer)
 	n.registerMetrics()
-	if left := time.Until(n.streamEnds()); left < streamWarning {
-		n.log.Warn("the stream's certificate ends soon: what is sealed later outlives its proofs", "stream", n.open.Stream, "ends", n.streamEnds())
-	}
 	return n, nil
+}
+
+func (n *node) checkTokens() error {
+	for _, t := range n.cfg.Tokens {
+		if _, ok := n.about.Class(t.Retention); t.Retention != "" && !ok {
+			return fmt.Errorf("token %s: the archive has no retention class %q", t.Name, t.Retention)
+		}
+	}
+	return nil
 }
 
 // writer names this program in manifests.
 func writer() string { return "archiver " + readBuild(debug.ReadBuildInfo()).Version }
 
-func (n *node) newShipper(key ledger.Signer) (*archive.Shipper, error) {
-	return archive.NewShipper(archive.ShipOptions{
-		Dir: n.cfg.DataDir, FS: durable.OS(), Store: n.store, Prefix: n.cfg.S3.Prefix, Open: n.open, Signer: key, Log: n.buffer,
-		Every: n.cfg.WAL.ShipInterval, Retention: n.cfg.WAL.ShipRetention,
-		Now: time.Now, Logger: n.log.With("part", "ship"), Metrics: n.metrics,
-	})
+// streamFolder is where a configuration says that the streams of its node are.
+func streamFolder(c config.Config) streams.Folder {
+	return streams.Folder{Dir: c.DataDir, FS: durable.OS(), Root: c.Archive.RootVKey,
+		KeyFile: c.Stream.KeyFile, OpenFile: c.Stream.OpenFile, NextDir: c.Stream.NextDir}
 }
 
-// streamWarning is how long before a stream's end every start warns of it.
-const streamWarning = 36 * 24 * time.Hour
+// makeFunc makes a successor of a stream, which then waits in stream.next_dir.
+type makeFunc func(ctx context.Context, previous uuid.UUID) error
 
-func (n *node) streamEnds() time.Time { return n.open.OpenedAt.Add(ledger.StreamLife) }
-
-func (n *node) walDir() string { return filepath.Join(n.cfg.DataDir, "wal") }
-
-func (n *node) openBuffer() (*buffer.Buffer, error) {
+func (n *node) streamOptions(ctx context.Context, successor makeFunc) streams.Options {
 	c := n.cfg
-	return buffer.Open(buffer.Options{
-		Dir: n.walDir(), FS: durable.OS(), Stream: n.open.Stream, Now: time.Now, Log: n.log.With("part", "buffer"),
-		SegmentBytes: int64(c.WAL.SegmentBytes), SealRows: int64(c.Seal.Rows), SealBytes: int64(c.Seal.Bytes), SealAge: c.Seal.Age,
-		Heartbeat: c.Heartbeat, Reserve: reserve(c.WAL), HighWater: int64(c.WAL.HighWaterBytes),
-		QueueEvents: c.WAL.QueueEvents, RetryIDs: int64(c.WAL.RetryIDs), RetryAge: c.WAL.RetryAge,
-		Retention: func(name string) (time.Duration, bool) {
-			class, ok := n.about.Class(name)
-			return time.Duration(class.Days) * 24 * time.Hour, ok
+	return streams.Options{
+		Folder: streamFolder(c), Store: n.store, Prefix: c.S3.Prefix, RotateBefore: c.Stream.RotateBefore, Make: successor,
+		Buffer: buffer.Options{
+			SegmentBytes: int64(c.WAL.SegmentBytes), SealRows: int64(c.Seal.Rows), SealBytes: int64(c.Seal.Bytes), SealAge: c.Seal.Age,
+			Heartbeat: c.Heartbeat, Reserve: reserve(c.WAL), HighWater: int64(c.WAL.HighWaterBytes),
+			QueueEvents: c.WAL.QueueEvents, RetryIDs: int64(c.WAL.RetryIDs), RetryAge: c.WAL.RetryAge,
+			Retention: func(name string) (time.Duration, bool) {
+				class, ok := n.about.Class(name)
+				return time.Duration(class.Days) * 24 * time.Hour, ok
+			},
 		},
-		Stored: n.receipts.Stored,
-	})
+		LoadKey: func(file, vkey string) (ledger.Signer, error) {
+			if file == c.Stream.KeyFile { // of the first stream
+				return streamSigner(ctx, c, vkey)
+			}
+			return keyPlace{file: file}.signer(ctx, c, vkey)
+		},
+		Identity: identify, Writer: writer(), StartOffline: c.Archive.StartOffline, Prove: n.fitness.prove,
+		ShipInterval: c.WAL.ShipInterval, ShipRetention: c.WAL.ShipRetention,
+		Now: time.Now, Log: n.log,
+	}
 }
 
 // reserve is what the buffer shall leave free. To the configuration 0 is no
@@ -239,25 +202,7 @@ func (n *node) run(ctx context.Context, doors func(context.Context) error) error
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	g, work := errgroup.WithContext(work)
-	g.Go(func() error { return n.buffer.Run(work) })
-	g.Go(func() error { return n.acks.Run(work) })
-	g.Go(func() error { return n.receipts.Run(work) })
-	g.Go(func() error {
-		if err := n.archiver.Start(work); err != nil {
-			if work.Err() != nil {
-				return nil //nolint:nilerr // it was told to stop
-			}
-			return err
-		}
-		err := n.archive(work)
-		if errors.Is(err, archive.ErrConflict) {
-			// Events are refused from here on (see gate), but whoever has to find out
-			// what happened can still ask.
-			n.log.Error("the stream is stopped: events are refused, queries are still answered", "error", err)
-			<-work.Done()
-		}
-		return err
-	})
+	g.Go(func() error { return n.line.Run(work) })
 	g.Go(func() error {
 		defer stop() // whatever ended the doors ends the work, after the drain
 		serving, hangUp := context.WithCancel(work)
@@ -272,29 +217,12 @@ func (n *node) run(ctx context.Context, doors func(context.Context) error) error
 	return g.Wait()
 }
 
-// archive archives and ships, until ctx ends or the stream cannot go on. Only a
-// stream's only writer ships: Start has returned.
-func (n *node) archive(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return n.archiver.Run(ctx) })
-	if n.shipper != nil {
-		g.Go(func() error { return n.shipper.Run(ctx) })
-	}
-	return g.Wait()
-}
-
 // drain may be cut short at any line: what was acknowledged is on disk, and the
 // next start archives it.
 func (n *node) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
-	err := n.buffer.Seal(ctx)
-	if s := n.archiver.Status(); err == nil && s.Stopped {
-		err = s.Err
-	}
-	if err == nil {
-		err = n.archiver.Drain(ctx, func() bool { return n.buffer.Stats().SealedBatches == 0 })
-	}
+	err := n.line.Drain(ctx)
 	if err != nil {
 		n.log.Warn("stopped before everything was archived; the next start goes on", "error", err)
 	}
@@ -303,8 +231,8 @@ func (n *node) drain(ctx context.Context) {
 // Close releases files and the folder lock. run must have returned.
 func (n *node) Close() error {
 	var errs []error
-	if n.buffer != nil {
-		errs = append(errs, n.buffer.Close())
+	if n.line != nil {
+		errs = append(errs, n.line.Close())
 	}
 	if n.lock != nil {
 		errs = append(errs, n.lock.Close())

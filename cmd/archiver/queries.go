@@ -14,12 +14,12 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena/cache"
 	"github.com/audit-archiver/archiver/internal/athena/duckdb"
 	"github.com/audit-archiver/archiver/internal/athena/httpapi"
-	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/ingest"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/s3store"
+	"github.com/audit-archiver/archiver/internal/streams"
 )
 
 // queries is the SQL side of a process: engine, cache of files, scratch space.
@@ -37,7 +37,7 @@ type queries struct {
 
 // openQueries opens the SQL side of a server. It uses folders below the data
 // folder, whose lock the caller holds.
-func openQueries(c config.Config, store *s3store.Store, wal *buffer.Buffer, log *slog.Logger) (*queries, error) {
+func openQueries(c config.Config, store *s3store.Store, line *streams.Line, log *slog.Logger) (*queries, error) {
 	q := &queries{limits: c.Query, prefix: c.S3.Prefix, scratch: filepath.Join(c.DataDir, "query"), log: log}
 	// Hot files and spilled data of a process that was killed.
 	if err := os.RemoveAll(q.scratch); err != nil {
@@ -48,7 +48,8 @@ func openQueries(c config.Config, store *s3store.Store, wal *buffer.Buffer, log 
 		return nil, err
 	}
 	q.reader = reader
-	source := &liveSource{bucketSource: bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, buffer: wal, dir: q.scratch}
+	source := &liveSource{bucketSource: bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, buffer: line.Current().Buffer, dir: q.scratch}
+	line.OnSwitch(func(_, now *streams.Stream) { source.follow(now.Buffer) })
 	return q, q.open(source, store, filepath.Join(c.DataDir, "cache"))
 }
 

@@ -151,7 +151,7 @@ func printRecoveredText(w io.Writer, r archive.Recovered, dryRun bool) {
 		fmt.Fprintf(w, "%s %d events of stream %s, seq %d to %d. The stream %s.\n", did, r.Rows, r.Stream, r.First, r.Last, closed)
 	}
 	for _, lost := range r.Lost {
-		fmt.Fprintf(w, "MISSING: seq %d to %d: acknowledged, but neither archived nor copied to the bucket.\n", lost.First, lost.Last)
+		fmt.Fprintf(w, "MISSING: seq %d to %d: acknowledged, and found nowhere.\n", lost.First, lost.Last)
 	}
 	for _, key := range r.Orphans {
 		fmt.Fprintf(w, "Does not count: %s, which no commit names.\n", key)

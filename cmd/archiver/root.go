@@ -62,6 +62,7 @@ Exit codes of every command:
 		newRepairCommand(a),
 		newSchemaCommand(a),
 		newServeCommand(a),
+		newStreamCommand(a),
 		newVerifyCommand(a),
 		newVersionCommand(a),
 	)

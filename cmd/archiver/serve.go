@@ -20,6 +20,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ingest"
 	"github.com/audit-archiver/archiver/internal/receipt"
+	"github.com/audit-archiver/archiver/internal/streams"
 )
 
 func newServeCommand(a *app) *cobra.Command {
@@ -53,7 +54,7 @@ Exit codes:
 			if err := c.ForServe(file); err != nil {
 				return err
 			}
-			return serve(cmd.Context(), c, newLogger(a.err, c.Log), func(at net.Addr) error {
+			return serve(cmd.Context(), c, newLogger(a.err, c.Log), nil, func(at net.Addr) error {
 				if asJSON {
 					return printJSON(a.out, struct {
 						Listen string `json:"listen"`
@@ -70,15 +71,15 @@ Exit codes:
 }
 
 // serve runs a node with its doors until ctx ends. ready is called once events
-// are accepted.
-func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(net.Addr) error) (err error) {
+// are accepted. successor, when set, makes a successor of a stream that needs one.
+func serve(ctx context.Context, c config.Config, log *slog.Logger, successor makeFunc, ready func(net.Addr) error) (err error) {
 	limitMemory(c)
-	n, err := openNode(ctx, c, log)
+	n, err := openNode(ctx, c, log, successor)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	q, err := openQueries(c, n.store, n.buffer, log.With("part", "query"))
+	q, err := openQueries(c, n.store, n.line, log.With("part", "query"))
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,11 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 		return err
 	}
 	defer func() { err = errors.Join(err, mirrors.Close()) }()
-	handler, err := n.handler(q, mirrors.checks())
+	watch, err := openVerifier(c, n.store, n.metrics, log.With("part", "verify"))
+	if err != nil {
+		return err
+	}
+	handler, err := n.handler(q, append(mirrors.checks(), watch.checks()...))
 	if err != nil {
 		return err
 	}
@@ -99,7 +104,8 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, ready func(ne
 	defer ln.Close()
 	return n.run(ctx, func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
-		mirrors.start(ctx, g, n.archiver)
+		mirrors.start(ctx, g, n.line)
+		g.Go(func() error { return watch.run(ctx) })
 		g.Go(func() error { return n.serveHTTP(ctx, ln, handler, ready) })
 		return g.Wait()
 	})
@@ -116,7 +122,7 @@ func (n *node) handler(q *queries, more []ingest.Check) (http.Handler, error) {
 		return nil, err
 	}
 	return ingest.NewHandler(ingest.Options{
-		Appender: gate{n}, Receipts: gate{n}, Prove: q.prove, Archived: n.acks.Wait, Refusal: refusal, Stream: n.open.Stream,
+		Appender: appender{n.line}, Receipts: appender{n.line}, Prove: q.prove, Archived: n.line.Archived, Refusal: refusal,
 		Clients: clients, DefaultClass: n.about.Default, Limits: n.limits(),
 		Checks: append(n.checks(), more...), Routes: []ingest.Route{sql},
 		Registry: n.metrics, Log: n.log.With("part", "ingest"),
@@ -133,26 +139,18 @@ func (n *node) limits() ingest.Limits {
 	return l
 }
 
-// gate keeps events out until this process is known to be the stream's only writer.
-type gate struct{ n *node }
+// appender says in the words of ingest what the streams say.
+type appender struct{ line *streams.Line }
 
-var errNotStarted = errors.New("the bucket has not confirmed yet that this is the stream's only writer")
-
-func (g gate) Append(ctx context.Context, events []event.Event) ([]int64, error) {
-	if !g.n.mayAcknowledge() {
-		return nil, errNotStarted
-	}
-	seqs, err := g.n.buffer.Append(ctx, events)
-	return seqs, refused(err)
+func (a appender) Append(ctx context.Context, events []event.Event) (ingest.Stored, error) {
+	stored, err := a.line.Append(ctx, events)
+	return ingest.Stored(stored), refused(err)
 }
 
-func (g gate) AppendReceipt(ctx context.Context, events []event.Event) ([]int64, func(context.Context) ingest.Receipts, error) {
-	if !g.n.mayAcknowledge() {
-		return nil, nil, errNotStarted
-	}
+func (a appender) AppendReceipt(ctx context.Context, events []event.Event) (ingest.Stored, func(context.Context) ingest.Receipts, error) {
 	ticket := receipt.NewTicket()
-	seqs, err := g.n.buffer.AppendTicket(ctx, events, ticket)
-	return seqs, func(ctx context.Context) (r ingest.Receipts) {
+	stored, err := a.line.AppendTicket(ctx, events, ticket)
+	return ingest.Stored(stored), func(ctx context.Context) (r ingest.Receipts) {
 		receipts, missing := ticket.Wait(ctx)
 		for _, one := range receipts {
 			r.All = append(r.All, one.Append(nil))
@@ -162,18 +160,13 @@ func (g gate) AppendReceipt(ctx context.Context, events []event.Event) ([]int64,
 	}, refused(err)
 }
 
-// refused puts the buffer's word for ids that are taken into the words of ingest.
+// refused puts the log's word for ids that are taken into the words of ingest.
 func refused(err error) error {
-	var taken *buffer.ConflictError
+	var taken *streams.ConflictError
 	if errors.As(err, &taken) {
-		return &ingest.ConflictError{Index: taken.Index, Seq: taken.Seq}
+		return &ingest.ConflictError{Index: taken.Index, Seq: taken.Seq, Earlier: taken.Earlier}
 	}
 	return err
-}
-
-func (n *node) mayAcknowledge() bool {
-	s := n.archiver.Status()
-	return !s.Stopped && (s.Started || n.cfg.Archive.StartOffline)
 }
 
 // refusal says what an error of the buffer means to the sender.
@@ -181,7 +174,7 @@ func refusal(err error) ingest.Refusal {
 	switch {
 	case errors.Is(err, buffer.ErrFull):
 		return ingest.Full
-	case errors.Is(err, errNotStarted), errors.Is(err, buffer.ErrStopped): // neither stores anything
+	case errors.Is(err, streams.ErrNotReady), errors.Is(err, buffer.ErrStopped): // neither stores anything
 		return ingest.NotReady
 	case errors.Is(err, buffer.ErrDamaged):
 		return ingest.NotWritable
@@ -197,7 +190,7 @@ func refusal(err error) ingest.Refusal {
 func (n *node) checks() []ingest.Check {
 	checks := []ingest.Check{
 		{Name: "wal", Ready: func(context.Context) error {
-			s := n.buffer.Stats()
+			s := n.line.Current().Buffer.Stats()
 			switch {
 			case s.Damaged != nil:
 				return s.Damaged
@@ -209,25 +202,29 @@ func (n *node) checks() []ingest.Check {
 			return nil
 		}},
 		{Name: "archive", Ready: func(context.Context) error {
-			s := n.archiver.Status()
+			s, not := n.line.Current().Archiver.Status(), n.line.MayTake()
 			switch {
 			case s.Stopped:
-				return fmt.Errorf("stopped: %w", s.Err)
-			case n.mayAcknowledge() && s.Err != nil:
+				return not
+			case not == nil && s.Err != nil:
 				return ingest.Degraded{Reason: fmt.Sprintf("failing since %s: %v; %s", s.Failing.UTC().Format(time.RFC3339), s.Err, n.roomLeft())}
-			case n.mayAcknowledge():
-				return nil
-			case s.Err != nil:
-				return fmt.Errorf("%w: failing since %s: %w", errNotStarted, s.Failing.UTC().Format(time.RFC3339), s.Err)
+			case not != nil && s.Err != nil:
+				return fmt.Errorf("%w: failing since %s: %w", not, s.Failing.UTC().Format(time.RFC3339), s.Err)
 			default:
-				return errNotStarted
+				return not
 			}
+		}},
+		{Name: "stream", Ready: func(context.Context) error {
+			if why := n.line.Warning(); why != "" {
+				return ingest.Degraded{Reason: why}
+			}
+			return nil
 		}},
 	}
 	checks = append(checks, n.fitness.check())
-	if n.shipper != nil {
+	if n.cfg.WAL.ShipInterval > 0 {
 		checks = append(checks, ingest.Check{Name: "ship", Ready: func(context.Context) error {
-			if s := n.shipper.Status(); s.Err != nil {
+			if s := n.line.Current().Shipper.Status(); s.Err != nil {
 				return ingest.Degraded{Reason: fmt.Sprintf("failing since %s: %v", s.Failing.UTC().Format(time.RFC3339), s.Err)}
 			}
 			return nil
@@ -238,7 +235,7 @@ func (n *node) checks() []ingest.Check {
 
 // roomLeft says how long events can still be taken while nothing is archived.
 func (n *node) roomLeft() string {
-	s := n.buffer.Stats()
+	s := n.line.Current().Buffer.Stats()
 	if s.RoomFor < 0 {
 		return fmt.Sprintf("%d bytes are left until events are refused", s.RoomBytes)
 	}
@@ -302,7 +299,7 @@ func (n *node) serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, r
 		return nil
 	})
 	g.Go(func() error {
-		if n.archiver.Drain(ctx, n.mayAcknowledge) != nil {
+		if n.line.Await(ctx, func() bool { return n.line.MayTake() == nil }) != nil {
 			return nil //nolint:nilerr // ended before it was ready
 		}
 		if err := ready(ln.Addr()); err != nil {

@@ -6,17 +6,18 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/ingest"
+	"github.com/audit-archiver/archiver/internal/streams"
 )
 
 // TestRefusal: what no repetition mends does not ask for one.
 func TestRefusal(t *testing.T) {
 	for err, want := range map[error]ingest.Refusal{
-		buffer.ErrFull:    ingest.Full,
-		buffer.ErrStopped: ingest.NotReady,
-		errNotStarted:     ingest.NotReady,
-		buffer.ErrDamaged: ingest.NotWritable,
-		buffer.ErrRefused: ingest.TooLarge,
-		buffer.ErrCorrupt: ingest.Unknown,
+		buffer.ErrFull:      ingest.Full,
+		buffer.ErrStopped:   ingest.NotReady,
+		streams.ErrNotReady: ingest.NotReady,
+		buffer.ErrDamaged:   ingest.NotWritable,
+		buffer.ErrRefused:   ingest.TooLarge,
+		buffer.ErrCorrupt:   ingest.Unknown,
 	} {
 		if got := refusal(fmt.Errorf("append: %w", err)); got != want {
 			t.Errorf("%v: got %d, want %d", err, got, want)

@@ -109,11 +109,21 @@ func holdBack(set *athena.FileSet, through time.Time, stream string) {
 // the batches that it took from the WAL.
 type liveSource struct {
 	bucketSource
-	buffer *buffer.Buffer
-	dir    string // for hot files
+	dir string // for hot files
 
 	mu     sync.Mutex // held from the snapshot to the end of encoding: one query does it for all
-	chunks []*chunk   // ordered, contiguous
+	buffer *buffer.Buffer
+	chunks []*chunk // ordered, contiguous
+}
+
+// follow takes the rows from the log of another stream. All that the one before it
+// acknowledged is in the bucket, or in the new one. When it returns, nobody reads the
+// old log any more.
+func (s *liveSource) follow(b *buffer.Buffer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buffer = b
+	s.drop(func(*chunk) bool { return true })
 }
 
 // chunk is a range of WAL rows as Parquet files. It never crosses the end of a

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/s3store"
 	"github.com/audit-archiver/archiver/internal/verify"
 )
 
@@ -20,7 +25,7 @@ type verifyFlags struct {
 	config, root, state, levels, since, pack string
 	sample                                   float64
 	workers                                  int
-	full, asJSON                             bool
+	full, attest, asJSON                     bool
 }
 
 func newVerifyCommand(a *app) *cobra.Command {
@@ -74,6 +79,7 @@ Exit codes:
 	flags.Float64Var(&f.sample, "sample", 1, "`share` of the batches whose content is read, above 0 and up to 1")
 	flags.IntVar(&f.workers, "workers", 0, "`number` of batches that are read at a time (default: twice as many as processors)")
 	flags.BoolVar(&f.full, "full", false, "look at everything again, whatever an earlier run saw")
+	flags.BoolVar(&f.attest, "attest", false, "put a signed, locked statement of the result into the bucket; needs the root key or a stream's key")
 	flags.BoolVar(&f.asJSON, "json", false, "print the report as JSON")
 	return cmd
 }
@@ -94,28 +100,69 @@ func runVerify(ctx context.Context, a *app, f verifyFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	o.Store, o.Settings = store, bucketSettings{store, c.S3.Prefix}
-	if slices.Contains(o.Levels, 4) {
-		engine, err := openCurrent(c, store)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, engine.Close()) }()
-		o.SQL = engine
-	}
 	bar := newProgressBar(a.err, f.asJSON)
 	o.Progress = bar.show
-	report, err := verify.Run(ctx, o)
+	report, err := verifyBucket(ctx, c, store, o)
 	bar.clear()
 	if err != nil {
 		return err
 	}
+	var printed bytes.Buffer
+	if err := printJSON(&printed, report); err != nil {
+		return err
+	}
 	if f.asJSON {
-		err = printJSON(a.out, report)
+		_, err = a.out.Write(printed.Bytes())
 	} else {
 		err = printReport(a.out, report)
 	}
+	if err == nil && f.attest {
+		err = attest(ctx, a.err, c, store, report, printed.Bytes())
+	}
 	return errors.Join(err, resultError(report.Result))
+}
+
+// verifyBucket does one run over the bucket of a configuration.
+func verifyBucket(ctx context.Context, c config.Config, store *s3store.Store, o verify.Options) (_ *verify.Report, err error) {
+	o.Store, o.Settings = store, bucketSettings{store, c.S3.Prefix}
+	if slices.Contains(o.Levels, 4) {
+		engine, err := openCurrent(c, store)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, engine.Close()) }()
+		o.SQL = engine
+	}
+	return verify.Run(ctx, o)
+}
+
+// attest puts a statement of a result into the bucket, signed by the root key where
+// the configuration has it, and by the stream's key otherwise.
+func attest(ctx context.Context, w io.Writer, c config.Config, store *s3store.Store, r *verify.Report, printed []byte) error {
+	signer, err := attestSigner(ctx, c)
+	if err != nil {
+		return err
+	}
+	key, err := verify.Attest(ctx, store, c.S3.Prefix, r, printed, signer, time.Now())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "attested by %s: %s\n", signer.Name(), key)
+	return err
+}
+
+func attestSigner(ctx context.Context, c config.Config) (ledger.Signer, error) {
+	if rootPlace(c) != (keyPlace{}) {
+		return rootSigner(ctx, c)
+	}
+	vkey, err := certified(c)
+	if err != nil {
+		return nil, err
+	}
+	if vkey == "" {
+		return nil, usagef("--attest needs a key: set archive.root_key_file, or stream.key_file and stream.open_file")
+	}
+	return streamSigner(ctx, c, vkey)
 }
 
 // resultError is the error that carries the exit code of a result.
@@ -141,6 +188,8 @@ func verifyOptions(c config.Config, f verifyFlags) (o verify.Options, err error)
 		return o, usagef("the root verifier key is missing: set archive.root_vkey, or --root")
 	case !(f.sample > 0 && f.sample <= 1):
 		return o, usagef("--sample %g: must be above 0 and at most 1", f.sample)
+	case f.attest && o.Root != c.Archive.RootVKey:
+		return o, usagef("--attest signs with the keys of the configuration, and --root is another archive's")
 	case f.workers < 0:
 		return o, usagef("--workers %d: must not be negative", f.workers)
 	}

@@ -102,6 +102,7 @@ type Options struct {
 	Prove func(context.Context) ([]ledger.Note, error)
 
 	Now     func() time.Time
+	Pause   func(context.Context, time.Duration) error // between tries. Default: it waits
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
@@ -133,15 +134,17 @@ type Archiver struct {
 	root     string
 	identity Identity
 	writer   string
+	origins  Moved // where the first rows of the stream come from
 	now      func() time.Time
 	pause    func(context.Context, time.Duration) error
 	metrics  *metrics
 
 	// Owned by Start and by the committing half of Run.
 	state     state
-	pending   *pending // signed for state.Head.Index+1; nil: nothing is
-	journaled bool     // pending is on our disk
-	announced bool     // this run has signed its start note
+	pending   *pending    // signed for state.Head.Index+1; nil: nothing is
+	journaled bool        // pending is on our disk
+	announced bool        // this run has signed its start note
+	about     object.Info // the version of the archive object that checkBucket found
 
 	mu       sync.Mutex
 	status   Status
@@ -177,13 +180,16 @@ func New(o Options) (*Archiver, error) {
 	a := &Archiver{
 		dir: o.Dir, fs: o.FS, bucket: bucket{o.Store, o.Log, m.foreign}, queue: o.Queue, ship: o.Ship, prove: o.Prove, prefix: o.Prefix,
 		stream: o.Stream, open: open, openRaw: o.Open, signer: o.Signer, root: o.Root,
-		identity: o.Identity, writer: o.Writer, now: o.Now, pause: pause,
+		identity: o.Identity, writer: o.Writer, now: o.Now, pause: orPause(o.Pause),
 		metrics: m, moved: make(chan struct{}),
 	}
 	if err := a.makeFolders(); err != nil {
 		return nil, err
 	}
 	if err := a.loadState(); err != nil {
+		return nil, err
+	}
+	if a.origins, err = loadMoved(a.fs, a.dir); err != nil {
 		return nil, err
 	}
 	// What is archived was sealed before. A WAL that has not sealed it would cut the
@@ -216,6 +222,9 @@ func (a *Archiver) Start(ctx context.Context) error {
 }
 
 func (a *Archiver) start(ctx context.Context) error {
+	if a.state.Head.Closed {
+		return ErrClosed
+	}
 	var remarks []ledger.Note
 	if a.prove != nil {
 		var err error
@@ -226,11 +235,15 @@ func (a *Archiver) start(ctx context.Context) error {
 	if err := a.checkBucket(ctx); err != nil {
 		return err
 	}
+	a.extendArchive(ctx)
 	if err := a.publishOpen(ctx); err != nil {
 		return err
 	}
 	if err := a.resume(ctx); err != nil {
 		return err
+	}
+	if a.state.Head.Closed { // we died before we knew that the closing commit was there
+		return ErrClosed
 	}
 	if a.state.Identity == a.identity && (a.announced || len(remarks) == 0) {
 		if err := a.checkNext(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -49,7 +50,7 @@ func (a *Archiver) commit(ctx context.Context, j *job) error {
 			return fmt.Errorf("sealed at %s, which is %s ahead of the clock: one of them is wrong, and what is locked too long stays so",
 				b.SealedAt.Format(time.RFC3339), ahead.Round(time.Second))
 		}
-		m := a.manifest(b, j.notes...)
+		m := a.manifest(b, slices.Concat(j.notes, a.origins.notes(b.First, b.Last))...)
 		if b.Count > 0 {
 			if j.sent { // what is on our disk may be why it did not work
 				if err := a.prepare(ctx, j); err != nil {
@@ -129,6 +130,9 @@ func (a *Archiver) uploadFile(ctx context.Context, number int64, s spooled) (led
 // manifest begins the description of a batch, or of no batch at all when b is nil.
 func (a *Archiver) manifest(b *buffer.Batch, notes ...ledger.Note) ledger.Manifest {
 	m := a.state.Head.Empty(a.now().UTC().Truncate(time.Second), a.writer, notes...)
+	if a.state.Head.Index < 0 {
+		m.Notes = append(m.Notes, a.origins.orphans()...)
+	}
 	if b != nil {
 		m.First, m.Last, m.Count = b.First, b.Last, b.Count
 		m.Through, m.SealedAt = b.Through, b.SealedAt

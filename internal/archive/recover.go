@@ -207,18 +207,20 @@ func (r *recovery) archiver(s *ledger.Stream) (*Archiver, error) {
 		writer: r.o.Writer, now: r.o.Now, metrics: m, moved: make(chan struct{}),
 		state: state{Version: stateVersion, Head: s.Head},
 	}
-	if r.o.pause == nil {
-		r.o.pause = pause
-	}
-	waited := time.Duration(0)
+	r.patience(a, r.o.pause)
+	a.showState(time.Time{})
+	return a, a.makeFolders()
+}
+
+// patience lets an archiver give up after a while.
+func (r *recovery) patience(a *Archiver, pause func(context.Context, time.Duration) error) {
+	wait, waited := orPause(pause), time.Duration(0)
 	a.pause = func(ctx context.Context, d time.Duration) error {
 		if waited += d; waited > recoverPatience {
 			return fmt.Errorf("given up after %v: %w", recoverPatience, a.Status().Err)
 		}
-		return r.o.pause(ctx, d)
+		return wait(ctx, d)
 	}
-	a.showState(time.Time{})
-	return a, a.makeFolders()
 }
 
 // kept is the queue of a recovery: nothing is released, since the folder goes.
@@ -230,18 +232,8 @@ func (kept) Release(context.Context, *buffer.Batch) error       { return nil }
 // archive is steps 3 and 4.
 func (r *recovery) archive(ctx context.Context, a *Archiver, batches []*buffer.ShippedBatch) error {
 	said := ledger.Note{Kind: ledger.NoteRecover, Host: r.o.Host}
-	for _, b := range batches {
-		j := &job{batch: b.Batch, notes: []ledger.Note{said}}
-		for _, lost := range b.Lost {
-			j.notes = append(j.notes, ledger.Note{Kind: ledger.NoteGap, Text: "neither archived nor shipped",
-				Range: &ledger.Range{First: lost.First, Last: lost.Last}})
-		}
-		if err := a.retry(ctx, spooling, func(ctx context.Context) error { return a.prepare(ctx, j) }); err != nil {
-			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, err)
-		}
-		if err := a.retry(ctx, committing, func(ctx context.Context) error { return a.commit(ctx, j) }); err != nil {
-			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, gone(err))
-		}
+	if err := r.batches(ctx, a, batches, said, "neither archived nor shipped"); err != nil {
+		return err
 	}
 	err := a.retry(ctx, committing, func(ctx context.Context) error {
 		if a.pending != nil {
@@ -256,6 +248,24 @@ func (r *recovery) archive(ctx context.Context, a *Archiver, batches []*buffer.S
 	})
 	if err != nil {
 		return fmt.Errorf("close the stream: %w", gone(err))
+	}
+	return nil
+}
+
+// batches archives each batch, with a note of what is lost of it, and why.
+func (r *recovery) batches(ctx context.Context, a *Archiver, batches []*buffer.ShippedBatch, said ledger.Note, why string) error {
+	for _, b := range batches {
+		j := &job{batch: b.Batch, notes: []ledger.Note{said}}
+		for _, lost := range b.Lost {
+			j.notes = append(j.notes, ledger.Note{Kind: ledger.NoteGap, Text: why,
+				Range: &ledger.Range{First: lost.First, Last: lost.Last}})
+		}
+		if err := a.retry(ctx, spooling, func(ctx context.Context) error { return a.prepare(ctx, j) }); err != nil {
+			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, err)
+		}
+		if err := a.retry(ctx, committing, func(ctx context.Context) error { return a.commit(ctx, j) }); err != nil {
+			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, gone(err))
+		}
 	}
 	return nil
 }
@@ -333,7 +343,12 @@ func (r *recovery) result(s *ledger.Stream) Recovered {
 
 // plan tells what a recovery would do.
 func (r *recovery) plan(s *ledger.Stream, batches []*buffer.ShippedBatch) Recovered {
-	out := r.result(s)
+	return r.result(s).with(batches)
+}
+
+// with adds batches that are still to be archived, and the commit that closes the
+// stream.
+func (out Recovered) with(batches []*buffer.ShippedBatch) Recovered {
 	for _, b := range batches {
 		out.Last = b.Last
 		out.Commits++
@@ -342,6 +357,6 @@ func (r *recovery) plan(s *ledger.Stream, batches []*buffer.ShippedBatch) Recove
 			out.Lost = append(out.Lost, ledger.Range{First: lost.First, Last: lost.Last})
 		}
 	}
-	out.Commits++ // the closing one
+	out.Commits++
 	return out
 }

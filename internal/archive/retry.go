@@ -40,7 +40,7 @@ func (a *Archiver) retry(ctx context.Context, h half, step func(context.Context)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		final := errors.Is(err, ErrConflict) || errors.Is(err, ErrMixed) || errors.Is(err, ErrUnfit) || errors.Is(err, buffer.ErrDamaged) || errors.Is(err, errDisk)
+		final := errors.Is(err, ErrConflict) || errors.Is(err, ErrMixed) || errors.Is(err, ErrUnfit) || errors.Is(err, ErrClosed) || errors.Is(err, buffer.ErrDamaged) || errors.Is(err, errDisk)
 		a.fail(h, err, final)
 		if final {
 			return err
@@ -72,6 +72,13 @@ func (a *Archiver) fail(h half, err error, final bool) {
 		}
 		f.err, f.final = err, final
 	})
+}
+
+func orPause(p func(context.Context, time.Duration) error) func(context.Context, time.Duration) error {
+	if p == nil {
+		return pause
+	}
+	return p
 }
 
 // pause waits, or returns why ctx ended.

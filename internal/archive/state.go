@@ -196,6 +196,7 @@ func (a *Archiver) checkBucket(ctx context.Context) error {
 			return false, err
 		}
 		_, err = ledger.ParseArchive(raw, a.root)
+		a.about = info
 		return err == nil, nil
 	})
 	if err != nil {
@@ -249,7 +250,7 @@ var ErrTaken = errors.New("another writer has gone on with the stream")
 
 // ErrRecovered: the commit under our next index is one of a recovery.
 var ErrRecovered = errors.New("the stream was recovered from what its node had shipped, and closed: this folder cannot go on with it, " +
-	"and what is in this folder alone is not in the archive: keep it, and begin another stream in another folder")
+	"and what is in this folder alone is not in the archive: a successor that waits takes it over")
 
 // whoTook says which of the two it is.
 func (a *Archiver) whoTook(ctx context.Context) error {

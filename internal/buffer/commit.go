@@ -65,13 +65,11 @@ func (b *Buffer) commitGroup() error {
 	if err != nil {
 		b.unrecognise(first)
 	}
+	stored := g.stored()
 	for _, r := range g.requests {
 		if err == nil && r.refused != nil {
 			r.done <- r.refused
 			continue
-		}
-		if err == nil && r.ticket != nil {
-			r.stamp(r.events)
 		}
 		r.done <- err
 	}
@@ -81,7 +79,9 @@ func (b *Buffer) commitGroup() error {
 		}
 		return err
 	}
-	b.tell(&g)
+	if len(stored) > 0 {
+		b.o.Stored(stored)
+	}
 	if b.w.open.rows >= b.o.SealRows || b.w.open.bytes >= b.o.SealBytes {
 		return b.sealOpen()
 	}
@@ -163,23 +163,36 @@ func (b *Buffer) writeGroup(g group) error {
 	for _, r := range g.requests {
 		buf = r.appendFresh(buf)
 	}
-	f := frame{kind: typeEvents, count: g.rows, firstSeq: w.state.nextSeq, received: b.receivedAt()}
+	received, first := b.receivedAt(), w.open.rows == 0
+	if err := b.writeEvents(buf, g.rows, received); err != nil {
+		return err
+	}
+	if first {
+		w.age.Reset(b.o.SealAge)
+	}
+	for _, r := range g.requests {
+		r.at = received
+	}
+	return nil
+}
+
+// writeEvents writes the records in buf, behind room for a frame's head, as the next
+// frame.
+func (b *Buffer) writeEvents(buf []byte, rows, received int64) error {
+	w := &b.w
+	f := frame{kind: typeEvents, count: rows, firstSeq: w.state.nextSeq, received: received}
 	start, size, err := b.commit(buf, &f)
 	if err != nil {
 		return err
 	}
-	w.state.nextSeq += g.rows
-	w.state.received = f.received
+	w.state.nextSeq += rows
+	w.state.received = received
 	if w.open.rows == 0 {
-		w.open.start, w.open.since = start, f.received
-		w.age.Reset(b.o.SealAge)
+		w.open.start, w.open.since = start, received
 	}
-	w.open.rows += g.rows
+	w.open.rows += rows
 	w.open.bytes += size
 	b.publish(size, nil)
-	for _, r := range g.requests {
-		r.at = f.received
-	}
 	return nil
 }
 

@@ -164,7 +164,32 @@ func (m *markFiles) load(b *Buffer, next int64) {
 }
 
 func (m *markFiles) loadFile(b *Buffer, held *markFile, next int64) (err error) {
-	f, err := b.o.FS.OpenFile(held.name, os.O_RDONLY, 0)
+	return eachMarks(b.o.FS, held.name, func(r *marksRecord) error {
+		if err := b.recent.load(b.o.Stream, r, next); err != nil {
+			return err
+		}
+		held.next = max(held.next, r.first+r.count())
+		return nil
+	})
+}
+
+// marksRecord is what one record of a file of marks says.
+type marksRecord struct {
+	stream          uuid.UUID
+	first, received int64
+	marks           []byte // markBytes each; valid during the visit
+}
+
+func (r *marksRecord) count() int64 { return int64(len(r.marks) / markBytes) }
+
+func (r *marksRecord) mark(i int64) mark {
+	p := r.marks[i*markBytes:]
+	return mark{key: [12]byte(p[:12]), print: [8]byte(p[12:20])}
+}
+
+// eachMarks visits the records of a file, up to the first that is damaged.
+func eachMarks(fsys durable.FS, name string, visit func(*marksRecord) error) (err error) {
+	f, err := fsys.OpenFile(name, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -175,51 +200,64 @@ func (m *markFiles) loadFile(b *Buffer, held *markFile, next int64) (err error) 
 	}
 	w := window{r: f, size: size}
 	for off := int64(0); off < size; {
-		head, err := w.at(off, marksHead)
+		length, err := visitMarks(&w, off, visit)
 		if err != nil {
 			return fmt.Errorf("record at %d: %w", off, err)
 		}
-		n := int64(le.Uint32(head[44:]))
-		if n > marksPiece {
-			return fmt.Errorf("record at %d has %d ids", off, n)
-		}
-		length := marksHead + n*markBytes + 4
-		raw, err := w.at(off, length)
-		if err != nil {
-			return fmt.Errorf("record at %d: %w", off, err)
-		}
-		if err := b.recent.load(b.o.Stream, raw, next); err != nil {
-			return fmt.Errorf("record at %d: %w", off, err)
-		}
-		held.next = max(held.next, int64(le.Uint64(head[28:]))+n)
 		off += length
 	}
 	return nil
 }
 
-// load takes over a record, as far as it is about seqs below next. What does not
-// continue the marks that are held replaces them.
-func (t *recent) load(stream uuid.UUID, raw []byte, next int64) error {
+func visitMarks(w *window, off int64, visit func(*marksRecord) error) (length int64, _ error) {
+	head, err := w.at(off, marksHead)
+	if err != nil {
+		return 0, err
+	}
+	n := int64(le.Uint32(head[44:]))
+	if n > marksPiece {
+		return 0, fmt.Errorf("has %d ids", n)
+	}
+	length = marksHead + n*markBytes + 4
+	raw, err := w.at(off, length)
+	if err != nil {
+		return 0, err
+	}
+	r, err := parseMarks(raw)
+	if err != nil {
+		return 0, err
+	}
+	return length, visit(&r)
+}
+
+func parseMarks(raw []byte) (r marksRecord, _ error) {
 	body := raw[:len(raw)-4]
 	switch {
 	case string(raw[:8]) != marksMagic:
-		return errors.New("not ids")
+		return r, errors.New("not ids")
 	case checksum(body) != le.Uint32(raw[len(raw)-4:]):
-		return errors.New("checksum is wrong")
+		return r, errors.New("checksum is wrong")
 	case !readable(le.Uint32(raw[8:])):
-		return fmt.Errorf("format version %d is unknown", le.Uint32(raw[8:]))
-	case uuid.UUID(raw[12:28]) != stream:
-		return fmt.Errorf("ids of stream %s", uuid.UUID(raw[12:28]))
+		return r, fmt.Errorf("format version %d is unknown", le.Uint32(raw[8:]))
 	}
-	first, received := int64(le.Uint64(raw[28:])), int64(le.Uint64(raw[36:]))
-	if first > t.next {
-		t.restart(first)
+	return marksRecord{stream: uuid.UUID(raw[12:28]), first: int64(le.Uint64(raw[28:])),
+		received: int64(le.Uint64(raw[36:])), marks: body[marksHead:]}, nil
+}
+
+// load takes over a record, as far as it is about seqs below next. What does not
+// continue the marks that are held replaces them.
+func (t *recent) load(stream uuid.UUID, r *marksRecord, next int64) error {
+	if r.stream != stream {
+		return fmt.Errorf("ids of stream %s", r.stream)
+	}
+	if r.first > t.next {
+		t.restart(r.first)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, p := int64(0), body[marksHead:]; len(p) > 0; i, p = i+1, p[markBytes:] {
-		if seq := first + i; seq == t.next && seq < next {
-			t.restore(mark{key: [12]byte(p[:12]), print: [8]byte(p[12:20])}, received)
+	for i := range r.count() {
+		if seq := r.first + i; seq == t.next && seq < next {
+			t.restore(r.mark(i), r.received)
 		}
 	}
 	return nil

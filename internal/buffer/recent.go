@@ -45,6 +45,7 @@ type recent struct {
 	ring        [][]mark   // the mark of seq s is at s % most, in pieces of ringPiece
 	index       [256]shard // by a byte of the key
 	times       []instant  // oldest first; the first one covers first
+	earlier     *earlier   // of the logs that this one continues; nil: none
 }
 
 const ringPiece = 1 << 16
@@ -77,6 +78,9 @@ func (t *recent) restart(seq int64) {
 func (t *recent) expire(now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.earlier != nil {
+		t.earlier.ids.expire(now)
+	}
 	limit := now - t.age.Milliseconds()
 	for len(t.times) > 0 && t.times[0].received <= limit {
 		until := t.next
@@ -107,6 +111,11 @@ func (t *recent) add(m mark, received int64) (seq int64, held mark, fresh bool) 
 	}
 	if seq, ok := t.index[m.key[8]].find(t, &m.key); ok {
 		return seq, *t.at(seq), false
+	}
+	if t.earlier != nil {
+		if seq, held, ok := t.earlier.find(&m.key); ok {
+			return seq, held, false
+		}
 	}
 	t.push(m, received, true)
 	return t.next - 1, m, true
@@ -184,6 +193,11 @@ func (t *recent) reach() (ids int64, since time.Time) {
 	defer t.mu.Unlock()
 	if len(t.times) > 0 && t.next > t.first {
 		since = time.UnixMilli(t.times[0].received).UTC()
+	}
+	if t.earlier != nil {
+		if n, at := t.earlier.ids.reach(); n > 0 {
+			return n + t.next - t.first, at
+		}
 	}
 	return t.next - t.first, since
 }

@@ -20,17 +20,25 @@ func (b *Buffer) Run(ctx context.Context) error {
 		return errors.New("run buffer: already run")
 	}
 	// The keeper outlives ctx: the last commits may need a new segment.
-	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	stop := b.startKeeper(ctx)
+	err := b.own(ctx)
+	stop()
+	b.finish()
+	return err
+}
+
+// startKeeper starts the keeper; stop ends it and waits for that.
+func (b *Buffer) startKeeper(ctx context.Context) (stop func()) {
+	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	kept := make(chan struct{})
 	go func() {
 		defer close(kept)
 		b.keep(keeping)
 	}()
-	err := b.own(ctx)
-	stop()
-	<-kept
-	b.finish()
-	return err
+	return func() {
+		cancel()
+		<-kept
+	}
 }
 
 // finish answers everybody who waits.

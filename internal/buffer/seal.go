@@ -37,6 +37,18 @@ func (b *Buffer) seal() error {
 	if err != nil {
 		return b.fail(err)
 	}
+	if err := b.writeSeal(s); err != nil {
+		return err
+	}
+	w.age.Stop()
+	if b.o.Heartbeat > 0 {
+		w.quiet.Reset(b.o.Heartbeat)
+	}
+	return nil
+}
+
+func (b *Buffer) writeSeal(s seal) error {
+	w := &b.w
 	payload := s.appendTo(nil)
 	buf := append(w.buf[:0], make([]byte, frameHead)...)
 	buf = append(buf, payload...)
@@ -57,10 +69,6 @@ func (b *Buffer) seal() error {
 	w.state.sealedAt, w.state.through = s.sealedAt, s.through
 	w.open = openBatch{}
 	clear(w.parts)
-	w.age.Stop()
-	if b.o.Heartbeat > 0 {
-		w.quiet.Reset(b.o.Heartbeat)
-	}
 	b.publish(size, &done)
 	return nil
 }

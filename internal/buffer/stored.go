@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"context"
+	"slices"
 
 	"github.com/audit-archiver/archiver/internal/event"
 )
@@ -22,18 +23,16 @@ func (b *Buffer) AppendTicket(ctx context.Context, events []event.Event, ticket 
 	return b.append(ctx, events, ticket)
 }
 
-// tell hands the requests of a group that have tickets to Options.Stored. It comes
-// after the answers, so nobody waits for it.
-func (b *Buffer) tell(g *group) {
-	var stored []Stored
+// stored lists the requests of a group that have tickets, for Options.Stored. It is
+// made before the answers: then the seqs are the caller's.
+func (g *group) stored() (all []Stored) {
 	for _, r := range g.requests {
 		if r.ticket != nil && r.refused == nil {
-			stored = append(stored, Stored{r.ticket, r.events, r.seqs, r.fresh, r.size})
+			r.stamp(r.events)
+			all = append(all, Stored{r.ticket, r.events, slices.Clone(r.seqs), r.fresh, r.size})
 		}
 	}
-	if len(stored) > 0 {
-		b.o.Stored(stored)
-	}
+	return all
 }
 
 // stamp sets received_at of the events of a request that were stored now.

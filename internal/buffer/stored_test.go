@@ -6,9 +6,11 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/event"
 )
 
@@ -122,4 +124,50 @@ func TestStoredComesByGroups(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStoredAfterTheSync: nobody is told of what is not on disk, whether the sync
+// takes long or fails.
+func TestStoredAfterTheSync(t *testing.T) {
+	for _, fail := range []error{nil, errors.New("EIO")} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &told{more: make(chan struct{}, 10)}
+			o := testOptions(crashfs.New(), "/wal")
+			o.Stored = c.stored
+			r := start(t, o)
+			r.mustAppend(t, testEvent(0))
+			leave := make(chan struct{})
+			r.w.file = &failingFile{File: r.w.file, leave: leave, fail: fail}
+			go func() {
+				if _, err := r.AppendTicket(context.Background(), testEvents(1, 2), "a"); (err == nil) != (fail == nil) {
+					t.Errorf("append: %v", err)
+				}
+			}()
+			synctest.Wait()
+			if len(c.more) != 0 {
+				t.Error("told before the sync")
+			}
+			close(leave)
+			synctest.Wait()
+			if (len(c.more) == 1) != (fail == nil) {
+				t.Errorf("told %d times of a sync that ended with %v", len(c.more), fail)
+			}
+			r.halt()
+		})
+	}
+}
+
+// failingFile syncs when it is told to, if at all.
+type failingFile struct {
+	durable.File
+	leave chan struct{}
+	fail  error
+}
+
+func (f *failingFile) Sync() error {
+	<-f.leave
+	if f.fail != nil {
+		return f.fail
+	}
+	return f.File.Sync()
 }

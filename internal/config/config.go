@@ -43,6 +43,7 @@ type Config struct {
 
 	Doctor Doctor `yaml:"doctor,omitempty"`
 	Query  Query  `yaml:"query"`
+	Verify Verify `yaml:"verify"`
 	Mirror Mirror `yaml:"mirror"`
 	Log    Log    `yaml:"log"`
 }
@@ -134,7 +135,8 @@ type Class struct {
 	Days int    `yaml:"days"` // how long its objects are locked, from sealing
 }
 
-// Stream is the identity of this server's WAL.
+// Stream is the identity of this server's WAL. The files are those of its first
+// stream; later ones lie in streams/ in DataDir.
 type Stream struct {
 	// KeyFile is the stream's signing key. Default: stream.key in DataDir.
 	KeyFile string `yaml:"key_file,omitempty" kind:"path"`
@@ -146,6 +148,12 @@ type Stream struct {
 	KeyKMS string `yaml:"key_kms,omitempty"`
 	// OpenFile is the root's certificate for it. Default: stream.open in DataDir.
 	OpenFile string `yaml:"open_file,omitempty" kind:"path"`
+	// NextDir is where successors wait that `archiver stream next` has made: a folder
+	// each. Default: next in DataDir.
+	NextDir string `yaml:"next_dir,omitempty" kind:"path"`
+	// RotateBefore is how long before the stream's end the oldest successor takes over.
+	// A stream lives 366 days. Default: 720h.
+	RotateBefore time.Duration `yaml:"rotate_before"`
 }
 
 // KMS is how to reach AWS KMS, for the keys that are there.
@@ -221,6 +229,19 @@ type Query struct {
 	Concurrency int           `yaml:"concurrency"`  // queries at a time; more wait. Default: 2.
 }
 
+// Verify lets the server verify its archive from time to time. It is a smoke
+// detector: who holds this server holds it too. Run `archiver verify` elsewhere.
+type Verify struct {
+	// Every is how long after the end of one run the next one begins. Each reads
+	// what is new, and lists everything. At least 1m; 0: never. Default: 0.
+	Every time.Duration `yaml:"every"`
+	// Levels are those of `archiver verify`. Default: 0-3.
+	Levels string `yaml:"levels"`
+	// Attest puts each result into the bucket, signed by the stream's key and locked
+	// like an object of the longest class. Default: false.
+	Attest bool `yaml:"attest,omitempty"`
+}
+
 // Log is what goes to standard error.
 type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn, error. Default: info.
@@ -236,6 +257,7 @@ func Default() Config {
 		S3:        S3{Region: "us-east-1", Prefix: "audit-logs"},
 		Archive:   Archive{AckTimeout: 30 * time.Second},
 		Retention: Retention{Default: "standard"},
+		Stream:    Stream{RotateBefore: 30 * 24 * time.Hour},
 		Seal:      Seal{Rows: 1_000_000, Bytes: 256 * MiB, Age: 15 * time.Minute},
 		WAL: WAL{
 			SegmentBytes:   64 * MiB,
@@ -261,6 +283,7 @@ func Default() Config {
 			MemoryBytes: GiB,
 			Concurrency: 2,
 		},
+		Verify: Verify{Levels: "0-3"},
 		Mirror: Mirror{Interval: 30 * time.Second, Postgres: Postgres{Schema: "public"}},
 		Log:    Log{Level: "info", Format: "text"},
 	}

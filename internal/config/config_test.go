@@ -28,7 +28,8 @@ func TestMinimalFileIsTheDefaults(t *testing.T) {
 	want := Default()
 	want.S3.Bucket = "audit"
 	want.DataDir = "/etc/archiver/data"
-	want.Stream = Stream{KeyFile: "/etc/archiver/data/stream.key", OpenFile: "/etc/archiver/data/stream.open"}
+	want.Stream = Stream{KeyFile: "/etc/archiver/data/stream.key", OpenFile: "/etc/archiver/data/stream.open",
+		NextDir: "/etc/archiver/data/next", RotateBefore: 720 * time.Hour}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -52,7 +53,7 @@ func TestExampleShowsEveryKeyAndTheDefaults(t *testing.T) {
 	def := Default()
 	for name, pair := range map[string][2]any{
 		"seal": {c.Seal, def.Seal}, "wal": {c.WAL, def.WAL}, "limits": {c.Limits, def.Limits},
-		"heartbeat": {c.Heartbeat, def.Heartbeat}, "query": {c.Query, def.Query}, "log": {c.Log, def.Log},
+		"heartbeat": {c.Heartbeat, def.Heartbeat}, "stream.rotate_before": {c.Stream.RotateBefore, def.Stream.RotateBefore}, "verify": {c.Verify, def.Verify}, "query": {c.Query, def.Query}, "log": {c.Log, def.Log},
 		"s3.region": {c.S3.Region, def.S3.Region}, "s3.prefix": {c.S3.Prefix, def.S3.Prefix},
 		"retention.default": {c.Retention.Default, def.Retention.Default},
 		"mirror.interval":   {c.Mirror.Interval, def.Mirror.Interval}, "mirror.postgres.schema": {c.Mirror.Postgres.Schema, def.Mirror.Postgres.Schema},

@@ -111,6 +111,9 @@ func (c *Config) fillPaths(dir string) {
 	if c.Stream.OpenFile == "" {
 		c.Stream.OpenFile = filepath.Join(c.DataDir, "stream.open")
 	}
+	if c.Stream.NextDir == "" {
+		c.Stream.NextDir = filepath.Join(c.DataDir, "next")
+	}
 	if socket, ok := strings.CutPrefix(c.Listen, "unix:"); ok && socket != "" {
 		c.Listen = "unix:" + absolute(dir, socket)
 	}

@@ -22,6 +22,7 @@ var (
 	prefixName  = regexp.MustCompile(`^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$`)
 	accountID   = regexp.MustCompile(`^[0-9]{12}$`)
 	envName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	levelRanges = regexp.MustCompile(`^[0-4](-[0-4])?(,[0-4](-[0-4])?)*$`)
 	verifierKey = regexp.MustCompile(`^[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$`)
 )
 
@@ -256,6 +257,13 @@ func (c *Config) checkBounds(k *checker) {
 	}
 	between(k, "wal.ship_retention", c.WAL.ShipRetention, time.Hour, 30*24*time.Hour)
 	between(k, "archive.ack_timeout", c.Archive.AckTimeout, time.Second, 10*time.Minute)
+	between(k, "stream.rotate_before", c.Stream.RotateBefore, 24*time.Hour, 300*24*time.Hour)
+	if c.Verify.Every != 0 {
+		between(k, "verify.every", c.Verify.Every, time.Minute, 31*24*time.Hour)
+	}
+	if !levelRanges.MatchString(c.Verify.Levels) {
+		k.complain("verify.levels", "%q is not numbers from 0 to 4 and ranges of them, such as 0-2,4", c.Verify.Levels)
+	}
 	between(k, "heartbeat", c.Heartbeat, time.Minute, 24*time.Hour)
 	between(k, "query.cache_bytes", c.Query.CacheBytes, MiB, 64*TiB)
 	between(k, "query.max_rows", c.Query.MaxRows, 1, 1_000_000_000)

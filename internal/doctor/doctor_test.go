@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7/pkg/lifecycle"
+
 	"github.com/audit-archiver/archiver/internal/doctor"
 	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/s3store"
@@ -188,6 +190,22 @@ func TestLies(t *testing.T) {
 				t.Errorf("%d overridden, want %d", got, len(names))
 			}
 		})
+	}
+}
+
+// Fault case 49: a rule that hides what is archived is told, and does not stop anybody.
+func TestExpiringRuleOnMinIO(t *testing.T) {
+	server := s3test.MinIO(t)
+	store, cfg := server.Bucket(t)
+	rules := lifecycle.NewConfiguration()
+	rules.Rules = []lifecycle.Rule{{ID: "tidy", Status: "Enabled", RuleFilter: lifecycle.Filter{Prefix: prefix + "/events/"}, Expiration: lifecycle.Expiration{Days: 30}}}
+	if err := server.Client(t).SetBucketLifecycle(t.Context(), cfg.Bucket, rules); err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, s3store.Prober{Store: store}, time.Now)
+	at := slices.IndexFunc(r.Checks, func(c doctor.Check) bool { return c.Name == "lifecycle" })
+	if c := r.Checks[at]; c.Result != doctor.Fail || !strings.Contains(c.Seen, "tidy") || r.Err() != nil {
+		t.Errorf("%+v, error %v", c, r.Err())
 	}
 }
 

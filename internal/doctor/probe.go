@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/s3store"
 )
@@ -30,7 +31,7 @@ const (
 // noLock: S3 answers a HEAD without the lock to who may not see it.
 const noLock = "the version shows no lock: the store ignored it, or this identity may not use s3:GetObjectRetention"
 
-// Store is a bucket that lets itself be tried. *s3store.Prober is one.
+// Store is a bucket that lets itself be tried; an s3store.Prober.
 type Store interface {
 	object.Store
 	Reach(ctx context.Context) error
@@ -70,10 +71,7 @@ type made struct {
 
 func newProbe(o Options, s s3store.Settings) *probe {
 	p := &probe{store: o.Store, settings: s, now: func() time.Time { return o.Now().Add(s.Skew.Value) }}
-	if o.Prefix != "" {
-		p.dir = o.Prefix + "/"
-	}
-	p.dir += "probe/"
+	p.dir = ledger.Join(o.Prefix, "probe/")
 	p.key = p.dir + uuid.NewString()
 	p.body = []byte("This object shows that the bucket keeps its promises. It may be deleted once its lock has ended.\n" + p.key + "\n")
 	p.until = p.now().Add(lockFor).UTC().Truncate(time.Second)
@@ -93,12 +91,12 @@ func (p *probe) run(ctx context.Context) {
 }
 
 func (p *probe) lock(ctx context.Context) Check {
-	c := Check{Name: "lock", Level: Must, Do: "use a store that locks objects under COMPLIANCE; what it answered is above"}
+	c := Check{Name: "lock", Level: Must, Do: "use a store that locks objects under COMPLIANCE, and a bucket with Object Lock"}
 	version, err := p.store.Try(ctx, s3store.Attempt{Key: p.key, Body: p.body, IfNoneMatch: true, Mode: object.Compliance, RetainUntil: p.until})
 	if err != nil {
 		why := "the probe could not be written: " + err.Error()
 		p.broken = "not tried: the probe could not be written"
-		if s3store.Denied(err) || !s3store.Refused(err) && !s3store.Unsupported(err) {
+		if !s3store.NoLock(err) {
 			return c.unknown(why)
 		}
 		return c.fails("a locked upload is " + answered(err))

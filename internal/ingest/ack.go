@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/google/uuid"
 )
 
 // What a client may ask 200 to mean, with the header or the parameter of the query.
@@ -48,7 +50,7 @@ func clip(s string) string {
 // await waits until all up to seq are in the bucket. Unlike the wait for the disk it
 // ends with the client's connection: there is nobody to tell then, and it is long.
 // Meanwhile the request costs the body of its answer, which counts as one in flight.
-func (s *events) await(ctx context.Context, stored []byte, seq int64) *problem {
+func (s *events) await(ctx context.Context, stored []byte, stream uuid.UUID, seq int64) *problem {
 	size := int64(len(stored))
 	defer s.bodies.free.Add(size)
 	if s.bodies.free.Add(-size) < 0 {
@@ -56,7 +58,7 @@ func (s *events) await(ctx context.Context, stored []byte, seq int64) *problem {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.lim.ArchiveWait)
 	defer cancel()
-	err := s.archived(ctx, seq)
+	err := s.archived(ctx, stream, seq)
 	switch {
 	case err == nil:
 		return nil

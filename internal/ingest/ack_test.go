@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // TestAckArchived: 200 comes after the bucket's word, and the wait is about the last
@@ -99,7 +101,7 @@ func TestAckGivesUp(t *testing.T) {
 	left := make(chan error, 1)
 	asked := make(chan struct{})
 	w := newWorld(t, DefaultTimeouts(), func(o *Options) {
-		o.Archived = func(ctx context.Context, _ int64) error {
+		o.Archived = func(ctx context.Context, _ uuid.UUID, _ int64) error {
 			close(asked)
 			<-ctx.Done()
 			left <- context.Cause(ctx)
@@ -134,7 +136,7 @@ func TestAckMemoryIsBounded(t *testing.T) {
 	header := http.Header{"Content-Type": {"application/json"}, "Archiver-Ack": {"archived"}}
 	e := newEvents(&w.options, nil)
 	e.bodies.free.Store(10)
-	if p := e.await(t.Context(), make([]byte, 11), 0); p == nil || p.kind != kindNotArchivedYet || len(w.appender.asked) > 0 {
+	if p := e.await(t.Context(), make([]byte, 11), testStream, 0); p == nil || p.kind != kindNotArchivedYet || len(w.appender.asked) > 0 {
 		t.Errorf("got %+v, %d waited", p, len(w.appender.asked))
 	}
 	if n := e.bodies.free.Load(); n != 10 {

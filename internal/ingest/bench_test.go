@@ -15,12 +15,12 @@ import (
 // sink takes events and forgets them.
 type sink struct{ n atomic.Int64 }
 
-func (s *sink) Append(_ context.Context, events []event.Event) ([]int64, error) {
+func (s *sink) Append(_ context.Context, events []event.Event) (Stored, error) {
 	seqs := make([]int64, len(events))
 	for i := range seqs {
 		seqs[i] = s.n.Add(1)
 	}
-	return seqs, nil
+	return Stored{Stream: testStream, Seqs: seqs}, nil
 }
 
 // discard is a ResponseWriter without a network.

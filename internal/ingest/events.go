@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,10 +19,9 @@ import (
 // events serves POST /v1/events.
 type events struct {
 	appender Appender
+	archived func(context.Context, uuid.UUID, int64) error
 	receipts ReceiptAppender // nil: none are given
-	archived func(context.Context, int64) error
 	refusal  func(error) Refusal
-	stream   string
 	lim      Limits
 	bodies   *bodies
 	decoders sync.Pool // of *decoder
@@ -40,7 +38,6 @@ func newEvents(o *Options, m *metrics) *events {
 		receipts: o.Receipts,
 		archived: o.Archived,
 		refusal:  o.Refusal,
-		stream:   o.Stream.String(),
 		lim:      o.Limits,
 		bodies:   newBodies(o.Limits.RequestBytes, o.Limits.InFlightBytes),
 		decoders: sync.Pool{New: func() any { return &decoder{events: event.NewDecoder(o.Limits.Event), ids: make(map[string]int)} }},
@@ -91,19 +88,19 @@ func (s *events) serve(r *http.Request, c Client) (stored []byte, applied bool, 
 	if p != nil {
 		return nil, false, p
 	}
-	seqs, wait, p := s.append(r.Context(), batch, receipt)
+	where, wait, p := s.append(r.Context(), batch, receipt)
 	if p != nil {
 		return nil, false, p
 	}
 	s.metrics.events.Add(float64(len(batch)))
-	stored = s.answer(batch, seqs)
+	stored = appended(batch, &where)
 	if receipt {
 		stored, applied = s.addReceipts(r.Context(), stored, wait)
 	} else { // whoever signs keeps the events
 		s.recycle(batch)
 	}
-	if archived {
-		return stored, applied, s.await(r.Context(), stored, slices.Max(seqs))
+	if seq, ok := where.last(); archived && ok {
+		return stored, applied, s.await(r.Context(), stored, where.Stream, seq)
 	}
 	return stored, applied, nil
 }
@@ -301,19 +298,19 @@ func (f *faults) problem(as format) *problem {
 // append stores the events, waiting for the disk. It does not stop waiting when the
 // client has closed its side of the connection: that may be one which has sent
 // everything and waits for the answer, and the wait is bounded.
-func (s *events) append(ctx context.Context, batch []event.Event, receipt bool) (seqs []int64, wait func(context.Context) Receipts, _ *problem) {
+func (s *events) append(ctx context.Context, batch []event.Event, receipt bool) (stored Stored, wait func(context.Context) Receipts, _ *problem) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.lim.AppendWait)
 	defer cancel()
 	var err error
 	if receipt && s.receipts != nil {
-		seqs, wait, err = s.receipts.AppendReceipt(ctx, batch)
+		stored, wait, err = s.receipts.AppendReceipt(ctx, batch)
 	} else {
-		seqs, err = s.appender.Append(ctx, batch)
+		stored, err = s.appender.Append(ctx, batch)
 	}
 	if err != nil {
-		return nil, nil, s.notStored(batch, err)
+		return Stored{}, nil, s.notStored(batch, err)
 	}
-	return seqs, wait, nil
+	return stored, wait, nil
 }
 
 // notStored says what an error of the Appender means to the client.
@@ -352,19 +349,24 @@ func conflict(batch []event.Event, taken *ConflictError) *problem {
 			p.Detail += fmt.Sprintf("; only the first %d of %d errors are listed", maxListed, len(taken.Index))
 			break
 		}
+		where := fmt.Sprintf("seq %d", taken.Seq[i])
+		if stream, ok := taken.Earlier[i]; ok {
+			where += " of stream " + stream.String()
+		}
 		p.Errors = append(p.Errors, itemError{Index: index, Field: "id",
-			Reason: fmt.Sprintf("%s is the id of the event with seq %d, which has other content", batch[index].ID, taken.Seq[i])})
+			Reason: fmt.Sprintf("%s is the id of the event with %s, which has other content", batch[index].ID, where)})
 	}
 	return p
 }
 
-// answer is the body of a success. It is put together by hand: with 10,000
+// appended is the body of a success. It is put together by hand: with 10,000
 // events it would otherwise be a tenth of the work.
-func (s *events) answer(batch []event.Event, seqs []int64) []byte {
+func appended(batch []event.Event, stored *Stored) []byte {
 	const perEvent = len(`{"id":"","seq":},`) + 36 + 19
-	b := make([]byte, 0, 64+len(s.stream)+perEvent*len(batch))
+	const perEarlier = len(`,"stream":""`) + 36
+	b := make([]byte, 0, 64+perEarlier+perEvent*len(batch)+perEarlier*len(stored.Earlier))
 	b = append(b, `{"stream":"`...)
-	b = append(b, s.stream...)
+	b = append(b, stored.Stream.String()...)
 	b = append(b, `","events":[`...)
 	for i := range batch {
 		if i > 0 {
@@ -373,7 +375,12 @@ func (s *events) answer(batch []event.Event, seqs []int64) []byte {
 		b = append(b, `{"id":"`...)
 		b = append(b, batch[i].ID...)
 		b = append(b, `","seq":`...)
-		b = strconv.AppendInt(b, seqs[i], 10)
+		b = strconv.AppendInt(b, stored.Seqs[i], 10)
+		if stream, ok := stored.Earlier[i]; ok {
+			b = append(b, `,"stream":"`...)
+			b = append(b, stream.String()...)
+			b = append(b, '"')
+		}
 		b = append(b, '}')
 	}
 	return append(append(b, ']'), answerEnd...)

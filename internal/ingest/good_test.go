@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/audit-archiver/archiver/internal/event"
@@ -154,6 +155,31 @@ func TestAppenderErrors(t *testing.T) {
 	}
 }
 
+// TestStoredEarlier: an event that an earlier stream took is answered with that
+// stream, and ack=archived waits for the others only.
+func TestStoredEarlier(t *testing.T) {
+	w := newWorld(t, DefaultTimeouts(), nil)
+	before := uuid.New()
+	w.appender.earlier = map[int]uuid.UUID{1: before}
+	w.appender.archived <- nil
+	got := w.do("POST", "/v1/events?ack=archived", http.Header{"Content-Type": {"application/json"}}, []byte("["+minimal+","+minimal+"]")).accepted(t)
+	if got.Stream != testStream || got.Events[0].Stream != nil || got.Events[1].Stream == nil || *got.Events[1].Stream != before {
+		t.Errorf("%+v", got)
+	}
+	if seq := <-w.appender.asked; seq != 0 {
+		t.Errorf("waited for seq %d", seq)
+	}
+	w.appender.earlier = map[int]uuid.UUID{0: before}
+	w.do("POST", "/v1/events?ack=archived", http.Header{"Content-Type": {"application/json"}}, []byte(minimal)).accepted(t)
+	if len(w.appender.asked) > 0 {
+		t.Error("waited for an event of an earlier stream")
+	}
+	w.appender.fail = &ConflictError{Index: []int{0}, Seq: []int64{7}, Earlier: map[int]uuid.UUID{0: before}}
+	if p := w.post("application/json", minimal).problem(t); len(p.Errors) != 1 || !strings.Contains(p.Errors[0].Reason, "seq 7 of stream "+before.String()) {
+		t.Errorf("%+v", p)
+	}
+}
+
 // TestConflict: the answer names every event whose id is taken, and the id.
 func TestConflict(t *testing.T) {
 	w := newWorld(t, DefaultTimeouts(), nil)
@@ -191,9 +217,9 @@ func TestOutcomeUnknownWhenTheDiskHangs(t *testing.T) {
 // like any other. The server cannot tell it from one that is gone.
 func TestHalfClosed(t *testing.T) {
 	stored := &memory{t: t}
-	h, err := NewHandler(options(appenderFunc(func(ctx context.Context, events []event.Event) ([]int64, error) {
+	h, err := NewHandler(options(appenderFunc(func(ctx context.Context, events []event.Event) (Stored, error) {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return Stored{}, ctx.Err()
 		}
 		return stored.Append(ctx, events)
 	})))
@@ -211,9 +237,9 @@ func TestHalfClosed(t *testing.T) {
 	}
 }
 
-type appenderFunc func(context.Context, []event.Event) ([]int64, error)
+type appenderFunc func(context.Context, []event.Event) (Stored, error)
 
-func (f appenderFunc) Append(ctx context.Context, events []event.Event) ([]int64, error) {
+func (f appenderFunc) Append(ctx context.Context, events []event.Event) (Stored, error) {
 	return f(ctx, events)
 }
 

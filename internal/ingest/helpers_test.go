@@ -42,16 +42,17 @@ func withID(n int) string {
 type memory struct {
 	t testing.TB
 
-	mu     sync.Mutex
-	events []event.Event
-	fail   error         // what Append returns, storing nothing
-	hang   chan struct{} // Append reads it, then waits for its context
+	mu      sync.Mutex
+	events  []event.Event
+	fail    error             // what Append returns, storing nothing
+	earlier map[int]uuid.UUID // what Append returns
+	hang    chan struct{}     // Append reads it, then waits for its context
 
 	asked    chan int64 // Archived tells it the seq, and then
 	archived chan error // … waits for what to return
 }
 
-func (m *memory) Archived(ctx context.Context, seq int64) error {
+func (m *memory) Archived(ctx context.Context, _ uuid.UUID, seq int64) error {
 	m.asked <- seq
 	select {
 	case err := <-m.archived:
@@ -61,16 +62,16 @@ func (m *memory) Archived(ctx context.Context, seq int64) error {
 	}
 }
 
-func (m *memory) Append(ctx context.Context, events []event.Event) ([]int64, error) {
+func (m *memory) Append(ctx context.Context, events []event.Event) (Stored, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.hang != nil {
 		m.hang <- struct{}{}
 		<-ctx.Done()
-		return nil, fmt.Errorf("append: outcome unknown: %w", context.Cause(ctx))
+		return Stored{}, fmt.Errorf("append: outcome unknown: %w", context.Cause(ctx))
 	}
 	if m.fail != nil {
-		return nil, m.fail
+		return Stored{}, m.fail
 	}
 	if len(events) == 0 {
 		m.t.Error("append of no events")
@@ -85,7 +86,7 @@ func (m *memory) Append(ctx context.Context, events []event.Event) ([]int64, err
 		seqs[i] = int64(len(m.events) + i)
 	}
 	m.events = append(m.events, events...)
-	return seqs, nil
+	return Stored{Stream: testStream, Seqs: seqs, Earlier: m.earlier}, nil
 }
 
 func (m *memory) len() int {
@@ -113,7 +114,7 @@ type world struct {
 func options(appender Appender) Options {
 	return Options{
 		Appender: appender,
-		Archived: func(context.Context, int64) error { return nil },
+		Archived: func(context.Context, uuid.UUID, int64) error { return nil },
 		Refusal: func(err error) Refusal {
 			switch {
 			case errors.Is(err, errTestFull):
@@ -127,7 +128,7 @@ func options(appender Appender) Options {
 			}
 			return Unknown
 		},
-		Stream: testStream, DefaultClass: "standard", Registry: prometheus.NewRegistry(),
+		DefaultClass: "standard", Registry: prometheus.NewRegistry(),
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return testNow },
 		Limits: DefaultLimits(),
 	}
@@ -214,8 +215,9 @@ func (w *world) post(contentType, body string) *answer {
 type accepted struct {
 	Stream uuid.UUID
 	Events []struct {
-		ID  uuid.UUID
-		Seq int64
+		ID     uuid.UUID
+		Seq    int64
+		Stream *uuid.UUID
 	}
 }
 

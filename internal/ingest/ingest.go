@@ -27,13 +27,32 @@ import (
 
 // Appender stores events.
 //
-// Append returns once all events are on disk, with the seq of each. One that its
-// producer sent before is not stored again and has the seq that it got then. It may
+// Append returns once all events are on disk, and says where each is. One that its
+// producer sent before is not stored again: it is where it was stored then. It may
 // be called concurrently, and does not keep the events of a call that succeeded. A
 // *[ConflictError] says that nothing was stored; after any other error it is up to
 // [Options.Refusal] to say what became of the events.
 type Appender interface {
-	Append(ctx context.Context, events []event.Event) (seqs []int64, err error)
+	Append(ctx context.Context, events []event.Event) (Stored, error)
+}
+
+// Stored says where the events of one Append are.
+type Stored struct {
+	Stream uuid.UUID // takes what is new
+	Seqs   []int64   // of each event
+	// Earlier has the streams, by index, of events that were stored before Stream
+	// began; nil when there are none. They are archived.
+	Earlier map[int]uuid.UUID
+}
+
+// last is the greatest seq in Stream; ok is false when there is none.
+func (s *Stored) last() (seq int64, ok bool) {
+	for i, at := range s.Seqs {
+		if _, earlier := s.Earlier[i]; !earlier && (!ok || at > seq) {
+			seq, ok = at, true
+		}
+	}
+	return seq, ok
 }
 
 // ConflictError says which events have an id that another event of their producer
@@ -41,6 +60,9 @@ type Appender interface {
 type ConflictError struct {
 	Index []int   // of the events in the request
 	Seq   []int64 // of the events that have their ids
+	// Earlier has the streams, by index in Seq, of those that were stored before the
+	// present stream began; nil when there are none.
+	Earlier map[int]uuid.UUID
 }
 
 func (e *ConflictError) Error() string {
@@ -120,16 +142,13 @@ type Options struct {
 	// Refusal classifies errors of Appender. Default: all are Unknown.
 	Refusal func(error) Refusal
 
-	// Archived returns once the event with that seq, and all before it, are in the
-	// bucket; an error says that they are not there yet. It may be called
+	// Archived returns once the event with that seq of a stream, and all before it,
+	// are in the bucket; an error says that they are not there yet. It may be called
 	// concurrently. Required.
-	Archived func(ctx context.Context, seq int64) error
+	Archived func(ctx context.Context, stream uuid.UUID, seq int64) error
 
 	// Prove answers GET /v1/events/{id}/proof. Default: there is no such path.
 	Prove Prover
-
-	// Stream is the one that Appender writes to.
-	Stream uuid.UUID
 
 	// Clients are those who may talk to us. Empty: everybody on this machine may
 	// do everything, under the name "local"; only for loopback listeners.

@@ -31,7 +31,7 @@ type Receipts struct {
 // later than the seqs: wait returns them, or says why there are none once its
 // context ends. The events must not be changed afterwards.
 type ReceiptAppender interface {
-	AppendReceipt(ctx context.Context, events []event.Event) (seqs []int64, wait func(context.Context) Receipts, err error)
+	AppendReceipt(ctx context.Context, events []event.Event) (stored Stored, wait func(context.Context) Receipts, err error)
 }
 
 // wantsReceipt tells whether the client asked for receipts. A preference that we do

@@ -21,7 +21,7 @@ type receipts struct {
 	asked   int
 }
 
-func (m *receipts) AppendReceipt(ctx context.Context, events []event.Event) ([]int64, func(context.Context) Receipts, error) {
+func (m *receipts) AppendReceipt(ctx context.Context, events []event.Event) (Stored, func(context.Context) Receipts, error) {
 	m.asked++
 	seqs, err := m.Append(ctx, events)
 	return seqs, func(ctx context.Context) Receipts {

@@ -135,6 +135,30 @@ func Open(ctx context.Context, cfg Config) (*Key, error) {
 	return k, nil
 }
 
+// State asks for the state of any key, as KMS names it: Enabled is the one in which
+// it works (https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html).
+// cfg.Public is not used.
+func State(ctx context.Context, cfg Config) (string, error) {
+	if err := cfg.Validate(); err != nil {
+		return "", fmt.Errorf("state of KMS key: %w", err)
+	}
+	cfg.setDefaults()
+	client, err := newClient(ctx, cfg)
+	if err != nil {
+		return "", fmt.Errorf("state of KMS key %s: %w", cfg.Key, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	out, err := client.DescribeKey(ctx, &awskms.DescribeKeyInput{KeyId: &cfg.Key})
+	if err != nil {
+		return "", fmt.Errorf("state of KMS key %s: %w", cfg.Key, err)
+	}
+	if out.KeyMetadata == nil {
+		return "", fmt.Errorf("state of KMS key %s: the answer is empty", cfg.Key)
+	}
+	return string(out.KeyMetadata.KeyState), nil
+}
+
 func newClient(ctx context.Context, cfg Config) (*awskms.Client, error) {
 	transport := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.TLSHandshakeTimeout = dialTimeout

@@ -336,8 +336,8 @@ func (f *fields) take(n int) []byte {
 }
 
 // number reads an unsigned number; one that is too large for an int64 is negative.
-func (f *fields) number(bytes int) (n int64) {
-	for _, b := range f.take(bytes) {
+func (f *fields) number(size int) (n int64) {
+	for _, b := range f.take(size) {
 		n = n<<8 | int64(b)
 	}
 	return n

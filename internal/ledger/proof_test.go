@@ -294,10 +294,10 @@ func TestProofSize(t *testing.T) {
 	// An archive of a year: batches of 100,000 rows in two files, 35,000 commits.
 	p.files, p.path, p.log = make([]proofFile, 2), make([]Hash, pathLength(0, 50_000)), make([]Hash, pathLength(0, 35_000))
 	whole := len(p.encode())
-	event := base64.StdEncoding.EncodedLen(len(p.leaf))
+	leaf := base64.StdEncoding.EncodedLen(len(p.leaf))
 	certificate := base64.StdEncoding.EncodedLen(len(p.open))
-	t.Logf("%d bytes: %d of the event, %d of the certificate", whole, event, certificate)
-	if rest := whole - event - certificate; rest > 2048 {
+	t.Logf("%d bytes: %d of the event, %d of the certificate", whole, leaf, certificate)
+	if rest := whole - leaf - certificate; rest > 2048 {
 		t.Errorf("%d bytes beside the event and the certificate", rest)
 	}
 }
@@ -319,4 +319,45 @@ func FuzzCheckProof(f *testing.F) {
 			t.Error("a proof that was not made")
 		}
 	})
+}
+
+// TestProofWithECDSA: a stream whose key is in a key service, and a root key as well.
+func TestProofWithECDSA(t *testing.T) {
+	root := ecdsaSignerOf(t, RootName(testArchive), "root")
+	key := ecdsaSignerOf(t, StreamName(testArchive, testStream), "stream")
+	o := openDoc(t, testStream)
+	o.VKey = key.VKey()
+	open, err := SignOpen(o, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := NewHead(open, root.VKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Version = formatVersion
+	w := &proofWorld{stream: Stream{Open: o, openRaw: open}, rows: [][][]event.Row{make([][]event.Row, 1)}}
+	b, _, err := h.Next(w.batch(h, []int64{5}, w.rows[0]), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.take(t, h, b)
+	good := w.prove(t, 0, 0, 2)
+	if _, err := CheckProof(good, root.VKey()); err != nil {
+		t.Error(err)
+	}
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 1
+		if _, err := CheckProof(bad, root.VKey()); err == nil {
+			t.Fatalf("byte %d is of no account", i)
+		}
+	}
+	receipts, err := SignReceipts(open, &o, testTaken(3), opened, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := CheckReceipt(receipts[2].Append(nil), root.VKey()); err != nil {
+		t.Error(err)
+	}
 }

@@ -19,6 +19,9 @@ import (
 // does not wash away another. What is beyond is counted.
 const maxFindings = 1000
 
+// maxVersions bounds the versions of one key that are looked at: about 3 MB.
+const maxVersions = 20_000
+
 // Reader reads the ledger of an archive as an auditor would, from the bucket and
 // the root verifier key alone. What does not verify is reported and left out; it
 // never changes what does verify, and never makes the reading fail.
@@ -119,6 +122,18 @@ func (r *Reader) tolerate(err error) error {
 	return nil
 }
 
+// gather adds a version to those of its key, which come newest first. Of a key with
+// very many the newest and the oldest are kept: what was put there first is what may
+// be true, and whoever flooded it is named.
+func (r *Reader) gather(all []object.Info, info object.Info) []object.Info {
+	if len(all) < maxVersions {
+		return append(all, info)
+	}
+	const newest, dropped = maxVersions / 4, maxVersions / 4
+	r.find(Finding{Kind: FindingReplaced, Key: info.Key, Index: -1, Detail: fmt.Sprintf("%d more versions, which were not looked at", dropped)})
+	return append(slices.Delete(all, newest, newest+dropped), info)
+}
+
 // versions lists what the bucket holds at exactly one key.
 func (r *Reader) versions(ctx context.Context, key string) ([]object.Info, error) {
 	var all []object.Info
@@ -130,7 +145,7 @@ func (r *Reader) versions(ctx context.Context, key string) ([]object.Info, error
 			break
 		}
 		if info.Key == key {
-			all = append(all, info)
+			all = r.gather(all, info)
 		}
 	}
 	return all, nil
@@ -207,7 +222,7 @@ func (w *walk) list(ctx context.Context, dir string) error {
 			}
 			group = nil
 		}
-		group = append(group, info)
+		group = w.r.gather(group, info)
 	}
 	if len(group) > 0 {
 		if err := w.visit(ctx, group); err != nil {

@@ -359,3 +359,26 @@ func TestReaderWithoutAnArchive(t *testing.T) {
 		t.Errorf("another root key: %v", err)
 	}
 }
+
+// TestReaderAndAFlood: whoever may write can put any number of versions on a key.
+// The reader holds some of them, and the true one among these.
+func TestReaderAndAFlood(t *testing.T) {
+	b := newBucket(t, 3)
+	for range maxVersions + maxVersions/2 {
+		b.Hide(key(1))
+	}
+	r := b.reader()
+	for range 2 {
+		v := refresh(t, r)
+		if s := v.Streams[0]; len(s.Manifests) != 3 || s.Stuck != "" {
+			t.Fatalf("%d commits, stuck %q", len(s.Manifests), s.Stuck)
+		}
+		kinds := map[FindingKind]int{}
+		for _, f := range v.Findings {
+			kinds[f.Kind]++
+		}
+		if kinds[FindingHidden] != maxFindings || kinds[FindingReplaced] == 0 || v.MoreFindings < maxVersions/2 {
+			t.Errorf("%v and %d more", kinds, v.MoreFindings)
+		}
+	}
+}

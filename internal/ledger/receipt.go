@@ -97,21 +97,7 @@ func SignReceipts(open []byte, o *Open, taken []Taken, at time.Time, signer Sign
 	if len(taken) == 0 {
 		return nil, errors.New("receipts: of nothing")
 	}
-	levels := make([][]tlog.Hash, 1)
-	for i := range taken {
-		levels[0] = append(levels[0], tlog.Hash(taken[i].leaf()))
-	}
-	for below := levels[0]; len(below) > 1; {
-		var level []tlog.Hash
-		for i := 0; i < len(below); i += 2 {
-			if i+1 == len(below) {
-				level = append(level, below[i])
-				break
-			}
-			level = append(level, tlog.NodeHash(below[i], below[i+1]))
-		}
-		levels, below = append(levels, level), level
-	}
+	levels := requestTree(taken)
 	head := receiptHead{Version: formatVersion, Archive: o.Archive, Stream: o.Stream,
 		IssuedAt: at.UTC().Truncate(time.Millisecond), Size: int64(len(taken)), Root: Hash(levels[len(levels)-1][0])}
 	if err := head.check(o); err != nil {
@@ -122,16 +108,46 @@ func SignReceipts(open []byte, o *Open, taken []Taken, at time.Time, signer Sign
 		return nil, fmt.Errorf("receipts: %w", err)
 	}
 	all := make([]Receipt, len(taken))
+	certificate, note := string(open), string(signed) // shared by all
 	for i := range taken {
-		all[i] = Receipt{Version: formatVersion, Open: string(open), Note: string(signed), Index: int64(i), Path: []Hash{},
+		all[i] = Receipt{Version: formatVersion, Open: certificate, Note: note, Index: int64(i), Path: levels.path(i),
 			ReceivedAt: time.UnixMilli(taken[i].ReceivedAtMS).UTC(), First: taken[i].First, Leaves: taken[i].Leaves}
-		for at, level := i, 0; len(levels[level]) > 1; at, level = at/2, level+1 {
-			if sibling := at ^ 1; sibling < len(levels[level]) {
-				all[i].Path = append(all[i].Path, Hash(levels[level][sibling]))
-			}
-		}
 	}
 	return all, nil
+}
+
+// levels are all hashes of a small tree, the leaves first and the root last.
+type levels [][]tlog.Hash
+
+func requestTree(taken []Taken) levels {
+	below := make([]tlog.Hash, len(taken))
+	for i := range taken {
+		below[i] = tlog.Hash(taken[i].leaf())
+	}
+	all := levels{below}
+	for len(below) > 1 {
+		var level []tlog.Hash
+		for i := 0; i < len(below); i += 2 {
+			if i+1 == len(below) { // it has no sibling, and goes up as it is
+				level = append(level, below[i])
+				break
+			}
+			level = append(level, tlog.NodeHash(below[i], below[i+1]))
+		}
+		all, below = append(all, level), level
+	}
+	return all
+}
+
+// path leads from a leaf to the root.
+func (l levels) path(leaf int) []Hash {
+	way := []Hash{}
+	for at, level := leaf, 0; len(l[level]) > 1; at, level = at/2, level+1 {
+		if sibling := at ^ 1; sibling < len(l[level]) {
+			way = append(way, Hash(l[level][sibling]))
+		}
+	}
+	return way
 }
 
 // Append appends a receipt as JSON, in the order of its members. It is put together

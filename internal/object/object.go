@@ -87,3 +87,10 @@ type Store interface {
 	// lock and checksum are not: ask Head. The sequence ends at the first error.
 	Versions(ctx context.Context, prefix string) iter.Seq2[Info, error]
 }
+
+// Extender is a Store that can also lock a version for longer.
+type Extender interface {
+	// Extend locks one version until that time, in mode Compliance. A lock that ends
+	// later already stays as it is, or is an error: none ever becomes shorter.
+	Extend(ctx context.Context, key, versionID string, until time.Time) error
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -36,13 +37,12 @@ type plan struct {
 func (r *run) plan(ctx context.Context, chunk [][]object.Info) ([]*plan, error) {
 	plans := make([]*plan, len(chunk))
 	errs := make([]error, len(chunk))
-	committed := r.committed()
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	for i, versions := range chunk {
 		g.Go(func() error {
 			p := &plan{key: versions[0].Key, position: -1}
-			if target, ok := committed[p.key]; ok {
+			if target, ok := r.is[p.key]; ok {
 				p.target = target
 				errs[i] = r.planCommitted(ctx, p, versions)
 			} else {
@@ -67,7 +67,7 @@ func (r *run) planCommitted(ctx context.Context, p *plan, versions []object.Info
 	case !p.target.until.After(r.Now()):
 		return nil // it may go, and whoever lets it go leaves a marker
 	case p.position < 0:
-		p.leave("", "the committed version "+p.target.id+" is gone", "restore it from a replica; `archiver verify` says what it held")
+		p.gone()
 		return nil
 	}
 	var removals []Step // newest first
@@ -225,6 +225,8 @@ func (r *run) planStrange(ctx context.Context, p *plan, v object.Info) (removabl
 	case info.Mode == "":
 		return true, nil
 	case r.inFlight(v):
+	case r.stuck(v) != "":
+		p.leave(v.VersionID, "the stream's commits cannot be verified up to it: "+r.stuck(v), "restore the commit that is missing from a replica; run `archiver verify`")
 	default:
 		p.leave(v.VersionID, fmt.Sprintf("no commit names it, and it is locked until %s", info.RetainUntil.Format(time.RFC3339)),
 			"tell whoever reads the bucket without the ledger; a delete marker over it hides it from them; remove it when its lock has ended")
@@ -232,15 +234,36 @@ func (r *run) planStrange(ctx context.Context, p *plan, v object.Info) (removabl
 	return false, nil
 }
 
-// inFlight reports whether an object may be the next of a live writer: no commit
-// names it yet.
+// inFlight reports whether an object may be a file of a live writer's next batch: no
+// commit names it yet. (Its commit would have been read after it was listed.)
 func (r *run) inFlight(v object.Info) bool {
-	parts, isFile := parquet.ParseKey(r.Prefix, v.Key)
-	id, index, isCommit := ledger.ParseCommitKey(r.Prefix, v.Key)
-	return slices.ContainsFunc(r.view.Streams, func(s ledger.Stream) bool {
-		return !s.Head.Closed && (isFile && s.Open.Stream == parts.Stream && s.Head.NextSeq == parts.First ||
-			isCommit && s.Open.Stream == id && s.Head.Index+1 == index)
-	})
+	parts, ok := parquet.ParseKey(r.Prefix, v.Key)
+	s := r.stream(parts.Stream)
+	return ok && s != nil && !s.Head.Closed && s.Stuck == "" && s.Head.NextSeq == parts.First
+}
+
+// stuck says why what comes after a stream's last trusted commit cannot be told from
+// what does not belong there; "" when it can, or the object is not of that.
+func (r *run) stuck(v object.Info) string {
+	if parts, ok := parquet.ParseKey(r.Prefix, v.Key); ok {
+		if s := r.stream(parts.Stream); s != nil && parts.First >= s.Head.NextSeq {
+			return s.Stuck
+		}
+	}
+	if id, index, ok := ledger.ParseCommitKey(r.Prefix, v.Key); ok {
+		if s := r.stream(id); s != nil && index > s.Head.Index {
+			return s.Stuck
+		}
+	}
+	return ""
+}
+
+func (r *run) stream(id uuid.UUID) *ledger.Stream {
+	i := slices.IndexFunc(r.view.Streams, func(s ledger.Stream) bool { return s.Open.Stream == id })
+	if i < 0 {
+		return nil
+	}
+	return &r.view.Streams[i]
 }
 
 func (p *plan) step(s Step) {
@@ -249,6 +272,10 @@ func (p *plan) step(s Step) {
 		s.Over = []string{}
 	}
 	p.steps = append(p.steps, s)
+}
+
+func (p *plan) gone() {
+	p.leave("", "the committed version "+p.target.id+" is gone", "restore it from a replica; `archiver verify` says what it held")
 }
 
 func (p *plan) leave(id, why, action string) {

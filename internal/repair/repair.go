@@ -126,17 +126,22 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("repair: %w", err)
 	}
-	doubtful, err := r.list(ctx)
+	doubtful, gone, err := r.list(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("repair: %w", err)
 	}
-	if err := r.read(ctx); err != nil {
+	if err := r.read(ctx); err != nil { // what was committed since is no stranger
 		return nil, fmt.Errorf("repair: %w", err)
 	}
 	if err := r.readNotes(ctx); err != nil {
 		return nil, fmt.Errorf("repair: %w", err)
 	}
 	r.report = &Report{Archive: r.view.Archive.ID, Applied: o.Apply, Steps: []Step{}, Left: []Left{}, Notes: []string{}, More: r.more}
+	for _, key := range gone {
+		p := &plan{key: key, target: r.is[key]}
+		p.gone()
+		r.report.Left = append(r.report.Left, p.left...)
+	}
 	var failed []error
 	for chunk := range slices.Chunk(doubtful, chunkKeys) {
 		plans, err := r.plan(ctx, chunk)
@@ -167,6 +172,7 @@ type run struct {
 	Options
 	reader *ledger.Reader
 	view   *ledger.View
+	is     map[string]target              // what is committed, by key
 	judged map[version]ledger.FindingKind // what the reader found about versions of ledger objects
 	notes  map[version]bool               // the signed notes that are what their name says
 	named  map[version][]string           // copies that they name, and what these are over
@@ -210,20 +216,25 @@ func (r *run) read(ctx context.Context) error {
 	for _, f := range view.Findings {
 		r.judged[version{f.Key, f.Version}] = f.Kind
 	}
+	r.is = r.committed()
 	return nil
 }
 
 // list returns the versions of every key that holds anything but the committed
-// version, newest first.
-func (r *run) list(ctx context.Context) (doubtful [][]object.Info, _ error) {
-	committed := r.committed()
+// version, newest first, and the committed keys that hold nothing though they should.
+func (r *run) list(ctx context.Context) (doubtful [][]object.Info, gone []string, _ error) {
+	unseen := make(map[string]bool, len(r.is))
+	for key, t := range r.is {
+		unseen[key] = t.until.After(r.Now())
+	}
 	held, most := 0, cmp.Or(r.most, maxDoubtful)
 	var group []object.Info
 	end := func() {
 		if len(group) == 0 {
 			return
 		}
-		is, ok := committed[group[0].Key]
+		delete(unseen, group[0].Key)
+		is, ok := r.is[group[0].Key]
 		if ok && len(group) == 1 && group[0].VersionID == is.id && !group[0].DeleteMarker || r.ignored(group[0].Key) {
 			return
 		}
@@ -236,7 +247,7 @@ func (r *run) list(ctx context.Context) (doubtful [][]object.Info, _ error) {
 	}
 	for info, err := range r.Store.Versions(ctx, ledger.Join(r.Prefix, "")) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if len(group) > 0 && group[0].Key != info.Key {
 			end()
@@ -245,7 +256,13 @@ func (r *run) list(ctx context.Context) (doubtful [][]object.Info, _ error) {
 		group = append(group, info)
 	}
 	end()
-	return doubtful, nil
+	for key, must := range unseen {
+		if must {
+			gone = append(gone, key)
+		}
+	}
+	slices.Sort(gone)
+	return doubtful, gone, nil
 }
 
 // ignored says which keys are none of our business: what lies there proves itself

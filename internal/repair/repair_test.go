@@ -16,52 +16,52 @@ import (
 	"github.com/audit-archiver/archiver/internal/verify"
 )
 
-// attacks are what somebody did, and what a repair does about it. Each lists its
-// steps as "do key version over" and what is left as "key version".
+// attacks are what somebody did, and what a repair does about it: its steps, as step
+// writes them.
 var attacks = []struct {
 	name string
-	do   func(w *world) (steps, left []string)
+	do   func(w *world) (steps []string)
 	// information that verify still has afterwards, by kind; "" for nothing
 	after string
 }{
-	{"nothing", func(*world) (steps, left []string) { return nil, nil }, ""},
-	{"hidden", func(w *world) (steps, left []string) {
+	{"nothing", func(*world) []string { return nil }, ""},
+	{"hidden", func(w *world) (steps []string) {
 		key, _, _ := w.file(0)
 		first, second := w.bucket.Hide(key), w.bucket.Hide(key)
-		return []string{step(RemoveMarker, key, first), step(RemoveMarker, key, second)}, nil
+		return []string{step(RemoveMarker, key, first), step(RemoveMarker, key, second)}
 	}, ""},
-	{"hidden ledger", func(w *world) (steps, left []string) {
+	{"hidden ledger", func(w *world) (steps []string) {
 		for _, key := range []string{ledger.ArchiveKey(prefix), ledger.OpenKey(prefix, w.b.Open.Stream), w.a.Commits[2].Key} {
 			steps = append(steps, step(RemoveMarker, key, w.bucket.Hide(key)))
 		}
-		return steps, nil
+		return steps
 	}, ""},
-	{"replaced without a lock", func(w *world) (steps, left []string) {
+	{"replaced without a lock", func(w *world) (steps []string) {
 		key, _, _ := w.file(0)
 		_, _, other := w.file(1)
 		return []string{step(RemoveVersion, key, w.bucket.PutForged(key, other)), step(RemoveMarker, key, w.bucket.Hide(key)),
-			step(RemoveVersion, w.a.Commits[0].Key, w.bucket.PutForged(w.a.Commits[0].Key, []byte("forged")))}, nil
+			step(RemoveVersion, w.a.Commits[0].Key, w.bucket.PutForged(w.a.Commits[0].Key, []byte("forged")))}
 	}, ""},
-	{"replaced, with a lock", func(w *world) (steps, left []string) {
+	{"replaced, with a lock", func(w *world) (steps []string) {
 		key, _, _ := w.file(0)
 		_, _, other := w.file(1)
 		forged := w.bucket.locked(key, other, object.Compliance, w.Now.AddDate(9, 0, 0))
 		held := w.bucket.locked(w.b.Commits[0].Key, []byte("held"), object.Governance, w.Now.AddDate(0, 0, 1))
 		marker := w.bucket.Hide(key)
-		return []string{step(PutAgain, key, "*", forged), step(PutAgain, w.b.Commits[0].Key, "*", held), step(RemoveMarker, key, marker)}, nil
+		return []string{step(PutAgain, key, "*", forged), step(PutAgain, w.b.Commits[0].Key, "*", held), step(RemoveMarker, key, marker)}
 	}, "repaired"},
-	{"a copy of what was committed", func(w *world) (steps, left []string) {
+	{"a copy of what was committed", func(w *world) (steps []string) {
 		key, f, body := w.file(0)
 		short := w.bucket.locked(key, body, object.Compliance, w.Now.Add(time.Hour)) // would not hold as long
 		long := w.bucket.locked(key, body, object.Compliance, f.RetainUntil)
 		free := w.bucket.PutForged(key, body)
-		return []string{step(Attest, key, long, short), step(RemoveVersion, key, free)}, nil
+		return []string{step(Attest, key, long, short), step(RemoveVersion, key, free)}
 	}, "repaired"},
-	{"a lock that has ended", func(w *world) (steps, left []string) {
+	{"a lock that has ended", func(w *world) (steps []string) {
 		key, _, _ := w.file(0)
-		return []string{step(RemoveVersion, key, w.bucket.locked(key, []byte("old"), object.Compliance, w.Now.Add(-time.Hour)))}, nil
+		return []string{step(RemoveVersion, key, w.bucket.locked(key, []byte("old"), object.Compliance, w.Now.Add(-time.Hour)))}
 	}, ""},
-	{"injected without a lock", func(w *world) (steps, left []string) {
+	{"injected without a lock", func(w *world) (steps []string) {
 		_, f, body := w.file(0)
 		for _, name := range []string{
 			ledger.DataName(f.Class, f.Day, w.a.Open.Stream, 0, 5),                   // of seqs that are committed
@@ -75,18 +75,18 @@ var attacks = []struct {
 			steps = append(steps, step(RemoveVersion, key, w.bucket.PutForged(key, body)))
 			steps = append(steps, step(RemoveMarker, key, w.bucket.Hide(key)))
 		}
-		return steps, nil
+		return steps
 	}, ""},
-	{"an attestation hidden", func(w *world) (steps, left []string) {
+	{"an attestation hidden", func(w *world) (steps []string) {
 		key, _, _ := w.file(0)
 		w.bucket.locked(key, []byte("forged"), object.Compliance, w.Now.AddDate(9, 0, 0))
 		note := w.repair(true).Notes[0]
-		return []string{step(RemoveMarker, note, w.bucket.Hide(note))}, nil
+		return []string{step(RemoveMarker, note, w.bucket.Hide(note))}
 	}, "repaired"},
-	{"shipments and probes", func(w *world) (steps, left []string) {
+	{"shipments and probes", func(w *world) (steps []string) {
 		w.bucket.PutForged(ledger.Join(prefix, "wal/x"), nil)
 		w.bucket.Hide(ledger.Join(prefix, "probe/x"))
-		return nil, nil
+		return nil
 	}, ""},
 }
 
@@ -101,7 +101,7 @@ func TestRepair(t *testing.T) {
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
 			w := newWorld(t)
-			steps, _ := a.do(w)
+			steps := a.do(w)
 			before := w.listing()
 			dry := w.repair(false)
 			if after := w.listing(); !slices.Equal(before, after) {
@@ -186,9 +186,26 @@ func TestLeft(t *testing.T) {
 			}
 			return w.b.Commits[0].Key, w.bucket.PutForged(w.b.Commits[0].Key, raw)
 		}, "the right key signed it"},
+		{"a commit is gone, and so is all that comes after it", func(w *world) (string, string) {
+			w.bucket.DeleteVersion(w.b.Commits[0].Key, w.b.Commits[0].Version)
+			c := w.b.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+			for _, f := range w.b.Commits[0].Manifest.Files {
+				w.bucket.DeleteVersion(ledger.Join(prefix, f.Key), f.VersionID)
+			}
+			return c.Key, c.Version
+		}, "cannot be verified up to it"},
+		{"a forged commit with a lock", func(w *world) (string, string) {
+			key := ledger.CommitKey(prefix, w.a.Open.Stream, w.a.Head.Index+1)
+			return key, w.bucket.locked(key, []byte("forged"), object.Compliance, w.Now.AddDate(9, 0, 0))
+		}, "cannot be verified up to it"},
 		{"the committed version is gone", func(w *world) (string, string) {
 			key, f, _ := w.file(0)
 			w.bucket.PutForged(key, []byte("forged"))
+			w.bucket.DeleteVersion(key, f.VersionID)
+			return key, ""
+		}, "is gone"},
+		{"a committed object is gone altogether", func(w *world) (string, string) {
+			key, f, _ := w.file(0)
 			w.bucket.DeleteVersion(key, f.VersionID)
 			return key, ""
 		}, "is gone"},
@@ -346,13 +363,13 @@ func TestRefuses(t *testing.T) {
 				w.bucket.SetLock(v.Key, v.VersionID, "", time.Time{})
 			}
 		}, "s3:GetObjectRetention"},
-		{"another archive's key signs", func(w *world, o *Options) {
+		{"another archive's key signs", func(_ *world, o *Options) {
 			o.Signer = func() (ledger.Signer, error) { return ledger.NewKey(ledger.RootName(uuid.New())) }
 		}, "neither the root key nor"},
-		{"no key", func(w *world, o *Options) {
+		{"no key", func(_ *world, o *Options) {
 			o.Signer = func() (ledger.Signer, error) { return nil, errors.New("no key file") }
 		}, "no key file"},
-		{"another root", func(w *world, o *Options) {
+		{"another root", func(_ *world, o *Options) {
 			o.Root = must(ledger.NewKey(ledger.RootName(uuid.New()))).VKey()
 		}, "no version is signed by the root key"},
 	} {

@@ -29,6 +29,7 @@ const (
 	permPut    permission = "s3:PutObject and s3:PutObjectRetention"
 	permHead   permission = "s3:GetObjectVersion, s3:GetObjectRetention and s3:ListBucket"
 	permGet    permission = "s3:GetObjectVersion and s3:ListBucket"
+	permExtend permission = "s3:PutObjectRetention"
 	permList   permission = "s3:ListBucketVersions"
 	permDelete permission = "s3:DeleteObjectVersion, and no lock or legal hold on the version"
 	permCreate permission = "s3:CreateBucket and s3:PutBucketObjectLockConfiguration and s3:PutBucketVersioning"

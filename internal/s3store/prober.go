@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -196,7 +197,20 @@ func Refused(err error) bool {
 		"SignatureDoesNotMatch", "AuthorizationHeaderMalformed", "NoSuchBucket", "SlowDown", "RequestTimeout":
 		return false
 	}
+	if strings.HasPrefix(codeOf(err), "KMS.") { // somebody may enable the key again
+		return false
+	}
 	return status >= 400 && status < 500
+}
+
+// NoLock reports whether err is the answer of a store or bucket that does not lock
+// objects, rather than one about anything else that can be wrong with an upload.
+func NoLock(err error) bool {
+	switch codeOf(err) {
+	case "InvalidRequest", "InvalidArgument", "InvalidBucketState", codeNoLock:
+		return true
+	}
+	return Unsupported(err)
 }
 
 // Denied reports whether err is the store's answer that this identity may not.

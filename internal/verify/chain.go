@@ -43,8 +43,7 @@ func (r *run) readLedger(ctx context.Context) (ok bool, _ error) {
 			r.streams[s.Open.Stream] = known
 		}
 		known.Stream = s
-		// What is stuck without a finding is stuck for want of reading.
-		known.vague = s.Stuck != "" && err != nil
+		known.stuckUnread = s.Stuck != "" && err != nil
 	}
 	return true, nil
 }
@@ -215,7 +214,7 @@ func (r *run) judgeMoves() {
 // remember writes down what was accepted. A stream of which not everything could be
 // looked at stays as it was, and so does one that contradicts what is remembered.
 func (r *run) remember() error {
-	if r.view == nil {
+	if r.view == nil || r.vague[uuid.Nil] {
 		return nil
 	}
 	if r.memory.object == (ledger.Hash{}) || r.memory.object == r.view.Object.SHA256 {
@@ -223,9 +222,9 @@ func (r *run) remember() error {
 			return err
 		}
 	}
-	for _, s := range r.streams {
+	for id, s := range r.streams {
 		known, h := s.remembered.Checkpoint, &s.Head
-		if s.vague || known.Size > h.Tree.Size() || h.Index < 0 || known.Size > 0 && s.Commits[known.Size-1].Says != known.Root {
+		if s.stuckUnread || r.vague[id] || known.Size > h.Tree.Size() || h.Index < 0 || known.Size > 0 && s.Commits[known.Size-1].Says != known.Root {
 			continue
 		}
 		s.remembered.Stream = h.Stream

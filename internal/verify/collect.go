@@ -86,8 +86,9 @@ func (c *collector) report(r *Report) {
 		return cmp.Or(cmp.Compare(a.Level, b.Level), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Version, b.Version), cmp.Compare(a.First, b.First))
 	})
 	r.Findings, r.Unchecked, r.Levels = append([]Finding{}, c.findings...), append([]Unchecked{}, c.unchecked...), c.levels[:]
-	r.MoreFindings = c.more
-	for _, n := range c.found {
+	r.MoreFindings, r.missed, r.counts = c.more, int64(c.missed), make(map[Kind]int64)
+	for kind, n := range c.found {
+		r.counts[kind] = int64(n)
 		r.MoreFindings += max(0, n-maxFindings)
 	}
 	switch {

@@ -51,6 +51,10 @@ func (r *run) content(ctx context.Context, s *stream, index int64) (ok bool, _ e
 			return false, err
 		}
 		ok, whole = ok && good, whole && good
+		if good, err = r.others(ctx, s, f); err != nil {
+			return false, err
+		}
+		ok = ok && good
 	}
 	if why := seqs.check(m); whole && why != "" {
 		r.find(Finding{Kind: Altered, Level: 3, Key: ledger.CommitKey(r.Prefix, s.Open.Stream, index), Version: s.Commits[index].VersionID,
@@ -75,18 +79,18 @@ func (r *run) file(ctx context.Context, s *stream, f *ledger.File, seqs *span) (
 		return false, nil
 	case err != nil:
 		r.unable(Unchecked{Level: 3, Key: found.Key, Version: f.VersionID, Why: err.Error()})
-		return false, nil
+		return false, nil //nolint:nilerr // the report has it
 	}
 	rows, digest, err := body.check(s, f, seqs)
 	closed := body.Close()
 	if broken := errors.Join(body.broken(), closed); broken != nil {
 		r.unable(Unchecked{Level: 3, Key: found.Key, Version: f.VersionID, Why: "temporary file: " + broken.Error()})
-		return false, nil
+		return false, nil //nolint:nilerr // the report has it
 	}
 	if err != nil {
 		found.Kind, found.Detail = Altered, err.Error()
 		r.find(found)
-		return false, nil
+		return false, nil //nolint:nilerr // the report has it
 	}
 	r.count(3, func(l *LevelReport) {
 		l.Objects, l.Rows, l.Bytes = l.Objects+1, l.Rows+rows, l.Bytes+body.size
@@ -110,7 +114,7 @@ type body struct {
 // ReadAt implements io.ReaderAt, for one goroutine.
 func (b *body) ReadAt(p []byte, off int64) (int, error) {
 	n, err := b.at.ReadAt(p, off)
-	if err != nil && err != io.EOF { //nolint:errorlint // a ReaderAt's io.EOF is never wrapped
+	if err != nil && !errors.Is(err, io.EOF) {
 		b.err = err
 	}
 	return n, err

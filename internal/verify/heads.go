@@ -111,9 +111,8 @@ func (r *run) headLedger(ctx context.Context, f Finding, until time.Time) (ok bo
 		return false, nil
 	case err != nil:
 		r.unable(Unchecked{Level: 2, Key: f.Key, Version: f.Version, Why: err.Error()})
-		return false, nil
+		return false, nil //nolint:nilerr // the report has it
 	}
-	r.count(2, func(l *LevelReport) { l.Objects++ })
 	return r.judgeLock(ctx, f, info, until), nil
 }
 
@@ -127,18 +126,17 @@ func (r *run) headCommit(ctx context.Context, s *stream, index int64) (ok bool, 
 		return false, err
 	}
 	for i := range m.Files {
-		if early, gone := r.gone[m.Files[i].Key]; gone {
-			ok = ok && !early
-			continue
-		}
 		c := committed{name: m.Files[i].Key, stream: s, index: index, file: i, aux: -1}
 		for c.aux < len(m.Files[i].Aux) {
 			if c.aux >= 0 {
 				c.name = m.Files[i].Aux[c.aux].Key
 			}
-			good, err := r.headObject(ctx, &c)
-			if err != nil {
-				return false, err
+			early, gone := r.gone[c.name]
+			good := !early
+			if !gone {
+				if good, err = r.headObject(ctx, &c); err != nil {
+					return false, err
+				}
 			}
 			ok = ok && good
 			c.aux++
@@ -162,9 +160,8 @@ func (r *run) headObject(ctx context.Context, c *committed) (ok bool, _ error) {
 		return false, nil
 	case err != nil:
 		r.unable(Unchecked{Level: 2, Key: f.Key, Version: id, Why: err.Error()})
-		return false, nil
+		return false, nil //nolint:nilerr // the report has it
 	}
-	r.count(2, func(l *LevelReport) { l.Objects++ })
 	ok = r.judgeLock(ctx, f, info, until)
 	switch {
 	case info.Size != size:
@@ -241,7 +238,7 @@ func (r *run) stretch(ctx context.Context, level, workers int, s *stream, w *wor
 		return nil
 	}
 	w.add(s, good, begin, end, r.now)
-	if s.vague {
+	if s.stuckUnread {
 		return nil
 	}
 	s.remembered.Stream = s.Open.Stream

@@ -299,7 +299,7 @@ func (r *run) absent(ctx context.Context, c *committed, there string) error {
 	f.Version = id
 	if r.over(until) {
 		f.Kind, f.Detail = Expired, "locked until "+until.Format(time.RFC3339)
-		r.gone[c.at().Key] = false
+		r.gone[c.name] = false
 		r.find(f)
 		return nil
 	}
@@ -309,7 +309,7 @@ func (r *run) absent(ctx context.Context, c *committed, there string) error {
 		return fmt.Errorf("verify: %w", context.Cause(ctx))
 	case errors.Is(err, object.ErrNotFound):
 		f.Kind, f.Detail = Missing, "the committed version is gone, and was locked until "+until.Format(time.RFC3339)
-		r.gone[c.at().Key] = true
+		r.gone[c.name] = true
 		r.find(f)
 		return nil
 	case err != nil:

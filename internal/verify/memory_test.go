@@ -198,6 +198,16 @@ func TestIndeterminate(t *testing.T) {
 			if len(r.Unchecked) == 0 || r.Complete {
 				t.Errorf("unchecked %v, complete %v", r.Unchecked, r.Complete)
 			}
+			m, err := openMemory(w.state, w.archive.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if size := m.streams[a.open.Stream].Checkpoint.Size; size > 0 && tt.levels == nil {
+				t.Errorf("a checkpoint of %d commits was remembered", size)
+			}
+			if err := m.close(); err != nil {
+				t.Fatal(err)
+			}
 			w.mem.Intercept(nil)
 			wants(t, w.verify(), OK)
 		})

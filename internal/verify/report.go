@@ -147,6 +147,20 @@ type Report struct {
 	To           time.Time      `json:"to"`   // and ended
 	// Complete: the range is the whole archive, and all of it was looked at.
 	Complete bool `json:"complete"`
+
+	about  ledger.Archive // what the archive object says; zero: not known
+	counts map[Kind]int64 // of all findings, those beyond the bound included
+	missed int64          // of all that could not be looked at
+}
+
+// Violations counts the findings that are not information.
+func (r *Report) Violations() (n int64) {
+	for kind, count := range r.counts {
+		if !kind.Information() {
+			n += count
+		}
+	}
+	return n
 }
 
 // Progress is where a run is; for people.

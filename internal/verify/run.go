@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/parquet"
 )
 
 // run is one verification.
@@ -25,7 +26,8 @@ type run struct {
 	view    *ledger.View
 	streams map[uuid.UUID]*stream
 	repairs repairs
-	unread  error // what the last reading of the ledger could not read
+	vague   map[uuid.UUID]bool // streams that are not remembered; Nil: none is. Guarded by the collector's mu
+	unread  error              // what the last reading of the ledger could not read
 	objects objects
 	bucket  []Setting
 	digests map[string]Digest // of what level 3 read, by name; for level 4. Guarded by the collector's mu
@@ -35,8 +37,8 @@ type run struct {
 // stream is what a run knows about one certified stream.
 type stream struct {
 	*ledger.Stream
-	remembered remembered
-	vague      bool // not all of it could be looked at: do not remember it
+	remembered  remembered
+	stuckUnread bool // its commits could not be read to the end
 }
 
 // Run verifies an archive. It returns a report unless the options are wrong, the
@@ -91,7 +93,7 @@ func newRun(o Options) (*run, error) {
 		}
 	}
 	r := &run{Options: o, digests: make(map[string]Digest), collector: newCollector(), now: o.Now().UTC(),
-		streams: make(map[uuid.UUID]*stream), gone: make(map[string]bool)}
+		streams: make(map[uuid.UUID]*stream), gone: make(map[string]bool), vague: make(map[uuid.UUID]bool)}
 	if slices.Contains(o.Levels, 4) {
 		o.Levels = append(slices.Clone(o.Levels), 2, 3)
 	}
@@ -108,8 +110,29 @@ func newRun(o Options) (*run, error) {
 	if r.cache, err = openCache(o.Store, r.memory.dir, o.Full); err != nil {
 		return nil, errors.Join(fmt.Errorf("verify: %w", err), r.memory.close())
 	}
-	r.reader, err = ledger.NewReader(r.cache, o.Prefix, o.Root)
-	return r, err
+	if r.reader, err = ledger.NewReader(r.cache, o.Prefix, o.Root); err != nil {
+		return nil, errors.Join(err, r.cache.close(), r.memory.close())
+	}
+	return r, nil
+}
+
+// unable says what could not be looked at. The streams that it is about are not
+// remembered: all of them when it is about no object, or about one of no stream.
+func (r *run) unable(u Unchecked) {
+	r.collector.unable(u)
+	if u.Level == 0 || u.Level == 4 { // not about what a checkpoint says
+		return
+	}
+	stream, _, ok := ledger.ParseCommitKey(r.Prefix, u.Key)
+	if p, data := parquet.ParseKey(r.Prefix, u.Key); data {
+		stream, ok = p.Stream, true
+	}
+	if !ok {
+		stream = uuid.Nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.vague[stream] = true
 }
 
 // verify does levels 1 to 4. The ledger is read before the listing of the bucket
@@ -156,6 +179,7 @@ func (r *run) finish() *Report {
 	report := &Report{Archive: r.memory.archive, From: r.now, To: r.Now().UTC(),
 		Range: Range{Since: r.Since, Sample: r.Sample, Full: r.Full || r.State == ""}, Settings: r.bucket, Streams: []StreamReport{}}
 	if r.view != nil {
+		report.about = r.view.Archive
 		for i := range r.view.Streams {
 			h := &r.view.Streams[i].Head
 			report.Streams = append(report.Streams, StreamReport{Stream: h.Stream, Index: h.Index, Size: h.Tree.Size(), Root: h.Tree.Root(),

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"iter"
@@ -28,10 +29,9 @@ import (
 	"github.com/audit-archiver/archiver/testenv/pyverify"
 )
 
-var update = flag.Bool("update", false, "make the archive of the version that is being worked on")
+var update = flag.Bool("update", false, "make the archive of a version that has none yet")
 
-// current is the folder of the version that -update makes. Once it is released, it
-// never changes again.
+// current is the folder of the version that -update makes.
 const current = "v1"
 
 // expected is what every verifier must say about a folder.
@@ -238,13 +238,14 @@ func put(t *testing.T, name string, b []byte) {
 	}
 }
 
-// write makes the folder of the version that is being worked on.
+// write makes the folder of the version that is being worked on. One that is there
+// is frozen.
 func write(t *testing.T, dir string) {
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("%s is there, and archives of a released format never change: %v", dir, err)
+	}
 	b := newBuilder(t)
 	receipts := b.build()
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
 	if err := dump.Write(t.Context(), b.store, prefix, filepath.Join(dir, "bucket")); err != nil {
 		t.Fatal(err)
 	}

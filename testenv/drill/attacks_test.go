@@ -42,7 +42,8 @@ const (
 	yes    mends = "mends it"
 	over   mends = "puts it again"
 	partly mends = "removes the marker"
-	no     mends = "cannot"
+	no     mends = "cannot"          // and says so
+	blind  mends = "does not see it" // it looks at names and locks, not at content
 )
 
 const (
@@ -98,7 +99,7 @@ var drills = []drill{
 			_, edited := s.edit(s.a, f, body)
 			return []found{ofFile(verify.Replaced, 2, s.a, f, s.put(key, edited))}
 		}},
-	{name: "edit one value of a row and commit the file's new hash", needs: streamKey, level: 3, kind: verify.Altered, key: "the file", seqs: "the file's", mends: no,
+	{name: "edit one value of a row and commit the file's new hash", needs: streamKey, level: 3, kind: verify.Altered, key: "the file", seqs: "the file's", mends: blind,
 		do: func(s *scene) []found {
 			m, bodies := s.a.Batch(60)
 			edited, body := s.edit(s.a, &m.Files[0], bodies[0])
@@ -106,7 +107,7 @@ var drills = []drill{
 			s.a.Send(&m, bodies)
 			return []found{ofFile(verify.Altered, 3, s.a, &m.Files[0], m.Files[0].VersionID)}
 		}},
-	{name: "change a byte of a file on the disk", needs: disk, level: 3, kind: verify.Altered, key: "the file", seqs: "the file's", mends: no, full: true, embedded: true,
+	{name: "change a byte of a file on the disk", needs: disk, level: 3, kind: verify.Altered, key: "the file", seqs: "the file's", mends: blind, full: true, embedded: true,
 		do: func(s *scene) []found {
 			f, key, body := s.file(0)
 			file, err := os.OpenFile(filepath.Join(s.server.Objects, s.bucket, filepath.FromSlash(key)), os.O_WRONLY, 0)
@@ -146,7 +147,7 @@ var drills = []drill{
 			c := &s.a.Commits[1]
 			return []found{ofCommit(verify.Replaced, s.a, c, s.put(c.Key, flipped(c.Raw, 300)))}
 		}},
-	{name: "drop the newest commit", needs: disk, level: 1, kind: verify.Truncated, key: "the commit", seqs: "the commit's", mends: no, remember: true,
+	{name: "drop the newest commit", needs: disk, level: 1, kind: verify.Truncated, key: "the commit", seqs: "the commit's", mends: blind, remember: true,
 		do: func(s *scene) []found {
 			c := &s.a.Commits[len(s.a.Commits)-1]
 			s.erase(c.Key)
@@ -158,7 +159,7 @@ var drills = []drill{
 			s.erase(c.Key)
 			return []found{ofNext(verify.Missing, s.a, c.Key, "", c.Manifest.First, -1)}
 		}},
-	{name: "drop a whole stream, files and all", needs: disk, level: 1, kind: verify.Truncated, key: "its open object", seqs: "all", mends: no, remember: true,
+	{name: "drop a whole stream, files and all", needs: disk, level: 1, kind: verify.Truncated, key: "its open object", seqs: "all", mends: blind, remember: true,
 		do: func(s *scene) []found {
 			for i := range s.b.Commits {
 				for _, f := range s.b.Commits[i].Manifest.Files {
@@ -170,14 +171,14 @@ var drills = []drill{
 			s.erase(open)
 			return []found{ofNext(verify.Truncated, s.b, open, "", 0, s.b.Head.NextSeq-1)}
 		}},
-	{name: "upload without a lock, and commit it", needs: streamKey, level: 2, kind: verify.ShortLocked, key: "the file", seqs: "the file's", mends: no,
+	{name: "upload without a lock, and commit it", needs: streamKey, level: 2, kind: verify.ShortLocked, key: "the file", seqs: "the file's", mends: blind,
 		do: func(s *scene) []found {
 			m, bodies := s.a.Batch(60)
 			m.Files[0].VersionID = s.put(ledger.Join(prefix, m.Files[0].Key), bodies[0])
 			s.a.Send(&m, bodies)
 			return []found{ofFile(verify.ShortLocked, 2, s.a, &m.Files[0], m.Files[0].VersionID)}
 		}},
-	{name: "lock for an hour, and commit a day", needs: streamKey, level: 2, kind: verify.ShortLocked, key: "the file", seqs: "the file's", mends: no,
+	{name: "lock for an hour, and commit a day", needs: streamKey, level: 2, kind: verify.ShortLocked, key: "the file", seqs: "the file's", mends: blind,
 		do: func(s *scene) []found {
 			m, bodies := s.a.Batch(60)
 			m.Files[0].VersionID = s.putLocked(ledger.Join(prefix, m.Files[0].Key), bodies[0], s.Now.Add(time.Hour))

@@ -84,9 +84,9 @@ func (s *scene) repair(d *drill, args []string, want []found) {
 	s.t.Helper()
 	dry, code := s.repaired()
 	switch {
-	case d.mends == no:
-		if len(dry.Steps) > 0 {
-			s.t.Errorf("repair would do %+v", dry.Steps)
+	case d.mends == no || d.mends == blind:
+		if len(dry.Steps) > 0 || (len(dry.Left) > 0) != (d.mends == no) || (code == 3) != (d.mends == no) {
+			s.t.Errorf("a dry run ends with code %d, steps %+v, left %+v", code, dry.Steps, dry.Left)
 		}
 		return
 	case code != 3 || len(dry.Steps) == 0 || (len(dry.Left) > 0) != (d.mends == partly):

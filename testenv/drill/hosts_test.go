@@ -61,7 +61,7 @@ type host struct {
 func newHost(t *testing.T, server s3test.Server) *host {
 	t.Helper()
 	cfg := server.Config(t)
-	h := &host{scene: &scene{t: t, server: server, state: t.TempDir()}, dir: t.TempDir()}
+	h := &host{scene: &scene{t: t, server: server, bucket: cfg.Bucket, state: t.TempDir()}, dir: t.TempDir()}
 	text := fmt.Sprintf(`version: 0
 data_dir: data
 listen: 127.0.0.1:0
@@ -160,12 +160,14 @@ func (h *host) send() (archived bool) {
 	body := fmt.Sprintf(`{"id":%q,"action":"a","actor":{"id":"b","type":"system"},"resource":{"type":"c"},"outcome":"success"}`, uuid.NewString())
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url+"/v1/events?ack=archived", strings.NewReader(body))
 	if err != nil {
-		h.t.Fatal(err)
+		h.t.Error(err)
+		return false
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		h.t.Fatal(err)
+		h.t.Error(err)
+		return false
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, resp.Body)
@@ -268,4 +270,63 @@ func rollback(t *testing.T, h *host) {
 		t.Errorf("it ends with code %d: %s", code, h.log)
 	}
 	h.sound()
+}
+
+// TestRepairBesideServer: a repair beside a server that takes events does nothing to
+// what the server is about to commit, and mends what somebody did.
+func TestRepairBesideServer(t *testing.T) {
+	need(t)
+	for _, store := range stores {
+		t.Run(store.name, func(t *testing.T) {
+			h := newHost(t, store.start(t))
+			h.begin()
+			if !h.start() {
+				t.Fatalf("it does not start: %s", h.log)
+			}
+			stop, sent := make(chan struct{}), make(chan int, 1)
+			go func() {
+				n := 0
+				defer func() { sent <- n }()
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						if !h.send() {
+							t.Error("an event is not archived")
+							return
+						}
+						n++
+					}
+				}
+			}()
+			for range 8 {
+				if r, code := h.repaired("--apply", "--config", h.config()); code != 0 || len(r.Steps)+len(r.Left) > 0 {
+					t.Errorf("repair ends with code %d: %+v", code, r)
+				}
+			}
+			hidden := ""
+			for v, err := range h.store.Versions(t.Context(), prefix+"/events/") {
+				if err != nil {
+					t.Fatal(err)
+				}
+				hidden = v.Key
+				break
+			}
+			if err := h.server.Attack(t, h.bucket).Hide(t.Context(), hidden); err != nil {
+				t.Fatal(err)
+			}
+			if r, code := h.repaired("--apply", "--config", h.config()); code != 0 || len(r.Steps) != 1 || len(r.Left) > 0 {
+				t.Errorf("repair ends with code %d: %+v", code, r)
+			}
+			close(stop)
+			if n := <-sent; n == 0 {
+				t.Error("nothing was archived meanwhile")
+			}
+			if code := h.stop(); code != 0 {
+				t.Errorf("the server ends with code %d: %s", code, h.log)
+			}
+			h.sound()
+		})
+	}
 }

@@ -102,10 +102,13 @@ func TestKMS(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
 	root, stream := createKMSKey(t, endpoint), createKMSKey(t, endpoint)
 	s3 := startDev(t, t.TempDir())
-	s := newSite(t, s3, "kms-keys", "127.0.0.1:0", fmt.Sprintf("stream:\n  key_kms: %s\nkms:\n  endpoint: %s\n", root, endpoint))
+	s := newSite(t, s3, "kms-keys", "127.0.0.1:0", fmt.Sprintf("stream:\n  key_kms: %s\nkms:\n  region: eu-central-1\n  endpoint: %s\n", root, endpoint))
 	s.edit(t, "root_key_file: root.key", "root_key_kms: "+root)
 	run(t, exitUsage, "init", "--config", s.config).wants(t, "stream.key_kms", "is the root key")
-	s.edit(t, "key_kms: "+root+"\nkms", "key_kms: "+stream+"\nkms")
+	byID := root[strings.LastIndex(root, "/")+1:] // the same key by another name
+	s.edit(t, "  key_kms: "+root+"\nkms", "  key_kms: "+byID+"\nkms")
+	run(t, exitFailure, "init", "--config", s.config).wants(t, "stream key: is the root key")
+	s.edit(t, "  key_kms: "+byID, "  key_kms: "+stream)
 	s.init(t)
 	if !strings.Contains(s.made.RootVKey, "+AjBZMBMGByqGSM49") {
 		t.Errorf("root key %s is not one of ECDSA", s.made.RootVKey)

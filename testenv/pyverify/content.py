@@ -146,9 +146,9 @@ def node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def check_file(source: BinaryIO | str, f: dict[str, Any], stream: str) -> None:
-    """Compares the rows of a file with what a manifest says about it."""
-    tree, low, high = Tree(), None, None
+def check_file(source: BinaryIO | str, f: dict[str, Any], stream: str) -> list[int]:
+    """Compares the rows of a file with what a manifest says about it, and returns their seqs."""
+    tree, seqs = Tree(), []
     first_ns = last_ns = 0
     for row in read_rows(source):
         want(row["stream"] == stream, "a row of another stream")
@@ -156,10 +156,10 @@ def check_file(source: BinaryIO | str, f: dict[str, Any], stream: str) -> None:
         if tree.size == 0:
             first_ns = row["timestamp_ns"]
         last_ns = row["timestamp_ns"]
-        low = row["seq"] if low is None else min(low, row["seq"])
-        high = row["seq"] if high is None else max(high, row["seq"])
+        seqs.append(row["seq"])
         tree.add(leaf_hash(row, f["class"]))
     want(tree.size == f["rows"], f"{tree.size} rows, {f['rows']} were committed")
     want(tree.root().hex() == f["root"], "the root of its rows is another one")
-    want((low, high) == (f["first_seq"], f["last_seq"]), "seqs")
+    want((min(seqs), max(seqs)) == (f["first_seq"], f["last_seq"]), "seqs")
     want((first_ns, last_ns) == (int(f["min_timestamp_ns"]), int(f["max_timestamp_ns"])), "timestamps")
+    return seqs

@@ -93,7 +93,7 @@ class Objects:
 
     def copy(self, c: Committed, key: str, x: Version) -> None:
         """A version that a signed repair names must have the committed bytes, and be locked for as long."""
-        if hashlib.sha256(self.v.body(x)).hexdigest() != c.is_["sha256"]:
+        if x["size"] != c.is_["size"] or x["sha256"] not in ("", c.is_["sha256"]):
             self.v.find("replaced", 2, key, x["version_id"], c.chain.id, c.seqs)
             return
         self.lock(x, c.chain.id, c.seqs, seconds(c.is_["retain_until"]))
@@ -161,15 +161,45 @@ class Objects:
     # --- level 3 ---
 
     def level3(self) -> None:
-        for key, c in self.named.items():
-            x = self.find_true(key, c.is_)
-            if not x:
-                continue
-            body = self.v.folder / x["body"]
+        for chain in self.v.chains.values():
+            for index, m in enumerate(chain.manifests):
+                seqs: list[int] | None = []
+                for f in m["files"]:
+                    got = self.content(chain, f)
+                    seqs = None if seqs is None or got is None else seqs + got
+                if seqs is None or self.all_seqs(m, seqs):
+                    continue
+                p = chain.places[index]
+                assert p.true
+                self.v.find("altered", 3, p.key, p.true["version_id"], chain.id, (m["first"], m["last"]))
+
+    def all_seqs(self, m: dict[str, Any], seqs: list[int]) -> bool:
+        """Whether the files of a commit have each of its seqs once, but for those that gap notes name."""
+        for n in m["notes"]:
+            if n["kind"] == "gap":
+                seqs = seqs + list(range(n["range"]["first"], n["range"]["last"] + 1))
+        return sorted(seqs) == list(range(m["first"], m["last"] + 1))
+
+    def content(self, chain: Chain, f: dict[str, Any]) -> list[int] | None:
+        """Reads a file and what belongs to it. Returns the seqs of its rows, or nothing when there is something to say about them."""
+        v, key, where = self.v, self.v.prefix + f["key"], (f["first_seq"], f["last_seq"])
+        x, seqs = self.find_true(key, f), None
+        if x:
             try:
-                if hashlib.sha256(body.read_bytes()).hexdigest() != c.is_["sha256"]:
+                if not self.same_bytes(x, f["sha256"]):
                     raise Refused("SHA-256")
-                if c.is_ is c.file:
-                    content.check_file(str(body), c.file, c.chain.id)
+                seqs = content.check_file(str(v.folder / x["body"]), f, chain.id)
             except Refused as err:
-                self.v.find("altered", 3, key, x["version_id"], c.chain.id, c.seqs, str(err))
+                v.find("altered", 3, key, x["version_id"], chain.id, where, str(err))
+        for aux in f.get("aux", []):
+            y = self.find_true(v.prefix + aux["key"], aux)
+            if y and not self.same_bytes(y, aux["sha256"]):
+                v.find("altered", 3, y["key"], y["version_id"], chain.id, where)
+        for o in v.repairs.get(key, []):
+            y = self.find_true(key, o)
+            if y and o["sha256"] == f["sha256"] and not self.same_bytes(y, f["sha256"]):
+                v.find("replaced", 3, key, y["version_id"], chain.id, where)
+        return seqs
+
+    def same_bytes(self, x: Version, sha256: str) -> bool:
+        return hashlib.sha256(self.v.body(x)).hexdigest() == sha256

@@ -29,7 +29,7 @@ var ErrLost = errors.New("connection lost")
 
 // Call is a call that is about to happen.
 type Call struct {
-	Op  string // put, head, get or versions
+	Op  string // put, head, get, versions or extend
 	N   int    // the how-manieth of its Op, from 1
 	Key string // or prefix
 }
@@ -58,7 +58,10 @@ type version struct {
 	body []byte
 }
 
-var _ object.Store = (*Store)(nil)
+var (
+	_ object.Store    = (*Store)(nil)
+	_ object.Extender = (*Store)(nil)
+)
 
 // New makes an empty bucket. now is its clock, nil the real one.
 func New(t testing.TB, now func() time.Time) *Store {
@@ -193,6 +196,25 @@ func (s *Store) Get(ctx context.Context, key, versionID string) (io.ReadCloser, 
 		return nil, fmt.Errorf("get %s: %w", key, err)
 	}
 	return io.NopCloser(bytes.NewReader(v.body)), nil
+}
+
+// Extend implements object.Extender.
+func (s *Store) Extend(ctx context.Context, key, versionID string, until time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.begin(ctx, "extend", key); err != nil {
+		return err
+	}
+	i := s.index(key, versionID)
+	if i < 0 || s.versions[key][i].DeleteMarker {
+		return fmt.Errorf("extend %s: %w", key, object.ErrNotFound)
+	}
+	v := &s.versions[key][i]
+	if v.RetainUntil.After(until) {
+		return fmt.Errorf("extend %s: locked until %v already", key, v.RetainUntil)
+	}
+	v.Mode, v.RetainUntil = object.Compliance, until.UTC()
+	return nil
 }
 
 // Versions implements object.Store.

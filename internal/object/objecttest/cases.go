@@ -263,6 +263,26 @@ func lockHolds(t *testing.T, f *fixture) {
 	f.wantContent(t, "k", version, body)
 }
 
+// lockExtends is for those stores that can lengthen a lock. None ever becomes shorter.
+func lockExtends(t *testing.T, f *fixture) {
+	store, ok := f.store.(object.Extender)
+	if !ok {
+		t.Skip("this store cannot lengthen a lock, and does not say so")
+	}
+	version, p := f.put(t, "k", []byte("keep me"))
+	shorter := p.RetainUntil.Add(-30 * time.Minute)
+	p.RetainUntil = p.RetainUntil.Add(time.Hour)
+	if err := store.Extend(t.Context(), "k", version, p.RetainUntil); err != nil {
+		t.Fatal(err)
+	}
+	f.wantHeld(t, p, version)
+	_ = store.Extend(t.Context(), "k", version, shorter) // refused, or without effect
+	f.wantHeld(t, p, version)
+	if err := store.Extend(t.Context(), "absent", version, p.RetainUntil); err == nil {
+		t.Error("lengthened the lock of an object that is not there")
+	}
+}
+
 // wantHeld tries everything that Object Lock must refuse, with and without the
 // header that lifts GOVERNANCE locks.
 func (f *fixture) wantHeld(t *testing.T, p object.Put, version string) {

@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) (object.Store, Attack)) {
 		{"covered by a forgery", forged},
 		{"an unlocked object is noticed", unlocked},
 		{"the lock holds", lockHolds},
+		{"the lock is lengthened", lockExtends},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			store, attack := open(t)

@@ -9,6 +9,8 @@
 package export
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -172,7 +174,7 @@ func (e *exporter) write(ctx context.Context, f io.Writer) (*Summary, error) {
 	sum := sha256.New()
 	out := &tarWriter{w: io.MultiWriter(f, sum)}
 	members := slices.Clone(e.spool.members)
-	slices.SortFunc(members, func(a, b member) int { return compare(a.Name, b.Name) })
+	slices.SortFunc(members, func(a, b member) int { return cmp.Compare(a.Name, b.Name) })
 	manifest := pack.Manifest{Version: pack.Version, Archive: e.archive, Members: make([]pack.Member, len(members))}
 	for i, m := range members {
 		manifest.Members[i] = m.Member
@@ -193,7 +195,7 @@ func (e *exporter) write(ctx context.Context, f io.Writer) (*Summary, error) {
 			return nil, err
 		}
 	}
-	if err := out.member(pack.ManifestName, int64(len(line)), bytesReader(line)); err != nil {
+	if err := out.member(pack.ManifestName, int64(len(line)), bytes.NewReader(line)); err != nil {
 		return nil, err
 	}
 	for ; at < len(members); at++ {

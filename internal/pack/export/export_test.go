@@ -187,15 +187,15 @@ func TestNoPackOfABadArchive(t *testing.T) {
 		change func(*world, *export.Options)
 		want   string
 	}{
-		"a file is gone": {func(w *world, o *export.Options) {
+		"a file is gone": {func(w *world, _ *export.Options) {
 			key := w.keys("events/")[2]
 			w.store.DeleteVersion(key, w.version(key))
 		}, "object not found"},
-		"a commit is gone": {func(w *world, o *export.Options) {
+		"a commit is gone": {func(w *world, _ *export.Options) {
 			key := w.keys("ledger/")[1]
 			w.store.DeleteVersion(key, w.version(key))
 		}, "verify"},
-		"the bucket is away": {func(w *world, o *export.Options) {
+		"the bucket is away": {func(w *world, _ *export.Options) {
 			w.store.Intercept(func(c memstore.Call) *memstore.Fault {
 				if c.Op == "get" && strings.Contains(c.Key, "/events/") {
 					return &memstore.Fault{Err: memstore.ErrLost}
@@ -204,7 +204,7 @@ func TestNoPackOfABadArchive(t *testing.T) {
 			})
 		}, "connection lost"},
 		"another root key": {func(w *world, o *export.Options) { o.Root = newWorld(w.t).a.RootVKey() }, "root key"},
-		"an empty period":  {func(w *world, o *export.Options) { o.To = o.From }, "empty"},
+		"an empty period":  {func(_ *world, o *export.Options) { o.To = o.From }, "empty"},
 		"a file is there":  {func(w *world, o *export.Options) { w.write(o.Out) }, "exists"},
 	}
 	for name, tt := range tests {

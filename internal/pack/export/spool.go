@@ -2,23 +2,16 @@ package export
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/pack"
 )
-
-func compare(a, b string) int { return strings.Compare(a, b) }
-func bytesReader(b []byte) *io.SectionReader {
-	return io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b)))
-}
 
 // member is a finished member: where its content is on our disk.
 type member struct {

@@ -1,0 +1,94 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/ledger"
+)
+
+// SalvageOptions say whose log to salvage. Of Options, Queue, FirstSeq, OpenSeq and Ship
+// are not used.
+type SalvageOptions struct {
+	Options
+	LogDir    string
+	Retention func(class string) (time.Duration, bool)
+	Successor uuid.UUID // continues the stream; Nil: nobody
+	DryRun    bool      // change nothing
+}
+
+// salvageBase is above the number of every batch that a log has sealed: batches that
+// are put together again have numbers of their own, and so folders in the spool.
+const salvageBase = int64(1) << 40
+
+// Salvage archives what is intact of a log that is damaged, under the seqs that were
+// acknowledged, signs for what is not (see ledger.NoteGap), and closes the stream. It
+// runs in the node's own folder and signs with the stream's key, so the commit that the
+// node had signed last goes first. The log stays as it is.
+//
+// It may be cut short anywhere and run again. A stream that is closed already is no
+// error.
+func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Damage, err error) {
+	fail := func(err error) (Recovered, []buffer.Damage, error) { return Recovered{}, nil, err }
+	o.Queue, o.FirstSeq, o.OpenSeq, o.Ship = kept{}, 0, math.MaxInt64, nil
+	r := &recovery{o: RecoverOptions{Store: o.Store, Prefix: o.Prefix, Root: o.Root, Stream: o.Stream, Log: o.Log}}
+	if r.reader, err = ledger.NewReader(o.Store, o.Prefix, o.Root); err != nil {
+		return fail(err)
+	}
+	a, err := New(o.Options)
+	if err != nil {
+		return fail(err)
+	}
+	r.patience(a, o.Pause)
+	if !o.DryRun {
+		if err := a.Start(ctx); errors.Is(err, ErrClosed) {
+			s, _, err := r.stream(ctx)
+			return r.result(&s), nil, err
+		} else if err != nil {
+			return fail(err)
+		}
+	}
+	head := a.state.Head
+	if a.pending != nil { // of a dry run: it will be there before anything else
+		if head, _, err = head.Verify(a.pending.Commit); err != nil {
+			return fail(err)
+		}
+	}
+	log, err := buffer.Salvage(ctx, o.FS, o.LogDir, buffer.ShippedOptions{Stream: o.Stream, NextSeq: head.NextSeq, Through: head.Through, Retention: o.Retention})
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	if o.DryRun {
+		before := Recovered{Stream: o.Stream, First: head.NextSeq, Last: head.NextSeq - 1, Lost: []ledger.Range{}, Orphans: []string{}, Remarks: []string{}}
+		return before.with(log.Batches), log.Damage, nil
+	}
+	said := ledger.Note{Kind: ledger.NoteRecover, Host: o.Identity.Host, Text: "from a damaged log"}
+	for _, b := range log.Batches {
+		b.Number = salvageBase + b.First
+	}
+	if err := r.batches(ctx, a, log.Batches, said, "damaged in the log of its node"); err != nil {
+		return fail(err)
+	}
+	err = a.retry(ctx, committing, func(ctx context.Context) error {
+		if a.pending != nil {
+			return a.resume(ctx)
+		}
+		m := a.manifest(nil, said, ledger.Note{Kind: ledger.NoteRotate, Stream: o.Successor})
+		return a.publish(ctx, m, a.state.NextBatch, a.state.Identity)
+	})
+	if err != nil {
+		return fail(fmt.Errorf("close the stream: %w", err))
+	}
+	s, _, err := r.stream(ctx)
+	if err != nil {
+		return fail(fmt.Errorf("after the salvage: %w", err))
+	}
+	return r.result(&s), log.Damage, nil
+}

@@ -1,0 +1,175 @@
+package buffer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/durable"
+)
+
+// earlier remembers the last events of the logs that this one continues, so that
+// what was acknowledged by one of them is recognised when it is sent again. It only
+// gets less. Within, an event is known by its place, from 0 on; to the outside the
+// place is a negative seq, which Origin explains.
+type earlier struct {
+	ids     *recent
+	origins []origin // oldest first
+}
+
+// origin says that the events from place on were those of stream from seq on.
+type origin struct {
+	place  int64
+	stream uuid.UUID
+	seq    int64
+}
+
+func (e *earlier) find(key *[12]byte) (seq int64, held mark, ok bool) {
+	place, ok := e.ids.index[key[8]].find(e.ids, key)
+	if !ok {
+		return 0, mark{}, false
+	}
+	return -1 - place, *e.ids.at(place), true
+}
+
+// runEnd is one past the last place of the origin with that index.
+func (e *earlier) runEnd(i int) int64 {
+	if i+1 < len(e.origins) {
+		return e.origins[i+1].place
+	}
+	return e.ids.next
+}
+
+// Origin explains a seq that Append returned, or that is in a ConflictError: a
+// negative one stands for an event that an earlier log took (see LoadIDs).
+func (b *Buffer) Origin(seq int64) (stream uuid.UUID, at int64) {
+	if seq >= 0 {
+		return b.o.Stream, seq
+	}
+	place, origins := -1-seq, b.recent.earlier.origins
+	for i := len(origins) - 1; ; i-- {
+		if o := origins[i]; o.place <= place {
+			return o.stream, o.seq + place - o.place
+		}
+	}
+}
+
+// SaveIDs writes what a retry is recognised by to a file, for the log that continues
+// this one: all of it, or nothing. Run must be over.
+func (b *Buffer) SaveIDs(name string) error {
+	if err := b.saveIDs(name); err != nil {
+		return fmt.Errorf("save ids to %s: %w", name, err)
+	}
+	return nil
+}
+
+func (b *Buffer) saveIDs(name string) (err error) {
+	temp := name + ".new"
+	f, err := b.o.FS.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	w := idsWriter{file: f}
+	err = b.writeIDs(&w)
+	if err == nil {
+		if err = f.Sync(); err != nil {
+			err = fmt.Errorf("%w: %w", durable.ErrSync, err)
+		}
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := b.o.FS.Rename(temp, name); err != nil {
+		return err
+	}
+	if err := b.o.FS.SyncDir(filepath.Dir(name)); err != nil {
+		return fmt.Errorf("%w: folder: %w", durable.ErrSync, err)
+	}
+	return nil
+}
+
+// writeIDs writes the ids of earlier logs, as far as there is room beside ours in a
+// window, and ours.
+func (b *Buffer) writeIDs(w *idsWriter) error {
+	t := b.recent
+	if e := t.earlier; e != nil {
+		oldest := max(e.ids.first, e.ids.next-max(0, t.most-(t.next-t.first)))
+		for i, o := range e.origins {
+			from, to := max(o.place, oldest), e.runEnd(i)
+			if err := w.write(e.ids, o.stream, o.seq-o.place, from, to); err != nil {
+				return err
+			}
+		}
+	}
+	return w.write(t, b.o.Stream, 0, t.first, t.next)
+}
+
+// idsWriter writes records of marks one after the other.
+type idsWriter struct {
+	file   durable.File
+	offset int64
+	marks  []mark
+	buf    []byte
+}
+
+// write writes the marks [from, to) of t, whose seqs in stream are more by shift.
+func (w *idsWriter) write(t *recent, stream uuid.UUID, shift, from, to int64) error {
+	for ; from < to; from += marksPiece {
+		var first, received int64
+		w.marks, first, received = t.copyOut(w.marks[:0], from, min(from+marksPiece, to))
+		if len(w.marks) == 0 {
+			continue
+		}
+		w.buf = appendMarks(w.buf[:0], stream, first+shift, received, w.marks)
+		if err := writeAll(w.file, w.buf, w.offset); err != nil {
+			return err
+		}
+		w.offset += int64(len(w.buf))
+	}
+	return nil
+}
+
+// LoadIDs reads what SaveIDs of the log before this one wrote. Call it before Run. As
+// with the ids of this log (see markFiles), what cannot be read stops nothing. A file
+// all of whose ids are too old is deleted.
+func (b *Buffer) LoadIDs(name string) {
+	if b.o.RetryIDs <= 0 {
+		return
+	}
+	total := int64(0)
+	err := eachMarks(b.o.FS, name, func(r *marksRecord) error {
+		total += r.count()
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) || total > retryIDsMax {
+		return
+	}
+	e := &earlier{ids: newRecent(total, b.o.RetryAge)}
+	again := eachMarks(b.o.FS, name, func(r *marksRecord) error {
+		if e.ids.next+r.count() > total { // what could not be read before can be read now
+			return errors.New("changes while it is read")
+		}
+		e.origins = append(e.origins, origin{e.ids.next, r.stream, r.first})
+		for i := range r.count() {
+			e.ids.restore(r.mark(i), r.received)
+		}
+		return nil
+	})
+	if err = cmp.Or(err, again); err != nil {
+		b.o.Log.Warn("ids of the stream before not read to the end: a retry may be stored twice", "file", name, "error", err)
+	}
+	e.ids.expire(b.o.Now().UnixMilli())
+	if n, _ := e.ids.reach(); n > 0 {
+		b.recent.earlier = e
+		return
+	}
+	if err := b.o.FS.Remove(name); err != nil {
+		b.o.Log.WarnContext(context.Background(), "old ids not deleted", "error", err)
+	}
+}

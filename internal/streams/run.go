@@ -1,0 +1,266 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/audit-archiver/archiver/internal/archive"
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/durable"
+)
+
+const (
+	// look is the pause between two looks at whether a rotation is due.
+	look = time.Second
+	// quiesceTime is how long events may be refused for a rotation. When the bucket
+	// takes longer, they are taken again, and the rotation waits.
+	quiesceTime = 30 * time.Second
+	// rest is how long it waits then.
+	rest = time.Minute
+	// settleMargin is added to the age at which batches are sealed: what another writer
+	// needs to archive one.
+	settleMargin = time.Minute
+)
+
+// Run runs the current stream and its successors until ctx ends, and then returns nil.
+// An error is one after which this process cannot go on. It does not drain: call
+// Drain before ctx ends.
+//
+// What is true if we die, in a rotation:
+//
+//	intend   the successor's key and certificate are in its folder, and stream.json
+//	         names it beside the current stream. The next start tries again.
+//	drain    everything is archived, nothing more is taken
+//	close    the stream's last commit names its successor. The next start finds the
+//	         stream closed, and goes on with the one that stream.json names.
+//	move     (only if not everything could be archived) the rows are in the successor's
+//	         log too. Nobody uses that before stream.json says so; it is made anew.
+//	switch   stream.json names the successor alone: it is current.
+//
+// When another writer has taken the stream, there is no close: nothing is uploaded
+// under its name any more.
+func (l *Line) Run(ctx context.Context) error {
+	for {
+		s := l.Current()
+		next, err := l.live(ctx, s)
+		if err != nil || next == nil {
+			return err
+		}
+		if err := l.succeed(s, next); err != nil {
+			return fmt.Errorf("go on with stream %s: %w", next.open.Stream, err)
+		}
+	}
+}
+
+// live runs one stream until ctx ends or it has a successor.
+func (l *Line) live(ctx context.Context, s *Stream) (next *certified, _ error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.Buffer.Run(ctx) })
+	g.Go(func() error { return s.Acks.Run(ctx) })
+	g.Go(func() error { return s.receipts.Run(ctx) })
+	g.Go(func() (err error) {
+		if next, err = l.write(ctx, s); next != nil {
+			stop()
+		}
+		return err
+	})
+	return next, g.Wait()
+}
+
+// write archives until ctx ends, the stream has a successor, or it cannot go on.
+func (l *Line) write(ctx context.Context, s *Stream) (*certified, error) {
+	err := s.Archiver.Start(ctx)
+	var next *certified
+	if err == nil {
+		l.served.Store(true)
+		next, err = l.archive(ctx, s)
+	}
+	switch {
+	case next != nil || ctx.Err() != nil:
+		return next, nil //nolint:nilerr // it was told to stop
+	case errors.Is(err, archive.ErrClosed), errors.Is(err, archive.ErrConflict):
+		return l.leave(ctx, s, err)
+	default:
+		return nil, err
+	}
+}
+
+// archive archives and ships until everything is archived and the stream is closed,
+// because a successor is to go on.
+func (l *Line) archive(ctx context.Context, s *Stream) (next *certified, _ error) {
+	run, halt := context.WithCancel(ctx)
+	defer halt()
+	g, run := errgroup.WithContext(run)
+	g.Go(func() error { return s.Archiver.Run(run) })
+	if s.Shipper != nil { // only a stream's only writer ships: Start has returned
+		g.Go(func() error { return s.Shipper.Run(run) })
+	}
+	g.Go(func() (err error) {
+		if next, err = l.watch(run, s); next != nil {
+			halt()
+		}
+		return err
+	})
+	if err := g.Wait(); err != nil || next == nil {
+		return nil, err
+	}
+	if err := s.Archiver.Rotate(ctx, next.open.Stream); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.archived[s.Open.Stream] = true
+	l.mu.Unlock()
+	return next, nil
+}
+
+// watch returns a successor once one is wanted and this stream is at rest: everything
+// is archived, and nothing more is taken.
+func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
+	turn := time.NewTicker(l.o.look)
+	defer turn.Stop()
+	asked := false
+	for {
+		select {
+		case <-turn.C:
+		case <-l.ask:
+			asked = true
+		case <-ctx.Done():
+			return nil, nil
+		}
+		wanted := asked || l.wanted(s)
+		if !wanted {
+			l.sayWaiting(nil)
+			continue
+		}
+		next, err := l.choose(ctx, s)
+		if err == nil {
+			err = l.prepare(ctx, next)
+		}
+		if err == nil {
+			err = l.quiesce(ctx, s)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil
+		case err == nil:
+			return next, nil
+		case final(err):
+			return nil, err
+		}
+		l.sayWaiting(err)
+		if errors.Is(err, errBusy) {
+			if err := l.o.pause(ctx, rest); err != nil {
+				return nil, nil
+			}
+		}
+	}
+}
+
+// final: an error after which nobody knows what is on the disk.
+func final(err error) bool {
+	return errors.Is(err, durable.ErrSync) || errors.Is(err, buffer.ErrDamaged) || errors.Is(err, buffer.ErrCorrupt)
+}
+
+// wanted tells whether the stream is to be rotated now.
+func (l *Line) wanted(s *Stream) bool {
+	if s.Ends().Sub(l.o.Now()) < l.o.RotateBefore || l.o.asked(s.Open.Stream) {
+		return true
+	}
+	c, err := l.o.load()
+	return err == nil && c.Next != uuid.Nil
+}
+
+// sayWaiting notes why a rotation that is wanted does not happen, and tells it once.
+func (l *Line) sayWaiting(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if why != nil && (l.waiting == nil || l.waiting.Error() != why.Error()) {
+		l.o.Log.Warn("the stream is to be rotated, and is not yet", "error", why)
+	}
+	l.waiting = why
+}
+
+// prepare does what it can of the successor's start while events are still taken: the
+// bucket is shown to be fit again, if that was long ago, and its log is made.
+func (l *Line) prepare(ctx context.Context, next *certified) error {
+	if l.o.Prove != nil {
+		if _, err := l.o.Prove(ctx); err != nil {
+			return err
+		}
+	}
+	if err := archive.Unmove(l.o.FS, next.dir, next.walDir()); err != nil {
+		return err
+	}
+	b, err := buffer.Open(l.bufferOptions(next))
+	if err != nil {
+		return fmt.Errorf("log of the successor: %w", err)
+	}
+	return b.Close()
+}
+
+// errBusy: the bucket does not keep up.
+var errBusy = errors.New("not everything could be archived in time")
+
+// quiesce brings everything to the bucket and lets nothing more in. Most of it is done
+// while events are still taken.
+func (l *Line) quiesce(ctx context.Context, s *Stream) error {
+	if err := l.drainIn(ctx, s, rest); err != nil {
+		return err
+	}
+	s.gate.shut(true)
+	err := l.drainIn(ctx, s, quiesceTime)
+	if err != nil {
+		s.gate.shut(false)
+	}
+	return err
+}
+
+// drainIn is Drain that gives up soon: after that time, or when a step fails.
+func (l *Line) drainIn(ctx context.Context, s *Stream, most time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	err := s.Buffer.Seal(ctx)
+	if err == nil {
+		err = s.Archiver.Drain(ctx, func() bool { return s.Archiver.Status().Err != nil || s.Buffer.Stats().SealedBatches == 0 })
+	}
+	if err == nil {
+		err = s.Archiver.Status().Err
+	}
+	if err != nil && !final(err) {
+		err = fmt.Errorf("%w: %w", errBusy, err)
+	}
+	return err
+}
+
+// succeed makes next the current stream. Run of the old log is over.
+func (l *Line) succeed(s *Stream, next *certified) error {
+	if err := s.Buffer.SaveIDs(filepath.Join(next.dir, idsName)); final(err) {
+		return err
+	} else if err != nil {
+		l.o.Log.Warn("ids not kept: a retry may be stored twice", "error", err)
+	}
+	if err := l.o.save(current{Stream: next.open.Stream}); err != nil {
+		return err
+	}
+	now, err := l.open(next.open.Stream)
+	if err != nil {
+		return err
+	}
+	l.sayWaiting(nil)
+	l.current.Store(now)
+	l.switched(s, now)
+	close(s.ended)
+	l.o.Log.Info("another stream has taken over", "from", s.Open.Stream, "to", now.Open.Stream, "ends", now.Ends())
+	if err := s.Buffer.Close(); err != nil {
+		l.o.Log.Warn("close the log of the stream before", "error", err)
+	}
+	return nil
+}

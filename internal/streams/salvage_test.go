@@ -1,0 +1,180 @@
+package streams
+
+import (
+	"errors"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
+	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
+)
+
+// damagedWorld is a node whose log is damaged in the middle: of ten events that are
+// acknowledged, three are archived, and the frame of the sixth and seventh cannot be read.
+func damagedWorld(t *testing.T, fsys durable.FS) (w *world, next uuid.UUID, lost []event.Event) {
+	t.Helper()
+	w = newWorld(t, fsys, "/data")
+	w.clock.advance(time.Minute)
+	next = w.successor(w.first)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain()); err != nil {
+		t.Fatal(err)
+	}
+	// From here on nothing is committed: the last commit is signed and stays here.
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" && strings.HasSuffix(c.Key, ".commit") {
+			return &memstore.Fault{Err: memstore.ErrLost}
+		}
+		return nil
+	})
+	if err := errors.Join(p.send(w.events(2)...), p.line.Current().Buffer.Seal(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	await(t, func() bool { return p.line.Current().Archiver.Status().Err != nil })
+	lost = w.events(2)
+	if err := errors.Join(p.send(lost...), p.send(w.events(3)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.store.Intercept(nil)
+	name := filepath.Join(w.dir, walName, "00000000000000000000.wal")
+	raw := must(durable.ReadFile(w.fs, name))
+	at := strings.Index(string(raw), lost[0].ID)
+	if at < 0 {
+		t.Fatal("the event is not in the log")
+	}
+	raw[at] ^= 1
+	must(0, durable.WriteFile(w.fs, name, raw, 0o600))
+	for _, e := range lost {
+		delete(w.sent, e.ID)
+	}
+	return w, next, lost
+}
+
+// TestSalvage: a log that is damaged before its end is refused, and its operator's way
+// out archives all that is intact, signs for the rest, and goes on with a successor.
+func TestSalvage(t *testing.T) {
+	w, next, _ := damagedWorld(t, crashfs.New())
+	if _, err := w.start(); !errors.Is(err, buffer.ErrCorrupt) || !strings.Contains(err.Error(), "archiver stream salvage") {
+		t.Fatalf("started: %v", err)
+	}
+	before := len(w.store.Keys())
+	would, damage, err := Salvage(t.Context(), w.options(), true)
+	if err != nil || len(damage) != 1 || len(would.Lost) != 1 || would.Lost[0] != (ledger.Range{First: 5, Last: 6}) {
+		t.Fatalf("would salvage %+v, damage %+v, %v", would, damage, err)
+	}
+	if n := len(w.store.Keys()); n != before {
+		t.Errorf("a dry run left %d objects", n-before)
+	}
+	log := must(durable.ReadFile(w.fs, filepath.Join(w.dir, walName, "00000000000000000000.wal")))
+	got, _, err := Salvage(t.Context(), w.options(), false)
+	if err != nil || !got.Closed || len(got.Lost) != 1 || got.Lost[0] != would.Lost[0] {
+		t.Fatalf("salvaged %+v, %v", got, err)
+	}
+	if string(must(durable.ReadFile(w.fs, filepath.Join(w.dir, walName, "00000000000000000000.wal")))) != string(log) {
+		t.Error("the damaged log was changed")
+	}
+	w.salvagedAndOn(next)
+}
+
+// salvagedAndOn runs the successor, and checks the gap.
+func (w *world) salvagedAndOn(next uuid.UUID) {
+	w.t.Helper()
+	p, err := w.start()
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
+	if err := errors.Join(p.ready(next), p.send(w.events(2)...), p.drain(), p.end()); err != nil {
+		w.t.Error(err)
+		return
+	}
+	view := w.check()
+	if n := notes(view, w.first, ledger.NoteGap); len(n) != 1 || *n[0].Range != (ledger.Range{First: 5, Last: 6}) {
+		w.t.Errorf("gap notes %+v", n)
+	}
+	if n := notes(view, w.first, ledger.NoteRotate); len(n) != 1 || n[0].Stream != next {
+		w.t.Errorf("rotate notes %+v", n)
+	}
+}
+
+// TestSalvageWithoutSuccessor changes nothing.
+func TestSalvageWithoutSuccessor(t *testing.T) {
+	w, next, _ := damagedWorld(t, crashfs.New())
+	f := w.folder()
+	must(0, f.forget(next))
+	before := len(w.store.Keys())
+	if _, _, err := Salvage(t.Context(), w.options(), false); !errors.Is(err, ErrNoSuccessor) {
+		t.Errorf("got %v", err)
+	}
+	if n := len(w.store.Keys()); n != before {
+		t.Errorf("left %d objects", n-before)
+	}
+}
+
+// TestSalvageDies: at each call of the bucket, and at each operation of the disk. Run
+// again, it ends the same.
+func TestSalvageDies(t *testing.T) {
+	step := 1
+	if testing.Short() {
+		step = 9
+	}
+	for n := 1; ; n += step {
+		disk := crashfs.New()
+		w, next, _ := damagedWorld(t, disk)
+		w.power.Store(nil)
+		hit := w.dieAt(disk, n)
+		_, _, err := Salvage(t.Context(), w.options(), false)
+		disk.Inject(nil)
+		if hit.Load() == nil {
+			if n < 50 || err != nil {
+				t.Fatalf("a salvage has only %d disk operations, %v", n, err)
+			}
+			break
+		}
+		w.fs = disk.Crash(rand.New(rand.NewPCG(uint64(n), 3)), []int{0, 50, 100}[n%3])
+		if _, _, err := Salvage(t.Context(), w.options(), false); err != nil {
+			// It had switched, and died before it could say so: the successor is current.
+			if f := w.folder(); must(f.Current()) != next {
+				t.Fatalf("at disk operation %d: %v", n, err)
+			}
+		}
+		w.salvagedAndOn(next)
+		if t.Failed() {
+			t.Fatalf("at disk operation %d, %s %s", n, hit.Load().Kind, hit.Load().Name)
+		}
+	}
+	for n := 1; ; n += step {
+		w, next, _ := damagedWorld(t, crashfs.New())
+		calls := 0
+		w.store.Intercept(func(memstore.Call) *memstore.Fault {
+			if calls++; calls >= n {
+				return &memstore.Fault{Err: memstore.ErrLost, Persist: calls == n && n%2 == 0}
+			}
+			return nil
+		})
+		_, _, err := Salvage(t.Context(), w.options(), false)
+		w.store.Intercept(nil)
+		if calls < n {
+			return
+		}
+		if err == nil {
+			t.Fatalf("call %d failed, and nobody says so", n)
+		}
+		if _, _, err := Salvage(t.Context(), w.options(), false); err != nil {
+			t.Fatalf("after call %d: %v", n, err)
+		}
+		w.salvagedAndOn(next)
+		if t.Failed() {
+			t.Fatalf("at call %d", n)
+		}
+	}
+}

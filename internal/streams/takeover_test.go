@@ -1,0 +1,484 @@
+package streams
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/archive"
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
+)
+
+// twins is a node whose folder was copied while it had rows in its log, and the copy,
+// which has taken the stream over. The copy has committed what both have, and events of
+// its own; the first node has events that only it has, acknowledged and not archived.
+type twins struct {
+	*world        // the one that loses
+	copy   *world // the one that has the stream
+}
+
+// newTwins: settled says that the winner has committed what both have.
+func newTwins(t *testing.T, fsys durable.FS, settled bool) *twins {
+	t.Helper()
+	w := newWorld(t, fsys, "/data")
+	w.clock.advance(time.Minute)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(4)...), p.drain(), p.send(w.events(3)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	x := &twins{world: w, copy: w.twin("/copy")}
+	// The first one takes more; its files reach the bucket, and its commit does not.
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" && strings.HasSuffix(c.Key, ".commit") {
+			return &memstore.Fault{Err: memstore.ErrLost}
+		}
+		return nil
+	})
+	p = must(w.start())
+	w.clock.advance(time.Second)
+	if err := errors.Join(p.ready(w.first), p.send(w.events(2)...)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.line.Current().Buffer.Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, func() bool { return p.line.Current().Archiver.Status().Err != nil }) // the files are there, the commit is not
+	if err := errors.Join(p.send(w.events(2)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.store.Intercept(nil)
+	w.clock.advance(time.Second)
+	c := must(x.copy.start())
+	if err := errors.Join(c.ready(w.first), x.copyEnds(c, settled)); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Hour)
+	return x
+}
+
+func (x *twins) copyEnds(c *process, settled bool) error {
+	if !settled {
+		return c.end()
+	}
+	return errors.Join(c.send(x.copy.events(3)...), c.drain(), c.end())
+}
+
+// checkBoth is check over what both have promised.
+func (x *twins) checkBoth() *ledger.View {
+	x.t.Helper()
+	all := *x.world
+	all.sent = make(map[string]sent)
+	for id, s := range x.copy.sent {
+		all.sent[id] = s
+	}
+	for id, s := range x.world.sent {
+		all.sent[id] = s
+	}
+	return all.check()
+}
+
+// TestTakenOver: what the loser acknowledged and the winner has not committed goes to
+// the successor, once, with notes that say where it came from; nothing more is sent
+// under the old name; and what the two have in common is not doubled.
+func TestTakenOver(t *testing.T) {
+	x := newTwins(t, crashfs.New(), true)
+	next := x.successor(x.first)
+	before := x.store.Keys()
+	p := must(x.start())
+	if err := errors.Join(p.ready(next), p.send(x.events(2)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range x.store.Keys() {
+		known := false
+		for _, b := range before {
+			known = known || b == key
+		}
+		if !known && strings.Contains(key, x.first.String()) {
+			t.Errorf("sent under the old name: %s", key)
+		}
+	}
+	view := x.checkBoth()
+	moved := notes(view, next, ledger.NoteMoved)
+	rows := int64(0)
+	for _, n := range moved {
+		if n.Stream != x.first {
+			t.Errorf("moved from %s", n.Stream)
+		}
+		rows += n.Range.Last - n.Range.First + 1
+	}
+	if rows != 4 || len(notes(view, next, ledger.NoteOrphan)) == 0 {
+		t.Errorf("moved notes %+v, orphans %+v", moved, notes(view, next, ledger.NoteOrphan))
+	}
+	// The winner goes on as if nothing had been.
+	c := must(x.copy.start())
+	if err := errors.Join(c.ready(x.first), c.send(x.copy.events(1)...), c.drain(), c.end()); err != nil {
+		t.Fatal(err)
+	}
+	x.checkBoth()
+}
+
+// TestTakenOverWhileItRuns: the copy starts while the first one serves. Its rows are
+// sent again by clients that had no answer; they are recognised.
+func TestTakenOverWhileItRuns(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	next := w.successor(w.first)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain()); err != nil {
+		t.Fatal(err)
+	}
+	x := &twins{world: w, copy: w.twin("/copy")}
+	own := w.events(3)
+	if err := p.send(own...); err != nil {
+		t.Fatal(err)
+	}
+	c := must(x.copy.start())
+	if err := errors.Join(c.ready(w.first), c.send(w.events(5)...), c.drain()); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Hour)
+	must(0, p.line.Current().Buffer.Seal(t.Context()))
+	if err := p.ready(next); err != nil {
+		t.Fatal(err)
+	}
+	again := must(p.line.Append(t.Context(), own))
+	if again.Stream != next || again.Seqs[0] != 0 || again.Seqs[2] != 2 || again.Earlier != nil {
+		t.Errorf("sent again: %+v", again)
+	}
+	if err := p.line.Archived(t.Context(), w.first, 4); err == nil {
+		t.Error("says that an event is archived under a name that another writer has")
+	}
+	if err := errors.Join(p.send(w.events(1)...), p.drain(), p.end(), c.end()); err != nil {
+		t.Fatal(err)
+	}
+	x.checkBoth()
+}
+
+// TestTakenOverWaits: the winner has not committed yet what both have. The loser waits
+// until it has, or has had the time for it, and then doubles nothing.
+func TestTakenOverWaits(t *testing.T) {
+	x := newTwins(t, crashfs.New(), false)
+	x.successor(x.first)
+	x.clock.advance(-time.Hour) // the winner has just begun
+	waited := false
+	x.paused = func(d time.Duration) {
+		if waited || d != 5*time.Second {
+			return
+		}
+		waited = true
+		c := must(x.copy.start())
+		if err := errors.Join(c.ready(x.first), c.send(x.copy.events(1)...), c.drain(), c.end()); err != nil {
+			t.Error(err)
+		}
+	}
+	p := must(x.start())
+	if err := errors.Join(p.ready(uuid.Nil), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	if !waited {
+		t.Error("it did not wait")
+	}
+	x.checkBoth()
+}
+
+// TestTakenOverWithoutSuccessor: the stream stays stopped, the error says what to run,
+// and nothing changes.
+func TestTakenOverWithoutSuccessor(t *testing.T) {
+	x := newTwins(t, crashfs.New(), true)
+	before := len(x.store.Keys())
+	p := must(x.start())
+	err := p.ready(uuid.Nil)
+	if !errors.Is(err, archive.ErrTaken) || !errors.Is(err, ErrNoSuccessor) || !strings.Contains(err.Error(), "archiver stream next") {
+		t.Errorf("got %v", err)
+	}
+	_ = p.end()
+	if n := len(x.store.Keys()); n != before {
+		t.Errorf("%d objects, %d before", n, before)
+	}
+	next := x.successor(x.first)
+	p = must(x.start())
+	if err := errors.Join(p.ready(next), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	x.checkBoth()
+}
+
+// TestBothTakeOneSuccessor: the successor was copied with the folder, and the winner
+// has rotated to it. The loser goes on with the next one; each event is found from every
+// name under which it was acknowledged.
+func TestBothTakeOneSuccessor(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	shared := w.successor(w.first)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	x := &twins{world: w, copy: w.twin("/copy")}
+	p = must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(2)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	c := must(x.copy.start())
+	c.line.Rotate()
+	if err := errors.Join(c.ready(shared), c.send(w.events(2)...), c.drain(), c.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Minute)
+	own := w.successor(shared)
+	p = must(w.start())
+	if err := errors.Join(p.ready(own), p.send(w.events(2)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	view := x.checkBoth()
+	if n := notes(view, own, ledger.NoteMoved); len(n) != 1 || n[0].Stream != w.first {
+		t.Errorf("moved %+v", n)
+	}
+}
+
+// TestSuccessorTakenLater: both go over to the same successor, one after the other; the
+// second has its rows there when it finds out, and moves on with them.
+func TestSuccessorTakenLater(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	shared := w.successor(w.first)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	p = must(w.start())
+	p.line.Rotate()
+	if err := errors.Join(p.ready(shared), p.send(w.events(2)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	x := &twins{world: w, copy: w.twin("/copy")}
+	c := must(x.copy.start())
+	if err := errors.Join(c.ready(shared), c.send(w.events(2)...), c.drain(), c.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Hour)
+	own := w.successor(shared)
+	p = must(w.start())
+	if err := errors.Join(p.ready(own), p.send(w.events(1)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	x.checkBoth()
+}
+
+// TestMovedTwice: the rows that were moved to a stream move on with it, and notes lead
+// to them from both names.
+func TestMovedTwice(t *testing.T) {
+	x := newTwins(t, crashfs.New(), true)
+	middle := x.successor(x.first)
+	// The middle stream cannot commit, and a copy of the folder takes it.
+	x.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" && strings.Contains(c.Key, "/events/") {
+			return &memstore.Fault{Err: memstore.ErrLost}
+		}
+		return nil
+	})
+	p := must(x.start())
+	if err := errors.Join(p.ready(middle), p.send(x.events(2)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	x.store.Intercept(nil)
+	third := x.world.twin("/third")
+	c := must(third.start())
+	if err := errors.Join(c.ready(middle), c.end()); err != nil { // it has the stream, and dies
+		t.Fatal(err)
+	}
+	x.clock.advance(time.Hour)
+	last := x.successor(middle)
+	p = must(x.start())
+	if err := errors.Join(p.ready(last), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	view := x.checkBoth()
+	from := make(map[uuid.UUID]bool)
+	for _, n := range notes(view, last, ledger.NoteMoved) {
+		from[n.Stream] = true
+	}
+	if !from[x.first] || !from[middle] {
+		t.Errorf("moved notes %+v", notes(view, last, ledger.NoteMoved))
+	}
+}
+
+// TestRolledBack: the folder comes back from a backup. All that it holds is archived
+// since, or it is not: that is moved.
+func TestRolledBack(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	copyTree(w.fs, "/data", "/backup")
+	p = must(w.start())
+	if err := errors.Join(p.ready(w.first), p.drain(), p.send(w.events(3)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Hour)
+	w.dir = "/backup"
+	next := w.successor(w.first)
+	p = must(w.start())
+	if err := errors.Join(p.ready(next), p.send(w.events(2)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	if view := w.check(); len(notes(view, next, ledger.NoteMoved)) > 0 {
+		t.Errorf("moved %+v, which was archived", notes(view, next, ledger.NoteMoved))
+	}
+}
+
+// TestRecoveredElsewhere: the node was thought lost, and its stream was closed by a
+// recovery. It comes back: what only it has goes to the successor.
+func TestRecoveredElsewhere(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain(), p.send(w.events(4)...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	got := must(archive.Recover(t.Context(), archive.RecoverOptions{Dir: "/recover", FS: w.fs, Store: w.store, Prefix: prefix, Root: w.root.VKey(),
+		Stream: w.first, Signer: w.root, Host: "elsewhere", Writer: "test", Now: w.clock.now, Log: w.log}))
+	if !got.Closed {
+		t.Fatalf("recovered %+v", got)
+	}
+	next := w.successor(w.first)
+	p = must(w.start())
+	if err := errors.Join(p.ready(next), p.send(w.events(1)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	if n := notes(w.check(), next, ledger.NoteMoved); len(n) != 1 || *n[0].Range != (ledger.Range{First: 3, Last: 6}) {
+		t.Errorf("moved %+v", n)
+	}
+}
+
+// TestForeignData: something that this node did not write is under the name of a file of
+// its own. The stream is closed, and its batch archived again by the successor.
+func TestForeignData(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain(), p.send(w.events(4)...)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.end(); err != nil {
+		t.Fatal(err)
+	}
+	key := ledger.Join(prefix, ledger.DataName("long", w.clock.now().Format(time.DateOnly), w.first, 3, 6))
+	forged := w.store.PutForged(key, []byte("not our file"))
+	p = must(w.start())
+	if err := p.ready(w.first); err != nil {
+		t.Fatal(err)
+	}
+	must(0, p.line.Current().Buffer.Seal(t.Context()))
+	await(t, func() bool { return p.line.Current().Archiver.Status().Stopped })
+	if err := p.send(w.events(1)...); !errors.Is(err, ErrNotReady) {
+		t.Errorf("a stopped stream takes events: %v", err)
+	}
+	next := w.successor(w.first)
+	if err := errors.Join(p.ready(next), p.send(w.events(2)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	view := w.check()
+	if n := notes(view, w.first, ledger.NoteRotate); len(n) != 1 || n[0].Stream != next {
+		t.Errorf("rotate notes %+v", n)
+	}
+	found := false
+	for _, n := range notes(view, next, ledger.NoteOrphan) {
+		found = found || ledger.Join(prefix, n.Key) == key && n.VersionID == forged
+	}
+	if !found {
+		t.Errorf("orphans %+v do not name the foreign object", notes(view, next, ledger.NoteOrphan))
+	}
+}
+
+// TestMoveDiesAtEveryDiskOperation: the machine loses power at each operation of a move.
+func TestMoveDiesAtEveryDiskOperation(t *testing.T) {
+	step := 3
+	if testing.Short() {
+		step = 23
+	}
+	for n := 1; ; n += step {
+		disk := crashfs.New()
+		x := newTwins(t, disk, true)
+		next := x.successor(x.first)
+		hit := x.dieAt(disk, n)
+		x.moves()
+		disk.Inject(nil)
+		if hit.Load() == nil {
+			if n < 100 {
+				t.Fatalf("a move has only %d disk operations", n)
+			}
+			return
+		}
+		x.fs = disk.Crash(rand.New(rand.NewPCG(uint64(n), 3)), []int{0, 50, 100}[n%3])
+		x.movesAndCheck(next)
+		if t.Failed() {
+			t.Fatalf("at disk operation %d, %s %s", n, hit.Load().Kind, hit.Load().Name)
+		}
+	}
+}
+
+// TestMoveAtEveryCall loses each request or answer of a move.
+func TestMoveAtEveryCall(t *testing.T) {
+	step := 1
+	if testing.Short() {
+		step = 5
+	}
+	for _, persist := range []bool{false, true} {
+		for n := 1; ; n += step {
+			x := newTwins(t, crashfs.New(), true)
+			next := x.successor(x.first)
+			calls := 0
+			x.store.Intercept(func(memstore.Call) *memstore.Fault {
+				if calls++; calls == n {
+					return &memstore.Fault{Err: memstore.ErrLost, Persist: persist}
+				}
+				return nil
+			})
+			x.moves()
+			x.store.Intercept(nil)
+			x.movesAndCheck(next)
+			if t.Failed() {
+				t.Fatalf("at call %d, persist %v", n, persist)
+			}
+			if calls < n {
+				break
+			}
+		}
+	}
+}
+
+// moves is the life of a process that moves; it may end early.
+func (x *twins) moves() {
+	p, err := x.start()
+	if err != nil {
+		return
+	}
+	if p.ready(uuid.Nil) == nil && p.send(x.events(2)...) == nil {
+		_ = p.drain()
+	}
+	_ = p.end()
+}
+
+func (x *twins) movesAndCheck(next uuid.UUID) {
+	x.t.Helper()
+	p, err := x.start()
+	if err != nil {
+		x.t.Error(err)
+		return
+	}
+	if err := errors.Join(p.ready(next), p.send(x.events(1)...), p.drain(), p.end()); err != nil {
+		x.t.Error(err)
+		return
+	}
+	x.checkBoth()
+}

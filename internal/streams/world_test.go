@@ -1,0 +1,468 @@
+package streams
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/archive"
+	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
+	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
+	"github.com/audit-archiver/archiver/internal/parquet"
+)
+
+const prefix = "audit-logs"
+
+// clock is moved by hand and by pauses, which take no time.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// world is a bucket, the disk of a node, and what clients were promised.
+type world struct {
+	t     *testing.T
+	clock *clock
+	fs    durable.FS
+	dir   string
+	store *memstore.Store
+	wrap  func(*memstore.Store) object.Store // what the node sees; nil: store itself
+	id    archive.Identity
+	make  bool // the root key is there: successors make themselves
+	// paused is called in every pause, which takes no time: what happens meanwhile.
+	paused func(time.Duration)
+
+	archive ledger.Archive
+	root    ledger.Key
+	first   uuid.UUID
+
+	sent   map[string]sent // acknowledged, by id
+	unsure map[string]event.Event
+	log    *slog.Logger
+	power  *atomic.Pointer[context.CancelFunc] // ends the process that runs
+}
+
+// sent is an event and where its node said that it is.
+type sent struct {
+	event  event.Event
+	stream uuid.UUID
+	seq    int64
+}
+
+// sealAge is the one of every log.
+const sealAge = 15 * time.Minute
+
+func newWorld(t *testing.T, fsys durable.FS, dir string) *world {
+	t.Helper()
+	c := &clock{at: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}
+	w := &world{t: t, clock: c, fs: fsys, dir: dir, store: memstore.New(t, c.now), id: archive.Identity{Machine: "m", Boot: "b"},
+		sent: make(map[string]sent), unsure: make(map[string]event.Event), log: slog.New(slog.DiscardHandler),
+		power: new(atomic.Pointer[context.CancelFunc])}
+	id, first := uuid.New(), uuid.New()
+	w.root, w.first = must(ledger.NewKey(ledger.RootName(id))), first
+	key := must(ledger.NewKey(ledger.StreamName(id, first)))
+	now := c.now()
+	raw := must(ledger.SignArchive(ledger.Archive{ID: id, Created: now, Floor: now.AddDate(-10, 0, 0), Default: "standard",
+		Classes: []ledger.Class{{Name: "long", Days: 3}, {Name: "standard", Days: 1}}}, w.root))
+	w.archive = must(ledger.ParseArchive(raw, w.root.VKey()))
+	until := w.archive.RetainUntil(now)
+	must(w.store.Put(t.Context(), object.Put{Key: ledger.ArchiveKey(prefix), Body: bytes.NewReader(raw), Size: int64(len(raw)),
+		SHA256: sha256.Sum256(raw), ContentType: "text/plain", RetainUntil: until}))
+	open := must(ledger.SignOpen(ledger.Open{Archive: id, Stream: first, VKey: key.VKey(), OpenedAt: now, RetainUntil: until}, w.root))
+	temp := filepath.Join(t.TempDir(), keyName)
+	must(0, ledger.SaveKey(temp, key))
+	w.put(keyName, must(os.ReadFile(temp)))
+	w.put(openName, open)
+	return w
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// put writes a file of the data folder.
+func (w *world) put(name string, raw []byte) {
+	name = filepath.Join(w.dir, name)
+	must(0, w.fs.MkdirAll(filepath.Dir(name), 0o700))
+	must(0, durable.WriteFile(w.fs, name, raw, 0o600))
+}
+
+func (w *world) folder() Folder {
+	return Folder{Dir: w.dir, FS: w.fs, Root: w.root.VKey(), KeyFile: filepath.Join(w.dir, keyName),
+		OpenFile: filepath.Join(w.dir, openName), NextDir: filepath.Join(w.dir, "next")}
+}
+
+// successor makes one wait.
+func (w *world) successor(previous uuid.UUID) uuid.UUID {
+	made := must(Make(w.t.TempDir(), w.archive, w.root, previous, w.clock.now()))
+	id := made.Open.Stream
+	for _, name := range []string{keyName, openName} {
+		w.put(filepath.Join("next", id.String(), name), must(os.ReadFile(filepath.Join(made.Path, name))))
+	}
+	return id
+}
+
+// process is one life of the node.
+type process struct {
+	w    *world
+	line *Line
+	ctx  context.Context
+	stop context.CancelFunc
+	err  chan error
+}
+
+func (w *world) options() Options {
+	store := object.Store(w.store)
+	if w.wrap != nil {
+		store = w.wrap(w.store)
+	}
+	var paused atomic.Int64
+	o := Options{
+		Folder: w.folder(), Store: store, Prefix: prefix, RotateBefore: 30 * 24 * time.Hour,
+		LoadKey: func(file, _ string) (ledger.Signer, error) {
+			raw, err := durable.ReadFile(w.fs, file)
+			if err != nil {
+				return nil, err
+			}
+			return ledger.ParseKey(string(raw))
+		},
+		Buffer: buffer.Options{SegmentBytes: 64 << 10, SealAge: sealAge, Heartbeat: -1, Reserve: -1,
+			Retention: func(name string) (time.Duration, bool) {
+				c, ok := w.archive.Class(name)
+				return time.Duration(c.Days) * 24 * time.Hour, ok
+			}},
+		Identity: func(dir string) (archive.Identity, error) {
+			id := w.id
+			id.Inode = dir + id.Inode
+			return id, nil
+		},
+		Writer: "test", Now: w.clock.now, Log: w.log,
+		look: time.Millisecond,
+		pause: func(ctx context.Context, d time.Duration) error {
+			if time.Duration(paused.Add(int64(d))) < 2*time.Hour { // whoever fails for ever must not run time away
+				w.clock.advance(d)
+			}
+			if w.paused != nil {
+				w.paused(d)
+			}
+			runtime.Gosched()
+			return context.Cause(ctx)
+		},
+	}
+	if w.make {
+		o.Make = func(_ context.Context, previous uuid.UUID) error {
+			w.successor(previous)
+			return nil
+		}
+	}
+	return o
+}
+
+// start opens the streams and runs them.
+func (w *world) start() (*process, error) {
+	line, err := Open(w.options())
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &process{w: w, line: line, ctx: ctx, stop: stop, err: make(chan error, 1)}
+	w.power.Store(&stop)
+	go func() {
+		err := line.Run(ctx)
+		stop()
+		p.err <- err
+	}()
+	return p, nil
+}
+
+// ready waits until events are taken, by that stream unless it is Nil.
+func (p *process) ready(stream uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	defer cancel()
+	err := p.line.Await(ctx, func() bool {
+		return p.line.MayTake() == nil && (stream == uuid.Nil || p.line.Current().Open.Stream == stream)
+	})
+	if err != nil && p.ctx.Err() != nil {
+		got := <-p.err
+		p.err <- got
+		return errors.Join(err, got)
+	}
+	return err
+}
+
+// send appends events and remembers what was acknowledged.
+func (p *process) send(events ...event.Event) error {
+	batch := slices.Clone(events)
+	stored, err := p.line.Append(context.Background(), batch)
+	if errors.Is(err, ErrNotReady) || errors.Is(err, buffer.ErrFull) || errors.Is(err, buffer.ErrStopped) {
+		return err // nothing is stored
+	}
+	for i := range batch {
+		switch _, known := p.w.sent[batch[i].ID]; {
+		case err != nil && !known:
+			p.w.unsure[batch[i].ID] = batch[i]
+		case err == nil:
+			delete(p.w.unsure, batch[i].ID)
+			at := sent{event: batch[i], stream: stored.Stream, seq: stored.Seqs[i]}
+			if stream, ok := stored.Earlier[i]; ok {
+				at.stream = stream
+			}
+			if was, known := p.w.sent[batch[i].ID]; known {
+				at.event.ReceivedAtMS = was.event.ReceivedAtMS
+			}
+			p.w.sent[batch[i].ID] = at
+		}
+	}
+	return err
+}
+
+func (p *process) drain() error {
+	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	defer cancel()
+	return p.line.Drain(ctx)
+}
+
+// end stops the process and returns what it said.
+func (p *process) end() error {
+	p.stop()
+	return errors.Join(<-p.err, p.line.Close())
+}
+
+// finish runs a fresh process until everything that survived is archived.
+func (w *world) finish() {
+	w.t.Helper()
+	p, err := w.start()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := errors.Join(p.ready(uuid.Nil), p.drain(), p.end()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// view reads the ledger as an auditor would.
+func (w *world) view() *ledger.View {
+	w.t.Helper()
+	return must(must(ledger.NewReader(w.store, prefix, w.root.VKey())).Refresh(context.Background()))
+}
+
+// rows reads all committed rows.
+func (w *world) rows(view *ledger.View) (rows []event.Row) {
+	w.t.Helper()
+	for f := range view.Files() {
+		body := must(w.store.Get(context.Background(), ledger.Join(prefix, f.Key), f.VersionID))
+		raw := must(io.ReadAll(body))
+		if sha256.Sum256(raw) != f.SHA256 {
+			w.t.Errorf("%s: checksum differs from the manifest", f.Key)
+		}
+		for row, err := range must(parquet.Open(bytes.NewReader(raw), int64(len(raw)), f.Class)).Rows() {
+			rows = append(rows, must(row, err))
+		}
+	}
+	return rows
+}
+
+// check is the oracle: read as an auditor would, the committed files hold each
+// acknowledged event exactly once, unchanged, where its node said or where signed notes
+// lead to from there; and nothing is in the bucket that no commit names.
+func (w *world) check() *ledger.View {
+	w.t.Helper()
+	view := w.view()
+	if len(view.Findings) > 0 {
+		w.t.Errorf("findings: %v", view.Findings)
+	}
+	found := make(map[string]event.Row)
+	for _, row := range w.rows(view) {
+		if other, twice := found[row.ID]; twice {
+			w.t.Errorf("event %s is %s %d and %s %d", row.ID, other.Stream, other.Seq, row.Stream, row.Seq)
+		}
+		found[row.ID] = row
+	}
+	for id, s := range w.sent {
+		row, ok := found[id]
+		if !ok {
+			w.t.Errorf("event %s, acknowledged as %s %d, is not archived", id, s.stream, s.seq)
+			continue
+		}
+		delete(found, id)
+		if s.event.ReceivedAtMS == 0 {
+			s.event.ReceivedAtMS = row.ReceivedAtMS // its first answer did not come
+		}
+		if s.event.Fingerprint = 0; row.Event != s.event {
+			w.t.Errorf("event %s: archived is %+v, want %+v", id, row.Event, s.event)
+		}
+		if !leadsTo(view, s.stream, s.seq, row.Stream, row.Seq) {
+			w.t.Errorf("event %s, acknowledged as %s %d, is %s %d, and no note says so", id, s.stream, s.seq, row.Stream, row.Seq)
+		}
+	}
+	for id := range found {
+		if _, ok := w.unsure[id]; !ok {
+			w.t.Errorf("event %s is archived, and nobody sent it", id)
+		}
+	}
+	w.checkKeys(view)
+	return view
+}
+
+// leadsTo follows moved notes.
+func leadsTo(view *ledger.View, stream uuid.UUID, seq int64, to uuid.UUID, at int64) bool {
+	if stream == to && seq == at {
+		return true
+	}
+	for i := range view.Streams {
+		for j := range view.Streams[i].Manifests {
+			for _, n := range view.Streams[i].Manifests[j].Notes {
+				if n.Kind == ledger.NoteMoved && n.Stream == stream && n.Range.First <= seq && seq <= n.Range.Last &&
+					view.Streams[i].Open.Stream == to && n.To.First+seq-n.Range.First == at {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (w *world) checkKeys(view *ledger.View) {
+	w.t.Helper()
+	named := map[string]bool{ledger.ArchiveKey(prefix): true}
+	versions := make(map[string]bool) // of files and orphans
+	for i := range view.Streams {
+		s := &view.Streams[i]
+		named[ledger.OpenKey(prefix, s.Open.Stream)] = true
+		for j := range s.Manifests {
+			named[ledger.CommitKey(prefix, s.Open.Stream, int64(j))] = true
+			for _, f := range s.Manifests[j].Files {
+				versions[f.Key+" "+f.VersionID] = true
+			}
+			for _, n := range s.Manifests[j].Notes {
+				if n.Kind == ledger.NoteOrphan {
+					versions[n.Key+" "+n.VersionID] = true
+				}
+			}
+		}
+	}
+	for v, err := range w.store.Versions(context.Background(), "") {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if name := strings.TrimPrefix(v.Key, prefix+"/"); !named[v.Key] && !versions[name+" "+v.VersionID] {
+			w.t.Errorf("%s version %s: nobody names it", v.Key, v.VersionID)
+		}
+		delete(named, v.Key) // a second version of a ledger object is a finding
+	}
+}
+
+// dieAt makes the disk work no more from its n-th operation on, and ends the process
+// then; hit is that operation.
+func (w *world) dieAt(disk *crashfs.FS, n int) (hit *atomic.Pointer[crashfs.Op]) {
+	at, hit := disk.Ops()+n, new(atomic.Pointer[crashfs.Op])
+	disk.Inject(func(op crashfs.Op) error {
+		if op.N < at {
+			return nil
+		}
+		if hit.CompareAndSwap(nil, &op) {
+			if stop := w.power.Load(); stop != nil {
+				(*stop)()
+			}
+		}
+		switch op.Kind {
+		case crashfs.Read, crashfs.Open, crashfs.Size, crashfs.Close:
+			return nil // what was read before can be read still
+		}
+		return errors.New("the machine is off")
+	})
+	return hit
+}
+
+// notes are those of a kind in a stream.
+func notes(view *ledger.View, stream uuid.UUID, kind ledger.NoteKind) (all []ledger.Note) {
+	for i := range view.Streams {
+		if view.Streams[i].Open.Stream != stream {
+			continue
+		}
+		for j := range view.Streams[i].Manifests {
+			for _, n := range view.Streams[i].Manifests[j].Notes {
+				if n.Kind == kind {
+					all = append(all, n)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// events makes n events over three days and two classes.
+func (w *world) events(n int) []event.Event {
+	events := make([]event.Event, n)
+	for i := range events {
+		class := "standard"
+		if i%3 == 0 {
+			class = "long"
+		}
+		events[i] = event.Event{ID: uuid.NewString(), Action: "order.create", ActorID: fmt.Sprint("user-", i), ActorType: "user",
+			ResourceType: "order", Outcome: "success", Producer: "test", Retention: class, Fingerprint: uint64(i + 1),
+			TimestampNS: w.clock.now().Add(time.Duration(i%3) * -24 * time.Hour).UnixNano()}
+	}
+	return events
+}
+
+// copyTree copies a folder within a file system.
+func copyTree(fsys durable.FS, from, to string) {
+	must(0, fsys.MkdirAll(to, 0o700))
+	for _, e := range must(fsys.ReadDir(from)) {
+		a, b := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
+		if e.IsDir() {
+			copyTree(fsys, a, b)
+			continue
+		}
+		must(0, durable.WriteFile(fsys, b, must(durable.ReadFile(fsys, a)), 0o600))
+	}
+}
+
+// twin is a copy of the node's folder on another machine.
+func (w *world) twin(dir string) *world {
+	copyTree(w.fs, w.dir, dir)
+	t := *w
+	t.dir, t.id.Machine = dir, "another"
+	t.sent, t.unsure = make(map[string]sent), make(map[string]event.Event) // each remembers what it promised itself
+	return &t
+}
+
+func readFile(w *world, name string) ([]byte, error) {
+	return durable.ReadFile(w.fs, filepath.Join(w.dir, name))
+}

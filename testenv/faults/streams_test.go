@@ -1,0 +1,297 @@
+//go:build linux
+
+package faults
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/s3store"
+)
+
+// run runs a command of the program on this site, and returns what it printed and its
+// exit code.
+func (s *site) run(t testing.TB, args ...string) (string, int) {
+	t.Helper()
+	out, err := exec.Command(binary(), append(args, "--config", s.config)...).CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return string(out), exit.ExitCode()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out), 0
+}
+
+// must is run that has to work.
+func (s *site) must(t testing.TB, args ...string) string {
+	t.Helper()
+	out, code := s.run(t, args...)
+	if code != 0 {
+		t.Fatalf("archiver %s: exit code %d: %s", strings.Join(args, " "), code, out)
+	}
+	return out
+}
+
+// streams reads the ledger as an auditor would.
+func (s *site) streams(t testing.TB) (*ledger.View, *s3store.Store) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	store, err := s3store.Open(ctx, s.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := ledger.NewReader(store, prefix, s.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	view, err := reader.Refresh(ctx)
+	if err != nil || len(view.Findings) > 0 {
+		t.Fatalf("findings %v, %v", view.Findings, err)
+	}
+	return view, store
+}
+
+// closed counts the streams that are closed.
+func closed(view *ledger.View) (n int) {
+	for i := range view.Streams {
+		if view.Streams[i].Head.Closed {
+			n++
+		}
+	}
+	return n
+}
+
+// onceEach demands that each event which one of the sites has acknowledged is archived,
+// in one stream or another, exactly once, and nothing that nobody sent.
+func (s *site) onceEach(t testing.TB, others ...*site) {
+	t.Helper()
+	view, store := s.streams(t)
+	seen := make(map[string]bool)
+	for f := range view.Files() {
+		for _, row := range fileRows(context.WithoutCancel(t.Context()), t, store, f) {
+			if seen[row.ID] {
+				t.Errorf("event %s is there twice", row.ID)
+			}
+			seen[row.ID] = true
+		}
+	}
+	sent := make(map[string]bool)
+	for _, x := range append(others, s) {
+		for id := range x.promise.seq {
+			if !seen[id] {
+				t.Errorf("event %s was acknowledged and is not archived", id)
+			}
+		}
+		for id := range x.promise.sent {
+			sent[id] = true
+		}
+	}
+	for id := range seen {
+		if !sent[id] {
+			t.Errorf("nobody sent event %s", id)
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("nothing is archived")
+	}
+}
+
+// TestRotation: a server under load goes on with a successor. Its socket stays open, who
+// is refused meanwhile is told to come again, and each event is archived once.
+func TestRotation(t *testing.T) {
+	need(t, short)
+	s := newSite(t)
+	v := s.start(t, how{})
+	v.stored(t, 3)
+	if out, code := s.run(t, "stream", "rotate", "--timeout", "1s"); code != 1 || !strings.Contains(out, "archiver stream next") {
+		t.Errorf("without a successor: exit code %d: %s", code, out)
+	}
+	s.must(t, "stream", "next")
+	ctx, stop := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	var longest time.Duration
+	clients.Go(func() {
+		for ctx.Err() == nil {
+			body := s.promise.invent(2, 0)
+			for begun := time.Now(); ; {
+				err := v.send(t, body)
+				if err == nil {
+					longest = max(longest, time.Since(begun))
+					break
+				}
+				if statusOf(err) != http.StatusServiceUnavailable {
+					t.Errorf("a client got %v", err)
+					return
+				}
+				<-time.After(10 * time.Millisecond)
+			}
+		}
+	})
+	out := s.must(t, "stream", "rotate", "--json")
+	v.stored(t, 2)
+	stop()
+	clients.Wait()
+	t.Logf("the longest that a client had to wait: %v", longest)
+	var rotated struct{ From, To string }
+	if err := json.Unmarshal([]byte(out), &rotated); err != nil || rotated.From == rotated.To {
+		t.Fatalf("%v: %s", err, out)
+	}
+	v.stop(t)
+	s.onceEach(t)
+	// The first stream's files, its key among them, are of no use any more.
+	for _, name := range []string{"wal", "ledger", "spool", "stream.key", "stream.open"} {
+		if err := os.RemoveAll(filepath.Join(s.data, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v = s.start(t, how{})
+	v.stored(t, 2)
+	v.stop(t)
+	s.onceEach(t)
+	if view, _ := s.streams(t); len(view.Streams) != 2 || closed(view) != 1 {
+		t.Errorf("%d streams, %d closed", len(view.Streams), closed(view))
+	}
+	if list := s.must(t, "stream", "list"); !strings.Contains(list, rotated.To) || !strings.Contains(list, "closed") {
+		t.Errorf("list: %s", list)
+	}
+}
+
+// TestRotationKilled: the server is killed at some moments of a rotation; the next one
+// ends with the successor.
+func TestRotationKilled(t *testing.T) {
+	need(t, short)
+	for _, after := range []int{0, 20, 60, 120, 200, 300} {
+		s := newSite(t)
+		v := s.start(t, how{})
+		v.stored(t, 3)
+		s.must(t, "stream", "next")
+		s.must(t, "stream", "rotate", "--timeout", "0s")
+		<-time.After(time.Duration(after) * time.Millisecond) // any moment is right
+		v.kill(t)
+		v = s.start(t, how{})
+		await(t, "the successor has taken over", func() (bool, string) {
+			view, _ := s.streams(t)
+			return len(view.Streams) == 2 && closed(view) == 1 && view.Streams[0].Head.Index >= 0 && view.Streams[1].Head.Index >= 0, v.log.String()
+		})
+		v.stored(t, 2)
+		v.stop(t)
+		s.onceEach(t)
+	}
+}
+
+// TestFaultA25CloneGoesOn: the same as TestFaultA25Clone, with a successor that waits:
+// the one that loses the stream goes on with it, and archives there what only it has.
+func TestFaultA25CloneGoesOn(t *testing.T) {
+	need(t, short)
+	s := newSite(t)
+	v := s.start(t, how{})
+	v.stored(t, 3)
+	v.archived(t)
+	v.stop(t)
+	twin := s.clone(t)
+	first, second := s.start(t, how{}), twin.start(t, how{})
+	second.stored(t, 2)
+	second.archived(t)
+	first.stopsTaking(t)
+	s.must(t, "stream", "next")
+	await(t, "it goes on with the successor", func() (bool, string) {
+		return first.send(t, s.promise.invent(1, 0)) == nil, first.log.String()
+	})
+	second.stored(t, 2)
+	first.stop(t)
+	second.stop(t)
+	s.onceEach(t, twin)
+}
+
+// TestFaultA24RollbackGoesOn: a folder from a backup goes on with a successor.
+func TestFaultA24RollbackGoesOn(t *testing.T) {
+	need(t, short)
+	s := newSite(t)
+	v := s.start(t, how{})
+	v.stored(t, 3)
+	v.stop(t)
+	backup := t.TempDir()
+	copyFolder(t, s.data, backup)
+	v = s.start(t, how{})
+	v.stored(t, 4)
+	v.stop(t)
+	replaceFolder(t, backup, s.data)
+	s.must(t, "stream", "next")
+	v = s.start(t, how{})
+	v.stored(t, 2)
+	v.stop(t)
+	s.onceEach(t)
+}
+
+// TestFaultA22Salvage: something in the middle of the log is damaged. serve refuses it;
+// salvage says what is lost, archives the rest, and the next serve goes on.
+func TestFaultA22Salvage(t *testing.T) {
+	s := newSite(t)
+	s.edit(t, "age: 200ms", "age: 10m")
+	v := s.start(t, how{})
+	v.stored(t, 3)
+	v.stored(t, 1) // what will be damaged
+	v.stored(t, 3)
+	v.kill(t)
+	name := filepath.Join(s.data, "wal", "00000000000000000000.wal")
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := ""
+	for id, seq := range s.promise.seq {
+		if seq == 3 {
+			lost = id
+		}
+	}
+	at := strings.Index(string(raw), lost)
+	if at < 0 {
+		t.Fatal("the event is not in the log")
+	}
+	raw[at] ^= 1
+	if err := os.WriteFile(name, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v = s.launch(t, how{})
+	if v.listens(t) == nil || v.ended(t) != 1 || !strings.Contains(v.log.String(), "archiver stream salvage") {
+		t.Errorf("it does not refuse the log, or does not say what to do:\n%s", v.log)
+	}
+	s.must(t, "stream", "next")
+	for _, args := range [][]string{{"--dry-run", "--json"}, {"--json"}} {
+		out, code := s.run(t, append([]string{"stream", "salvage"}, args...)...)
+		if code != 3 || !strings.Contains(out, `"first": 3`) || !strings.Contains(out, `"damage"`) {
+			t.Errorf("salvage %v: exit code %d: %s", args, code, out)
+		}
+	}
+	delete(s.promise.seq, lost)
+	v = s.start(t, how{})
+	v.stored(t, 2)
+	v.stop(t)
+	s.onceEach(t)
+	view, _ := s.streams(t)
+	gaps := 0
+	for i := range view.Streams {
+		for _, m := range view.Streams[i].Manifests {
+			for _, n := range m.Notes {
+				if n.Kind == ledger.NoteGap && *n.Range == (ledger.Range{First: 3, Last: 3}) {
+					gaps++
+				}
+			}
+		}
+	}
+	if gaps != 1 || closed(view) != 1 {
+		t.Errorf("%d gap notes, %d streams are closed", gaps, closed(view))
+	}
+}
