@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import content
-from dump import UUID, Chain, Verifier, Version, seconds
+from dump import DAY, UUID, Chain, Verifier, Version, seconds
 from signatures import Refused
 
 DATA_NAME = re.compile(rf"events/retention=([a-z][a-z0-9-]{{0,31}})/dt=(\d{{4}}-\d\d-\d\d)/({UUID})-(\d{{20}})-(\d{{20}})\.parquet")
 FLIGHT = 3600  # seconds that a file may lie in the bucket before its commit and be no news
 SKEW = 900  # seconds by which a writer's clock may be off
-DAY = 86_400
 
 
 @dataclass
