@@ -13,17 +13,11 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
-	"github.com/audit-archiver/archiver/internal/parquet"
 )
 
-const (
-	// flight is how long a file may lie in the bucket before its commit: a writer
-	// sends the commit right after the files, unless the bucket fails in between.
-	flight = time.Hour
-	// maxCandidates bounds the files that may turn out to be committed when the
-	// ledger is read again.
-	maxCandidates = 100_000
-)
+// maxCandidates bounds the files that may turn out to be committed when the ledger is
+// read again.
+const maxCandidates = 100_000
 
 // The folders of an archive. Nothing else belongs under its prefix.
 const (
@@ -219,16 +213,6 @@ func (l *lister) foreign(v object.Info) {
 	}
 }
 
-// stranger is a finding about an object that no commit names; what its name says is
-// all that is known.
-func (r *run) stranger(v object.Info, kind Kind, detail string) Finding {
-	f := Finding{Kind: kind, Level: 2, Key: v.Key, Version: v.VersionID, First: -1, Last: -1, Detail: detail}
-	if p, ok := parquet.ParseKey(r.Prefix, v.Key); ok {
-		f.Stream, f.First, f.Last = p.Stream, p.First, p.Last
-	}
-	return f
-}
-
 // settle reads the ledger again, and decides about what the listing had and no
 // commit named, and about what it did not have.
 func (r *run) settle(ctx context.Context) (ok bool, _ error) {
@@ -317,71 +301,4 @@ func (r *run) absent(ctx context.Context, c *committed, there string) error {
 	}
 	r.unable(Unchecked{Level: 2, Key: f.Key, Version: id, Why: there})
 	return nil
-}
-
-// orphans are the versions that signed notes say do not count; "" as version stands
-// for any.
-func (r *run) orphans() map[version]bool {
-	all := make(map[version]bool)
-	for _, s := range r.streams {
-		for i := range s.Manifests {
-			for _, n := range s.Manifests[i].Notes {
-				if n.Kind == ledger.NoteOrphan && n.Key != "" {
-					all[version{r.key(n.Key), n.VersionID}] = true
-				}
-			}
-		}
-	}
-	return all
-}
-
-// candidate decides about one version under events/ that no commit names, now that
-// the ledger was read again.
-func (r *run) candidate(ctx context.Context, v object.Info, orphans map[version]bool) error {
-	kind, detail, err := r.classify(ctx, v, orphans)
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("verify: %w", context.Cause(ctx))
-	case err != nil:
-		r.unable(Unchecked{Level: 2, Key: v.Key, Version: v.VersionID, Why: err.Error()})
-	default:
-		r.find(r.stranger(v, kind, detail))
-	}
-	return nil
-}
-
-// classify says what a version under events/ is that no commit names. An error means
-// that it cannot be told.
-func (r *run) classify(ctx context.Context, v object.Info, orphans map[version]bool) (_ Kind, detail string, _ error) {
-	if !v.DeleteMarker && (orphans[version{v.Key, v.VersionID}] || orphans[version{v.Key, ""}]) {
-		return Orphan, "an orphan note names it", nil
-	}
-	p, ok := parquet.ParseKey(r.Prefix, v.Key)
-	s := r.streams[p.Stream]
-	switch {
-	case v.DeleteMarker:
-		return Injected, "a delete marker on an object that no commit names", nil
-	case !ok:
-		return Injected, "no commit names it, and no writer names files so", nil
-	case s == nil && r.unread != nil:
-		return "", "", fmt.Errorf("whether the root key certified its stream cannot be told: %w", r.unread)
-	case s == nil:
-		return Injected, "the root key did not certify its stream", nil
-	case s.Stuck != "": // what comes after cannot be trusted, nor be told from what does not belong
-		return "", "", errors.New("the stream's commits cannot be verified up to it: " + s.Stuck)
-	case s.Head.Closed || p.First != s.Head.NextSeq || v.LastModified.Before(r.now.Add(-flight)):
-		return Injected, "no commit names it", nil
-	}
-	// The next batch of a live writer, which locks whatever it sends.
-	info, err := r.head(ctx, v.Key, v.VersionID)
-	switch {
-	case err != nil:
-		return "", "", err
-	case info.Mode == object.Compliance:
-		return Pending, "sent by the stream's writer, it seems; no commit names it yet", nil
-	case r.lockUnknown(ctx, info):
-		return "", "", errors.New(noLockFields)
-	default:
-		return Injected, "no commit names it, and it is not locked as a writer locks what it sends", nil
-	}
 }
