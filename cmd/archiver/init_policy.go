@@ -108,7 +108,7 @@ func evaluates(ctx context.Context, c config.Config, store s3store.Prober, lock 
 	for {
 		key := ledger.Join(c.S3.Prefix, "probe/"+uuid.NewString())
 		attempt := s3store.Attempt{Key: key, Body: []byte("does the policy count?\n"), IfNoneMatch: true}
-		defaults := !lock.Known() || lock.Value.DefaultMode != ""
+		defaults := lock.State == s3store.SettingUnknown || lock.Value.DefaultMode != ""
 		if defaults {
 			attempt.Mode, attempt.RetainUntil = object.Governance, time.Now().Add(shortLock).Truncate(time.Second)
 		}

@@ -136,7 +136,7 @@ type newKey struct {
 // exists reports whether there is anything under the name of a file.
 func exists(file string) bool {
 	_, err := os.Lstat(file)
-	return !errors.Is(err, fs.ErrNotExist)
+	return err == nil
 }
 
 // begin chooses the key of a new archive or stream. One that is there, in the
