@@ -13,8 +13,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/kms"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/streams"
 )
 
 // keyPlace is where a configuration says that a private key is: one of the three.
@@ -28,6 +30,39 @@ func rootPlace(c config.Config) keyPlace {
 
 func streamPlace(c config.Config) keyPlace {
 	return keyPlace{c.Stream.KeyFile, c.Stream.KeyEnv, c.Stream.KeyKMS}
+}
+
+// inKMS is what the key file of a successor begins with whose key is in KMS.
+const inKMS = "kms:"
+
+// placeOf is where the key of a successor is: in that file, or where the file says.
+func placeOf(file string) keyPlace {
+	raw, err := os.ReadFile(file)
+	if key, ok := strings.CutPrefix(strings.TrimSpace(string(raw)), inKMS); err == nil && ok {
+		return keyPlace{kms: key}
+	}
+	return keyPlace{file: file}
+}
+
+// successorKey is how the key of a successor is made: in a file; or, for a server whose
+// stream key is in KMS, it is that same key, under the name of the successor.
+func successorKey(ctx context.Context, c config.Config, rootVKey string) streams.NewKey {
+	if c.Stream.KeyKMS == "" {
+		return streams.KeyInFile
+	}
+	return func(name string) (ledger.Signer, func(file string) error, error) {
+		p := keyPlace{kms: c.Stream.KeyKMS}
+		key, err := p.remote(ctx, c, name, nil)
+		if err == nil && sameKey(key.VKey(), rootVKey) {
+			err = errors.New("is the root key: a server must not have it")
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", p, err)
+		}
+		return key, func(file string) error {
+			return durable.WriteFile(durable.OS(), file, []byte(inKMS+p.kms+"\n"), 0o600)
+		}, nil
+	}
 }
 
 // String names the place in messages; it never holds a key.
