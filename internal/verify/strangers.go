@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -44,6 +45,26 @@ func (r *run) orphans() map[version]bool {
 		}
 	}
 	return all
+}
+
+// candidates decides about the versions under events/ that no commit named when they
+// were listed, now that the ledger was read again.
+func (r *run) candidates(ctx context.Context) error {
+	committed, orphans := make(map[string]bool), r.orphans()
+	for _, c := range r.objects.fresh(r.streams) {
+		committed[c.name] = true
+	}
+	for _, v := range r.objects.candidates {
+		name := strings.TrimPrefix(v.Key, ledger.Join(r.Prefix, ""))
+		if committed[name] || r.objects.find(name) != nil {
+			continue
+		}
+		if err := r.candidate(ctx, v, orphans); err != nil {
+			return err
+		}
+	}
+	r.objects.candidates = nil
+	return nil
 }
 
 // candidate decides about one version under events/ that no commit names, now that
