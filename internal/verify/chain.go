@@ -28,13 +28,13 @@ func (r *run) readLedger(ctx context.Context) (ok bool, _ error) {
 		}
 		return false, nil
 	case view == nil && r.view != nil: // the first reading holds, for what was there
-		r.unread = err
+		r.unread, r.stale = err, true
 		return true, nil
 	case view == nil:
 		r.unable(Unchecked{Level: 1, Key: ledger.ArchiveKey(r.Prefix), Why: err.Error()})
 		return false, nil
 	}
-	r.view, r.unread = view, err
+	r.view, r.unread, r.stale = view, err, false
 	for i := range view.Streams {
 		s := &view.Streams[i]
 		known := r.streams[s.Open.Stream]
