@@ -88,17 +88,17 @@ func (r *run) ledgerFinding(f ledger.Finding) Finding {
 		out.Level = 2
 	}
 	s := r.streams[f.Stream]
-	if s == nil || f.Index < 0 {
-		return r.forgive(out, nil)
+	if s != nil && r.over(s.Open.RetainUntil) && (out.Kind == Missing || out.Kind == Hidden) {
+		out.Kind = Expired // as a lifecycle rule does it, the oldest first
 	}
-	if f.Index >= int64(len(s.Manifests)) {
+	switch {
+	case s == nil || f.Index < 0:
+		return r.forgive(out, nil)
+	case f.Index >= int64(len(s.Manifests)):
 		out.First = s.Head.NextSeq // and whatever comes after it
 		return out
 	}
 	out.First, out.Last = seqs(&s.Manifests[f.Index])
-	if r.over(s.Open.RetainUntil) && (out.Kind == Missing || out.Kind == Hidden) {
-		out.Kind = Expired
-	}
 	return r.forgive(out, &s.Commits[f.Index])
 }
 
