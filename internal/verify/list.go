@@ -15,10 +15,6 @@ import (
 	"github.com/audit-archiver/archiver/internal/object"
 )
 
-// maxCandidates bounds the files that may turn out to be committed when the ledger is
-// read again.
-const maxCandidates = 100_000
-
 // The folders of an archive. Nothing else belongs under its prefix.
 const (
 	archiveName = "archive"
@@ -58,13 +54,9 @@ type objects struct {
 	candidates []object.Info       // data files that no commit named before the listing
 }
 
-// add takes the commits that are new since it was called before. It returns what
-// it added.
-func (o *objects) add(streams map[uuid.UUID]*stream) []committed {
+// fresh is what the commits name that are not in the list yet.
+func (o *objects) fresh(streams map[uuid.UUID]*stream) []committed {
 	var added []committed
-	if o.known == nil {
-		o.known = make(map[uuid.UUID]int64)
-	}
 	for id, s := range streams {
 		for i := o.known[id]; i < int64(len(s.Manifests)); i++ {
 			for j := range s.Manifests[i].Files {
@@ -75,13 +67,22 @@ func (o *objects) add(streams map[uuid.UUID]*stream) []committed {
 				}
 			}
 		}
-		o.known[id] = int64(len(s.Manifests))
 	}
 	return added
 }
 
-func (o *objects) sort() {
+// add puts what is fresh into the list, and returns it.
+func (o *objects) add(streams map[uuid.UUID]*stream) []committed {
+	added := o.fresh(streams)
+	if o.known == nil {
+		o.known = make(map[uuid.UUID]int64)
+	}
+	for id, s := range streams {
+		o.known[id] = int64(len(s.Manifests))
+	}
+	o.list = append(o.list, added...)
 	slices.SortFunc(o.list, func(a, b committed) int { return cmp.Compare(a.name, b.name) })
+	return added
 }
 
 // find returns the committed object of a name, nil when there is none.
@@ -97,8 +98,7 @@ func (o *objects) find(name string) *committed {
 // committed. An old object may be hidden at any time, so it is complete in every
 // run. ok is false when it could not be had.
 func (r *run) list(ctx context.Context) (ok bool, _ error) {
-	r.objects.list = r.objects.add(r.streams)
-	r.objects.sort()
+	r.objects.add(r.streams)
 	dir := ledger.Join(r.Prefix, "")
 	l := lister{run: r}
 	for info, err := range r.Store.Versions(ctx, dir) {
@@ -139,8 +139,7 @@ func (l *lister) take(ctx context.Context, v object.Info) error {
 	if l.is != nil {
 		return l.version(ctx, v)
 	}
-	l.foreign(v)
-	return nil
+	return l.foreign(ctx, v)
 }
 
 // version judges one version of a key that a commit names.
@@ -199,18 +198,22 @@ func (r *run) finding(c *committed) Finding {
 }
 
 // foreign judges one version of a key that no commit names, as far as we know.
-func (l *lister) foreign(v object.Info) {
+func (l *lister) foreign(ctx context.Context, v object.Info) error {
 	switch {
 	case l.name == archiveName, strings.HasPrefix(l.name, ledgerDir), // level 1
 		strings.HasPrefix(l.name, attestDir): // were looked at before
 	case strings.HasPrefix(l.name, walDir), strings.HasPrefix(l.name, probeDir):
-	case strings.HasPrefix(l.name, eventsDir) && len(l.objects.candidates) < maxCandidates:
-		l.objects.candidates = append(l.objects.candidates, v)
 	case strings.HasPrefix(l.name, eventsDir):
-		l.find(l.stranger(v, Injected, "no commit names it"))
+		if l.objects.candidates = append(l.objects.candidates, v); len(l.objects.candidates) >= l.bound() {
+			if _, err := l.readLedger(ctx); err != nil {
+				return err
+			}
+			return l.candidates(ctx)
+		}
 	default:
 		l.find(l.stranger(v, UnknownKey, "nothing of an archive is named so"))
 	}
+	return nil
 }
 
 // settle reads the ledger again, and decides about what the listing had and no
@@ -231,23 +234,12 @@ func (r *run) settle(ctx context.Context) (ok bool, _ error) {
 	if err := r.newcomers(ctx); err != nil {
 		return false, err
 	}
-	orphans := r.orphans()
-	for _, v := range r.objects.candidates {
-		if r.objects.find(strings.TrimPrefix(v.Key, ledger.Join(r.Prefix, ""))) == nil {
-			if err := r.candidate(ctx, v, orphans); err != nil {
-				return false, err
-			}
-		}
-	}
-	r.objects.candidates = nil
-	return true, nil
+	return true, r.candidates(ctx)
 }
 
 // newcomers looks at what was committed during the listing.
 func (r *run) newcomers(ctx context.Context) error {
 	added := r.objects.add(r.streams)
-	r.objects.list = append(r.objects.list, added...)
-	r.objects.sort()
 	for i := range added {
 		c := r.objects.find(added[i].name)
 		l := lister{run: r, is: c, name: c.name}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -46,6 +47,26 @@ func (r *run) orphans() map[version]bool {
 	return all
 }
 
+// candidates decides about the versions under events/ that no commit named when they
+// were listed, now that the ledger was read again.
+func (r *run) candidates(ctx context.Context) error {
+	committed, orphans := make(map[string]bool), r.orphans()
+	for _, c := range r.objects.fresh(r.streams) {
+		committed[c.name] = true
+	}
+	for _, v := range r.objects.candidates {
+		name := strings.TrimPrefix(v.Key, ledger.Join(r.Prefix, ""))
+		if committed[name] || r.objects.find(name) != nil {
+			continue
+		}
+		if err := r.candidate(ctx, v, orphans); err != nil {
+			return err
+		}
+	}
+	r.objects.candidates = nil
+	return nil
+}
+
 // candidate decides about one version under events/ that no commit names, now that
 // the ledger was read again.
 func (r *run) candidate(ctx context.Context, v object.Info, orphans map[version]bool) error {
@@ -80,6 +101,8 @@ func (r *run) classify(ctx context.Context, v object.Info, orphans map[version]b
 		return Injected, "the root key did not certify its stream", nil
 	case s.Stuck != "": // what comes after cannot be trusted, nor be told from what does not belong
 		return "", "", errors.New("the stream's commits cannot be verified up to it: " + s.Stuck)
+	case r.stale && !s.Head.Closed && p.First >= s.Head.NextSeq:
+		return "", "", fmt.Errorf("whether the stream has committed it meanwhile cannot be told: %w", r.unread)
 	case s.Head.Closed || p.First != s.Head.NextSeq:
 		return Injected, "no commit names it", nil
 	}

@@ -188,12 +188,12 @@ class Verifier:
             key = f"{self.prefix}ledger/{stream}/{index:020d}.commit"
             if key not in self.keys:
                 chain.stuck = f"commit {index} is missing"
-                self.find("missing", 1, key, stream=stream, seqs=(chain.stream.next_seq, -1))
+                self.find("expired" if self.over(chain.until) else "missing", 1, key, stream=stream, seqs=(chain.stream.next_seq, -1))
                 break
             q = self.choose(key, COMMIT_MAX, chain.stream.commit)
             if not q.true:
                 chain.stuck = f"no version of commit {index} is a true one"
-                self.judge(q, lambda _: None, stream, (chain.stream.next_seq, -1), None, COMMIT_MAX)
+                self.judge(q, lambda _: None, stream, (chain.stream.next_seq, -1), chain.until, COMMIT_MAX)
                 break
             manifest, _, root = q.says
             q.says = root
@@ -222,7 +222,7 @@ class Verifier:
     def judge_ledger(self, places: dict[str, list[tuple[int, str]]]) -> None:
         self.judge(self.archive_place, self.archives, "", (-1, -1), None, NOTE_MAX)
         for chain in self.chains.values():
-            self.judge(chain.open, lambda b, c=chain: self.opens(b, c.id), chain.id, (-1, -1), None, NOTE_MAX)  # type: ignore[misc]
+            self.judge(chain.open, lambda b, c=chain: self.opens(b, c.id), chain.id, (-1, -1), chain.until, NOTE_MAX)  # type: ignore[misc]
             for index, (m, p) in enumerate(zip(chain.manifests, chain.places)):
                 self.judge(p, self.signed(chain, index), chain.id, chain.seqs(index), chain.until, COMMIT_MAX)
                 assert p.true

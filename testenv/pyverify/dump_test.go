@@ -241,6 +241,18 @@ func TestDumpStreams(t *testing.T) {
 		}, 0, "VIOLATION fork"},
 		"moved from nowhere": {func(s *sample.Stream) { moved(s, uuid.New(), 0, 9) }, 0, "VIOLATION unknown-key"},
 
+		"an open object that is hidden": {func(s *sample.Stream) { hide(s, ledger.OpenKey("p", s.Open.Stream)) }, 397*day - time.Second, "VIOLATION hidden"},
+		"… when its time has come":      {func(s *sample.Stream) { hide(s, ledger.OpenKey("p", s.Open.Stream)) }, 399 * day, "OK expired"},
+		"a commit that is hidden":       {func(s *sample.Stream) { hide(s, s.Commits[0].Key) }, 399 * day, "OK expired"},
+		"a commit that is gone": {func(s *sample.Stream) {
+			drop(s, s.Note(ledger.Note{Kind: ledger.NoteHeartbeat}))
+			s.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+		}, 0, "VIOLATION missing"},
+		"a commit that may have gone": {func(s *sample.Stream) {
+			drop(s, s.Note(ledger.Note{Kind: ledger.NoteHeartbeat}))
+			s.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+		}, 399 * day, "OK expired"},
+
 		"a batch in flight":            {send, time.Hour, "OK pending"},
 		"a server that is down":        {send, time.Hour + time.Second, "INDETERMINATE"},
 		"a server that is down for so": {send, 20 * time.Hour, "INDETERMINATE"},
@@ -280,4 +292,10 @@ func TestDumpStreams(t *testing.T) {
 func send(s *sample.Stream) {
 	m, bodies := s.Batch(6)
 	s.Put(&m, bodies)
+}
+
+func hide(s *sample.Stream, key string) { s.Store.(*memstore.Store).Hide(key) }
+
+func drop(s *sample.Stream, c sample.Commit) {
+	s.Store.(*memstore.Store).DeleteVersion(c.Key, c.Version)
 }

@@ -148,7 +148,7 @@ class Objects:
     def heads(self) -> None:
         v = self.v
         assert v.archive_place.true
-        self.lock(v.archive_place.true, "", (-1, -1), 0)
+        self.lock(v.archive_place.true, "", (-1, -1), 0)  # any lock: its writers lengthen it
         for chain in v.chains.values():
             assert chain.open.true
             self.lock(chain.open.true, chain.id, (-1, -1), chain.until)
