@@ -220,13 +220,20 @@ type Doctor struct {
 	Override []string `yaml:"override,omitempty"`
 }
 
-// Query bounds the SQL engine.
+// Query bounds the SQL engines. What is not below amazon or trino is about the embedded one.
 type Query struct {
+	// Engine of `archiver query --config`: duckdb, amazon or trino. A server answers
+	// with duckdb whatever stands here. Default: duckdb.
+	Engine string `yaml:"engine"`
+
 	CacheBytes  Size          `yaml:"cache_bytes"`  // local copies of archived files. Default: 4GiB.
 	MaxRows     int64         `yaml:"max_rows"`     // of an answer; more is an error, never a truncation. Default: 1000000.
 	Timeout     time.Duration `yaml:"timeout"`      // of one query. Default: 60s.
 	MemoryBytes Size          `yaml:"memory_bytes"` // of the engine. Default: 1GiB.
 	Concurrency int           `yaml:"concurrency"`  // queries at a time; more wait. Default: 2.
+
+	Amazon Amazon `yaml:"amazon"`
+	Trino  Trino  `yaml:"trino"`
 }
 
 // Verify lets the server verify its archive from time to time. It is a smoke
@@ -276,15 +283,9 @@ func Default() Config {
 			Connections:   256,
 		},
 		Heartbeat: time.Hour,
-		Query: Query{
-			CacheBytes:  4 * GiB,
-			MaxRows:     1_000_000,
-			Timeout:     time.Minute,
-			MemoryBytes: GiB,
-			Concurrency: 2,
-		},
-		Verify: Verify{Levels: "0-3"},
-		Mirror: Mirror{Interval: 30 * time.Second, Postgres: Postgres{Schema: "public"}},
-		Log:    Log{Level: "info", Format: "text"},
+		Query:     defaultQuery(),
+		Verify:    Verify{Levels: "0-3"},
+		Mirror:    Mirror{Interval: 30 * time.Second, Postgres: Postgres{Schema: "public"}},
+		Log:       Log{Level: "info", Format: "text"},
 	}
 }

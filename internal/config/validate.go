@@ -265,11 +265,7 @@ func (c *Config) checkBounds(k *checker) {
 		k.complain("verify.levels", "%q is not numbers from 0 to 4 and ranges of them, such as 0-2,4", c.Verify.Levels)
 	}
 	between(k, "heartbeat", c.Heartbeat, time.Minute, 24*time.Hour)
-	between(k, "query.cache_bytes", c.Query.CacheBytes, MiB, 64*TiB)
-	between(k, "query.max_rows", c.Query.MaxRows, 1, 1_000_000_000)
-	between(k, "query.timeout", c.Query.Timeout, time.Second, 24*time.Hour)
-	between(k, "query.memory_bytes", c.Query.MemoryBytes, 64*MiB, TiB)
-	between(k, "query.concurrency", c.Query.Concurrency, 1, 1000)
+	c.checkQuery(k)
 }
 
 // ForServe says what serve, query and every other reader of an archive need
