@@ -56,6 +56,7 @@ var layers = [][]string{
 		"internal/athena/duckdb",
 		"internal/athena/hot",
 		"internal/athena/httpapi",
+		"internal/athena/wire",
 		"internal/mirror",
 		"internal/mirror/mirrortest",
 		"internal/mirror/postgres",
