@@ -24,8 +24,8 @@ func (s *Server) run(ctx context.Context, id string, st statement) {
 		switch {
 		case err == nil:
 			x.State, x.Reason = stateSucceeded, done.reason
-			x.Columns, x.Rows, x.Bytes, x.Stats = done.columns, done.rows, done.bytes, done.stats
-			log.Info("query succeeded", "principal", x.Principal, "sql", x.SQL, "rows", x.Rows, "bytes_picked", x.Stats.BytesPicked, "took", x.Completed.Sub(x.Submitted))
+			x.Columns, x.Rows, x.Bytes, x.Scanned = done.columns, done.rows, done.bytes, done.scanned
+			log.Info("query succeeded", "principal", x.Principal, "sql", x.SQL, "rows", x.Rows, "scanned", x.Scanned, "took", x.Completed.Sub(x.Submitted))
 		case errors.Is(context.Cause(ctx), errStopped):
 			x.State, x.Reason = stateCancelled, errStopped.Error()
 			log.Info("query was stopped", "principal", x.Principal, "sql", x.SQL)
@@ -45,7 +45,7 @@ func (s *Server) run(ctx context.Context, id string, st statement) {
 type answered struct {
 	columns     []athena.Column
 	rows, bytes int64
-	stats       athena.Stats
+	scanned     int64 // bytes
 	reason      string
 }
 
@@ -71,7 +71,10 @@ func (s *Server) answer(ctx context.Context, id string, st statement) (a answere
 		return a, err
 	}
 	meta := result.Meta()
-	a.stats = meta.Stats
+	// An engine that does not count what it reads says which files it took.
+	if a.scanned = meta.Stats.BytesRead; a.scanned == 0 {
+		a.scanned = meta.Stats.BytesPicked
+	}
 	if t := meta.CompleteThrough; !t.IsZero() {
 		a.reason = "complete through " + t.UTC().Format("2006-01-02T15:04:05.000Z")
 	}

@@ -51,8 +51,8 @@ type execution struct {
 
 	Columns []athena.Column `json:"columns,omitempty"`
 	Rows    int64           `json:"rows"`
-	Bytes   int64           `json:"bytes"` // of the file with the rows
-	Stats   athena.Stats    `json:"stats,omitzero"`
+	Bytes   int64           `json:"bytes"`   // of the file with the rows
+	Scanned int64           `json:"scanned"` // bytes that the engine read for it
 }
 
 func (e *execution) over() bool { return e.State != stateQueued && e.State != stateRunning }

@@ -27,7 +27,7 @@ func (s *Server) getWorkGroup(c *call) (any, error) {
 			"EnforceWorkGroupConfiguration":    true,
 			"PublishCloudWatchMetricsEnabled":  false,
 			"RequesterPaysEnabled":             false,
-			"EngineVersion":                    engine(),
+			"EngineVersion":                    engineVersions(),
 		},
 	}}, nil
 }
@@ -36,14 +36,14 @@ func (s *Server) listWorkGroups(c *call) (any, error) {
 	if _, err := page(c, 50); err != nil {
 		return nil, err
 	}
-	return object{"WorkGroups": []any{object{"Name": workGroup, "State": "ENABLED", "Description": "", "CreationTime": 0, "EngineVersion": engine()}}}, nil
+	return object{"WorkGroups": []any{object{"Name": workGroup, "State": "ENABLED", "Description": "", "CreationTime": 0, "EngineVersion": engineVersions()}}}, nil
 }
 
 func (s *Server) listEngineVersions(c *call) (any, error) {
 	if _, err := page(c, 10); err != nil {
 		return nil, err
 	}
-	return object{"EngineVersions": []any{engine()}}, nil
+	return object{"EngineVersions": []any{engineVersions()}}, nil
 }
 
 // page checks the bounds of a list that fits in any page.

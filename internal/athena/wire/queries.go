@@ -276,16 +276,9 @@ func (s *Server) getStatistics(c *call) (any, error) {
 	}
 	stats := object{"Timeline": s.timings(x)}
 	if x.State == stateSucceeded {
-		stats["Rows"] = object{"InputBytes": scanned(x), "OutputRows": x.Rows, "OutputBytes": x.Bytes}
+		stats["Rows"] = object{"InputBytes": x.Scanned, "OutputRows": x.Rows, "OutputBytes": x.Bytes}
 	}
 	return object{"QueryRuntimeStatistics": stats}, nil
-}
-
-func scanned(x *execution) int64 {
-	if x.Stats.BytesRead > 0 {
-		return x.Stats.BytesRead
-	}
-	return x.Stats.BytesPicked
 }
 
 // timings are milliseconds. Planning is a part of the engine's time.
@@ -323,12 +316,12 @@ func (s *Server) describe(x *execution) object {
 		status["AthenaError"] = object{"ErrorCategory": f.Category, "ErrorType": f.Type, "Retryable": f.Retryable, "ErrorMessage": f.Message}
 	}
 	statistics := s.timings(x)
-	statistics["DataScannedInBytes"] = scanned(x)
+	statistics["DataScannedInBytes"] = x.Scanned
 	statistics["ResultReuseInformation"] = object{"ReusedPreviousResult": false}
 	d := object{
 		"QueryExecutionId": x.ID, "Query": x.SQL, "StatementType": x.Kind, "SubstatementType": x.Sub, "WorkGroup": workGroup,
 		"QueryExecutionContext":            object{"Database": x.Database, "Catalog": catalogName},
-		"EngineVersion":                    engine(),
+		"EngineVersion":                    engineVersions(),
 		"ManagedQueryResultsConfiguration": object{"Enabled": true},
 		"ResultReuseConfiguration":         object{"ResultReuseByAgeConfiguration": object{"Enabled": false}},
 		"Status":                           status,
@@ -340,6 +333,6 @@ func (s *Server) describe(x *execution) object {
 	return d
 }
 
-func engine() object {
+func engineVersions() object {
 	return object{"SelectedEngineVersion": engineVersion, "EffectiveEngineVersion": engineVersion}
 }
