@@ -29,7 +29,8 @@ type Query struct {
 	// Anything else, and another number of them than there are ?, is ErrInvalid.
 	Params []string
 	// Explain asks for the plan in place of the rows: an answer of one column of
-	// type varchar, a line a row, and what it would cost in Meta.
+	// type varchar, a line a row. The embedded engine runs the query for it and
+	// says what it read; the others plan only.
 	Explain bool
 	// MaxRows is the most rows the answer may have; passing it is ErrTooManyRows,
 	// never a truncation. 0 means DefaultMaxRows.
@@ -91,6 +92,8 @@ type Meta struct {
 	// Laggards are the streams that hold CompleteThrough back.
 	Laggards []string
 	Stats    Stats
+	// Notes are for people: what the answer cost, and what it is not checked against.
+	Notes []string
 }
 
 // Engine answers queries. It is safe for concurrent use.

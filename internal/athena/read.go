@@ -204,7 +204,7 @@ func parseText(typ, s string) (any, error) {
 	case typ == "date":
 		return time.Parse(dateLayout, s)
 	case strings.HasPrefix(typ, "timestamp"):
-		return time.Parse(timeLayout, strings.TrimSuffix(s, " UTC"))
+		return parseInstant(s)
 	default:
 		return s, nil
 	}
