@@ -50,8 +50,11 @@ func notFound(resource, format string, args ...any) *fault {
 	return &fault{kind: "ResourceNotFoundException", message: fmt.Sprintf(format, args...), resource: resource}
 }
 
+// metadata says that the catalogue lacks something. Clients take the code from the
+// words with which Athena passes on what the catalogue's own service said.
 func metadata(format string, args ...any) *fault {
-	return &fault{kind: "MetadataException", message: fmt.Sprintf(format, args...)}
+	return &fault{kind: "MetadataException", message: fmt.Sprintf(format, args...) +
+		" (Service: AmazonDataCatalog; Status Code: 400; Error Code: EntityNotFoundException; Request ID: none; Proxy: null)"}
 }
 
 func denied(c *call, what string) *fault {

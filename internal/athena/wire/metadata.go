@@ -82,9 +82,9 @@ type place struct{ CatalogName, DatabaseName, TableName string }
 func (s *Server) checkPlace(p place, database bool) error {
 	switch {
 	case !strings.EqualFold(p.CatalogName, catalogName):
-		return metadata("Catalog %s does not exist", p.CatalogName)
+		return metadata("Catalog %s not found.", p.CatalogName)
 	case database && !strings.EqualFold(p.DatabaseName, s.o.Database):
-		return metadata("Database %s not found", p.DatabaseName)
+		return metadata("Database %s not found.", p.DatabaseName)
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (s *Server) getTable(c *call) (any, error) {
 		return nil, err
 	}
 	if !strings.EqualFold(in.TableName, tableName) {
-		return nil, metadata("EntityNotFoundException: Table %s not found", in.TableName)
+		return nil, metadata("Table %s not found.", in.TableName)
 	}
 	return object{"TableMetadata": s.table()}, nil
 }
