@@ -78,7 +78,7 @@ type history struct {
 	mu     sync.Mutex
 	bytes  int64
 	byID   map[string]*entry
-	order  []*entry          // oldest first
+	order  []*entry          // oldest first; of one instant, by id
 	tokens map[string]*entry // by principal and client token
 }
 
@@ -113,9 +113,6 @@ func openHistory(dir string, most int64, now func() time.Time, log *slog.Logger)
 			return nil, fmt.Errorf("open query history: %w", err)
 		}
 	}
-	slices.SortFunc(h.order, func(a, b *entry) int {
-		return cmp.Or(a.submitted.Compare(b.submitted), strings.Compare(a.id, b.id))
-	})
 	h.evict()
 	return h, nil
 }
@@ -193,7 +190,11 @@ func onDisk(n int64) int64 { return (n + block - 1) / block * block }
 
 func (h *history) insert(e *entry) {
 	h.byID[e.id] = e
-	h.order = append(h.order, e)
+	// Nearly always the end: a clock may step back, and two may be of one instant.
+	i, _ := slices.BinarySearchFunc(h.order, e, func(a, b *entry) int {
+		return cmp.Or(a.submitted.Compare(b.submitted), strings.Compare(a.id, b.id))
+	})
+	h.order = slices.Insert(h.order, i, e)
 	if e.token != "" {
 		h.tokens[tokenKey(e.principal, e.token)] = e
 	}

@@ -1,11 +1,13 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -55,9 +57,13 @@ func TestListIsPagedNewestFirst(t *testing.T) {
 	var want []string
 	for i := range 5 {
 		want = append([]string{w.start(ann, fmt.Sprint("SELECT ", i))}, want...)
-		w.now = w.now.Add(time.Millisecond)
+		w.finish()
+		w.now = w.now.Add(time.Duration(i%2) * time.Millisecond) // two are of one instant
 	}
-	w.finish()
+	slices.SortStableFunc(want, func(a, b string) int { // those by id
+		x, y := w.server.history.byID[a], w.server.history.byID[b]
+		return cmp.Or(y.submitted.Compare(x.submitted), strings.Compare(b, a))
+	})
 	for range 2 {
 		var got []string
 		token := ""
