@@ -45,6 +45,7 @@ func runTests(m *testing.M) int {
 type dev struct {
 	Listen      string `json:"listen"` // serve only
 	URL         string `json:"url"`
+	Athena      string `json:"athena_url"`
 	S3          string `json:"s3_endpoint"`
 	Bucket      string `json:"bucket"`
 	Config      string `json:"config"`

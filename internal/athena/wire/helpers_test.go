@@ -25,6 +25,7 @@ type engine struct {
 	mu      sync.Mutex
 	asked   []athena.Query
 	answers map[string]answer
+	busy    int // so many queries are refused first
 }
 
 type answer struct {
@@ -38,6 +39,10 @@ func (e *engine) Query(_ context.Context, q athena.Query) (athena.Result, error)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.asked = append(e.asked, q)
+	if e.busy > 0 {
+		e.busy--
+		return nil, athena.ErrBusy
+	}
 	a := e.answers[q.SQL]
 	if a.err != nil {
 		return nil, a.err

@@ -123,7 +123,7 @@ func (h *history) load(id string) error {
 	x, err := h.read(id)
 	if err != nil || x.ID != id {
 		h.log.Warn("unreadable execution is removed from the query history", "execution", id, "error", err)
-		return errors.Join(os.Remove(h.file(id, jsonSuffix)))
+		return os.Remove(h.file(id, jsonSuffix))
 	}
 	if info, err := os.Stat(h.file(id, rowsSuffix)); x.State == stateSucceeded && x.Bytes > 0 && (err != nil || info.Size() != x.Bytes) {
 		x.fail(failure{Category: categorySystem, Type: typeInternal, Retryable: true, Message: "the answer was lost; run the query again"})

@@ -69,6 +69,10 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) (any, error) {
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, &fault{kind: "UnknownOperationException", status: http.StatusMethodNotAllowed, message: "Athena's API is at POST / of this address"}
 	}
+	claimed, err := s.claim(r)
+	if err != nil {
+		return nil, err
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLong *http.MaxBytesError
 	switch {
@@ -77,7 +81,10 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) (any, error) {
 	case err != nil:
 		return nil, &fault{kind: "SerializationException", message: "The request was cut off"}
 	}
-	return s.serve(r, body)
+	if err := claimed.check(r, body); err != nil {
+		return nil, err
+	}
+	return s.serve(r, claimed.key, body)
 }
 
 // read decodes the call's document. Members that are not known are passed over, as

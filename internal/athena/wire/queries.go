@@ -45,17 +45,22 @@ func (s *Server) startQuery(c *call) (any, error) {
 	x := &execution{ID: uuid.NewString(), Principal: c.who.Principal, Token: extra.ClientRequestToken, Request: hex.EncodeToString(hash[:]),
 		SQL: in.QueryString, Params: in.ExecutionParameters, Database: s.o.Database, Kind: st.kind, Sub: st.sub,
 		State: stateQueued, Submitted: s.o.Now()}
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	id, isNew, err := s.history.start(x, s.o.Active, cancel)
 	if err != nil || !isNew {
+		s.work.Done()
 		cancel(nil)
 		return object{"QueryExecutionId": id}, err
 	}
 	s.o.Log.InfoContext(c.ctx, "query started", "execution", id, "principal", c.who.Principal, "sql", in.QueryString)
-	s.work.Go(func() {
+	go func() {
+		defer s.work.Done()
 		defer cancel(nil)
 		s.run(ctx, id, st)
-	})
+	}()
 	return object{"QueryExecutionId": id}, nil
 }
 

@@ -254,3 +254,26 @@ func TestStartChecks(t *testing.T) {
 		t.Errorf("params %q", got)
 	}
 }
+
+func TestNothingStartsAfterTheEnd(t *testing.T) {
+	w := newWorld(t, nil)
+	w.close()
+	if status, doc := w.send(w.request(ann, "StartQueryExecution", object{"QueryString": "SELECT 1"})); status != 503 {
+		t.Errorf("%d %v", status, doc)
+	}
+	if ids, _ := w.list(ann, 50, ""); len(ids) != 0 {
+		t.Errorf("%v", ids)
+	}
+}
+
+// TestBusyEngine: an engine that is full of other doors' queries is asked again.
+func TestBusyEngine(t *testing.T) {
+	w := newWorld(t, nil)
+	w.engine.busy = 1
+	w.engine.answers["SELECT n"] = numbers(1)
+	id := w.start(ann, "SELECT n")
+	w.finish()
+	if state, reason := w.state(ann, id); state != stateSucceeded || len(w.engine.asked) != 2 {
+		t.Errorf("%s, %s, asked %d times", state, reason, len(w.engine.asked))
+	}
+}

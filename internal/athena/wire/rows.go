@@ -81,7 +81,7 @@ func appendRow(dst []byte, columns []athena.Column, values []any) ([]byte, error
 }
 
 // pageBytesMax ends a page early: its rows are held in memory.
-const pageBytesMax = 8 << 20
+const pageBytesMax = 2 << 20
 
 // readPage returns up to n rows from offset as members of a JSON list, and where
 // the next page begins.

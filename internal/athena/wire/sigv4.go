@@ -39,38 +39,49 @@ type authorization struct {
 	signature               []byte
 }
 
-// authenticate returns the key that r was signed with. Which key a request claims
-// is no secret; how much of a signature is right is never told, not by time either.
-func (s *Server) authenticate(r *http.Request, body []byte) (Key, error) {
+// claimed is a request that says which key it was signed with, and might be right.
+type claimed struct {
+	authorization
+	key Key
+}
+
+// claim looks at the headers alone, so that the body of a stranger is not read.
+// Which key a request claims is no secret.
+func (s *Server) claim(r *http.Request) (c claimed, err error) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		return Key{}, &fault{kind: "MissingAuthenticationTokenException", message: "The request is not signed: this endpoint takes Signature Version 4 with an access key that was issued here"}
+		return c, &fault{kind: "MissingAuthenticationTokenException", message: "The request is not signed: this endpoint takes Signature Version 4 with an access key that was issued here"}
 	}
-	a, ok := parseAuthorization(header)
-	if !ok {
-		return Key{}, &fault{kind: "IncompleteSignatureException", message: "Authorization is not " + algorithm + " Credential=…/athena/" + terminator + ", SignedHeaders=…, Signature=…"}
+	var ok bool
+	if c.authorization, ok = parseAuthorization(header); !ok {
+		return c, &fault{kind: "IncompleteSignatureException", message: "Authorization is not " + algorithm + " Credential=…/athena/" + terminator + ", SignedHeaders=…, Signature=…"}
 	}
-	key, known := s.keys[a.accessKey]
-	if !known || r.Header.Get("X-Amz-Security-Token") != "" {
-		return Key{}, &fault{kind: "UnrecognizedClientException", message: "The security token included in the request is invalid: no such access key was issued here"}
+	if c.key, ok = s.keys[c.accessKey]; !ok || r.Header.Get("X-Amz-Security-Token") != "" {
+		return c, &fault{kind: "UnrecognizedClientException", message: "The security token included in the request is invalid: no such access key was issued here"}
 	}
-	if err := s.checkTime(r, a); err != nil {
-		return Key{}, err
+	if err := s.checkTime(r, c.authorization); err != nil {
+		return c, err
 	}
 	for i, name := range mustSign {
-		if (i < musts || r.Header.Get(name) != "") && !slices.Contains(a.signed, name) {
-			return Key{}, badSignature("header %s is not signed", name)
+		if (i < musts || r.Header.Get(name) != "") && !slices.Contains(c.signed, name) {
+			return c, badSignature("header %s is not signed", name)
 		}
 	}
+	return c, nil
+}
+
+// check says whether the claim holds. How much of a signature is right is never
+// told, not by time either.
+func (c *claimed) check(r *http.Request, body []byte) error {
 	sum := sha256.Sum256(body)
 	payload := hex.EncodeToString(sum[:])
-	if claimed := r.Header.Get("X-Amz-Content-Sha256"); claimed != "" && claimed != payload {
-		return Key{}, badSignature("x-amz-content-sha256 is not the SHA-256 of the body")
+	if said := r.Header.Get("X-Amz-Content-Sha256"); said != "" && said != payload {
+		return badSignature("x-amz-content-sha256 is not the SHA-256 of the body")
 	}
-	if !hmac.Equal(sign(key.Secret, a, r, payload), a.signature) {
-		return Key{}, badSignature("The request signature we calculated does not match the signature you provided. Check the secret access key")
+	if !hmac.Equal(sign(c.key.Secret, c.authorization, r, payload), c.signature) {
+		return badSignature("The request signature we calculated does not match the signature you provided. Check the secret access key")
 	}
-	return key, nil
+	return nil
 }
 
 func badSignature(format string, args ...any) *fault {

@@ -68,12 +68,8 @@ func (s *Server) statement(c *call, in *startRequest) (statement, error) {
 
 // classify names a statement as Athena does, by its first words.
 func classify(sql string) statement {
-	for {
-		rest := comment.ReplaceAllString(sql, "")
-		if rest == sql {
-			break
-		}
-		sql = rest
+	for at := comment.FindStringIndex(sql); at != nil; at = comment.FindStringIndex(sql) {
+		sql = sql[at[1]:]
 	}
 	m := words.FindStringSubmatch(sql)
 	if m == nil {

@@ -132,7 +132,10 @@ type Server struct {
 
 	ctx  context.Context // of queries: they outlive the request that starts them
 	stop context.CancelCauseFunc
-	work sync.WaitGroup
+
+	mu     sync.Mutex // for work to be added to until closed
+	closed bool
+	work   sync.WaitGroup // queries
 }
 
 var errStopping = errors.New("the server was stopped while the query ran; run it again")
@@ -159,8 +162,22 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Close ends all queries and waits for them. Requests must have ended before.
+// begin counts a query that Close shall wait for, unless it is too late for one.
+func (s *Server) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return &fault{kind: "InternalServerException", status: http.StatusServiceUnavailable, message: "The server is being stopped"}
+	}
+	s.work.Add(1)
+	return nil
+}
+
+// Close ends all queries and waits for them. Later requests start none.
 func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.stop(errStopping)
 	s.work.Wait()
 	return nil
@@ -217,12 +234,8 @@ const maxBody = 6*athena.MaxSQLBytes + 1<<20
 
 var operationName = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
 
-// serve answers one request; what it returns is sent.
-func (s *Server) serve(r *http.Request, body []byte) (any, error) {
-	who, err := s.authenticate(r, body)
-	if err != nil {
-		return nil, err
-	}
+// serve answers a request of who; what it returns is sent.
+func (s *Server) serve(r *http.Request, who Key, body []byte) (any, error) {
 	if !s.throttle.allow(who.Principal) {
 		return nil, &fault{kind: "ThrottlingException", message: "Rate exceeded"}
 	}
