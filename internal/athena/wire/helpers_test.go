@@ -153,13 +153,18 @@ func (w *world) request(k Key, operation string, in any) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8422/", bytes.NewReader(body))
 	r.Header.Set("X-Amz-Target", targetPrefix+operation)
 	r.Header.Set("Content-Type", contentType)
+	w.sign(k, r, body)
+	return r
+}
+
+func (w *world) sign(k Key, r *http.Request, body []byte) {
+	w.t.Helper()
 	sum := sha256.Sum256(body)
-	err = v4.NewSigner().SignHTTP(w.t.Context(), aws.Credentials{AccessKeyID: k.AccessKey, SecretAccessKey: k.Secret}, r,
+	err := v4.NewSigner().SignHTTP(w.t.Context(), aws.Credentials{AccessKeyID: k.AccessKey, SecretAccessKey: k.Secret}, r,
 		hex.EncodeToString(sum[:]), "athena", "eu-central-1", w.now)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return r
 }
 
 func (w *world) send(r *http.Request) (status int, doc map[string]any) {

@@ -55,7 +55,7 @@ type execution struct {
 	Scanned int64           `json:"scanned"` // bytes that the engine read for it
 }
 
-func (e *execution) over() bool { return e.State != stateQueued && e.State != stateRunning }
+func (x *execution) over() bool { return x.State != stateQueued && x.State != stateRunning }
 
 // entry is what is kept in memory of an execution. history.mu guards it.
 type entry struct {

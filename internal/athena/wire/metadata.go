@@ -33,33 +33,34 @@ func (s *Server) getWorkGroup(c *call) (any, error) {
 }
 
 func (s *Server) listWorkGroups(c *call) (any, error) {
-	if _, err := page(c, 50); err != nil {
+	if err := onePage(c, 50); err != nil {
 		return nil, err
 	}
 	return object{"WorkGroups": []any{object{"Name": workGroup, "State": "ENABLED", "Description": "", "CreationTime": 0, "EngineVersion": engineVersions()}}}, nil
 }
 
 func (s *Server) listEngineVersions(c *call) (any, error) {
-	if _, err := page(c, 10); err != nil {
+	if err := onePage(c, 10); err != nil {
 		return nil, err
 	}
 	return object{"EngineVersions": []any{engineVersions()}}, nil
 }
 
-// page checks the bounds of a list that fits in any page.
-func page(c *call, most int) (int, error) {
+// onePage checks what is asked of a list that fits in any page.
+func onePage(c *call, most int) error {
 	var in listRequest
 	if err := c.read(&in); err != nil {
-		return 0, err
+		return err
 	}
 	if in.NextToken != "" {
-		return 0, badToken()
+		return badToken()
 	}
-	return in.pageSize(most)
+	_, err := in.pageSize(most)
+	return err
 }
 
 func (s *Server) listDataCatalogs(c *call) (any, error) {
-	if _, err := page(c, 50); err != nil {
+	if err := onePage(c, 50); err != nil {
 		return nil, err
 	}
 	return object{"DataCatalogsSummary": []any{object{"CatalogName": catalogName, "Type": "GLUE"}}}, nil
@@ -106,8 +107,7 @@ func (s *Server) getDatabase(c *call) (any, error) {
 
 func (s *Server) listDatabases(c *call) (any, error) {
 	var in place
-	_, err := page(c, 50)
-	if err := errors.Join(err, c.read(&in)); err != nil {
+	if err := errors.Join(onePage(c, 50), c.read(&in)); err != nil {
 		return nil, err
 	}
 	if err := s.checkPlace(in, false); err != nil {
@@ -150,8 +150,7 @@ func (s *Server) listTables(c *call) (any, error) {
 		place
 		Expression string
 	}
-	_, err := page(c, 50)
-	if err := errors.Join(err, c.read(&in)); err != nil {
+	if err := errors.Join(onePage(c, 50), c.read(&in)); err != nil {
 		return nil, err
 	}
 	if err := s.checkPlace(in.place, true); err != nil {

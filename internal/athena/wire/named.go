@@ -13,7 +13,7 @@ import (
 
 // namedRequest is the input of all operations on named queries.
 type namedRequest struct {
-	NamedQueryId       string //nolint:revive,staticcheck // Athena's spelling
+	NamedQueryId       string //nolint:revive // Athena's spelling
 	Name               string
 	Description        string
 	Database           string
@@ -121,7 +121,7 @@ func (s *Server) getNamed(c *call) (any, error) {
 }
 
 func (s *Server) batchGetNamed(c *call) (any, error) {
-	var in struct{ NamedQueryIds []string } //nolint:revive,staticcheck // Athena's spelling
+	var in struct{ NamedQueryIds []string } //nolint:revive // Athena's spelling
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}

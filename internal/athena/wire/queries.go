@@ -98,7 +98,7 @@ func checkWorkGroup(name string) error {
 	return nil
 }
 
-type executionRequest struct{ QueryExecutionId string } //nolint:revive,staticcheck // Athena's spelling
+type executionRequest struct{ QueryExecutionId string } //nolint:revive // Athena's spelling
 
 func (s *Server) execution(c *call) (*execution, error) {
 	var in executionRequest
@@ -128,7 +128,7 @@ func (s *Server) getQuery(c *call) (any, error) {
 const batchMax = 50
 
 func (s *Server) batchGetQuery(c *call) (any, error) {
-	var in struct{ QueryExecutionIds []string } //nolint:revive,staticcheck // Athena's spelling
+	var in struct{ QueryExecutionIds []string } //nolint:revive // Athena's spelling
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
@@ -197,7 +197,7 @@ const resultsMax = 1000
 func (s *Server) getResults(c *call) (any, error) {
 	var in struct {
 		listRequest
-		QueryExecutionId string //nolint:revive,staticcheck // Athena's spelling
+		QueryExecutionId string //nolint:revive // Athena's spelling
 		QueryResultType  string
 	}
 	if err := c.read(&in); err != nil {

@@ -147,8 +147,8 @@ func columnInfo(c athena.Column) object {
 	switch base {
 	case "decimal":
 		p, s, _ := strings.Cut(args, ",")
-		precision, _ = strconv.Atoi(strings.TrimSpace(p)) //nolint:errcheck // 0 for a type that has none
-		scale, _ = strconv.Atoi(strings.TrimSpace(s))     //nolint:errcheck // likewise
+		precision, _ = strconv.Atoi(strings.TrimSpace(p))
+		scale, _ = strconv.Atoi(strings.TrimSpace(s))
 	case "varchar", "json":
 		precision = 1<<31 - 1
 	case "bigint":

@@ -114,3 +114,21 @@ func TestThrottle(t *testing.T) {
 	}
 	w.refused("ThrottlingException", ann, "ListWorkGroups", object{})
 }
+
+// TestTargetMustBeSigned: a signature that is right and leaves open what it is for
+// could be used for anything.
+func TestTargetMustBeSigned(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, name := range []string{"X-Amz-Target", "Content-Type"} {
+		r := w.request(ann, "ListWorkGroups", object{})
+		value := r.Header.Get(name)
+		r.Header.Del(name)
+		r.Header.Del("Authorization")
+		w.sign(ann, r, []byte("{}"))
+		r.Header.Set(name, value)
+		status, doc := w.send(r)
+		if text, _ := doc["Message"].(string); status != http.StatusBadRequest || !strings.HasSuffix(text, "is not signed") {
+			t.Errorf("%s: %d %v", name, status, doc)
+		}
+	}
+}
