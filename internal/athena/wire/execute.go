@@ -9,7 +9,7 @@ import (
 )
 
 // errStopped ends a query that somebody stopped.
-var errStopped = errors.New("Query cancelled by user") //nolint:staticcheck // Athena's words
+var errStopped = errors.New("Query cancelled by user") // Athena's words
 
 // busyWait is how long a query waits before it asks again an engine that is busy
 // with others' queries.
