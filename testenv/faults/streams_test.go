@@ -200,7 +200,7 @@ func TestRotationKilled(t *testing.T) {
 	}{
 		{"it is asked for", func(*testing.T, *site) bool { return true }},
 		{"the successor is intended", func(t *testing.T, s *site) bool { return s.currentStream(t).Next != uuid.Nil }},
-		{"the successor's log is made", func(t *testing.T, s *site) bool {
+		{"the successor's log is made", func(_ *testing.T, s *site) bool {
 			logs, err := filepath.Glob(filepath.Join(s.data, "streams", "*", "wal", "*.wal"))
 			return err == nil && len(logs) > 0
 		}},
