@@ -22,8 +22,16 @@ const MaxSQLBytes = 262_144
 // Query is one question. It holds plain data only, so that it can be sent to
 // an engine behind a process boundary.
 type Query struct {
-	// SQL is a single SELECT in Athena's spelling.
+	// SQL is a single SELECT in Athena's spelling. Each ? stands for a parameter.
 	SQL string
+	// Params are the values of the ?, in their order: each the text of one SQL
+	// literal, as in Athena's ExecutionParameters: 'abc', 5, TIMESTAMP '2026-11-23 00:00:00'.
+	// Anything else, and another number of them than there are ?, is ErrInvalid.
+	Params []string
+	// Explain asks for the plan in place of the rows: an answer of one column of
+	// type varchar, a line a row. The embedded engine runs the query for it and
+	// says what it read; the others plan only.
+	Explain bool
 	// MaxRows is the most rows the answer may have; passing it is ErrTooManyRows,
 	// never a truncation. 0 means DefaultMaxRows.
 	MaxRows int64
@@ -51,6 +59,12 @@ type Stats struct {
 	FilesTotal  int   `json:"files_total"`  // files of the archive at the time of the query
 	FilesRead   int   `json:"files_read"`   // files left after pruning
 	BytesPicked int64 `json:"bytes_picked"` // size of those files
+	BytesRead   int64 `json:"bytes_read"`   // read for this answer, from the store or the cache; 0 when not known
+
+	RowGroupsTotal int `json:"row_groups_total"` // of the files left after pruning; 0 when not known
+	RowGroupsRead  int `json:"row_groups_read"`
+
+	Elapsed time.Duration `json:"elapsed"` // from the start of the query to its last row, nanoseconds; so far, while it runs
 }
 
 // Result is a running answer, read from top to bottom by one goroutine.
@@ -78,6 +92,8 @@ type Meta struct {
 	// Laggards are the streams that hold CompleteThrough back.
 	Laggards []string
 	Stats    Stats
+	// Notes are for people: what the answer cost, and what it is not checked against.
+	Notes []string
 }
 
 // Engine answers queries. It is safe for concurrent use.

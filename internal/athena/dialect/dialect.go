@@ -10,7 +10,6 @@
 package dialect
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -65,11 +64,9 @@ func Prepare(sql string) (string, error) {
 // Translate checks the tree that json_serialize_sql made of sql (which Prepare
 // returned) and translates it. now is what now() means throughout the query.
 func Translate(sql string, tree []byte, now time.Time) (*Plan, error) {
-	var doc node
-	dec := json.NewDecoder(bytes.NewReader(tree))
-	dec.UseNumber()
-	if err := dec.Decode(&doc); err != nil {
-		return nil, fmt.Errorf("decode syntax tree: %w", err)
+	doc, err := decode(tree)
+	if err != nil {
+		return nil, err
 	}
 	if doc["error"] == true {
 		return nil, parseError(sql, doc)

@@ -77,12 +77,12 @@ func (e *Engine) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-func (e *Engine) query(ctx context.Context, q athena.Query, end *cleanup) (*result, error) {
+func (e *Engine) query(ctx context.Context, q athena.Query, end *cleanup) (athena.Result, error) {
 	sql, err := dialect.Prepare(q.SQL)
 	if err != nil {
 		return nil, err
 	}
-	plan, text, err := e.parser.translate(ctx, sql, e.o.Now())
+	plan, text, err := e.parser.translate(ctx, sql, q.Params, e.o.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,14 @@ func (e *Engine) query(ctx context.Context, q athena.Query, end *cleanup) (*resu
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, j, meta, end)
+	if q.Explain {
+		return explain(ctx, j, plan, meta, end)
+	}
+	r, err := start(ctx, j, meta, end)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // files finds out what the plan's scans read and makes it readable here.

@@ -15,6 +15,7 @@ import (
 
 	duck "github.com/duckdb/duckdb-go/v2"
 
+	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
@@ -53,9 +54,32 @@ func (p *parser) tree(ctx context.Context, query string) ([]byte, error) {
 	return []byte(tree), nil
 }
 
+// bound parses query and puts params into its tree.
+func (p *parser) bound(ctx context.Context, query string, params []string) ([]byte, error) {
+	numbered, places, err := dialect.Number(query)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := p.tree(ctx, numbered)
+	if err != nil || len(places)+len(params) == 0 {
+		return tree, err
+	}
+	checked, err := athena.CheckLiterals(params)
+	if err != nil {
+		return nil, err
+	}
+	values := []byte("{}")
+	if len(checked) > 0 {
+		if values, err = p.tree(ctx, "SELECT "+strings.Join(checked, ", ")); err != nil {
+			return nil, err
+		}
+	}
+	return dialect.Bind(query, tree, values, places)
+}
+
 // translate returns the plan of query and its text in DuckDB's dialect.
-func (p *parser) translate(ctx context.Context, query string, now time.Time) (*dialect.Plan, string, error) {
-	tree, err := p.tree(ctx, query)
+func (p *parser) translate(ctx context.Context, query string, params []string, now time.Time) (*dialect.Plan, string, error) {
+	tree, err := p.bound(ctx, query, params)
 	if err != nil {
 		return nil, "", err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	duck "github.com/duckdb/duckdb-go/v2"
 
@@ -24,6 +25,9 @@ type result struct {
 	cols []athena.Column
 	meta athena.Meta
 	end  *cleanup
+
+	begin   time.Time
+	elapsed time.Duration // once err is set
 
 	count, from int64     // rows of the answer, and where the next page begins
 	page        *sql.Rows // nil between pages
@@ -41,6 +45,7 @@ const answerTable = "__audit_answer"
 
 // start runs j. The result runs end when it is closed.
 func start(ctx context.Context, j job, meta athena.Meta, end *cleanup) (*result, error) {
+	begin := time.Now()
 	db, conn, err := j.open(ctx)
 	if err != nil {
 		return nil, err
@@ -54,7 +59,7 @@ func start(ctx context.Context, j job, meta athena.Meta, end *cleanup) (*result,
 		return nil, err
 	}
 	n := len(cols)
-	r := &result{ctx: ctx, conn: conn, cols: cols, meta: meta, end: end,
+	r := &result{ctx: ctx, conn: conn, cols: cols, meta: meta, end: end, begin: begin,
 		raw: make([]any, n), refs: make([]any, n), row: make([]any, n)}
 	for i := range r.raw {
 		r.refs[i] = &r.raw[i]
@@ -115,11 +120,20 @@ func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Colum
 
 func (r *result) Columns() []athena.Column { return r.cols }
 
-func (r *result) Meta() athena.Meta { return r.meta }
+func (r *result) Meta() athena.Meta {
+	m := r.meta
+	m.Stats.Elapsed = r.elapsed
+	if m.Stats.Elapsed == 0 {
+		m.Stats.Elapsed = time.Since(r.begin)
+	}
+	return m
+}
 
 func (r *result) Next(ctx context.Context) ([]any, error) {
 	if r.err == nil {
-		r.err = r.next(ctx)
+		if r.err = r.next(ctx); r.err != nil {
+			r.elapsed = time.Since(r.begin)
+		}
 	}
 	if r.err != nil {
 		return nil, r.err
