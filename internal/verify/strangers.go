@@ -99,7 +99,7 @@ func (r *run) classify(ctx context.Context, v object.Info, orphans map[version]b
 		return "", "", fmt.Errorf("whether the root key certified its stream cannot be told: %w", r.unread)
 	case s == nil:
 		return Injected, "the root key did not certify its stream", nil
-	case s.Stuck != "": // what comes after cannot be trusted, nor be told from what does not belong
+	case s.Stuck != "" && p.First >= s.Head.NextSeq: // what comes after cannot be trusted, nor be told from what does not belong
 		return "", "", errors.New("the stream's commits cannot be verified up to it: " + s.Stuck)
 	case r.stale && !s.Head.Closed && p.First >= s.Head.NextSeq:
 		return "", "", fmt.Errorf("whether the stream has committed it meanwhile cannot be told: %w", r.unread)

@@ -248,6 +248,12 @@ func TestDumpStreams(t *testing.T) {
 			drop(s, s.Note(ledger.Note{Kind: ledger.NoteHeartbeat}))
 			s.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
 		}, 0, "VIOLATION missing"},
+		"a forged file beside a commit that is gone": {func(s *sample.Stream) {
+			drop(s, s.Note(ledger.Note{Kind: ledger.NoteHeartbeat}))
+			s.Commit(6) // cannot be looked at
+			f := s.Commits[0].Manifest.Files[0]
+			s.Store.(*memstore.Store).PutForged("p/"+ledger.DataName(f.Class, f.Day, s.Open.Stream, 3, 9), s.Commits[0].Bodies[0])
+		}, 0, "VIOLATION missing injected"},
 		"a commit that may have gone": {func(s *sample.Stream) {
 			drop(s, s.Note(ledger.Note{Kind: ledger.NoteHeartbeat}))
 			s.Note(ledger.Note{Kind: ledger.NoteHeartbeat})

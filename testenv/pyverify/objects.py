@@ -126,7 +126,7 @@ class Objects:
         if x["delete_marker"] or not match or match[3] not in v.chains:
             return "injected"
         chain = v.chains[match[3]]
-        if chain.stuck:
+        if chain.stuck and int(match[4]) >= chain.stream.next_seq:
             v.unable(2, key, x["version_id"], "the stream's commits cannot be verified up to it: " + chain.stuck)
             return ""
         if chain.stream.closed or int(match[4]) != chain.stream.next_seq or x["mode"] != "COMPLIANCE":
