@@ -10,10 +10,11 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 # Packages that the race detector can afford: without DuckDB and the embedded S3.
 # Tests that try one crash after another repeat themselves thousands of times and
 # would take an hour under it; the others run the same goroutines.
-RACE := ./internal/archive ./internal/buffer/... ./internal/config ./internal/durable/... \
-	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet ./internal/repair
+RACE := ./internal/archive ./internal/athena/wire ./internal/buffer/... ./internal/config ./internal/durable/... \
+	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
+	./internal/receipt ./internal/repair ./internal/streams
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -68,6 +69,10 @@ cycles: ## 10,000 batches sealed, archived, released: open files and files of th
 
 drill: tools ## tamper with archives in every way on both stores; the auditors must say which
 	DRILL=all $(GO) test -count 1 -timeout 20m -v ./testenv/drill
+
+clients: ## unmodified clients of Amazon Athena (AWS CLI, boto3, PyAthena, awswrangler, Go SDK) against our API
+	@bash testenv/interop/setup.sh athena
+	ATHENA_CLIENTS=1 $(GO) test -count 1 -timeout 10m -v ./testenv/athenaclients
 
 soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
 	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults

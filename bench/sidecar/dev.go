@@ -105,7 +105,7 @@ func (s Seal) yaml() string {
 }
 
 func dev(binary, dir string) (*Sidecar, error) {
-	return start(exec.Command(binary, "dev", "--dir", dir, "--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--json"))
+	return start(exec.Command(binary, "dev", "--dir", dir, "--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--athena-listen", "", "--json"))
 }
 
 func start(cmd *exec.Cmd) (*Sidecar, error) {

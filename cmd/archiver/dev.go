@@ -27,11 +27,11 @@ const (
 )
 
 type devFlags struct {
-	dir, listen, s3Listen string
-	sealAge               time.Duration
-	listenSet, sealAgeSet bool
-	allowRemoteS3         bool
-	asJSON                bool
+	dir, listen, s3Listen, athenaListen string
+	sealAge                             time.Duration
+	listenSet, sealAgeSet, athenaSet    bool
+	allowRemoteS3                       bool
+	asJSON                              bool
 }
 
 func newDevCommand(a *app) *cobra.Command {
@@ -53,17 +53,19 @@ Exit codes:
   2  the command line or the configuration is wrong`,
 		Example: `  archiver dev
   archiver dev --dir /tmp/demo --seal-age 1s
-  archiver dev --listen 127.0.0.1:0 --s3-listen 127.0.0.1:0 --json   # free ports, printed as JSON`,
+  archiver dev --listen 127.0.0.1:0 --s3-listen 127.0.0.1:0 --athena-listen 127.0.0.1:0 --json   # free ports, printed as JSON`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.listenSet = cmd.Flags().Changed("listen")
 			f.sealAgeSet = cmd.Flags().Changed("seal-age")
+			f.athenaSet = cmd.Flags().Changed("athena-listen")
 			return runDev(cmd.Context(), a, f)
 		},
 	}
 	cmd.Flags().StringVar(&f.dir, "dir", "./archiver-data", "`folder` of all data; made when missing")
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8420", "`address` for events and SQL")
 	cmd.Flags().StringVar(&f.s3Listen, "s3-listen", "127.0.0.1:8421", "`address` of the S3 endpoint")
+	cmd.Flags().StringVar(&f.athenaListen, "athena-listen", "127.0.0.1:8422", "`address` of Athena's API; empty: not served")
 	cmd.Flags().BoolVar(&f.allowRemoteS3, "s3-allow-remote", false, "let --s3-listen be an address that other machines reach (no TLS)")
 	cmd.Flags().DurationVar(&f.sealAge, "seal-age", 5*time.Second, "longest `time` that an event waits before it is archived")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document when ready")
@@ -116,7 +118,7 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 		if err := setAside(c); err != nil {
 			return err
 		}
-		made, _, err := createArchive(ctx, c, time.Now(), true)
+		made, _, err := createArchive(ctx, c, time.Now(), useExisting{bucket: true})
 		if err != nil {
 			return fmt.Errorf("create archive: %w", err)
 		}
@@ -142,8 +144,8 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 		_, err := makeSuccessor(ctx, c, previous)
 		return err
 	}
-	err := serve(ctx, c, log, successor, func(at net.Addr) error {
-		return announceDev(a, f, devReady{URL: baseURL(c, at), S3: s3.Endpoint(), Bucket: devBucket, Dir: dir,
+	err := serve(ctx, c, log, successor, func(at opened) error {
+		return announceDev(a, f, devReady{URL: baseURL(c, at.listen), Athena: at.athena, S3: s3.Endpoint(), Bucket: devBucket, Dir: dir,
 			Config: file, Credentials: filepath.Join(dir, "credentials"), RootVKey: c.Archive.RootVKey})
 	})
 	cancel(nil)
@@ -171,6 +173,7 @@ func baseURL(c config.Config, at net.Addr) string {
 // devReady is what dev prints.
 type devReady struct {
 	URL         string `json:"url"`
+	Athena      string `json:"athena_url,omitempty"`
 	S3          string `json:"s3_endpoint"`
 	Bucket      string `json:"bucket"`
 	Dir         string `json:"dir"`
@@ -183,9 +186,15 @@ func announceDev(a *app, f devFlags, r devReady) error {
 	if f.asJSON {
 		return printJSON(a.out, r)
 	}
+	athenaAt, athenaTry := "not served", ""
+	if r.Athena != "" {
+		athenaAt = r.Athena + "   database audit; the keys are those of S3"
+		athenaTry = fmt.Sprintf("\n  AWS_SHARED_CREDENTIALS_FILE=%s aws --endpoint-url %s athena list-table-metadata --catalog-name AwsDataCatalog --database-name audit\n", r.Credentials, r.Athena)
+	}
 	_, err := fmt.Fprintf(a.out, `archiver dev is ready. Everything is in %[1]s.
 
   events, SQL   %[2]s
+  Athena's API  %[10]s
   S3            %[3]s/%[4]s   Object Lock COMPLIANCE, %[5]d day
   configuration %[6]s
   root vkey     %[7]s
@@ -197,9 +206,9 @@ Try:
   %[9]s query --url %[2]s "SELECT timestamp, actor_id, action, outcome FROM audit_logs ORDER BY timestamp DESC LIMIT 10"
 
   AWS_SHARED_CREDENTIALS_FILE=%[8]s aws --endpoint-url %[3]s s3 ls --recursive s3://%[4]s/
-
+%[11]s
 Stop it with Ctrl-C.
-`, r.Dir, r.URL, r.S3, r.Bucket, devRetentionDays, r.Config, r.RootVKey, r.Credentials, ownName())
+`, r.Dir, r.URL, r.S3, r.Bucket, devRetentionDays, r.Config, r.RootVKey, r.Credentials, ownName(), athenaAt, athenaTry)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -126,6 +127,14 @@ func devConfig(dir string, f devFlags) (config.Config, error) {
 		return config.Config{}, err
 	}
 	c.S3.Endpoint = "http://" + f.s3Listen // until the endpoint says what it really is
+	// A folder that an earlier version made has none yet.
+	if len(c.Athena.Keys) == 0 {
+		c.Athena.Keys = []config.AthenaKey{{Name: "dev", CredentialsFile: filepath.Join(dir, "credentials"), Profile: devProfile, Role: "admin"}}
+		c.Athena.Listen = f.athenaListen
+	}
+	if f.athenaSet {
+		c.Athena.Listen = f.athenaListen
+	}
 	if f.listenSet {
 		c.Listen = f.listen
 	}
@@ -167,9 +176,14 @@ func saveDevConfig(file string, c config.Config) error {
 }
 
 func withRelativePaths(c config.Config, dir string) config.Config {
-	for _, path := range []*string{&c.DataDir, &c.Stream.KeyFile, &c.Stream.OpenFile, &c.Stream.NextDir, &c.S3.CredentialsFile,
+	c.Athena.Keys = slices.Clone(c.Athena.Keys)
+	paths := []*string{&c.DataDir, &c.Stream.KeyFile, &c.Stream.OpenFile, &c.Stream.NextDir, &c.S3.CredentialsFile,
 		&c.S3.CAFile, &c.Archive.RootKeyFile, &c.TLS.CertFile, &c.TLS.KeyFile,
-		&c.KMS.CredentialsFile, &c.Mirror.Postgres.PasswordFile, &c.Mirror.CloudWatch.CredentialsFile} {
+		&c.KMS.CredentialsFile, &c.Mirror.Postgres.PasswordFile, &c.Mirror.CloudWatch.CredentialsFile}
+	for i := range c.Athena.Keys {
+		paths = append(paths, &c.Athena.Keys[i].CredentialsFile)
+	}
+	for _, path := range paths {
 		if rel, err := filepath.Rel(dir, *path); err == nil && filepath.IsLocal(rel) {
 			*path = rel
 		}

@@ -35,7 +35,7 @@ func benchmarkBatches(b *testing.B, query string) {
 	in, out := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"dev", "--json", "--dir", b.TempDir(), "--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--seal-age", "2s"},
+		ended <- run(ctx, []string{"dev", "--json", "--dir", b.TempDir(), "--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--athena-listen", "", "--seal-age", "2s"},
 			stdio{bytes.NewReader(nil), out, io.Discard})
 	}()
 	var ready devReady

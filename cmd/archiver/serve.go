@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,13 +53,18 @@ Exit codes:
 			if err := c.ForServe(file); err != nil {
 				return err
 			}
-			return serve(cmd.Context(), c, newLogger(a.err, c.Log), nil, func(at net.Addr) error {
+			return serve(cmd.Context(), c, newLogger(a.err, c.Log), nil, func(at opened) error {
 				if asJSON {
 					return printJSON(a.out, struct {
 						Listen string `json:"listen"`
-					}{at.String()})
+						Athena string `json:"athena_url,omitempty"`
+					}{at.listen.String(), at.athena})
 				}
-				_, err := fmt.Fprintf(a.out, "archiver listens on %s\n", at)
+				text := fmt.Sprintf("archiver listens on %s", at.listen)
+				if at.athena != "" {
+					text += ", Athena's API is at " + at.athena
+				}
+				_, err := fmt.Fprintln(a.out, text)
 				return err
 			})
 		},
@@ -70,9 +74,15 @@ Exit codes:
 	return cmd
 }
 
+// opened is where a node is reached.
+type opened struct {
+	listen net.Addr
+	athena string // URL; "" when Athena's API is not served
+}
+
 // serve runs a node with its doors until ctx ends. ready is called once events
 // are accepted. successor, when set, makes a successor of a stream that needs one.
-func serve(ctx context.Context, c config.Config, log *slog.Logger, successor makeFunc, ready func(net.Addr) error) (err error) {
+func serve(ctx context.Context, c config.Config, log *slog.Logger, successor makeFunc, ready func(opened) error) (err error) {
 	limitMemory(c)
 	n, err := openNode(ctx, c, log, successor)
 	if err != nil {
@@ -84,6 +94,11 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, successor mak
 		return err
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
+	athenaDoor, err := openAthena(ctx, c, q, log.With("part", "athena"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, athenaDoor.Close()) }()
 	mirrors, err := n.openMirrors(q.reader)
 	if err != nil {
 		return err
@@ -106,7 +121,12 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, successor mak
 		g, ctx := errgroup.WithContext(ctx)
 		mirrors.start(ctx, g, n.line)
 		g.Go(func() error { return watch.run(ctx) })
-		g.Go(func() error { return n.serveHTTP(ctx, ln, handler, ready) })
+		g.Go(func() error { return athenaDoor.run(ctx) })
+		g.Go(func() error {
+			return n.serveHTTP(ctx, ln, handler, func(at net.Addr) error {
+				return ready(opened{listen: at, athena: athenaDoor.address(c.TLS)})
+			})
+		})
 		return g.Wait()
 	})
 }
@@ -261,15 +281,7 @@ func listen(c config.Config) (net.Listener, error) {
 		}
 	}
 	ln = ingest.LimitListener(ln, c.Limits.Connections)
-	if c.TLS.CertFile == "" {
-		return ln, nil
-	}
-	cert, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("listen: tls: %w", err), ln.Close())
-	}
-	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12,
-		NextProtos: []string{"http/1.1"}}), nil
+	return withTLS(ln, c.TLS)
 }
 
 // removeSocket clears what a process that was killed left behind. A socket that

@@ -80,3 +80,10 @@ func (s Source) read(ctx context.Context) (aws.Credentials, error) {
 	keys.Expires = s.Now().Add(age)
 	return keys, nil
 }
+
+// Keys reads the access key and its secret in File once: for a server that lets in
+// whoever holds them.
+func (s Source) Keys(ctx context.Context) (access, secret string, err error) {
+	keys, err := s.read(ctx)
+	return keys.AccessKeyID, keys.SecretAccessKey, err
+}

@@ -57,7 +57,7 @@ func TestExampleShowsEveryKeyAndTheDefaults(t *testing.T) {
 	tr.Server, tr.User, tr.PasswordFile, tr.TokenFile, tr.CAFile = "", "", "", "", ""
 	for name, pair := range map[string][2]any{
 		"seal": {c.Seal, def.Seal}, "wal": {c.WAL, def.WAL}, "limits": {c.Limits, def.Limits},
-		"heartbeat": {c.Heartbeat, def.Heartbeat}, "stream.rotate_before": {c.Stream.RotateBefore, def.Stream.RotateBefore}, "verify": {c.Verify, def.Verify}, "query": {c.Query, def.Query}, "log": {c.Log, def.Log},
+		"heartbeat": {c.Heartbeat, def.Heartbeat}, "stream.rotate_before": {c.Stream.RotateBefore, def.Stream.RotateBefore}, "verify": {c.Verify, def.Verify}, "query": {c.Query, def.Query}, "athena.history_bytes": {c.Athena.HistoryBytes, def.Athena.HistoryBytes}, "log": {c.Log, def.Log},
 		"s3.region": {c.S3.Region, def.S3.Region}, "s3.prefix": {c.S3.Prefix, def.S3.Prefix},
 		"retention.default": {c.Retention.Default, def.Retention.Default},
 		"mirror.interval":   {c.Mirror.Interval, def.Mirror.Interval}, "mirror.postgres.schema": {c.Mirror.Postgres.Schema, def.Mirror.Postgres.Schema},
@@ -201,6 +201,18 @@ func TestProblems(t *testing.T) {
 		"one hash, two names": {
 			minimal + token + strings.ReplaceAll(token[len("\ntokens:\n"):], "name: a", "name: b"),
 			[]string{"tokens[1].sha256: is the hash of an earlier token"},
+		},
+		"athena without keys": {
+			minimal + "athena: {listen: '127.0.0.1:x', history_bytes: 1MiB}\n",
+			[]string{"line 2: athena.listen: port \"x\"", "athena.listen: nobody could sign in", "athena.history_bytes: 1MiB is not between"},
+		},
+		"athena open to the world": {
+			minimal + "athena:\n  listen: 0.0.0.0:8422\n  keys:\n  - {name: a, credentials_file: f, role: root}\n  - {name: a, role: viewer}\n  - {name: ' ', credentials_file: f, role: admin}\n",
+			[]string{
+				"line 3: athena.listen: 0.0.0.0:8422 is not loopback: set tls", "line 5: athena.keys[0].role: \"root\" is none of",
+				"line 6: athena.keys[1].role: a has role root in an earlier key", "line 6: athena.keys[1].credentials_file: must not be empty",
+				"line 7: athena.keys[2].name",
+			},
 		},
 		"mirror": {
 			minimal + "mirror: {interval: 0s, postgres: {password_file: x, schema: A, keep_months: -1}}\n",

@@ -57,7 +57,7 @@ func (s *sidecar) start() error {
 
 func (s *sidecar) launch() error {
 	s.log = new(tail)
-	s.cmd = exec.Command(archiver(), "dev", "--dir", s.dir, "--listen", s.listen, "--s3-listen", "127.0.0.1:0",
+	s.cmd = exec.Command(archiver(), "dev", "--dir", s.dir, "--listen", s.listen, "--s3-listen", "127.0.0.1:0", "--athena-listen", "",
 		"--seal-age", "2s", "--json")
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()

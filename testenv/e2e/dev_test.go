@@ -45,6 +45,7 @@ func runTests(m *testing.M) int {
 type dev struct {
 	Listen      string `json:"listen"` // serve only
 	URL         string `json:"url"`
+	Athena      string `json:"athena_url"`
 	S3          string `json:"s3_endpoint"`
 	Bucket      string `json:"bucket"`
 	Config      string `json:"config"`
@@ -82,7 +83,7 @@ func (l *logBuffer) String() string {
 func startDev(t testing.TB, dir string, args ...string) *dev {
 	t.Helper()
 	return launch(t, append([]string{"dev", "--dir", dir, "--listen", "127.0.0.1:0",
-		"--s3-listen", "127.0.0.1:0", "--json"}, args...)...)
+		"--s3-listen", "127.0.0.1:0", "--athena-listen", "127.0.0.1:0", "--json"}, args...)...)
 }
 
 // startServe starts serve and returns when it says that it listens.

@@ -19,7 +19,7 @@ import (
 
 // devArgs are those of startDev, for starts that must fail.
 func devArgs(dir string, more ...string) []string {
-	return append([]string{"dev", "--dir", dir, "--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--json"}, more...)
+	return append([]string{"dev", "--dir", dir, "--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--athena-listen", "127.0.0.1:0", "--json"}, more...)
 }
 
 func TestDevRefusesForeignFolders(t *testing.T) {

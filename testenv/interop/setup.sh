@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Go tests need of Python, pinned, each into a folder of its own below .tools/ of the repository:
-# PyArrow and DuckDB (testenv/interop), moto's server (testenv/cloudwatch).
+# PyArrow and DuckDB (testenv/interop), moto's server (testenv/cloudwatch); with the argument athena, in place of
+# them, the clients of Amazon Athena (testenv/athenaclients).
 # Does nothing for what is there already: the key is the hash of the requirements and of this script.
 # Without a Python for them it says so and fails in CI only, as the tests that need them do.
 set -euo pipefail
@@ -37,8 +38,13 @@ install() {
 }
 
 failed=0
-install venv "$here/requirements.txt" "PyArrow and DuckDB" || failed=1
-install moto "$here/../cloudwatch/requirements.txt" "moto" || failed=1
+case ${1:-} in
+  athena) install athena "$here/../athenaclients/requirements.txt" "clients of Athena" || failed=1 ;;
+  *)
+    install venv "$here/requirements.txt" "PyArrow and DuckDB" || failed=1
+    install moto "$here/../cloudwatch/requirements.txt" "moto" || failed=1
+    ;;
+esac
 if [ "$failed" = 1 ] && [ "${CI:-}" = true ]; then
   exit 1
 fi

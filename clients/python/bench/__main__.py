@@ -117,7 +117,7 @@ def main() -> None:
         if args.archiver:
             command = [
                 os.path.abspath(args.archiver), "dev", "--dir", folder, "--json",
-                "--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0",
+                "--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--athena-listen", "",
             ]
             pattern = r'"url": "(http://[^"]+)"'
         with process(command, env) as sidecar:

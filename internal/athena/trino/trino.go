@@ -8,7 +8,7 @@
 //
 // Memory is bounded by one page of the server's. A query that is canceled, times
 // out or is closed before its end is canceled in Trino. The protocol is spoken
-// here and not by a library: see docs/decisions/0017-trino-protocol.md.
+// here and not by a library: see docs/decisions/0018-trino-protocol.md.
 package trino
 
 import (

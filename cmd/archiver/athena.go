@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/audit-archiver/archiver/internal/athena/wire"
+	"github.com/audit-archiver/archiver/internal/awscreds"
+	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/ingest"
+)
+
+// athenaDatabase is the name that Athena's clients know the archive by.
+const athenaDatabase = "audit"
+
+// athenaAPI is the door for Athena's clients; nil when the configuration has none.
+type athenaAPI struct {
+	server *wire.Server
+	ln     net.Listener
+	log    *slog.Logger
+}
+
+// openAthena listens, so that an address that is taken is told at the start.
+func openAthena(ctx context.Context, c config.Config, q *queries, log *slog.Logger) (*athenaAPI, error) {
+	if c.Athena.Listen == "" {
+		return nil, nil //nolint:nilnil // nil is the API that is not served
+	}
+	keys := make([]wire.Key, len(c.Athena.Keys))
+	for i, k := range c.Athena.Keys {
+		access, secret, err := awscreds.Source{File: k.CredentialsFile, Profile: k.Profile, Now: time.Now}.Keys(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("athena.keys[%d]: %w", i, err)
+		}
+		keys[i] = wire.Key{Principal: k.Name, AccessKey: access, Secret: secret, Role: wire.Role(k.Role)}
+	}
+	location := "s3://" + c.S3.Bucket + "/" + keyPrefix(c.S3.Prefix) + "events/"
+	server, err := wire.New(wire.Options{
+		Engine: q.engine, Keys: keys, Dir: filepath.Join(c.DataDir, "athena"), Log: log, Database: athenaDatabase,
+		Table:   map[string]string{"classification": "parquet", "location": location, "EXTERNAL": "TRUE"},
+		MaxRows: c.Query.MaxRows, HistoryBytes: int64(c.Athena.HistoryBytes), Running: c.Query.Concurrency,
+	})
+	if err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", c.Athena.Listen)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("athena.listen: %w", err), server.Close())
+	}
+	ln = ingest.LimitListener(ln, c.Limits.Connections)
+	if ln, err = withTLS(ln, c.TLS); err != nil {
+		return nil, errors.Join(fmt.Errorf("athena.%w", err), server.Close())
+	}
+	return &athenaAPI{server: server, ln: ln, log: log}, nil
+}
+
+// keyPrefix is an archive's prefix as keys begin with it.
+func keyPrefix(prefix string) string {
+	if prefix == "" {
+		return ""
+	}
+	return prefix + "/"
+}
+
+// address is where clients reach the API, and "" without one.
+func (a *athenaAPI) address(t config.TLS) string {
+	switch {
+	case a == nil:
+		return ""
+	case t.CertFile != "":
+		return "https://" + a.ln.Addr().String()
+	default:
+		return "http://" + a.ln.Addr().String()
+	}
+}
+
+// run serves until ctx ends.
+func (a *athenaAPI) run(ctx context.Context) error {
+	if a == nil {
+		return nil
+	}
+	srv := ingest.NewServer(a.server, ingest.DefaultTimeouts(), a.log)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := srv.Serve(a.ln); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve the athena api: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpTime)
+		defer cancel()
+		err := srv.Shutdown(grace)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = srv.Close()
+		}
+		return err
+	})
+	return g.Wait()
+}
+
+// Close ends the queries that still run. They are failed ones then, and their
+// clients may run them again.
+func (a *athenaAPI) Close() error {
+	if a == nil {
+		return nil
+	}
+	err := a.ln.Close()
+	if errors.Is(err, net.ErrClosed) { // by the server
+		err = nil
+	}
+	return errors.Join(err, a.server.Close())
+}
+
+// withTLS serves ln with the configured certificate, if there is one. On an error
+// ln is closed.
+func withTLS(ln net.Listener, c config.TLS) (net.Listener, error) {
+	if c.CertFile == "" {
+		return ln, nil
+	}
+	cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen: tls: %w", err), ln.Close())
+	}
+	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"}}), nil
+}
