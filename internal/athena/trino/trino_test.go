@@ -202,6 +202,14 @@ func TestAnAnswerThatIsNotWholeIsAnError(t *testing.T) {
 	}
 }
 
+func TestAStatementWithoutRows(t *testing.T) {
+	_, o := serve(t, queued, strings.Replace(done, `{"id"`, `{"updateType":"CREATE TABLE","id"`, 1))
+	lines, cols, _, err := run(t.Context(), t, o, athena.Query{SQL: "CREATE TABLE x (y bigint)"})
+	if err != nil || len(lines) != 0 || len(cols) != 0 {
+		t.Errorf("rows %v, columns %v, %v", lines, cols, err)
+	}
+}
+
 func TestACanceledQueryIsCanceledInTrino(t *testing.T) {
 	for _, timeout := range []time.Duration{0, 200 * time.Millisecond} {
 		c, o := serve(t, one, strings.Replace(one, `,"data":[[1]]`, "", 1))
