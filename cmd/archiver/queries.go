@@ -50,7 +50,13 @@ func openQueries(c config.Config, store *s3store.Store, line *streams.Line, log 
 	q.reader = reader
 	source := &liveSource{bucketSource: bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, buffer: line.Current().Buffer, dir: q.scratch}
 	line.OnSwitch(func(_, now *streams.Stream) { source.follow(now.Buffer) })
-	return q, q.open(source, store, filepath.Join(c.DataDir, "cache"))
+	err = q.open(source, store, filepath.Join(c.DataDir, "cache"))
+	if errors.Is(err, athena.ErrNoEngine) { // events are taken and archived all the same
+		log.Warn("POST /v1/query is answered with 501", "reason", err)
+		q.engine = new(duckdb.Engine)
+		return q, nil
+	}
+	return q, err
 }
 
 // openBucketQueries opens the SQL side of a command that reads the bucket alone,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +17,14 @@ func TestDescribeTable(t *testing.T) {
 		Floor:   time.Date(2016, 1, 2, 0, 0, 0, 0, time.UTC),
 		Classes: []ledger.Class{{Name: "long", Days: 2}, {Name: "standard", Days: 1}},
 	}
-	s, err := describeTable(archive, c, "security", "audit_2026")
-	if err != nil {
+	var out strings.Builder
+	a := &app{stdio: stdio{out: &out}}
+	f := schemaFlags{form: "athena", database: "security", table: "audit_2026", asJSON: true}
+	if err := f.print(a, archive, c); err != nil {
+		t.Fatal(err)
+	}
+	var s tableSchema
+	if err := json.Unmarshal([]byte(out.String()), &s); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"security.audit_2026", "s3://audit/audit-logs/events/", "long,standard", "2016-01-02"} {

@@ -30,10 +30,7 @@ func DDL(o TableOptions) (string, error) {
 	if err := o.check(); err != nil {
 		return "", fmt.Errorf("table definition: %w", err)
 	}
-	name := hiveName(o.Table)
-	if o.Table == "" {
-		name = "audit_logs"
-	}
+	name := hiveName(o.table())
 	if o.Database != "" {
 		name = hiveName(o.Database) + "." + name
 	}
@@ -47,27 +44,12 @@ func DDL(o TableOptions) (string, error) {
 			columns = append(columns, line)
 		}
 	}
-	location := "s3://" + o.Bucket + "/"
-	if o.Prefix != "" {
-		location += o.Prefix + "/"
-	}
-	location += "events/"
+	location := o.location()
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE IF NOT EXISTS %s (\n%s\n)\n", name, strings.Join(columns, ",\n"))
 	fmt.Fprintf(&b, "PARTITIONED BY (\n%s\n)\n", strings.Join(partitions, ",\n"))
 	fmt.Fprintf(&b, "STORED AS PARQUET\nLOCATION %s\nTBLPROPERTIES (\n", hiveString(location))
-	properties := [][2]string{
-		{"classification", "parquet"},
-		{"projection.enabled", "true"},
-		{"projection.retention.type", "enum"},
-		{"projection.retention.values", strings.Join(o.Classes, ",")},
-		{"projection.dt.type", "date"},
-		{"projection.dt.format", "yyyy-MM-dd"},
-		{"projection.dt.range", o.Floor.UTC().Format("2006-01-02") + ",NOW+2DAYS"},
-		{"projection.dt.interval", "1"},
-		{"projection.dt.interval.unit", "DAYS"},
-		{"storage.location.template", location + "retention=${retention}/dt=${dt}/"},
-	}
+	properties := o.properties()
 	for i, p := range properties {
 		comma := ","
 		if i == len(properties)-1 {
@@ -77,6 +59,43 @@ func DDL(o TableOptions) (string, error) {
 	}
 	b.WriteString(");\n")
 	return b.String(), nil
+}
+
+// location is where the files are.
+func (o *TableOptions) location() string {
+	if o.Prefix == "" {
+		return "s3://" + o.Bucket + "/events/"
+	}
+	return "s3://" + o.Bucket + "/" + o.Prefix + "/events/"
+}
+
+// days is the range of dt, as partition projection writes it.
+func (o *TableOptions) days() (from, to string) {
+	return o.Floor.UTC().Format("2006-01-02"), "NOW+2DAYS"
+}
+
+// properties are the table's, in the order in which they are printed.
+func (o *TableOptions) properties() [][2]string {
+	from, to := o.days()
+	return [][2]string{
+		{"classification", "parquet"},
+		{"projection.enabled", "true"},
+		{"projection.retention.type", "enum"},
+		{"projection.retention.values", strings.Join(o.Classes, ",")},
+		{"projection.dt.type", "date"},
+		{"projection.dt.format", "yyyy-MM-dd"},
+		{"projection.dt.range", from + "," + to},
+		{"projection.dt.interval", "1"},
+		{"projection.dt.interval.unit", "DAYS"},
+		{"storage.location.template", o.location() + "retention=${retention}/dt=${dt}/"},
+	}
+}
+
+func (o *TableOptions) table() string {
+	if o.Table == "" {
+		return "audit_logs"
+	}
+	return o.Table
 }
 
 func (o *TableOptions) check() error {
@@ -114,4 +133,30 @@ func hiveName(s string) string {
 
 func hiveString(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+// Marks are the parts of a statement of DDL or TrinoDDL that make a table this one:
+// each column with its type, and each string of its properties. Another spelling of
+// the same table has them too, but for quotes of names, blanks and case.
+func Marks(ddl string) []string {
+	var marks []string
+	for line := range strings.Lines(ddl) {
+		line = strings.TrimSuffix(strings.TrimSpace(line), ",")
+		switch column, _, ok := strings.Cut(line, " COMMENT "); {
+		case ok:
+			marks = append(marks, column)
+		case strings.HasPrefix(line, "'"), strings.HasPrefix(line, "external_location"), strings.HasPrefix(line, "partition_projection"):
+			marks = append(marks, line)
+		case strings.HasPrefix(line, "LOCATION "):
+			marks = append(marks, strings.TrimPrefix(line, "LOCATION "))
+		case strings.HasPrefix(line, "WITH (partition_projection"):
+			inner := strings.TrimSuffix(strings.TrimPrefix(line, "WITH ("), ")")
+			for _, p := range strings.Split(inner, ", partition_") {
+				if _, value, _ := strings.Cut(p, " = "); len(value) > 1 { // a 1 is everywhere
+					marks = append(marks, value)
+				}
+			}
+		}
+	}
+	return marks
 }

@@ -1,6 +1,7 @@
 package athena
 
 import (
+	"errors"
 	"regexp"
 	"strconv"
 	"strings"
@@ -61,7 +62,7 @@ func RemoteError(name, message string) *Error {
 	switch {
 	case noSQL.MatchString(e.Detail):
 		e.Kind = ErrSyntax
-	case e.Kind == ErrSyntax && name != "":
+	case errors.Is(e, ErrSyntax) && name != "":
 		e.Kind = ErrInvalid
 	}
 	return e

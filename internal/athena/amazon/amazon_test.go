@@ -218,6 +218,20 @@ func TestTheNumberOfRowsIsBounded(t *testing.T) {
 	}
 }
 
+func TestAStatementWithoutRows(t *testing.T) {
+	s := script(t, map[string][]string{
+		"GetQueryExecution": {strings.Replace(state("SUCCEEDED", ""), `"DML"`, `"DDL"`, 1)},
+		"GetQueryResults":   {`{"ResultSet":{"Rows":[]}}`},
+	})
+	r, err := engine(t, s, nil).Query(t.Context(), athena.Query{SQL: "CREATE DATABASE x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines, err := read(t, r); err != nil || len(lines) != 0 {
+		t.Errorf("rows %v, %v", lines, err)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answers map[string][]string

@@ -129,7 +129,7 @@ func callError(ctx context.Context, what string, err error) error {
 	var invalid *athenatypes.InvalidRequestException
 	if errors.As(err, &invalid) {
 		e := athena.RemoteError("", aws.ToString(invalid.Message))
-		if e.Kind == athena.ErrExecution { // nothing ran
+		if errors.Is(e, athena.ErrExecution) { // nothing ran
 			e.Kind = athena.ErrInvalid
 		}
 		return e

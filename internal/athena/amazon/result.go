@@ -49,6 +49,9 @@ func (r *result) open() error {
 	if err != nil {
 		return err
 	}
+	if set.ResultSetMetadata == nil && x.StatementType == athenatypes.StatementTypeDdl {
+		return nil // a statement without rows
+	}
 	if set.ResultSetMetadata == nil {
 		return fmt.Errorf("query %s: the answer does not describe its columns", r.id)
 	}

@@ -16,7 +16,7 @@ import (
 func Number(sql string) (numbered string, places []int, err error) {
 	var b strings.Builder
 	for i := 0; i < len(sql); {
-		n := 1
+		var n int
 		switch {
 		case isWordByte(sql[i]) || startsNumber(sql[i:]):
 			if n, err = wordOrNumber(sql, i); err != nil {

@@ -19,7 +19,10 @@ func hours(def string) Param {
 }
 
 // All is the pack. Names never change; texts may get better.
-func All() []Query {
+func All() []Query { return append(ofThings(), ofRisks()...) }
+
+// ofThings are the questions about one actor, one resource, or one kind of data.
+func ofThings() []Query {
 	return []Query{
 		{
 			Name: "user-activity", Title: "Recent activity of one actor",
@@ -66,6 +69,12 @@ func All() []Query {
 			Params: []Param{{Name: "type", Type: Text, About: "resource_type, exactly"}, hours("168")},
 			args:   []string{"since", "day", "type"},
 		},
+	}
+}
+
+// ofRisks are the questions about what should not happen often.
+func ofRisks() []Query {
+	return []Query{
 		{
 			Name: "privilege-changes", Title: "Changes of rights",
 			About:      "Events whose action has a word for rights: role, permission, grant, revoke, privilege, policy, admin, group, member, api_key, token.",

@@ -20,6 +20,7 @@ import (
 type page struct {
 	ID      string             `json:"id"`
 	NextURI string             `json:"nextUri"`
+	Update  string             `json:"updateType"` // CREATE TABLE and the like, which may have no columns
 	Columns []athena.Column    `json:"columns"`
 	Data    [][]jsontext.Value `json:"data"`
 	Stats   struct {
@@ -94,6 +95,9 @@ func (r *result) turn(method, uri, body string) error {
 		if r.cols, err = columns(p.Columns); err != nil {
 			return err
 		}
+	}
+	if r.cols == nil && r.next == "" && p.Update != "" {
+		r.cols = []athena.Column{}
 	}
 	r.rows = p.Data
 	return nil

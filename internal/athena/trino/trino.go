@@ -8,7 +8,7 @@
 //
 // Memory is bounded by one page of the server's. A query that is canceled, times
 // out or is closed before its end is canceled in Trino. The protocol is spoken
-// here and not by a library: see docs/decisions/0017-trino-protocol.md.
+// here and not by a library: see docs/decisions/0018-trino-protocol.md.
 package trino
 
 import (
@@ -62,9 +62,9 @@ func (o Options) Validate() error {
 	case u.Scheme == "http" && o.PasswordFile+o.TokenFile != "":
 		problems = append(problems, errors.New("server: a password or token is sent over https only"))
 	}
-	for name, value := range map[string]string{"user": o.User, "catalog": o.Catalog, "schema": o.Schema} {
-		if value == "" || strings.ContainsAny(value, "\r\n") {
-			problems = append(problems, fmt.Errorf("%s: must be set, in one line", name))
+	for _, p := range [][2]string{{"user", o.User}, {"catalog", o.Catalog}, {"schema", o.Schema}} {
+		if p[1] == "" || strings.ContainsAny(p[1], "\r\n") {
+			problems = append(problems, fmt.Errorf("%s: must be set, in one line", p[0]))
 		}
 	}
 	if o.PasswordFile != "" && o.TokenFile != "" {

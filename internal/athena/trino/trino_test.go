@@ -77,7 +77,7 @@ func serve(t *testing.T, answers ...string) (*coordinator, Options) {
 	return c, Options{Server: server.URL, User: "alice", Catalog: "hive", Schema: "audit"}
 }
 
-func run(t *testing.T, ctx context.Context, o Options, q athena.Query) (lines []string, cols []athena.Column, meta athena.Meta, err error) {
+func run(ctx context.Context, t *testing.T, o Options, q athena.Query) (lines []string, cols []athena.Column, meta athena.Meta, err error) {
 	t.Helper()
 	e, err := Open(o)
 	if err != nil {
@@ -135,7 +135,7 @@ func TestAnAnswerInPages(t *testing.T) {
 			t.Errorf("progress %+v", p)
 		}
 	}
-	lines, got, meta, err := run(t, t.Context(), o, athena.Query{SQL: "SELECT 'it''s', ?, ?;\n", Params: []string{"'a''b'", "5"}})
+	lines, got, meta, err := run(t.Context(), t, o, athena.Query{SQL: "SELECT 'it''s', ?, ?;\n", Params: []string{"'a''b'", "5"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestAnAnswerThatIsNotWholeIsAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, o := serve(t, tt.answers...)
-			_, _, _, err := run(t, t.Context(), o, athena.Query{SQL: "SELECT x", MaxRows: 2})
+			_, _, _, err := run(t.Context(), t, o, athena.Query{SQL: "SELECT x", MaxRows: 2})
 			if err == nil || !strings.Contains(err.Error(), tt.text) {
 				t.Fatalf("error %v, want %q", err, tt.text)
 			}
@@ -199,6 +199,14 @@ func TestAnAnswerThatIsNotWholeIsAnError(t *testing.T) {
 				t.Errorf("error %#v, want kind %v", err, tt.kind)
 			}
 		})
+	}
+}
+
+func TestAStatementWithoutRows(t *testing.T) {
+	_, o := serve(t, queued, strings.Replace(done, `{"id"`, `{"updateType":"CREATE TABLE","id"`, 1))
+	lines, cols, _, err := run(t.Context(), t, o, athena.Query{SQL: "CREATE TABLE x (y bigint)"})
+	if err != nil || len(lines) != 0 || len(cols) != 0 {
+		t.Errorf("rows %v, columns %v, %v", lines, cols, err)
 	}
 }
 
@@ -218,7 +226,7 @@ func TestACanceledQueryIsCanceledInTrino(t *testing.T) {
 				cancel()
 			}()
 		}
-		lines, _, _, err := run(t, ctx, o, athena.Query{SQL: "SELECT 1"})
+		lines, _, _, err := run(ctx, t, o, athena.Query{SQL: "SELECT 1"})
 		if !errors.Is(err, want) || c.stopped != 1 || len(lines) != 1 {
 			t.Errorf("error %v, want %v; %d stops, want 1; rows %v", err, want, c.stopped, lines)
 		}
