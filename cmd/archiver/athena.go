@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"path/filepath"
 	"time"
 
@@ -42,7 +43,7 @@ func openAthena(ctx context.Context, c config.Config, q *queries, log *slog.Logg
 		}
 		keys[i] = wire.Key{Principal: k.Name, AccessKey: access, Secret: secret, Role: wire.Role(k.Role)}
 	}
-	location := "s3://" + c.S3.Bucket + "/" + keyPrefix(c.S3.Prefix) + "events/"
+	location := "s3://" + path.Join(c.S3.Bucket, c.S3.Prefix, "events") + "/"
 	server, err := wire.New(wire.Options{
 		Engine: q.engine, Keys: keys, Dir: filepath.Join(c.DataDir, "athena"), Log: log, Database: athenaDatabase,
 		Table:   map[string]string{"classification": "parquet", "location": location, "EXTERNAL": "TRUE"},
@@ -60,14 +61,6 @@ func openAthena(ctx context.Context, c config.Config, q *queries, log *slog.Logg
 		return nil, errors.Join(fmt.Errorf("athena.%w", err), server.Close())
 	}
 	return &athenaAPI{server: server, ln: ln, log: log}, nil
-}
-
-// keyPrefix is an archive's prefix as keys begin with it.
-func keyPrefix(prefix string) string {
-	if prefix == "" {
-		return ""
-	}
-	return prefix + "/"
 }
 
 // address is where clients reach the API, and "" without one.
