@@ -95,7 +95,6 @@ var walls = []struct {
 	{"github.com/parquet-go/", []string{"internal/parquet"}},
 	{"github.com/aws/", []string{"internal/awscreds", "internal/s3store", "internal/kms", "internal/athena/amazon", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
 	{"github.com/duckdb/", []string{"internal/athena/duckdb"}},
-	{"github.com/trinodb/", []string{"internal/athena/trino"}},
 	{"github.com/jackc/", []string{"internal/mirror/postgres"}},
 	{"github.com/versity/", []string{"internal/devs3"}},
 	{"github.com/minio/", []string{"testenv"}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,20 +23,30 @@ import (
 
 type queryFlags struct {
 	file, url, tokenFile, format string
-	asJSON, neutralise           bool
+	engine, saved                string
+	params                       []string
+	asJSON, neutralise, explain  bool
 }
 
 func newQueryCommand(a *app) *cobra.Command {
 	var f queryFlags
 	cmd := &cobra.Command{
-		Use:   `query (--url URL | --config FILE) "SELECT …"`,
+		Use:   `query (--url URL | --config FILE) ("SELECT …" | --saved NAME | --saved list)`,
 		Short: "Answer SQL about an archive",
 		Long: `Answer one SELECT in Athena's SQL about the table audit_logs.
 
 With --url a running server answers, the rows in its WAL included. With --config the
 bucket alone is read: the files that verified commits name, by version; it needs no
-server and works beside one. When the answer goes to a terminal or a table, the
-instant up to which it is complete is printed on standard error.
+server and works beside one. When the answer is a table, the instant up to which it
+is complete is printed on standard error.
+
+With --engine amazon or trino (or query.engine in the configuration) Amazon Athena or
+a Trino cluster answers, over the table that archiver schema apply declares there. They read
+the objects that are current in the bucket and check nothing against the ledger.
+
+Each ? in the query stands for a --param: a SQL literal such as 'abc', 5 or
+TIMESTAMP '2026-11-23 00:00:00'. Of the compliance pack (--saved, docs/compliance.md)
+parameters have names and plain values: --param hours=1. --saved list lists it.
 
 Exit codes:
   0  here is the whole answer
@@ -43,10 +54,12 @@ Exit codes:
   2  the command line, the configuration or the query is wrong, or the answer passes a limit`,
 		Example: `  archiver query --url http://127.0.0.1:8420 "SELECT action, count(*) AS n FROM audit_logs GROUP BY action ORDER BY n DESC"
   archiver query --config archiver.yaml --format csv "SELECT * FROM audit_logs WHERE dt = '2026-11-23'" > day.csv
-  archiver query --url https://archiver.internal --token-file token "SELECT count(*) FROM audit_logs"`,
-		Args: arguments(cobra.ExactArgs(1)),
+  archiver query --url https://archiver.internal --token-file token "SELECT count(*) FROM audit_logs"
+  archiver query --config archiver.yaml --saved failed-logins --param hours=1
+  archiver query --config archiver.yaml --explain --param "'alice'" "SELECT * FROM audit_logs WHERE dt = '2026-11-23' AND actor_id = ?"`,
+		Args: arguments(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runQuery(cmd.Context(), a, f, args[0])
+			return runQuery(cmd.Context(), a, f, args)
 		},
 	}
 	addConfigFlag(cmd, &f.file)
@@ -54,11 +67,18 @@ Exit codes:
 	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "`file` with the bearer token for --url")
 	cmd.Flags().StringVar(&f.format, "format", string(athena.FormatTable), "table, csv, json or ndjson")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "the same as --format json")
+	cmd.Flags().StringVar(&f.engine, "engine", "", "`name` of the engine with --config: duckdb, amazon or trino (default: query.engine)")
+	cmd.Flags().StringArrayVar(&f.params, "param", nil, "`value` of the next ? as a SQL literal; with --saved NAME=VALUE; repeatable")
+	cmd.Flags().StringVar(&f.saved, "saved", "", "`name` of a query of the compliance pack, or list")
+	cmd.Flags().BoolVar(&f.explain, "explain", false, "answer the plan, and what was pruned and read, in place of the rows")
 	cmd.Flags().BoolVar(&f.neutralise, "neutralise", false, "in CSV, put ' before text that a spreadsheet would run as a formula")
 	return cmd
 }
 
-func runQuery(ctx context.Context, a *app, f queryFlags, sql string) error {
+func runQuery(ctx context.Context, a *app, f queryFlags, args []string) error {
+	if f.saved == "list" {
+		return listSaved(a, f.asJSON)
+	}
 	if f.asJSON {
 		f.format = string(athena.FormatJSON)
 	}
@@ -68,17 +88,27 @@ func runQuery(ctx context.Context, a *app, f queryFlags, sql string) error {
 		return usagef("--format %s: is none of table, csv, json, ndjson", f.format)
 	case (f.url == "") == (f.file == ""):
 		return usagef("name either --url or --config")
+	case f.url != "" && f.engine != "":
+		return usagef("--engine goes with --config: a server answers with its own engine")
 	}
-	result, done, err := ask(ctx, a, f, sql)
+	q, err := f.question(args, time.Now())
 	if err != nil {
 		return err
 	}
-	defer done()
+	result, err := ask(ctx, a, f, q)
+	if err != nil {
+		return err
+	}
 	if _, err := athena.Write(ctx, a.out, result, format, athena.WriteOptions{Neutralise: f.neutralise}); err != nil {
 		return errors.Join(err, result.Close())
 	}
-	if format == athena.FormatTable {
-		fmt.Fprintln(a.err, completeness(result.Meta().CompleteThrough))
+	if m := result.Meta(); format == athena.FormatTable {
+		if len(m.Notes) == 0 {
+			fmt.Fprintln(a.err, completeness(m.CompleteThrough))
+		}
+		for _, note := range m.Notes {
+			fmt.Fprintln(a.err, note)
+		}
 	}
 	return result.Close()
 }
@@ -95,50 +125,43 @@ func completeness(through time.Time) string {
 	}
 }
 
-// ask starts the query; done is called after the last use of the result.
-func ask(ctx context.Context, a *app, f queryFlags, sql string) (_ athena.Result, done func(), _ error) {
+// ask starts the query. Closing the result closes all that it needs.
+func ask(ctx context.Context, a *app, f queryFlags, q athena.Query) (athena.Result, error) {
 	if f.url != "" {
-		r, err := askServer(ctx, f, sql)
-		return r, func() {}, err
+		return askServer(ctx, f, q)
 	}
 	c, err := loadConfig(f.file)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := c.ForServe(f.file); err != nil {
-		return nil, nil, err
-	}
-	log := newLogger(a.err, c.Log)
-	store, err := openStore(ctx, c)
+	engine, err := openEngine(ctx, a, c, f.file, cmp.Or(f.engine, c.Query.Engine))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	q, err := openBucketQueries(c, store, log)
+	q.MaxRows = c.Query.MaxRows
+	r, err := engine.Query(ctx, q)
 	if err != nil {
-		return nil, nil, err
+		return nil, errors.Join(err, engine.Close())
 	}
-	done = func() {
-		if err := q.Close(); err != nil {
-			log.Warn("close", "error", err)
-		}
-	}
-	r, err := q.engine.Query(ctx, athena.Query{SQL: sql, MaxRows: c.Query.MaxRows})
-	if err != nil {
-		done()
-		return nil, nil, err
-	}
-	return r, done, nil
+	return ownedResult{r, engine}, nil
 }
 
 // errorBytesMax is how much of a server's problem is read.
 const errorBytesMax = 64 << 10
 
-func askServer(ctx context.Context, f queryFlags, sql string) (athena.Result, error) {
+func askServer(ctx context.Context, f queryFlags, q athena.Query) (athena.Result, error) {
 	client, base, err := clientFor(f.url)
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(map[string]string{"sql": sql})
+	question := map[string]any{"sql": q.SQL}
+	if len(q.Params) > 0 {
+		question["params"] = q.Params
+	}
+	if q.Explain {
+		question["explain"] = true
+	}
+	body, err := json.Marshal(question)
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}

@@ -168,6 +168,9 @@ func parseValue(typ string, raw jsontext.Value) (any, error) {
 		}
 		return parseText(typ, string(s))
 	case '[':
+		if strings.HasPrefix(typ, "row(") {
+			return parseFields(typ, raw)
+		}
 		return parseArray(elementType(typ), raw)
 	default:
 		return parseObject(typ, raw)
@@ -223,6 +226,27 @@ func parseArray(elem string, raw jsontext.Value) (any, error) {
 		}
 	}
 	return list, nil
+}
+
+// parseFields reads a row as Trino sends it: the values of its fields.
+func parseFields(typ string, raw jsontext.Value) (any, error) {
+	names, types := fieldNames(typ), fieldTypes(typ)
+	var items []jsontext.Value
+	if err := json.Unmarshal(raw, &items); err != nil {
+		return nil, err
+	}
+	if len(items) != len(types) {
+		return nil, fmt.Errorf("a row of %d values has type %s", len(items), typ)
+	}
+	row := make(Row, len(items))
+	for i, item := range items {
+		v, err := parseValue(types[i], item)
+		if err != nil {
+			return nil, err
+		}
+		row[i] = Field{names[i], v}
+	}
+	return row, nil
 }
 
 // parseObject reads a map or a row.

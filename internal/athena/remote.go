@@ -71,6 +71,10 @@ func RemoteError(name, message string) *Error {
 // the types with a text of one meaning, which excludes array, map and row.
 func ParseText(typ, s string) (any, error) { return parseText(typ, s) }
 
+// ParseJSON is the value of Trino type typ that Trino's protocol, or AppendJSON,
+// writes as raw.
+func ParseJSON(typ string, raw []byte) (any, error) { return parseValue(typ, raw) }
+
 // parseInstant reads a timestamp: with a zone behind it, or in UTC.
 func parseInstant(s string) (time.Time, error) {
 	const clock = len("2006-01-02 15:04:05")

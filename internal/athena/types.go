@@ -1,6 +1,9 @@
 package athena
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // elementType returns T of array(T), or "".
 func elementType(typ string) string {
@@ -39,11 +42,27 @@ func fieldTypes(typ string) []string {
 				continue
 			}
 		}
-		if _, t, ok := strings.Cut(f, " "); ok {
+		if _, t, ok := strings.Cut(f, " "); ok && t != "with time zone" {
 			fields[i] = t
 		}
 	}
 	return fields
+}
+
+// fieldNames returns a and b of row(a T, b U); a field without a name is called
+// field0, field1, …, as in Trino's own texts.
+func fieldNames(typ string) []string {
+	inner, _ := strings.CutPrefix(typ, "row(")
+	names := splitTypes(strings.TrimSuffix(inner, ")"))
+	for i, f := range names {
+		names[i] = "field" + strconv.Itoa(i)
+		if end := strings.LastIndex(f, `" `); strings.HasPrefix(f, `"`) && end > 0 {
+			names[i] = strings.ReplaceAll(f[1:end], `""`, `"`)
+		} else if name, rest, ok := strings.Cut(f, " "); ok && rest != "with time zone" {
+			names[i] = name
+		}
+	}
+	return names
 }
 
 // splitTypes splits at commas that are outside of parentheses and quotes.

@@ -221,40 +221,20 @@ type Doctor struct {
 	Override []string `yaml:"override,omitempty"`
 }
 
-// Query bounds the SQL engine.
+// Query bounds the SQL engines. What is not below amazon or trino is about the embedded one.
 type Query struct {
+	// Engine of `archiver query --config`: duckdb, amazon or trino. A server answers
+	// with duckdb whatever stands here. Default: duckdb.
+	Engine string `yaml:"engine"`
+
 	CacheBytes  Size          `yaml:"cache_bytes"`  // local copies of archived files. Default: 4GiB.
 	MaxRows     int64         `yaml:"max_rows"`     // of an answer; more is an error, never a truncation. Default: 1000000.
 	Timeout     time.Duration `yaml:"timeout"`      // of one query. Default: 60s.
 	MemoryBytes Size          `yaml:"memory_bytes"` // of the engine. Default: 1GiB.
 	Concurrency int           `yaml:"concurrency"`  // queries at a time; more wait. Default: 2.
-}
 
-// Athena serves the API of Amazon Athena, for clients that speak it. It has an
-// address of its own, and TLS as Listen has.
-type Athena struct {
-	// Listen is host:port. Anything but a loopback address needs TLS. Empty: not
-	// served. Default: empty.
-	Listen string `yaml:"listen,omitempty"`
-	// Keys are the access keys that are let in. They are read at the start.
-	Keys []AthenaKey `yaml:"keys,omitempty"`
-	// HistoryBytes is what queries of the last 45 days and their answers may take in
-	// DataDir; the oldest go first. An answer may have a quarter of it. Default: 1GiB.
-	HistoryBytes Size `yaml:"history_bytes,omitempty"`
-}
-
-// AthenaKey is one client of the Athena API.
-type AthenaKey struct {
-	// Name is who runs queries with the key: the log and the history have it.
-	Name string `yaml:"name"`
-	// CredentialsFile is an AWS shared-credentials file with an access key and a secret
-	// of your making. The client takes a copy of the same file.
-	CredentialsFile string `yaml:"credentials_file" kind:"path"`
-	// Profile within the file. Default: default.
-	Profile string `yaml:"profile,omitempty"`
-	// Role: viewer (runs queries and sees its own), admin (sees and stops everybody's,
-	// keeps named queries and prepared statements).
-	Role string `yaml:"role"`
+	Amazon Amazon `yaml:"amazon"`
+	Trino  Trino  `yaml:"trino"`
 }
 
 // Verify lets the server verify its archive from time to time. It is a smoke
@@ -304,16 +284,10 @@ func Default() Config {
 			Connections:   256,
 		},
 		Heartbeat: time.Hour,
-		Query: Query{
-			CacheBytes:  4 * GiB,
-			MaxRows:     1_000_000,
-			Timeout:     time.Minute,
-			MemoryBytes: GiB,
-			Concurrency: 2,
-		},
-		Athena: Athena{HistoryBytes: GiB},
-		Verify: Verify{Levels: "0-3"},
-		Mirror: Mirror{Interval: 30 * time.Second, Postgres: Postgres{Schema: "public"}},
-		Log:    Log{Level: "info", Format: "text"},
+		Query:     defaultQuery(),
+		Athena:    Athena{HistoryBytes: GiB},
+		Verify:    Verify{Levels: "0-3"},
+		Mirror:    Mirror{Interval: 30 * time.Second, Postgres: Postgres{Schema: "public"}},
+		Log:       Log{Level: "info", Format: "text"},
 	}
 }

@@ -260,8 +260,10 @@ func TestFailures(t *testing.T) {
 
 func TestACanceledQueryIsStoppedInAthena(t *testing.T) {
 	for name, after := range map[string]func(ctx context.Context) (context.Context, *Options){
-		"cancel":  func(ctx context.Context) (context.Context, *Options) { return ctx, &Options{} },
-		"timeout": func(ctx context.Context) (context.Context, *Options) { return ctx, &Options{Timeout: 300 * time.Millisecond} },
+		"cancel": func(ctx context.Context) (context.Context, *Options) { return ctx, &Options{} },
+		"timeout": func(ctx context.Context) (context.Context, *Options) {
+			return ctx, &Options{Timeout: 300 * time.Millisecond}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := script(t, map[string][]string{"GetQueryExecution": {state("RUNNING", "")}})

@@ -36,7 +36,8 @@ type Options struct {
 // maxBody bounds a request: every character of the longest query may be written as \uXXXX.
 const maxBody = 6*athena.MaxSQLBytes + 1024
 
-// Handler serves POST /v1/query with the body {"sql":"…"}.
+// Handler serves POST /v1/query with the body {"sql":"…"}, and
+// if need be "params":["'abc'","5"] for its ? and "explain":true.
 //
 //	200  {"columns":[{"name","type"}],"rows":[[…]],"complete_through":"…","laggards":[…]}
 //	400  the request is no such JSON, or the query is not answered; line, column and construct say where
@@ -70,7 +71,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, problem{Status: http.StatusMethodNotAllowed, Kind: "method-not-allowed", Title: "The method is not allowed", Detail: "use POST"})
 		return
 	}
-	sql, p := request(w, r)
+	query, p := request(w, r)
 	if p != nil {
 		write(w, *p)
 		return
@@ -81,7 +82,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.o.Log.WarnContext(r.Context(), "temporary file of an answer is not removed", "error", err)
 		}
 	}()
-	if err := h.query(r.Context(), sql, answer); err != nil {
+	if err := h.query(r.Context(), query, answer); err != nil {
 		if r.Context().Err() != nil { // nobody is there to read a problem
 			return
 		}
@@ -103,8 +104,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (h *handler) query(ctx context.Context, sql string, to io.Writer) (err error) {
-	result, err := h.o.Engine.Query(ctx, athena.Query{SQL: sql, MaxRows: h.o.MaxRows})
+func (h *handler) query(ctx context.Context, q athena.Query, to io.Writer) (err error) {
+	q.MaxRows = h.o.MaxRows
+	result, err := h.o.Engine.Query(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -113,22 +115,24 @@ func (h *handler) query(ctx context.Context, sql string, to io.Writer) (err erro
 	return err
 }
 
-// request reads {"sql":"…"} and nothing else.
-func request(w http.ResponseWriter, r *http.Request) (sql string, p *problem) {
+// request reads the body and takes no member that it does not know.
+func request(w http.ResponseWriter, r *http.Request) (q athena.Query, p *problem) {
 	var body struct {
-		SQL *string `json:"sql"`
+		SQL     *string  `json:"sql"`
+		Params  []string `json:"params"`
+		Explain bool     `json:"explain"`
 	}
 	err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, maxBody), &body, json.RejectUnknownMembers(true))
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
-		return "", &problem{Status: http.StatusRequestEntityTooLarge, Kind: "too-large", Title: "The request is too large", Detail: fmt.Sprintf("a query has at most %d bytes", athena.MaxSQLBytes)}
+		return q, &problem{Status: http.StatusRequestEntityTooLarge, Kind: "too-large", Title: "The request is too large", Detail: fmt.Sprintf("a query has at most %d bytes", athena.MaxSQLBytes)}
 	case err != nil:
-		return "", &problem{Status: http.StatusBadRequest, Kind: "invalid-request", Title: "The request cannot be understood", Detail: reason(err) + `: send {"sql":"SELECT …"}`}
+		return q, &problem{Status: http.StatusBadRequest, Kind: "invalid-request", Title: "The request cannot be understood", Detail: reason(err) + `: send {"sql":"SELECT …"}`}
 	case body.SQL == nil:
-		return "", &problem{Status: http.StatusBadRequest, Kind: "invalid-request", Title: "The request cannot be understood", Detail: `sql is missing: send {"sql":"SELECT …"}`}
+		return q, &problem{Status: http.StatusBadRequest, Kind: "invalid-request", Title: "The request cannot be understood", Detail: `sql is missing: send {"sql":"SELECT …"}`}
 	}
-	return *body.SQL, nil
+	return athena.Query{SQL: *body.SQL, Params: body.Params, Explain: body.Explain}, nil
 }
 
 // reason leaves out which Go types a document did not fit.
@@ -142,7 +146,7 @@ func reason(err error) string {
 	case misfit.JSONPointer == "":
 		return fmt.Sprintf("found %s where an object should be", misfit.JSONKind)
 	default:
-		return fmt.Sprintf("found %s where %s should be a string", misfit.JSONKind, misfit.JSONPointer.LastToken())
+		return fmt.Sprintf("found %s where %s should be a %s", misfit.JSONKind, misfit.JSONPointer.LastToken(), misfit.GoType.Kind())
 	}
 }
 
