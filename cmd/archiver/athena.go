@@ -49,7 +49,7 @@ func openAthena(ctx context.Context, c config.Config, q *queries, log *slog.Logg
 	location := "s3://" + path.Join(c.S3.Bucket, c.S3.Prefix, "events") + "/"
 	server, err := wire.New(wire.Options{
 		Engine: q.engine, Keys: keys, Dir: filepath.Join(c.DataDir, "athena"), Log: log, Database: athenaDatabase,
-		Table:   map[string]string{"classification": "parquet", "location": location, "EXTERNAL": "TRUE"},
+		Table: map[string]string{"classification": "parquet", "location": location, "EXTERNAL": "TRUE"},
 		Named: complianceQueries(), MaxRows: c.Query.MaxRows, HistoryBytes: int64(c.Athena.HistoryBytes), Running: c.Query.Concurrency,
 	})
 	if err != nil {
