@@ -11,7 +11,8 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 # Tests that try one crash after another repeat themselves thousands of times and
 # would take an hour under it; the others run the same goroutines.
 RACE := ./internal/archive ./internal/athena/wire ./internal/buffer/... ./internal/config ./internal/durable/... \
-	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet ./internal/repair
+	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
+	./internal/receipt ./internal/repair ./internal/streams
 
 .PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help

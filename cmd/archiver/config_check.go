@@ -87,7 +87,12 @@ func checkConfig(file, use string) error {
 		return err
 	case use == "init":
 		return c.ForInit(file)
-	default:
-		return c.ForServe(file)
 	}
+	if err := c.ForServe(file); err != nil {
+		return err
+	}
+	if problems := overrideProblems(c); len(problems) > 0 {
+		return &config.Error{File: file, Problems: problems}
+	}
+	return nil
 }

@@ -52,11 +52,17 @@ type birth struct {
 // It is written last: with it, the birth is whole.
 func archiveFile(c config.Config) string { return filepath.Join(c.DataDir, "archive.signed") }
 
+// useExisting says what may be there already, and is then used and not made.
+type useExisting struct {
+	bucket bool // if it has Object Lock and versioning
+	keys   bool // the key files
+}
+
 // createArchive makes the keys, the bucket, the archive object and the first
 // stream's certificate. It touches nothing that is there: not a key, not a
 // bucket (unless it was told to use it), not an archive. fresh is false when all
 // of it was there already, made by an earlier run with the same keys.
-func createArchive(ctx context.Context, c config.Config, now time.Time, useBucket bool) (_ created, fresh bool, _ error) {
+func createArchive(ctx context.Context, c config.Config, now time.Time, use useExisting) (_ created, fresh bool, _ error) {
 	store, err := openStore(ctx, c)
 	if err != nil {
 		return created{}, false, err
@@ -69,17 +75,17 @@ func createArchive(ctx context.Context, c config.Config, now time.Time, useBucke
 		// Before any key is made: what is on our disk then says that the bucket is
 		// ours, or that we were told to use it.
 		state, err := store.CheckBucket(ctx)
-		if err == nil && state.Exists && !useBucket {
+		if err == nil && state.Exists && !use.bucket {
 			err = fmt.Errorf("bucket %s: %w; --use-bucket makes the archive in it if it has Object Lock", c.S3.Bucket, s3store.ErrBucketExists)
 		}
 		if err != nil {
 			return created{}, false, err
 		}
-		if b, err = prepare(ctx, c, now); err != nil {
+		if b, err = prepare(ctx, c, now, use.keys); err != nil {
 			return created{}, false, err
 		}
 	}
-	if _, err = store.CreateBucket(ctx, s3store.CreateOptions{UseExisting: useBucket || resumed}); err != nil {
+	if _, err = store.CreateBucket(ctx, s3store.CreateOptions{UseExisting: use.bucket || resumed}); err != nil {
 		return created{}, false, err
 	}
 	until := b.archive.RetainUntil(b.open.OpenedAt)
@@ -95,13 +101,20 @@ func createArchive(ctx context.Context, c config.Config, now time.Time, useBucke
 		RootVKey: b.archive.Root, RootKey: c.Archive.RootKeyFile}, freshArchive || freshOpen, nil
 }
 
-// prepare makes the keys that are to be in files, and signs everything.
-func prepare(ctx context.Context, c config.Config, now time.Time) (birth, error) {
+// prepare makes the keys that are to be in files, and signs everything. With useKeys,
+// the key files that are there are used.
+func prepare(ctx context.Context, c config.Config, now time.Time, useKeys bool) (birth, error) {
 	files := slices.DeleteFunc([]string{c.Archive.RootKeyFile, c.Stream.KeyFile, c.Stream.OpenFile}, func(f string) bool { return f == "" })
 	for _, file := range files {
-		if _, err := os.Lstat(file); err == nil {
-			return birth{}, fmt.Errorf("%s exists, but %s does not: move the former away if no archive was made with it", file, archiveFile(c))
+		isKey := file != c.Stream.OpenFile
+		if !exists(file) || isKey && useKeys {
+			continue
 		}
+		hint := ""
+		if isKey {
+			hint = "; --use-keys takes a key that archiver key new made"
+		}
+		return birth{}, fmt.Errorf("%s exists, but %s does not: move the former away if no archive was made with it%s", file, archiveFile(c), hint)
 	}
 	fsys := durable.OS()
 	for _, file := range append(files, archiveFile(c)) {
@@ -109,11 +122,11 @@ func prepare(ctx context.Context, c config.Config, now time.Time) (birth, error)
 			return birth{}, fmt.Errorf("create %s: %w", filepath.Dir(file), err)
 		}
 	}
-	root, err := beginRoot(ctx, c)
+	root, err := beginRoot(ctx, c, useKeys)
 	if err != nil {
 		return birth{}, err
 	}
-	stream, err := beginStream(ctx, c, root.id, root.VKey())
+	stream, err := beginStream(ctx, c, root.id, root.VKey(), useKeys)
 	if err != nil {
 		return birth{}, err
 	}

@@ -2,10 +2,16 @@ package main
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
 )
@@ -69,5 +75,100 @@ func TestPublish(t *testing.T) {
 				t.Errorf("got %v, want %v that says %q", err, test.err, test.says)
 			}
 		})
+	}
+}
+
+// TestUseKeys: init takes key files that are there when it is told to, and only keys
+// that fit.
+func TestUseKeys(t *testing.T) {
+	root, err := ledger.NewKey(ledger.RootName(uuid.New()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := ledger.ParseRootName(root.VKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	newStream := func(of uuid.UUID) ledger.Key {
+		k, err := ledger.NewKey(ledger.StreamName(of, uuid.New()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	own, foreign := newStream(archive), newStream(uuid.New())
+	tests := map[string]struct {
+		root, stream *ledger.Key // nil: no file
+		other        string      // a file that is there too
+		use          bool
+		says         string // "": no error
+	}{
+		"both":                      {root: &root, stream: &own, use: true},
+		"root only":                 {root: &root, use: true},
+		"none":                      {use: true},
+		"not told to":               {root: &root, says: "--use-keys"},
+		"not told to, a stream key": {stream: &own, says: "--use-keys"},
+		"stream of another archive": {root: &root, stream: &foreign, use: true, says: "is for archive"},
+		"stream, and no root":       {stream: &own, use: true, says: "is for archive"},
+		"root is a stream key":      {root: &own, use: true, says: "root key"},
+		"stream is the root key":    {root: &root, stream: &root, use: true, says: "stream key"},
+		"no key":                    {root: &root, other: "stream.key", use: true, says: "stream key"},
+		"a certificate":             {root: &root, other: "stream.open", use: true, says: "stream.open exists"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			c := config.Default()
+			c.DataDir, c.Retention.Classes = dir, []config.Class{{Name: "standard", Days: 1}}
+			c.Archive.RootKeyFile = filepath.Join(dir, "root.key")
+			c.Stream.KeyFile, c.Stream.OpenFile = filepath.Join(dir, "stream.key"), filepath.Join(dir, "stream.open")
+			for file, k := range map[string]*ledger.Key{c.Archive.RootKeyFile: tt.root, c.Stream.KeyFile: tt.stream} {
+				if k == nil {
+					continue
+				}
+				if err := ledger.SaveKey(file, *k); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tt.other != "" {
+				if err := os.WriteFile(filepath.Join(dir, tt.other), []byte("x"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b, err := prepare(t.Context(), c, time.Now(), tt.use)
+			if tt.says != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.says) {
+					t.Fatalf("%v, want %q", err, tt.says)
+				}
+				if exists(archiveFile(c)) {
+					t.Error("an archive was signed all the same")
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.root != nil && b.archive.Root != tt.root.VKey() {
+				t.Errorf("root key %s, want %s", b.archive.Root, tt.root.VKey())
+			}
+			if tt.stream != nil && b.open.VKey != tt.stream.VKey() {
+				t.Errorf("stream key %s, want %s", b.open.VKey, tt.stream.VKey())
+			}
+			again, found, err := loadBirth(t.Context(), c)
+			if err != nil || !found || again.open != b.open {
+				t.Errorf("read again: %v, %v", found, err)
+			}
+		})
+	}
+}
+
+// TestSameKey: a name does not make another key of it.
+func TestSameKey(t *testing.T) {
+	const key, other = "AWq2mCXhyBpIvyFm0GhbT7mkqzUQYp3nTrWz1C7Xo4+d", "AWq2mCXhyBpIvyFm0GhbT7mkqzUQYp3nTrWz1C7Xo4+e"
+	if !sameKey("a+11111111+"+key, "b+22222222+"+key) {
+		t.Error("the same key under two names is another one")
+	}
+	if sameKey("a+11111111+"+key, "a+11111111+"+other) || sameKey("", "") {
+		t.Error("two keys are the same")
 	}
 }

@@ -118,7 +118,7 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 		if err := setAside(c); err != nil {
 			return err
 		}
-		made, _, err := createArchive(ctx, c, time.Now(), true)
+		made, _, err := createArchive(ctx, c, time.Now(), useExisting{bucket: true})
 		if err != nil {
 			return fmt.Errorf("create archive: %w", err)
 		}

@@ -39,10 +39,13 @@ committed files. Whoever has the root verifier key checks it offline, without us
 archiver verify --pack FILE --root KEY, or the verifier in Python.
 
 --where is a condition in Athena's SQL, as after WHERE; --from and --to bound the
-events' timestamp. --verify and --doctor run these commands and add their reports. Without --where the pack proves by itself that no event of the
+events' timestamp. Without --where the pack proves by itself that no event of the
 period is left out of files that lie within it; --whole-files adds the committed files
 as a whole, so that this can be said of every file, and anybody can evaluate a
 condition again. Whole files also have rows that were not asked for.
+
+--verify and --doctor run these commands and add their reports, or add reports that
+were made before.
 
 Everything is verified before it goes in. It reads the bucket alone, by version, and
 works beside a running server. The file is there as a whole, or not at all; beside it

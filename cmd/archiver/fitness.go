@@ -57,14 +57,23 @@ type fitnessProof struct {
 }
 
 func newFitness(c config.Config, o doctor.Options, log *slog.Logger) (*fitness, error) {
-	musts := doctor.Musts()
-	for _, name := range c.Doctor.Override {
-		if !slices.Contains(musts, name) {
-			return nil, usagef("doctor.override: %s is not a must; they are %s", name, strings.Join(musts, ", "))
-		}
+	if problems := overrideProblems(c); len(problems) > 0 {
+		return nil, usagef("%s", problems[0])
 	}
 	return &fitness{options: o, program: writer(), override: c.Doctor.Override,
 		file: filepath.Join(c.DataDir, "doctor.json"), fs: durable.OS(), log: log}, nil
+}
+
+// overrideProblems are the names in doctor.override that let nothing go.
+func overrideProblems(c config.Config) (problems []config.Problem) {
+	musts := doctor.Musts()
+	for i, name := range c.Doctor.Override {
+		if !slices.Contains(musts, name) {
+			problems = append(problems, config.Problem{Field: fmt.Sprintf("doctor.override[%d]", i),
+				Text: fmt.Sprintf("%s is not a must; they are %s", name, strings.Join(musts, ", "))})
+		}
+	}
+	return problems
 }
 
 // prove returns nil once the bucket was shown to be fit, with a note for every must

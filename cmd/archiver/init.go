@@ -15,9 +15,10 @@ import (
 
 func newInitCommand(a *app) *cobra.Command {
 	var (
-		file                        string
-		useBucket, noPolicy, asJSON bool
-		breakGlass, holdOfficer     string
+		file                    string
+		use                     useExisting
+		noPolicy, asJSON        bool
+		breakGlass, holdOfficer string
 	)
 	cmd := &cobra.Command{
 		Use:   "init",
@@ -28,7 +29,8 @@ the first stream. It touches nothing that is there: an existing key file, bucket
 archive is an error. When it did not finish, run it again: it goes on.
 
 Keys that the configuration places in the environment or in AWS KMS are used, not
-made: see docs/keys.md.
+made, and with --use-keys so are key files that archiver key new made: see
+docs/keys.md.
 
 The bucket gets the policy that archiver policy --for bucket prints, unless it has one.
 If the store does not hold anybody to it, it is taken back: see docs/operations/store.md.
@@ -52,7 +54,7 @@ Exit codes:
 			if err := c.ForInit(file); err != nil {
 				return err
 			}
-			made, fresh, err := createArchive(cmd.Context(), c, time.Now(), useBucket)
+			made, fresh, err := createArchive(cmd.Context(), c, time.Now(), use)
 			if err != nil {
 				return fmt.Errorf("init: %w", err)
 			}
@@ -74,7 +76,8 @@ Exit codes:
 		},
 	}
 	addConfigFlag(cmd, &file)
-	cmd.Flags().BoolVar(&useBucket, "use-bucket", false, "use a bucket that exists, if it has Object Lock and versioning")
+	cmd.Flags().BoolVar(&use.bucket, "use-bucket", false, "use a bucket that exists, if it has Object Lock and versioning")
+	cmd.Flags().BoolVar(&use.keys, "use-keys", false, "use the key files that are there, if no archive was made with them, and make the others")
 	cmd.Flags().BoolVar(&noPolicy, "no-policy", false, "give the bucket no policy")
 	cmd.Flags().StringVar(&breakGlass, "break-glass", "", "`ARN` of the role that the bucket's policy exempts; without one anybody who may change the policy can")
 	cmd.Flags().StringVar(&holdOfficer, "hold-officer", "", "`ARN` of the role that may put and lift legal holds; without one nobody may")

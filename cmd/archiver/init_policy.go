@@ -12,6 +12,7 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/policy"
 	"github.com/audit-archiver/archiver/internal/s3store"
 )
@@ -48,6 +49,8 @@ const (
 	evaluatedWithin = time.Minute
 	evaluatedLocal  = 2 * time.Second
 	evaluatedAgain  = 500 * time.Millisecond
+	// shortLock is longer than clocks differ.
+	shortLock = time.Hour
 )
 
 // applyPolicy gives the bucket its policy and finds out whether the store does
@@ -61,7 +64,8 @@ func applyPolicy(ctx context.Context, c config.Config, store s3store.Prober, bre
 		return "", fmt.Errorf("bucket policy: %w", err)
 	}
 	text := string(wanted.JSON())
-	switch current := store.Settings(ctx).Policy; {
+	settings := store.Settings(ctx)
+	switch current := settings.Policy; {
 	case current.State == s3store.SettingNotApplicable:
 		return policyUnsupported, nil
 	case current.State == s3store.SettingUnknown:
@@ -81,7 +85,7 @@ func applyPolicy(ctx context.Context, c config.Config, store s3store.Prober, bre
 	if storeKind(c) == policy.AWS {
 		within = evaluatedWithin
 	}
-	evaluated, err := evaluates(ctx, c, store, within)
+	evaluated, err := evaluates(ctx, c, store, settings.Lock, within)
 	if err != nil {
 		return "", fmt.Errorf("find out whether the policy counts: %w", err)
 	}
@@ -91,8 +95,10 @@ func applyPolicy(ctx context.Context, c config.Config, store s3store.Prober, bre
 	return policyNotEvaluated, store.RemovePolicy(ctx)
 }
 
-// evaluates tries an upload without a lock, which the policy denies to everybody.
-func evaluates(ctx context.Context, c config.Config, store s3store.Prober, within time.Duration) (bool, error) {
+// evaluates tries an upload without a lock, which the policy denies to everybody. In a
+// bucket with a default retention the upload asks for a short GOVERNANCE lock, which is
+// denied as well: without it the object would be locked for as long as the default says.
+func evaluates(ctx context.Context, c config.Config, store s3store.Prober, lock s3store.Setting[s3store.LockSetting], within time.Duration) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, within+time.Minute)
 	defer cancel()
 	deadline := time.NewTimer(within)
@@ -101,7 +107,12 @@ func evaluates(ctx context.Context, c config.Config, store s3store.Prober, withi
 	defer tick.Stop()
 	for {
 		key := ledger.Join(c.S3.Prefix, "probe/"+uuid.NewString())
-		version, err := store.Try(ctx, s3store.Attempt{Key: key, Body: []byte("does the policy count?\n"), IfNoneMatch: true})
+		attempt := s3store.Attempt{Key: key, Body: []byte("does the policy count?\n"), IfNoneMatch: true}
+		defaults := lock.State == s3store.SettingUnknown || lock.Value.DefaultMode != ""
+		if defaults {
+			attempt.Mode, attempt.RetainUntil = object.Governance, time.Now().Add(shortLock).Truncate(time.Second)
+		}
+		version, err := store.Try(ctx, attempt)
 		if s3store.Denied(err) {
 			return true, nil
 		}
@@ -109,7 +120,7 @@ func evaluates(ctx context.Context, c config.Config, store s3store.Prober, withi
 			return false, err
 		}
 		if version != "" { // a policy that counts by now may keep it: doctor clears it away, or nobody
-			if _, err := store.Delete(ctx, key, version, false); err != nil && !s3store.Refused(err) {
+			if _, err := store.Delete(ctx, key, version, defaults); err != nil && !s3store.Refused(err) {
 				return false, err
 			}
 		}

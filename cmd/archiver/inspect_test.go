@@ -30,11 +30,11 @@ func specimens(t *testing.T) (raw map[string][]byte, rootVKey string) {
 	c := config.Default()
 	c.Retention.Classes = []config.Class{{Name: "standard", Days: 1}}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	root, err := beginRoot(t.Context(), c)
+	root, err := beginRoot(t.Context(), c, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stream, err := beginStream(t.Context(), c, root.id, root.VKey())
+	stream, err := beginStream(t.Context(), c, root.id, root.VKey(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,9 +77,10 @@ func newKeyNewCommand(a *app) *cobra.Command {
 Without --stream-of it is a root key, with a new archive's id in its name; with it
 a key for a new stream of that archive.
 
-init and stream make key files by themselves. This is for keys that come to a
-program in an environment variable (archive.root_key_env, stream.key_env): put the
-content of the file there, and remove the file.
+init and stream make key files by themselves. This is for a root key that is made on
+another machine than the server (init --use-keys), and for keys that come to a program
+in an environment variable (archive.root_key_env, stream.key_env): put the content of
+the file there, and remove the file.
 
 Exit codes:
   0  the key was made

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/kms"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/streams"
 )
 
 // keyPlace is where a configuration says that a private key is: one of the three.
@@ -27,6 +30,39 @@ func rootPlace(c config.Config) keyPlace {
 
 func streamPlace(c config.Config) keyPlace {
 	return keyPlace{c.Stream.KeyFile, c.Stream.KeyEnv, c.Stream.KeyKMS}
+}
+
+// inKMS is what the key file of a successor begins with whose key is in KMS.
+const inKMS = "kms:"
+
+// placeOf is where the key of a successor is: in that file, or where the file says.
+func placeOf(file string) keyPlace {
+	raw, err := os.ReadFile(file)
+	if key, ok := strings.CutPrefix(strings.TrimSpace(string(raw)), inKMS); err == nil && ok {
+		return keyPlace{kms: key}
+	}
+	return keyPlace{file: file}
+}
+
+// successorKey is how the key of a successor is made: in a file; or, for a server whose
+// stream key is in KMS, it is that same key, under the name of the successor.
+func successorKey(ctx context.Context, c config.Config, rootVKey string) streams.NewKey {
+	if c.Stream.KeyKMS == "" {
+		return streams.KeyInFile
+	}
+	return func(name string) (ledger.Signer, func(file string) error, error) {
+		p := keyPlace{kms: c.Stream.KeyKMS}
+		key, err := p.remote(ctx, c, name, nil)
+		if err == nil && sameKey(key.VKey(), rootVKey) {
+			err = errors.New("is the root key: a server must not have it")
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", p, err)
+		}
+		return key, func(file string) error {
+			return durable.WriteFile(durable.OS(), file, []byte(inKMS+p.kms+"\n"), 0o600)
+		}, nil
+	}
 }
 
 // String names the place in messages; it never holds a key.
@@ -132,13 +168,19 @@ type newKey struct {
 	fresh *ledger.Key // to be saved in a file; nil: it has its place
 }
 
-// begin chooses the key of a new archive or stream. One in the environment has its id
-// in its name, and read takes it out; one in KMS has no name of its own; one in a
-// file is made.
-func (p keyPlace) begin(ctx context.Context, c config.Config, name func(uuid.UUID) string, read func(ledger.Key) (uuid.UUID, error)) (newKey, error) {
+// exists reports whether there is anything under the name of a file.
+func exists(file string) bool {
+	_, err := os.Lstat(file)
+	return err == nil
+}
+
+// begin chooses the key of a new archive or stream. One that is there, in the
+// environment or, with use, in a file, has its id in its name, and read takes it out;
+// one in KMS has no name of its own; any other one in a file is made.
+func (p keyPlace) begin(ctx context.Context, c config.Config, use bool, name func(uuid.UUID) string, read func(ledger.Key) (uuid.UUID, error)) (newKey, error) {
 	n := newKey{id: uuid.New()}
 	switch {
-	case p.env != "":
+	case p.env != "", use && p.file != "" && exists(p.file):
 		k, err := p.local()
 		if err != nil {
 			return n, err
@@ -159,9 +201,9 @@ func (p keyPlace) begin(ctx context.Context, c config.Config, name func(uuid.UUI
 	}
 }
 
-// beginRoot chooses the root key of a new archive.
-func beginRoot(ctx context.Context, c config.Config) (newKey, error) {
-	n, err := rootPlace(c).begin(ctx, c, ledger.RootName, func(k ledger.Key) (uuid.UUID, error) {
+// beginRoot chooses the root key of a new archive; use: one in a file may be there.
+func beginRoot(ctx context.Context, c config.Config, use bool) (newKey, error) {
+	n, err := rootPlace(c).begin(ctx, c, use, ledger.RootName, func(k ledger.Key) (uuid.UUID, error) {
 		return ledger.ParseRootName(k.VKey())
 	})
 	if err != nil {
@@ -170,11 +212,11 @@ func beginRoot(ctx context.Context, c config.Config) (newKey, error) {
 	return n, nil
 }
 
-// beginStream chooses the key of a new stream of an archive. It is not the root key:
-// whoever has the server could certify streams.
-func beginStream(ctx context.Context, c config.Config, archive uuid.UUID, rootVKey string) (newKey, error) {
+// beginStream chooses the key of a new stream of an archive; use: one in a file may be
+// there. It is not the root key: whoever has the server could certify streams.
+func beginStream(ctx context.Context, c config.Config, archive uuid.UUID, rootVKey string, use bool) (newKey, error) {
 	name := func(stream uuid.UUID) string { return ledger.StreamName(archive, stream) }
-	n, err := streamPlace(c).begin(ctx, c, name, func(k ledger.Key) (uuid.UUID, error) {
+	n, err := streamPlace(c).begin(ctx, c, use, name, func(k ledger.Key) (uuid.UUID, error) {
 		of, stream, err := ledger.ParseStreamName(k.Name())
 		if err == nil && of != archive {
 			err = fmt.Errorf("is for archive %s, not %s", of, archive)
@@ -192,7 +234,7 @@ func beginStream(ctx context.Context, c config.Config, archive uuid.UUID, rootVK
 
 // sameKey reports whether two verifier keys differ in their names only.
 func sameKey(x, y string) bool {
-	_, a, errA := ledger.ParseECDSAKey(x)
-	_, b, errB := ledger.ParseECDSAKey(y)
-	return errA == nil && errB == nil && a.Equal(b)
+	const parts = 3 // name, hash of name and key, key; each key has one spelling
+	a, b := strings.SplitN(x, "+", parts), strings.SplitN(y, "+", parts)
+	return len(a) == parts && len(b) == parts && a[2] == b[2]
 }

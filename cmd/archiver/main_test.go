@@ -97,6 +97,11 @@ func TestConfigCheckJSON(t *testing.T) {
 	if got := runWith(t, "config", "check", "--json", "--config", good); got.code != exitOK || !strings.Contains(got.out, `"problems": []`) {
 		t.Errorf("good file: %+v", got)
 	}
+	// What serve would refuse is not fine.
+	lets := write(t, "lets.yaml", "s3: {bucket: audit}\narchive: {root_vkey: archiver/x+12345678+abcd}\ndoctor: {override: [clock, public-access]}\n")
+	if got := runWith(t, "config", "check", "--config", lets); got.code != exitUsage || !strings.Contains(got.err, "doctor.override[1]: public-access is not a must") {
+		t.Errorf("an override of a should: %+v", got)
+	}
 }
 
 // Help is part of the interface: every command shows how it is used and what

@@ -91,9 +91,15 @@ func (n *node) checkTokens() error {
 func writer() string { return "archiver " + readBuild(debug.ReadBuildInfo()).Version }
 
 // streamFolder is where a configuration says that the streams of its node are.
-func streamFolder(c config.Config) streams.Folder {
+func streamFolder(ctx context.Context, c config.Config) streams.Folder {
 	return streams.Folder{Dir: c.DataDir, FS: durable.OS(), Root: c.Archive.RootVKey,
-		KeyFile: c.Stream.KeyFile, OpenFile: c.Stream.OpenFile, NextDir: c.Stream.NextDir}
+		KeyFile: c.Stream.KeyFile, OpenFile: c.Stream.OpenFile, NextDir: c.Stream.NextDir,
+		LoadKey: func(file, vkey string) (ledger.Signer, error) {
+			if file == c.Stream.KeyFile { // of the first stream
+				return streamSigner(ctx, c, vkey)
+			}
+			return placeOf(file).signer(ctx, c, vkey)
+		}}
 }
 
 // makeFunc makes a successor of a stream, which then waits in stream.next_dir.
@@ -102,7 +108,7 @@ type makeFunc func(ctx context.Context, previous uuid.UUID) error
 func (n *node) streamOptions(ctx context.Context, successor makeFunc) streams.Options {
 	c := n.cfg
 	return streams.Options{
-		Folder: streamFolder(c), Store: n.store, Prefix: c.S3.Prefix, RotateBefore: c.Stream.RotateBefore, Make: successor,
+		Folder: streamFolder(ctx, c), Store: n.store, Prefix: c.S3.Prefix, RotateBefore: c.Stream.RotateBefore, Make: successor,
 		Buffer: buffer.Options{
 			SegmentBytes: int64(c.WAL.SegmentBytes), SealRows: int64(c.Seal.Rows), SealBytes: int64(c.Seal.Bytes), SealAge: c.Seal.Age,
 			Heartbeat: c.Heartbeat, Reserve: reserve(c.WAL), HighWater: int64(c.WAL.HighWaterBytes),
@@ -111,12 +117,6 @@ func (n *node) streamOptions(ctx context.Context, successor makeFunc) streams.Op
 				class, ok := n.about.Class(name)
 				return time.Duration(class.Days) * 24 * time.Hour, ok
 			},
-		},
-		LoadKey: func(file, vkey string) (ledger.Signer, error) {
-			if file == c.Stream.KeyFile { // of the first stream
-				return streamSigner(ctx, c, vkey)
-			}
-			return keyPlace{file: file}.signer(ctx, c, vkey)
 		},
 		Identity: identify, Writer: writer(), StartOffline: c.Archive.StartOffline, Prove: n.fitness.prove,
 		ShipInterval: c.WAL.ShipInterval, ShipRetention: c.WAL.ShipRetention,

@@ -113,6 +113,9 @@ func policyOptions(c config.Config, classes []ledger.Class, f policyFlags) polic
 	if f.store == "" {
 		o.Store = storeKind(c)
 	}
+	if o.Store == policy.AWS {
+		o.Partition = partition(c.S3.Region)
+	}
 	for i, class := range classes {
 		days := int(class.Days)
 		if i == 0 || days < o.ShortestDays {
@@ -127,10 +130,25 @@ func policyOptions(c config.Config, classes []ledger.Class, f policyFlags) polic
 // knows.
 func storeKind(c config.Config) policy.Store {
 	u, err := url.Parse(c.S3.Endpoint)
-	if c.S3.Endpoint == "" || err == nil && strings.HasSuffix(u.Hostname(), ".amazonaws.com") {
+	if c.S3.Endpoint == "" || err == nil && amazonHost(u.Hostname()) {
 		return policy.AWS
 	}
 	return policy.MinIO
+}
+
+func amazonHost(name string) bool {
+	return strings.HasSuffix(name, ".amazonaws.com") || strings.HasSuffix(name, ".amazonaws.com.cn")
+}
+
+// partition is the group of regions that ARNs begin with
+// (https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html).
+func partition(region string) string {
+	for prefix, name := range map[string]string{"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"} {
+		if strings.HasPrefix(region, prefix) {
+			return name
+		}
+	}
+	return "aws"
 }
 
 // retentionClasses are those of the archive, or of the configuration before there is

@@ -96,7 +96,7 @@ func listStreams(ctx context.Context, file string) (*streamList, error) {
 		return nil, err
 	}
 	list := &streamList{Streams: []listedStream{}, Waiting: []waitingStream{}}
-	folder := streamFolder(c)
+	folder := streamFolder(ctx, c)
 	waiting, err := folder.Waiting()
 	if err != nil {
 		return nil, err

@@ -24,7 +24,8 @@ func newStreamNextCommand(a *app) *cobra.Command {
 		Use:   "next",
 		Short: "Make a successor: a key and its certificate, signed by the root key",
 		Long: `Make a successor for a stream: a new key, and a certificate that the root key signs
-(archive.root_key_file). Both are in a folder of stream.next_dir, or of --out; copy the
+(archive.root_key_*). With stream.key_kms the key is that one, under a name of its own,
+and what is made says so instead of holding a key. Both are in a folder of stream.next_dir, or of --out; copy the
 folder into stream.next_dir of the server as it is. serve takes the oldest one that
 waits there, when its stream has less than stream.rotate_before to live, when
 stream rotate asks for it, or when its stream cannot go on.
@@ -65,7 +66,7 @@ func makeNext(ctx context.Context, f streamNextFlags) (made streams.Successor, _
 	if f.out != "" {
 		c.Stream.NextDir = f.out
 	}
-	previous, err := previousOf(c, f.previous)
+	previous, err := previousOf(ctx, c, f.previous)
 	if err != nil {
 		return made, err
 	}
@@ -82,12 +83,12 @@ func makeSuccessor(ctx context.Context, c config.Config, previous uuid.UUID) (ma
 	if err != nil {
 		return made, fmt.Errorf("archive: %w", err)
 	}
-	return streams.Make(c.Stream.NextDir, about, root, previous, time.Now())
+	return streams.Make(c.Stream.NextDir, about, root, successorKey(ctx, c, root.VKey()), previous, time.Now())
 }
 
 // previousOf is the stream that a new one continues: the last of those that wait, which
 // will be current by then, or the current one.
-func previousOf(c config.Config, flag string) (uuid.UUID, error) {
+func previousOf(ctx context.Context, c config.Config, flag string) (uuid.UUID, error) {
 	if flag != "" {
 		id, err := uuid.Parse(flag)
 		if err != nil {
@@ -95,7 +96,7 @@ func previousOf(c config.Config, flag string) (uuid.UUID, error) {
 		}
 		return id, nil
 	}
-	folder := streamFolder(c)
+	folder := streamFolder(ctx, c)
 	all, err := folder.Waiting()
 	if err != nil {
 		return uuid.Nil, err
@@ -123,7 +124,7 @@ func printNext(w io.Writer, s streams.Successor, asJSON bool) error {
 It continues stream %s, and lives until %s.
 
 If the server is another machine, copy the folder into its stream.next_dir, and then
-remove it here: it holds the stream's private key.
+remove it here: one server may have it, and nobody else.
 `, s.Open.Stream, s.Path, s.Open.Previous, stamp(s.Ends()))
 	return err
 }

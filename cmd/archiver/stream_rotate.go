@@ -73,7 +73,7 @@ func rotate(ctx context.Context, file string, wait time.Duration) (old, now uuid
 	if err := c.ForServe(file); err != nil {
 		return old, now, err
 	}
-	folder := streamFolder(c)
+	folder := streamFolder(ctx, c)
 	waiting, err := folder.Waiting()
 	if err != nil {
 		return old, now, err

@@ -76,6 +76,9 @@ func salvage(ctx context.Context, f streamSalvageFlags, stderr io.Writer) (got a
 	if n.about, err = aboutArchive(ctx, c); err != nil {
 		return got, nil, fmt.Errorf("archive: %w", err)
 	}
+	if n.fitness, err = newFitness(c, doctorOptions(c, n.store, n.about), n.log.With("part", "doctor")); err != nil {
+		return got, nil, err
+	}
 	return streams.Salvage(ctx, n.streamOptions(ctx, nil), f.dryRun)
 }
 

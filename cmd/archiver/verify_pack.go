@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/audit-archiver/archiver/internal/pack"
+	"github.com/audit-archiver/archiver/internal/pack/export"
 )
 
 // verifyPack judges an evidence pack offline and prints what it found. With a
@@ -77,7 +79,8 @@ func printPack(a *app, r *pack.Report) error {
 		fmt.Fprintf(a.out, "and %d findings more\n", r.More)
 	}
 	if s := r.Statement; s != nil {
-		fmt.Fprintf(a.out, "archive %s: %d streams, %d commits\n", r.Archive, len(s.Streams), r.Commits)
+		fmt.Fprintf(a.out, "archive %s: %d streams, %d commits%s\n", r.Archive, len(s.Streams), r.Commits, gapsOf(s))
+		fmt.Fprintf(a.out, "asked for: %s\n", askedFor(s))
 		if r.Evaluated {
 			fmt.Fprintln(a.out, "the condition was evaluated again over the whole files")
 		}
@@ -91,4 +94,32 @@ func printPack(a *app, r *pack.Report) error {
 	}
 	_, err := fmt.Fprintln(a.out, r.Result)
 	return err
+}
+
+// gapsOf says what signed notes admit to have lost; "" for nothing.
+func gapsOf(s *pack.Statement) string {
+	n := 0
+	for i := range s.Streams {
+		n += len(s.Streams[i].Gaps)
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d gaps (acknowledged and lost, as signed notes say)", n)
+}
+
+// askedFor is what the pack shall have: without it, an OK says nothing.
+func askedFor(s *pack.Statement) string {
+	const layout = "2006-01-02T15:04:05.999999999Z"
+	period := "events"
+	if s.FromNS != export.Earliest.UnixNano() {
+		period += " from " + time.Unix(0, s.FromNS).UTC().Format(layout)
+	}
+	if s.ToNS != export.Latest.UnixNano() {
+		period += " to before " + time.Unix(0, s.ToNS).UTC().Format(layout)
+	}
+	if s.Where != "" {
+		return fmt.Sprintf("%s where %q", period, s.Where)
+	}
+	return "all " + period
 }

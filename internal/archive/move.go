@@ -63,7 +63,7 @@ const runsMost = 250
 // for the caller to decide once and durably, the next run begins anew.
 func Move(ctx context.Context, o MoveOptions) (Moved, error) {
 	o.Pause = orPause(o.Pause)
-	m := &mover{o: o, moved: Moved{Version: stateVersion, Runs: []Run{}, Orphans: []Orphan{}}}
+	m := &mover{o: o, moved: Moved{Version: stateVersion, Runs: []ledger.MovedRun{}, Orphans: []Orphan{}}}
 	var err error
 	if m.before, err = loadMoved(o.FS, o.Dir); err != nil {
 		return Moved{}, err
@@ -259,7 +259,7 @@ func (m *mover) extend(stream uuid.UUID, seq int64) {
 			return
 		}
 	}
-	m.moved.Runs = append(m.moved.Runs, Run{Stream: stream, Range: ledger.Range{First: seq, Last: seq}, To: ledger.Range{First: m.next, Last: m.next}})
+	m.moved.Runs = append(m.moved.Runs, ledger.MovedRun{Stream: stream, Range: ledger.Range{First: seq, Last: seq}, To: ledger.Range{First: m.next, Last: m.next}})
 }
 
 // orphans are the objects under the names of files that this node has spooled, or

@@ -3,8 +3,7 @@ package archive
 import (
 	"fmt"
 	"path/filepath"
-
-	"github.com/google/uuid"
+	"slices"
 
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -15,16 +14,9 @@ import (
 // folder, written before the stream begins, and becomes signed notes of the commits
 // that hold the rows.
 type Moved struct {
-	Version int      `json:"version"`
-	Runs    []Run    `json:"runs"`    // in order of To
-	Orphans []Orphan `json:"orphans"` // at most orphansMost
-}
-
-// Run is a range of seqs that was moved as a whole.
-type Run struct {
-	Stream uuid.UUID    `json:"stream"` // where it was acknowledged
-	Range  ledger.Range `json:"range"`  // … as these seqs
-	To     ledger.Range `json:"to"`
+	Version int               `json:"version"`
+	Runs    []ledger.MovedRun `json:"runs"`    // in order of To
+	Orphans []Orphan          `json:"orphans"` // at most orphansMost
 }
 
 // Orphan is an object under the name of the other stream that no commit names.
@@ -45,18 +37,42 @@ func (m *Moved) Rows() int64 {
 	return rows
 }
 
-// notes are those of a commit that holds the seqs first to last.
-func (m *Moved) notes(first, last int64) (notes []ledger.Note) {
+// within are the parts of the runs that are first to last.
+func (m *Moved) within(first, last int64) (runs []ledger.MovedRun) {
 	for _, r := range m.Runs {
 		from, to := max(r.To.First, first), min(r.To.Last, last)
 		if from > to {
 			continue
 		}
 		shift := r.Range.First - r.To.First
-		notes = append(notes, ledger.Note{Kind: ledger.NoteMoved, Stream: r.Stream,
-			Range: &ledger.Range{First: from + shift, Last: to + shift}, To: &ledger.Range{First: from, Last: to}})
+		runs = append(runs, ledger.MovedRun{Stream: r.Stream,
+			Range: ledger.Range{First: from + shift, Last: to + shift}, To: ledger.Range{First: from, Last: to}})
+	}
+	return runs
+}
+
+// notes are those of a commit that holds the seqs first to last.
+func (m *Moved) notes(first, last int64) (notes []ledger.Note) {
+	for _, r := range m.within(first, last) {
+		notes = append(notes, ledger.Note{Kind: ledger.NoteMoved, Stream: r.Stream, Range: &r.Range, To: &r.To})
 	}
 	return notes
+}
+
+// learn adds what a shipment says. Shipments come in order of where they begin, and a
+// later one may have a part of an earlier one again.
+func (m *Moved) learn(runs []ledger.MovedRun) {
+	for _, r := range runs {
+		known := slices.IndexFunc(m.Runs, func(k ledger.MovedRun) bool {
+			return k.Stream == r.Stream && k.Range.First-k.To.First == r.Range.First-r.To.First &&
+				k.To.First <= r.To.First && r.To.First <= k.To.Last+1
+		})
+		if known < 0 {
+			m.Runs = append(m.Runs, r)
+		} else if k := &m.Runs[known]; k.To.Last < r.To.Last {
+			k.Range.Last, k.To.Last = r.Range.Last, r.To.Last
+		}
+	}
 }
 
 func (m *Moved) orphans() (notes []ledger.Note) {

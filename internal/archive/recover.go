@@ -60,6 +60,7 @@ type recovery struct {
 	o         RecoverOptions
 	reader    *ledger.Reader
 	shipments shipments
+	moved     Moved // where the stream's first rows come from, as they were shipped
 }
 
 // recoverPatience is how long a step that fails is repeated. Unlike a server, who
@@ -177,6 +178,7 @@ func (r *recovery) fetch(ctx context.Context, s *ledger.Stream, about ledger.Arc
 		if err := log.Add(ctx, piece.place(), piece.about.ShippedAt, piece.frames, piece.about.Size); err != nil {
 			return nil, fmt.Errorf("shipped %s: %w", piece.about.ShippedAt.Format(time.RFC3339), err)
 		}
+		r.moved.learn(piece.about.Moved)
 		at = later(at, piece.about.ShippedAt)
 	}
 	batches, err := log.End(at)
@@ -205,7 +207,7 @@ func (r *recovery) archiver(s *ledger.Stream) (*Archiver, error) {
 		dir: r.o.Dir, fs: r.o.FS, bucket: bucket{r.o.Store, r.o.Log, m.foreign}, queue: kept{}, prefix: r.o.Prefix,
 		stream: r.o.Stream, open: s.Open, signer: r.o.Signer, root: r.o.Root,
 		writer: r.o.Writer, now: r.o.Now, metrics: m, moved: make(chan struct{}),
-		state: state{Version: stateVersion, Head: s.Head},
+		state: state{Version: stateVersion, Head: s.Head}, origins: r.moved,
 	}
 	r.patience(a, r.o.pause)
 	a.showState(time.Time{})

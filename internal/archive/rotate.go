@@ -33,12 +33,10 @@ func (a *Archiver) Rotate(ctx context.Context, successor uuid.UUID) error {
 }
 
 // extendArchive locks the archive object for as long as this stream's ledger is
-// locked: it was locked for the first stream. That it cannot be done now is told, and
+// locked: it was locked for the first stream, and this one may be a successor, or that
+// of a server that came later. That it cannot be done now is told, and
 // tried again at the next start: the lock has years to go.
 func (a *Archiver) extendArchive(ctx context.Context) {
-	if a.open.Previous == uuid.Nil || a.about.VersionID == "" {
-		return
-	}
 	info, err := a.store.Head(ctx, a.about.Key, a.about.VersionID)
 	if err == nil && !info.RetainUntil.Before(a.open.RetainUntil) {
 		return

@@ -50,6 +50,7 @@ type Shipper struct {
 	o      ShipOptions
 	bucket bucket
 	now    chan chan struct{} // Flush -> Run
+	moved  Moved              // where the first rows of the stream come from
 
 	// Owned by Run.
 	log   *buffer.Follower
@@ -82,6 +83,10 @@ func NewShipper(o ShipOptions) (*Shipper, error) {
 	s.bucket = bucket{o.Store, o.Logger, counter("archiver_ship_foreign_versions_total", "Versions under the keys of our shipments that we did not write.")}
 	o.Metrics.MustRegister(s.objects, s.bytes, s.failures, s.bucket.foreign)
 	if err := o.FS.MkdirAll(filepath.Dir(s.path()), 0o700); err != nil {
+		return nil, fmt.Errorf("ship: %w", err)
+	}
+	var err error
+	if s.moved, err = loadMoved(o.FS, o.Dir); err != nil {
 		return nil, fmt.Errorf("ship: %w", err)
 	}
 	s.load()
@@ -185,7 +190,11 @@ func (s *Shipper) ship(ctx context.Context) error {
 func (s *Shipper) put(ctx context.Context, p *buffer.Piece) error {
 	now := s.o.Now().UTC().Truncate(time.Second)
 	about := ledger.Shipment{Archive: s.o.Open.Archive, Stream: s.o.Open.Stream, First: p.From.NextSeq, Last: p.Last(),
-		Batch: p.From.NextBatch, BatchFirst: p.From.BatchFirst, ShippedAt: now}
+		Batch: p.From.NextBatch, BatchFirst: p.From.BatchFirst, ShippedAt: now, Moved: s.moved.within(p.From.NextSeq, p.Last())}
+	if n := len(about.Moved); n > ledger.MaxShipmentMoved {
+		s.o.Logger.WarnContext(ctx, "a piece of the WAL is of too many pieces of another one: some are not told", "first", about.First, "last", about.Last, "pieces", n)
+		about.Moved = about.Moved[:ledger.MaxShipmentMoved]
+	}
 	body, err := ledger.SealShipment(about, p.Frames, s.o.Signer)
 	if err != nil {
 		return err

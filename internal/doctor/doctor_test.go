@@ -233,3 +233,29 @@ func TestSlowStore(t *testing.T) {
 		t.Errorf("musts that did not pass: %q, error %v", got, r.Err())
 	}
 }
+
+// A flood under probe/ keeps nobody from being told that the store is fit.
+func TestFloodedProbe(t *testing.T) {
+	store, _ := s3test.Embedded(t).Bucket(t)
+	looks := 0
+	r := run(t, flooded{liar{Prober: s3store.Prober{Store: store}, seen: &seen{}}, &looks}, time.Now)
+	if err := r.Err(); err != nil {
+		t.Error(err)
+	}
+	if looks == 0 || looks > 1000 {
+		t.Errorf("looked at %d objects of the flood", looks)
+	}
+}
+
+// What a default retention might lock for years is not put to try something.
+func TestUnknownDefaultRetention(t *testing.T) {
+	store, _ := s3test.Embedded(t).Bucket(t)
+	unlocked := 0
+	r := run(t, secretive{liar{Prober: s3store.Prober{Store: store}, seen: &seen{}}, &unlocked}, time.Now)
+	if unlocked > 0 {
+		t.Errorf("%d uploads without a lock", unlocked)
+	}
+	if got := not(r, doctor.Should); !slices.Contains(got, "unlocked could_not_look") {
+		t.Errorf("shoulds that did not pass: %q", got)
+	}
+}

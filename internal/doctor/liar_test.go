@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/doctor"
@@ -150,3 +152,49 @@ func (away) Versions(ctx, string) seq {
 func (away) Relock(ctx, string, string, object.Mode, time.Time, bool) error { return errAway }
 
 var _ doctor.Store = away{}
+
+// flooded is a store whose probe/ somebody has filled with what stays locked.
+type flooded struct {
+	liar
+	looks *int
+}
+
+func (s flooded) Versions(c ctx, prefix string) seq {
+	if !strings.HasSuffix(prefix, "/probe/") {
+		return s.liar.Versions(c, prefix)
+	}
+	return func(yield func(object.Info, error) bool) {
+		for i := range 100_000 {
+			if !yield(object.Info{Key: fmt.Sprintf("%sflood-%d", prefix, i), VersionID: "v", LastModified: time.Unix(0, 0)}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s flooded) Head(c ctx, key, version string) (object.Info, error) {
+	if strings.Contains(key, "flood") {
+		*s.looks++
+		return object.Info{Mode: object.Compliance, RetainUntil: time.Now().Add(time.Hour)}, nil
+	}
+	return s.liar.Head(c, key, version)
+}
+
+// secretive does not tell whether the bucket has a default retention.
+type secretive struct {
+	liar
+	unlocked *int
+}
+
+func (s secretive) Settings(c ctx) s3store.Settings {
+	all := s.liar.Settings(c)
+	all.Lock = s3store.Setting[s3store.LockSetting]{State: s3store.SettingUnknown, Err: errAway}
+	return all
+}
+
+func (s secretive) Try(c ctx, a s3store.Attempt) (string, error) {
+	if a.Mode == "" {
+		*s.unlocked++
+	}
+	return s.liar.Try(c, a)
+}

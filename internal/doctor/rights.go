@@ -10,15 +10,19 @@ import (
 	"github.com/audit-archiver/archiver/internal/s3store"
 )
 
-// clearMost bounds what one run clears away.
+// clearMost bounds what one run looks at to clear it away: somebody may have filled
+// probe/ with what stays locked, and serve waits for this.
 const clearMost = 1000
 
 // unlocked: what has no lock can be deleted again, so nothing of an archive may be
 // without.
 func (p *probe) unlocked(ctx context.Context) Check {
 	c := Check{Name: "unlocked", Level: Should, Do: "deny uploads without COMPLIANCE (archiver policy); verify finds them where the store cannot"}
-	if l := p.settings.Lock; l.Known() && l.Value.DefaultMode != "" {
-		// Not tried: the object would be locked for as long as the default says.
+	// The object would be locked for as long as a default says.
+	switch l := p.settings.Lock; {
+	case l.State == s3store.SettingUnknown:
+		return c.unknown("not tried: whether the bucket has a default retention could not be looked at")
+	case l.Value.DefaultMode != "":
 		return c.passes("an upload without a lock gets the bucket's default retention")
 	}
 	key := p.key + "-unlocked"
@@ -99,11 +103,12 @@ func (p *probe) clean(ctx context.Context) Check {
 // may still be running are not old.
 func (p *probe) old(ctx context.Context) ([]object.Info, error) {
 	var old []object.Info
+	looked := 0
 	for v, err := range p.store.Versions(ctx, p.dir) {
 		if err != nil {
 			return nil, err
 		}
-		if len(old) == clearMost {
+		if looked++; looked > clearMost {
 			break
 		}
 		if p.now().Sub(v.LastModified) < 2*lockFor {

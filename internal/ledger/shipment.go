@@ -33,10 +33,25 @@ type Shipment struct {
 	ShippedAt  time.Time `json:"shipped_at"`  // whole seconds, UTC
 	Size       int64     `json:"size"`        // bytes of the frames
 	SHA256     Hash      `json:"sha256"`      // of the frames
+
+	// Moved says which of its events were acknowledged by other streams: what the notes
+	// of the commits that hold them would have said, if the node is lost before.
+	Moved []MovedRun `json:"moved,omitzero"`
 }
 
-// MaxShipmentHead bounds the signed part of a shipment, in bytes.
-const MaxShipmentHead = 4 << 10
+// MovedRun is a range of seqs that was moved from another stream as a whole.
+type MovedRun struct {
+	Stream uuid.UUID `json:"stream"` // where it was acknowledged
+	Range  Range     `json:"range"`  // … as these seqs
+	To     Range     `json:"to"`     // what it is here
+}
+
+// MaxShipmentHead bounds the signed part of a shipment, in bytes. MaxShipmentMoved,
+// which is what one commit may have of them, and more, fits into it.
+const (
+	MaxShipmentHead  = 64 << 10
+	MaxShipmentMoved = MaxNotes
+)
 
 // MaxShipmentBytes bounds a shipment: no frame is larger than a segment of the
 // log, and a piece that has more than one frame is much smaller.
@@ -158,6 +173,23 @@ func (s *Shipment) check() error {
 	}
 	if err := checkTime(s.ShippedAt, time.Second); err != nil {
 		return fmt.Errorf("shipped_at %w", err)
+	}
+	return s.checkMoved()
+}
+
+func (s *Shipment) checkMoved() error {
+	if s.Moved != nil && len(s.Moved) == 0 || len(s.Moved) > MaxShipmentMoved {
+		return fmt.Errorf("moved has %d ranges, want 1 to %d, or no such member", len(s.Moved), MaxShipmentMoved)
+	}
+	for i, r := range s.Moved {
+		switch {
+		case r.Stream == uuid.Nil || r.Stream == s.Stream:
+			return fmt.Errorf("moved %d: needs another stream", i)
+		case r.Range.First < 0 || r.Range.Last < r.Range.First || r.Range.Last >= maxInt:
+			return fmt.Errorf("moved %d: range %d-%d", i, r.Range.First, r.Range.Last)
+		case r.To.First < s.First || r.To.Last > s.Last || r.To.Last-r.To.First != r.Range.Last-r.Range.First:
+			return fmt.Errorf("moved %d: is %d-%d, want as long a range within %d-%d", i, r.To.First, r.To.Last, s.First, s.Last)
+		}
 	}
 	return nil
 }

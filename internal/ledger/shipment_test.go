@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"crypto/sha256"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,23 @@ import (
 
 func shipmentDoc() Shipment {
 	return Shipment{Archive: testArchive, Stream: testStream, First: 40, Last: 49, Batch: 3, BatchFirst: 30, ShippedAt: opened}
+}
+
+// movedRuns makes n of the longest ranges that there are.
+func movedRuns(n int) []MovedRun {
+	return slices.Repeat([]MovedRun{{otherStream, Range{maxInt - 2, maxInt - 1}, Range{maxInt - 2, maxInt - 1}}}, n)
+}
+
+// TestShipmentHeadHasRoom: the most that may have been moved fits.
+func TestShipmentHeadHasRoom(t *testing.T) {
+	o := openDoc(t, testStream)
+	s := shipmentDoc()
+	s.First, s.Last, s.Moved = maxInt-2, maxInt-1, movedRuns(MaxShipmentMoved)
+	head := mustSeal(t, s, "frames", streamKey(t, testStream))
+	got, length, err := ParseShipment(append(slices.Clip(head), "frames"...), &o)
+	if err != nil || length != int64(len(head)) || !reflect.DeepEqual(got.Moved, s.Moved) {
+		t.Errorf("%d bytes of at most %d, %v", len(head), MaxShipmentHead, err)
+	}
 }
 
 func mustSeal(t testing.TB, s Shipment, frames string, by Signer) []byte {
@@ -30,7 +48,7 @@ func TestShipment(t *testing.T) {
 	}
 	want := shipmentDoc()
 	want.Version, want.Size, want.SHA256 = formatVersion, 8, sha256.Sum256([]byte("frames\n\n"))
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	key := ShipmentKey("p", &got, Hash{0xab, 0xcd})
@@ -71,6 +89,12 @@ func TestShipmentIsRefused(t *testing.T) {
 		"ends before it begins": func(s *Shipment) { s.Last = 38 }, "negative": func(s *Shipment) { s.First, s.Last = -1, 3 },
 		"nothing in nothing": func(s *Shipment) { s.First, s.Last, s.BatchFirst = 0, -1, 0 },
 		"batch after it":     func(s *Shipment) { s.BatchFirst = 41 },
+		"moved from itself":  func(s *Shipment) { s.Moved = []MovedRun{{testStream, Range{3, 4}, Range{40, 41}}} },
+		"moved elsewhere":    func(s *Shipment) { s.Moved = []MovedRun{{otherStream, Range{3, 4}, Range{49, 50}}} },
+		"moved and longer":   func(s *Shipment) { s.Moved = []MovedRun{{otherStream, Range{3, 5}, Range{40, 41}}} },
+		"moved from before":  func(s *Shipment) { s.Moved = []MovedRun{{otherStream, Range{-1, 0}, Range{40, 41}}} },
+		"moved nothing":      func(s *Shipment) { s.Moved = []MovedRun{} },
+		"moved too much":     func(s *Shipment) { s.Moved = movedRuns(MaxShipmentMoved + 1) },
 	} {
 		s := shipmentDoc()
 		change(&s)

@@ -123,7 +123,7 @@ func within(f *ledger.File, from, to int64) bool {
 // Proved says whether a checked pack proves that no matching row of a file is left
 // out: all its rows are here, or the file is and time alone decides. With a
 // condition that somebody evaluated, the rest of the file is needed to evaluate it
-// again, which Check does not do.
+// again, as Check does with a Select.
 func Proved(s *Statement, part *FilePart, f *ledger.File) bool {
 	return part.Exported == f.Rows || s.Where == "" && (s.WholeFiles || within(f, s.FromNS, s.ToNS))
 }

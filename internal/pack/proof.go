@@ -2,6 +2,7 @@ package pack
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -87,7 +88,7 @@ func (p *Prover) Finish() (proof []byte, root ledger.Hash, err error) {
 	for len(p.subtrees) > 1 {
 		p.join()
 	}
-	slices.SortFunc(p.outside, func(a, b placed) int { return int(min(1, max(-1, a.first-b.first))) })
+	slices.SortFunc(p.outside, func(a, b placed) int { return cmp.Compare(a.first, b.first) })
 	proof = make([]byte, 0, proofHead+len(p.indexes)*indexSize+len(p.outside)*hashSize)
 	proof = append(proof, proofMagic...)
 	proof = binary.BigEndian.AppendUint32(proof, Version)

@@ -23,8 +23,9 @@ func (o Options) bucket() []Statement {
 		deny("LockCopiesAtMost", locks, o.copies(), when("NumericGreaterThan", keyRemaining, strconv.Itoa(copiesDays))),
 	}
 	if least := o.least(); least > 0 {
+		// Repair puts what was committed long ago again, with what is left of its lock.
 		statements = append(statements,
-			deny("LockAtLeast", puts, o.evidence(), when("NumericLessThan", keyRemaining, strconv.Itoa(least))))
+			deny("LockAtLeast", puts, o.evidence(), when("NumericLessThan", keyRemaining, strconv.Itoa(least)), unless(o.BreakGlass)))
 	}
 	statements = append(statements,
 		deny("NobodyBypasses", []string{"s3:BypassGovernanceRetention"}, all),

@@ -9,6 +9,7 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -48,6 +49,8 @@ type Options struct {
 	Store  Store
 	Bucket string
 	Prefix string // of every key
+	// Partition is what the bucket's ARN begins with: aws (the default), aws-cn, aws-us-gov, …
+	Partition string
 
 	ShortestDays, LongestDays int // of the retention classes
 	// OutageDays is how long sealed batches may wait for the bucket and then still be
@@ -137,7 +140,9 @@ func rolesBut(not Role) string {
 }
 
 // arn is the bucket's.
-func (o Options) arn() string { return "arn:aws:s3:::" + o.Bucket }
+func (o Options) arn() string {
+	return "arn:" + cmp.Or(o.Partition, "aws") + ":s3:::" + o.Bucket
+}
 
 // under are the ARNs of keys under the archive's prefix.
 func (o Options) under(names ...string) []string {

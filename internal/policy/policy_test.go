@@ -124,6 +124,7 @@ func TestAmazon(t *testing.T) {
 
 		{"repair removes a marker", policy.BreakGlass, plain(breakGlass, "s3:DeleteObjectVersion", dataKey).but("aws:MultiFactorAuthPresent", "true"), true},
 		{"repair puts over", policy.BreakGlass, put(breakGlass, dataKey, 2000).but("s3:if-none-match", "").but("aws:MultiFactorAuthPresent", "true"), true},
+		{"repair puts over what is nearly over", policy.BreakGlass, put(breakGlass, dataKey, 2).but("s3:if-none-match", "").but("aws:MultiFactorAuthPresent", "true"), true},
 		{"repair puts without a lock", policy.BreakGlass, put(breakGlass, dataKey, 2000).but(mode, "").but("aws:MultiFactorAuthPresent", "true"), false},
 		{"repair without a second factor", policy.BreakGlass, plain(breakGlass, "s3:DeleteObjectVersion", dataKey), false},
 		{"reconfiguring", policy.BreakGlass, plain(breakGlass, "s3:PutBucketPolicy", "").but("aws:MultiFactorAuthPresent", "true"), true},

@@ -240,7 +240,7 @@ func TestReceipt(t *testing.T) {
 }
 
 // TestReceiptOfWhatMoved: events of a stream that another one took over, with the
-// seqs and the time that they got there. Under one of their names the first stream
+// seqs that they got there, and all else as it was. Under one of their names the first stream
 // has the event of a twin.
 func TestReceiptOfWhatMoved(t *testing.T) {
 	w := newWorld(t)
@@ -251,9 +251,7 @@ func TestReceiptOfWhatMoved(t *testing.T) {
 	old.CommitNotes([]ledger.Note{{Kind: ledger.NoteRotate, Stream: next.ID}})
 	next.Commit(mirrortest.Events(7, w.now)...)
 	moved := append([]event.Event(nil), events[1:]...)
-	for i := range moved {
-		moved[i].ReceivedAtMS += 60_000
-	}
+	moved[3].ReceivedAtMS++
 	moved[4].Outcome = "failure"
 	next.CommitNotes([]ledger.Note{{Kind: ledger.NoteMoved, Stream: old.ID, Range: &ledger.Range{First: 1, Last: 5}, To: &ledger.Range{First: 7, Last: 11}}}, moved...)
 	f := w.finder()
@@ -263,7 +261,7 @@ func TestReceiptOfWhatMoved(t *testing.T) {
 		switch i {
 		case 0:
 			where = old.ID
-		case 5: // another content than was acknowledged
+		case 4, 5: // another content than was acknowledged
 			want = Altered
 		case 6: // the twin's receipt is as good
 			seq, where = 1, old.ID
@@ -273,8 +271,33 @@ func TestReceiptOfWhatMoved(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := outcomes[0]
+		if i == 1 { // what is Altered in one stream may be in one that was not read
+			partly := Finder{View: &ledger.View{Streams: []ledger.Stream{*f.stream(old.ID)}}, Open: f.Open, Now: f.Now}
+			if outcomes, err := partly.Receipt(t.Context(), w.receipt(old, seq, e)); err != nil || outcomes[0].State != Unknown {
+				t.Errorf("without the other stream: %v %+v", err, outcomes)
+			}
+		}
 		if o.State != want || (o.Moved != nil) != (where == next.ID) || o.Moved != nil && *o.Moved != (Event{next.ID, seq + 6}) || (o.Found != nil) != (want == Archived) {
 			t.Errorf("event %d: %+v", i, o)
+		}
+	}
+}
+
+// TestReceiptOfWhatIsOver: a stream that is gone when its locks have ended is no loss.
+func TestReceiptOfWhatIsOver(t *testing.T) {
+	w := newWorld(t)
+	s := w.archive.Stream()
+	r := w.receipt(s, 0, mirrortest.Events(1, w.now)...)
+	f := w.finder()
+	f.View = &ledger.View{}
+	for _, tt := range []struct {
+		now  time.Time
+		want State
+	}{{r.Certificate.RetainUntil, Missing}, {r.Certificate.RetainUntil.Add(1), Expired}} {
+		w.now = tt.now
+		outcomes, err := f.Receipt(t.Context(), r)
+		if err != nil || outcomes[0].State != tt.want {
+			t.Errorf("at %s: %v %+v, want %s", tt.now, err, outcomes, tt.want)
 		}
 	}
 }

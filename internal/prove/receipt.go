@@ -3,6 +3,7 @@ package prove
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -47,7 +48,7 @@ func (f *Finder) Receipt(ctx context.Context, r *ledger.Received) ([]Outcome, er
 	for n, name := range names {
 		i := of[n]
 		e := Event{r.Certificate.Stream, r.First + int64(i)}
-		o := judge(e, name, r, r.Leaves[i], found[n], absent[n])
+		o := f.doubt(judge(e, name, r.Leaves[i], found[n], absent[n]), r)
 		if outcomes[i].State == "" || rank(o.State) < rank(outcomes[i].State) {
 			outcomes[i] = o
 		}
@@ -67,7 +68,7 @@ func rank(s State) int {
 }
 
 // judge says what it means that there is this, or nothing, under one name of an event.
-func judge(e, name Event, r *ledger.Received, want ledger.Hash, found *Found, absent *Absence) Outcome {
+func judge(e, name Event, want ledger.Hash, found *Found, absent *Absence) Outcome {
 	o := Outcome{Event: e, Commit: -1}
 	if name != e {
 		o.Moved = &name
@@ -78,14 +79,26 @@ func judge(e, name Event, r *ledger.Received, want ledger.Hash, found *Found, ab
 	}
 	o.State, o.Commit = Altered, found.Commit
 	row := found.Row
-	if o.Moved != nil { // it had this name and this time before
-		row.Stream, row.Seq, row.ReceivedAtMS = e.Stream, e.Seq, r.ReceivedAt.UnixMilli()
-	}
+	row.Stream, row.Seq = e.Stream, e.Seq // its name before it was moved; all else is as it was
 	if event.LeafHash(&row) == want {
 		o.State, o.Found = Archived, found
 		return o
 	}
 	o.Detail = fmt.Sprintf("commit %d has other content under this seq (id %s)", found.Commit, found.Row.ID)
+	return o
+}
+
+// doubt withdraws what an outcome says too much: a stream that is not there may have
+// had its time, and an event that is not where it was acknowledged may be in a stream
+// that could not be read.
+func (f *Finder) doubt(o Outcome, r *ledger.Received) Outcome {
+	switch {
+	case o.State != Missing && o.State != Altered:
+	case !f.Complete:
+		o.State, o.Detail = Unknown, "the ledger could not be read completely, and the event may have been moved; where it was acknowledged: "+o.Detail
+	case o.State == Missing && f.stream(o.Event.Stream) == nil && f.Now().After(r.Certificate.RetainUntil):
+		o.State, o.Detail = Expired, "the stream is gone; its locks ended at "+r.Certificate.RetainUntil.Format(time.RFC3339)
+	}
 	return o
 }
 

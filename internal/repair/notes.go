@@ -228,14 +228,14 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// under lists one key, newest first.
+// under lists one key, newest first, as list does.
 func (r *run) under(ctx context.Context, key string) (all []object.Info, _ error) {
 	for v, err := range r.Store.Versions(ctx, key) {
 		if err != nil {
 			return nil, err
 		}
 		if v.Key == key {
-			all = append(all, v)
+			all, _ = r.gather(all, v)
 		} else if strings.Compare(v.Key, key) > 0 {
 			break
 		}

@@ -97,9 +97,11 @@ func (r *Report) Clean() bool {
 }
 
 const (
-	// maxDoubtful bounds the versions that one run remembers: who floods a bucket with
-	// foreign versions costs its owner several runs, not the memory of the machine.
-	maxDoubtful = 200_000
+	// maxDoubtful bounds the versions of committed keys that one run remembers, and
+	// those of other keys: who floods a bucket with foreign versions costs its owner
+	// several runs, not the memory of the machine, and strangers that cannot be removed
+	// do not keep a run from what is committed.
+	maxDoubtful = 100_000
 	// atOnce is how many keys are worked on at the same time.
 	atOnce = 8
 	// chunkKeys is how many keys are mended together: their copies share a note.
@@ -227,7 +229,7 @@ func (r *run) list(ctx context.Context) (doubtful [][]object.Info, gone []string
 	for key, t := range r.is {
 		unseen[key] = t.until.After(r.Now())
 	}
-	held, most := 0, cmp.Or(r.most, maxDoubtful)
+	held, most := make(map[bool]int), r.bound()
 	var group []object.Info
 	end := func() {
 		if len(group) == 0 {
@@ -238,11 +240,11 @@ func (r *run) list(ctx context.Context) (doubtful [][]object.Info, gone []string
 		if ok && len(group) == 1 && group[0].VersionID == is.id && !group[0].DeleteMarker || r.ignored(group[0].Key) {
 			return
 		}
-		if held > 0 && held+len(group) > most {
+		if held[ok]+len(group) > most {
 			r.more = true
 			return
 		}
-		held += len(group)
+		held[ok] += len(group)
 		doubtful = append(doubtful, slices.Clone(group))
 	}
 	for info, err := range r.Store.Versions(ctx, ledger.Join(r.Prefix, "")) {
@@ -253,7 +255,9 @@ func (r *run) list(ctx context.Context) (doubtful [][]object.Info, gone []string
 			end()
 			group = group[:0]
 		}
-		group = append(group, info)
+		var cut bool
+		group, cut = r.gather(group, info)
+		r.more = r.more || cut
 	}
 	end()
 	for key, must := range unseen {
@@ -265,11 +269,31 @@ func (r *run) list(ctx context.Context) (doubtful [][]object.Info, gone []string
 	return doubtful, gone, nil
 }
 
+// gather adds a version to those of its key, newest first. Of a key with more than
+// half of what is remembered the newest stay where a version is committed, with that one: what lies on top
+// decides what is to be done. Elsewhere the oldest stay: what lies below a marker
+// decides whether it may go. The rest is for the next run.
+func (r *run) gather(group []object.Info, info object.Info) (_ []object.Info, cut bool) {
+	most := r.bound() / 2
+	is, ok := r.is[info.Key]
+	switch {
+	case len(group) < most, ok && info.VersionID == is.id:
+		return append(group, info), false
+	case ok:
+		return group, true
+	default:
+		return append(slices.Delete(group, 0, max(1, most/4)), info), true
+	}
+}
+
+// bound is how many versions of committed keys, and of others, are remembered.
+func (r *run) bound() int { return cmp.Or(r.most, maxDoubtful) }
+
 // ignored says which keys are none of our business: what lies there proves itself
 // when it is used, and its locks end within days.
 func (r *run) ignored(key string) bool {
 	name := r.name(key)
-	return strings.HasPrefix(name, "wal/") || strings.HasPrefix(name, "probe/") || strings.HasPrefix(name, "index/")
+	return strings.HasPrefix(name, "wal/") || strings.HasPrefix(name, "probe/")
 }
 
 // name is a key relative to the prefix, as notes spell it.

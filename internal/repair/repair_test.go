@@ -283,39 +283,6 @@ func TestMany(t *testing.T) {
 	}
 }
 
-// TestFlood: beyond the bound a run says that there is more, and the last one does not.
-func TestFlood(t *testing.T) {
-	w := newWorld(t)
-	key, _, _ := w.file(0)
-	for i := range 30 {
-		w.bucket.PutForged(fmt.Sprintf("%s/events/%02d.parquet", prefix, i), []byte("evil"))
-	}
-	w.bucket.Hide(key)
-	for runs := 1; ; runs++ {
-		o := w.options(true)
-		o.most = 10
-		r, err := Run(t.Context(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r.Clean() == r.More {
-			t.Errorf("run %d: clean %v, more %v", runs, r.Clean(), r.More)
-		}
-		if len(r.Steps) > 10 {
-			t.Fatalf("run %d: %d steps", runs, len(r.Steps))
-		}
-		if !r.More {
-			if runs != 4 {
-				t.Errorf("%d runs", runs)
-			}
-			break
-		}
-	}
-	if result, findings := w.verified(); result != verify.OK {
-		t.Errorf("verify says %s: %v", result, findings)
-	}
-}
-
 // TestDyingAnywhere: dead at any change of the bucket, before or after it, the next
 // run ends where one run would have.
 func TestDyingAnywhere(t *testing.T) {

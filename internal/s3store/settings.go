@@ -37,46 +37,46 @@ func (s Setting[T]) Known() bool { return s.State == SettingKnown }
 
 // LockSetting is the Object Lock configuration of a bucket.
 type LockSetting struct {
-	Enabled     bool        `json:"enabled"`
-	DefaultMode object.Mode `json:"default_mode,omitempty"` // "" when there is no default retention
-	Default     int32       `json:"default,omitempty"`      // days, or years when Years is set
-	Years       bool        `json:"years,omitempty"`
+	Enabled     bool
+	DefaultMode object.Mode // "" when there is no default retention
+	Default     int32       // days, or years when Years is set
+	Years       bool
 }
 
 // LifecycleRule is what one rule of a bucket does to whose objects.
 type LifecycleRule struct {
-	ID      string `json:"id"`
-	Enabled bool   `json:"enabled"`
-	Prefix  string `json:"prefix"` // "" is every key
+	ID      string
+	Enabled bool
+	Prefix  string // "" is every key
 	// Narrowed says that the rule asks for tags or sizes too: it touches some of the
 	// objects under Prefix only.
-	Narrowed                    bool  `json:"narrowed,omitempty"`
-	Expires                     bool  `json:"expires,omitempty"`                        // puts delete markers on current versions
-	ExpiresAfterDays            int32 `json:"expires_after_days,omitempty"`             // 0 with Expires: on a date
-	ExpiresNoncurrent           bool  `json:"expires_noncurrent,omitempty"`             // removes older versions when their lock has ended
-	RemovesExpiredDeleteMarkers bool  `json:"removes_expired_delete_markers,omitempty"` // harmless
-	AbortsUploads               bool  `json:"aborts_uploads,omitempty"`                 // harmless: of multipart uploads that did not end
+	Narrowed                    bool
+	Expires                     bool  // puts delete markers on current versions
+	ExpiresAfterDays            int32 // 0 with Expires: on a date
+	ExpiresNoncurrent           bool  // removes older versions when their lock has ended
+	RemovesExpiredDeleteMarkers bool  // harmless
+	AbortsUploads               bool  // harmless: of multipart uploads that did not end
 	// Transitions are storage classes that current or older versions move to.
-	Transitions []string `json:"transitions,omitempty"`
+	Transitions []string
 }
 
 // Encryption is what a bucket does to objects that ask for nothing.
 type Encryption struct {
-	Algorithm string `json:"algorithm,omitempty"` // AES256, aws:kms, aws:kms:dsse; "" is none
-	KeyID     string `json:"key_id,omitempty"`    // of the KMS key; "" is the store's own
+	Algorithm string // AES256, aws:kms, aws:kms:dsse; "" is none
+	KeyID     string // of the KMS key; "" is the store's own
 }
 
 // Policy is a bucket policy.
 type Policy struct {
-	Raw    string `json:"raw,omitempty"`    // JSON, as the store has it; "" when there is none
-	SHA256 string `json:"sha256,omitempty"` // of Raw, in hex
+	Raw    string // JSON, as the store has it; "" when there is none
+	SHA256 string // of Raw, in hex
 }
 
 // Replication is one rule that copies objects to another bucket.
 type Replication struct {
-	ID      string `json:"id"`
-	Enabled bool   `json:"enabled"`
-	Bucket  string `json:"bucket"` // ARN of the destination
+	ID      string
+	Enabled bool
+	Bucket  string // ARN of the destination
 }
 
 // Settings is how a bucket is configured, as far as it concerns an archive.
@@ -91,31 +91,6 @@ type Settings struct {
 	// Skew is the store's clock minus ours when it answered, from the Date header,
 	// which has whole seconds. A positive one: the store is ahead.
 	Skew Setting[time.Duration]
-}
-
-// SettingInfo is a Setting without its type, for reports.
-type SettingInfo struct {
-	Name  string // versioning, object_lock, lifecycle, public_access, encryption, policy, replication
-	State SettingState
-	Value any // a value of this package that encodes as JSON; nil unless State is SettingKnown
-	Err   error
-}
-
-// List is every setting of the bucket (not Skew, which is none), in a fixed order.
-func (s Settings) List() []SettingInfo {
-	return []SettingInfo{
-		info("versioning", s.Versioning), info("object_lock", s.Lock), info("lifecycle", s.Lifecycle),
-		info("public_access", s.PublicAccess), info("encryption", s.Encryption), info("policy", s.Policy),
-		info("replication", s.Replication),
-	}
-}
-
-func info[T any](name string, s Setting[T]) SettingInfo {
-	i := SettingInfo{Name: name, State: s.State, Err: s.Err}
-	if s.Known() {
-		i.Value = s.Value
-	}
-	return i
 }
 
 // Settings asks the store how the bucket is configured. What it does not tell is in

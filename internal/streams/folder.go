@@ -40,6 +40,10 @@ type Folder struct {
 
 	KeyFile, OpenFile string // of the first stream
 	NextDir           string // where successors wait: a folder each, with key and certificate
+
+	// LoadKey opens the key of a stream, whose certificate names it vkey. The file holds
+	// it, or says where it is.
+	LoadKey func(file, vkey string) (ledger.Signer, error)
 }
 
 // current is stream.json.
@@ -215,13 +219,9 @@ func (f *Folder) check(dir string, id uuid.UUID) (ledger.Open, error) {
 	if s.open.Stream != id {
 		return ledger.Open{}, fmt.Errorf("%s is of stream %s", s.openFile, s.open.Stream)
 	}
-	raw, err := durable.ReadFile(f.FS, s.keyFile)
+	key, err := f.LoadKey(s.keyFile, s.open.VKey)
 	if err != nil {
 		return ledger.Open{}, err
-	}
-	key, err := ledger.ParseKey(string(raw))
-	if err != nil {
-		return ledger.Open{}, fmt.Errorf("%s: %w", s.keyFile, err)
 	}
 	if key.VKey() != s.open.VKey {
 		return ledger.Open{}, fmt.Errorf("%s is not the key that its certificate names", s.keyFile)
@@ -263,19 +263,28 @@ func (f *Folder) forget(stream uuid.UUID) error {
 	return f.FS.SyncDir(f.NextDir)
 }
 
+// NewKey makes the key of a stream under a name. save writes a file that LoadKey opens.
+type NewKey func(name string) (key ledger.Signer, save func(file string) error, _ error)
+
+// KeyInFile makes a key that is in its file.
+func KeyInFile(name string) (ledger.Signer, func(file string) error, error) {
+	key, err := ledger.NewKey(name)
+	return key, func(file string) error { return ledger.SaveKey(file, key) }, err
+}
+
 // Make certifies a successor: a new key, and a certificate by the root key, in a folder
 // of nextDir, whole or not at all. previous is the stream that it continues.
-func Make(nextDir string, about ledger.Archive, root ledger.Signer, previous uuid.UUID, now time.Time) (Successor, error) {
+func Make(nextDir string, about ledger.Archive, root ledger.Signer, newKey NewKey, previous uuid.UUID, now time.Time) (Successor, error) {
 	id := uuid.New()
-	s, err := makeIn(nextDir, id, about, root, previous, now.UTC().Truncate(time.Second))
+	s, err := makeIn(nextDir, id, about, root, newKey, previous, now.UTC().Truncate(time.Second))
 	if err != nil {
 		return Successor{}, fmt.Errorf("make successor %s: %w", id, err)
 	}
 	return s, nil
 }
 
-func makeIn(nextDir string, id uuid.UUID, about ledger.Archive, root ledger.Signer, previous uuid.UUID, now time.Time) (s Successor, _ error) {
-	key, err := ledger.NewKey(ledger.StreamName(about.ID, id))
+func makeIn(nextDir string, id uuid.UUID, about ledger.Archive, root ledger.Signer, newKey NewKey, previous uuid.UUID, now time.Time) (s Successor, _ error) {
+	key, saveKey, err := newKey(ledger.StreamName(about.ID, id))
 	if err != nil {
 		return s, err
 	}
@@ -293,7 +302,7 @@ func makeIn(nextDir string, id uuid.UUID, about ledger.Archive, root ledger.Sign
 	if err := fsys.MkdirAll(temp, 0o700); err != nil {
 		return s, err
 	}
-	if err := ledger.SaveKey(filepath.Join(temp, keyName), key); err != nil {
+	if err := saveKey(filepath.Join(temp, keyName)); err != nil {
 		return s, err
 	}
 	if err := durable.WriteFile(fsys, filepath.Join(temp, openName), raw, 0o600); err != nil {

@@ -210,26 +210,30 @@ func (l *Line) prepare(ctx context.Context, next *certified) error {
 var errBusy = errors.New("not everything could be archived in time")
 
 // quiesce brings everything to the bucket and lets nothing more in. Most of it is done
-// while events are still taken.
+// while events are still taken: all that is there when it begins. Under load there is
+// always more by then, and that is what senders wait for.
 func (l *Line) quiesce(ctx context.Context, s *Stream) error {
-	if err := l.drainIn(ctx, s, rest); err != nil {
+	known := s.Buffer.Stats().NextSeq
+	err := l.drainIn(ctx, s, rest, func() bool { return s.Archiver.Status().NextSeq >= known })
+	if err != nil {
 		return err
 	}
 	s.gate.shut(true)
-	err := l.drainIn(ctx, s, quiesceTime)
+	err = l.drainIn(ctx, s, quiesceTime, func() bool { return s.Buffer.Stats().SealedBatches == 0 })
 	if err != nil {
 		s.gate.shut(false)
 	}
 	return err
 }
 
-// drainIn is Drain that gives up soon: after that time, or when a step fails.
-func (l *Line) drainIn(ctx context.Context, s *Stream, most time.Duration) error {
+// drainIn seals, and waits until that much is archived. It gives up soon: after most, or
+// when a step fails.
+func (l *Line) drainIn(ctx context.Context, s *Stream, most time.Duration, archived func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	err := s.Buffer.Seal(ctx)
 	if err == nil {
-		err = s.Archiver.Drain(ctx, func() bool { return s.Archiver.Status().Err != nil || s.Buffer.Stats().SealedBatches == 0 })
+		err = s.Archiver.Drain(ctx, func() bool { return s.Archiver.Status().Err != nil || archived() })
 	}
 	if err == nil {
 		err = s.Archiver.Status().Err

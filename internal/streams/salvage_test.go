@@ -120,9 +120,9 @@ func TestSalvageWithoutSuccessor(t *testing.T) {
 	}
 }
 
-// TestSalvageDies: at each call of the bucket, and at each operation of the disk. Run
+// TestSalvageDiesAtEveryStep: at each call of the bucket, and at each operation of the disk. Run
 // again, it ends the same.
-func TestSalvageDies(t *testing.T) {
+func TestSalvageDiesAtEveryStep(t *testing.T) {
 	step := 1
 	if testing.Short() {
 		step = 9

@@ -51,10 +51,8 @@ type Options struct {
 	RotateBefore time.Duration
 	// Make, when set, makes a successor wait when one is needed. Otherwise somebody
 	// with the root key has to.
-	Make func(ctx context.Context, previous uuid.UUID) error
-	// LoadKey opens the key of a stream, whose certificate names it vkey.
-	LoadKey func(file, vkey string) (ledger.Signer, error)
-	Prove   func(context.Context) ([]ledger.Note, error) // see archive.Options
+	Make  func(ctx context.Context, previous uuid.UUID) error
+	Prove func(context.Context) ([]ledger.Note, error) // see archive.Options
 
 	Buffer       buffer.Options // of every log, but for Dir, Stream, FS, Now and Log
 	Identity     func(walDir string) (archive.Identity, error)

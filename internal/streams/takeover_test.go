@@ -2,7 +2,6 @@ package streams
 
 import (
 	"errors"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -310,6 +309,44 @@ func TestMovedTwice(t *testing.T) {
 	}
 }
 
+// TestMovedAndLost: the rows that were moved to a stream were shipped and not yet
+// archived when its node was lost. Who recovers it archives them, with the notes that
+// lead to them from the names under which they were acknowledged.
+func TestMovedAndLost(t *testing.T) {
+	x := newTwins(t, crashfs.New(), true)
+	next := x.successor(x.first)
+	x.ships = time.Millisecond
+	x.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" && strings.Contains(c.Key, "/events/") {
+			return &memstore.Fault{Err: memstore.ErrLost}
+		}
+		return nil
+	})
+	p := must(x.start())
+	if err := errors.Join(p.ready(next), p.send(x.events(2)...)); err != nil {
+		t.Fatal(err)
+	}
+	s := p.line.Current()
+	await(t, func() bool { return s.Shipper.Status().NextSeq == s.Buffer.Stats().NextSeq })
+	if err := p.end(); err != nil {
+		t.Fatal(err)
+	}
+	x.store.Intercept(nil)
+	got := must(archive.Recover(t.Context(), x.recovery(next)))
+	if !got.Closed || got.Rows != 6 || len(got.Lost) > 0 {
+		t.Errorf("recovered %+v", got)
+	}
+	if n := notes(x.checkBoth(), next, ledger.NoteMoved); len(n) == 0 {
+		t.Error("no notes of what was moved")
+	}
+}
+
+// recovery is run by somebody with the root key, elsewhere.
+func (w *world) recovery(stream uuid.UUID) archive.RecoverOptions {
+	return archive.RecoverOptions{Dir: "/recover", FS: w.fs, Store: w.store, Prefix: prefix, Root: w.root.VKey(),
+		Stream: stream, Signer: w.root, Host: "elsewhere", Writer: "test", Now: w.clock.now, Log: w.log}
+}
+
 // TestRolledBack: the folder comes back from a backup. All that it holds is archived
 // since, or it is not: that is moved.
 func TestRolledBack(t *testing.T) {
@@ -345,8 +382,7 @@ func TestRecoveredElsewhere(t *testing.T) {
 	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain(), p.send(w.events(4)...), p.end()); err != nil {
 		t.Fatal(err)
 	}
-	got := must(archive.Recover(t.Context(), archive.RecoverOptions{Dir: "/recover", FS: w.fs, Store: w.store, Prefix: prefix, Root: w.root.VKey(),
-		Stream: w.first, Signer: w.root, Host: "elsewhere", Writer: "test", Now: w.clock.now, Log: w.log}))
+	got := must(archive.Recover(t.Context(), w.recovery(w.first)))
 	if !got.Closed {
 		t.Fatalf("recovered %+v", got)
 	}
@@ -398,87 +434,4 @@ func TestForeignData(t *testing.T) {
 	if !found {
 		t.Errorf("orphans %+v do not name the foreign object", notes(view, next, ledger.NoteOrphan))
 	}
-}
-
-// TestMoveDiesAtEveryDiskOperation: the machine loses power at each operation of a move.
-func TestMoveDiesAtEveryDiskOperation(t *testing.T) {
-	step := 3
-	if testing.Short() {
-		step = 23
-	}
-	for n := 1; ; n += step {
-		disk := crashfs.New()
-		x := newTwins(t, disk, true)
-		next := x.successor(x.first)
-		hit := x.dieAt(disk, n)
-		x.moves()
-		disk.Inject(nil)
-		if hit.Load() == nil {
-			if n < 100 {
-				t.Fatalf("a move has only %d disk operations", n)
-			}
-			return
-		}
-		x.fs = disk.Crash(rand.New(rand.NewPCG(uint64(n), 3)), []int{0, 50, 100}[n%3])
-		x.movesAndCheck(next)
-		if t.Failed() {
-			t.Fatalf("at disk operation %d, %s %s", n, hit.Load().Kind, hit.Load().Name)
-		}
-	}
-}
-
-// TestMoveAtEveryCall loses each request or answer of a move.
-func TestMoveAtEveryCall(t *testing.T) {
-	step := 1
-	if testing.Short() {
-		step = 5
-	}
-	for _, persist := range []bool{false, true} {
-		for n := 1; ; n += step {
-			x := newTwins(t, crashfs.New(), true)
-			next := x.successor(x.first)
-			calls := 0
-			x.store.Intercept(func(memstore.Call) *memstore.Fault {
-				if calls++; calls == n {
-					return &memstore.Fault{Err: memstore.ErrLost, Persist: persist}
-				}
-				return nil
-			})
-			x.moves()
-			x.store.Intercept(nil)
-			x.movesAndCheck(next)
-			if t.Failed() {
-				t.Fatalf("at call %d, persist %v", n, persist)
-			}
-			if calls < n {
-				break
-			}
-		}
-	}
-}
-
-// moves is the life of a process that moves; it may end early.
-func (x *twins) moves() {
-	p, err := x.start()
-	if err != nil {
-		return
-	}
-	if p.ready(uuid.Nil) == nil && p.send(x.events(2)...) == nil {
-		_ = p.drain()
-	}
-	_ = p.end()
-}
-
-func (x *twins) movesAndCheck(next uuid.UUID) {
-	x.t.Helper()
-	p, err := x.start()
-	if err != nil {
-		x.t.Error(err)
-		return
-	}
-	if err := errors.Join(p.ready(next), p.send(x.events(1)...), p.drain(), p.end()); err != nil {
-		x.t.Error(err)
-		return
-	}
-	x.checkBoth()
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -61,6 +60,8 @@ type world struct {
 	wrap  func(*memstore.Store) object.Store // what the node sees; nil: store itself
 	id    archive.Identity
 	make  bool // the root key is there: successors make themselves
+	// ships, when set, is how often the log is copied to the bucket.
+	ships time.Duration
 	// paused is called in every pause, which takes no time: what happens meanwhile.
 	paused func(time.Duration)
 
@@ -124,12 +125,19 @@ func (w *world) put(name string, raw []byte) {
 
 func (w *world) folder() Folder {
 	return Folder{Dir: w.dir, FS: w.fs, Root: w.root.VKey(), KeyFile: filepath.Join(w.dir, keyName),
-		OpenFile: filepath.Join(w.dir, openName), NextDir: filepath.Join(w.dir, "next")}
+		OpenFile: filepath.Join(w.dir, openName), NextDir: filepath.Join(w.dir, "next"),
+		LoadKey: func(file, _ string) (ledger.Signer, error) {
+			raw, err := durable.ReadFile(w.fs, file)
+			if err != nil {
+				return nil, err
+			}
+			return ledger.ParseKey(string(raw))
+		}}
 }
 
 // successor makes one wait.
 func (w *world) successor(previous uuid.UUID) uuid.UUID {
-	made := must(Make(w.t.TempDir(), w.archive, w.root, previous, w.clock.now()))
+	made := must(Make(w.t.TempDir(), w.archive, w.root, KeyInFile, previous, w.clock.now()))
 	id := made.Open.Stream
 	for _, name := range []string{keyName, openName} {
 		w.put(filepath.Join("next", id.String(), name), must(os.ReadFile(filepath.Join(made.Path, name))))
@@ -154,13 +162,6 @@ func (w *world) options() Options {
 	var paused atomic.Int64
 	o := Options{
 		Folder: w.folder(), Store: store, Prefix: prefix, RotateBefore: 30 * 24 * time.Hour,
-		LoadKey: func(file, _ string) (ledger.Signer, error) {
-			raw, err := durable.ReadFile(w.fs, file)
-			if err != nil {
-				return nil, err
-			}
-			return ledger.ParseKey(string(raw))
-		},
 		Buffer: buffer.Options{SegmentBytes: 64 << 10, SealAge: sealAge, Heartbeat: -1, Reserve: -1,
 			Retention: func(name string) (time.Duration, bool) {
 				c, ok := w.archive.Class(name)
@@ -172,7 +173,7 @@ func (w *world) options() Options {
 			return id, nil
 		},
 		Writer: "test", Now: w.clock.now, Log: w.log,
-		look: time.Millisecond,
+		look: time.Millisecond, ShipInterval: w.ships, ShipRetention: 72 * time.Hour,
 		pause: func(ctx context.Context, d time.Duration) error {
 			if time.Duration(paused.Add(int64(d))) < 2*time.Hour { // whoever fails for ever must not run time away
 				w.clock.advance(d)
@@ -380,7 +381,8 @@ func (w *world) checkKeys(view *ledger.View) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if name := strings.TrimPrefix(v.Key, prefix+"/"); !named[v.Key] && !versions[name+" "+v.VersionID] {
+		name := strings.TrimPrefix(v.Key, prefix+"/")
+		if shipped := strings.HasPrefix(name, "wal/"); !shipped && !named[v.Key] && !versions[name+" "+v.VersionID] {
 			w.t.Errorf("%s version %s: nobody names it", v.Key, v.VersionID)
 		}
 		delete(named, v.Key) // a second version of a ledger object is a finding
@@ -407,62 +409,4 @@ func (w *world) dieAt(disk *crashfs.FS, n int) (hit *atomic.Pointer[crashfs.Op])
 		return errors.New("the machine is off")
 	})
 	return hit
-}
-
-// notes are those of a kind in a stream.
-func notes(view *ledger.View, stream uuid.UUID, kind ledger.NoteKind) (all []ledger.Note) {
-	for i := range view.Streams {
-		if view.Streams[i].Open.Stream != stream {
-			continue
-		}
-		for j := range view.Streams[i].Manifests {
-			for _, n := range view.Streams[i].Manifests[j].Notes {
-				if n.Kind == kind {
-					all = append(all, n)
-				}
-			}
-		}
-	}
-	return all
-}
-
-// events makes n events over three days and two classes.
-func (w *world) events(n int) []event.Event {
-	events := make([]event.Event, n)
-	for i := range events {
-		class := "standard"
-		if i%3 == 0 {
-			class = "long"
-		}
-		events[i] = event.Event{ID: uuid.NewString(), Action: "order.create", ActorID: fmt.Sprint("user-", i), ActorType: "user",
-			ResourceType: "order", Outcome: "success", Producer: "test", Retention: class, Fingerprint: uint64(i + 1),
-			TimestampNS: w.clock.now().Add(time.Duration(i%3) * -24 * time.Hour).UnixNano()}
-	}
-	return events
-}
-
-// copyTree copies a folder within a file system.
-func copyTree(fsys durable.FS, from, to string) {
-	must(0, fsys.MkdirAll(to, 0o700))
-	for _, e := range must(fsys.ReadDir(from)) {
-		a, b := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
-		if e.IsDir() {
-			copyTree(fsys, a, b)
-			continue
-		}
-		must(0, durable.WriteFile(fsys, b, must(durable.ReadFile(fsys, a)), 0o600))
-	}
-}
-
-// twin is a copy of the node's folder on another machine.
-func (w *world) twin(dir string) *world {
-	copyTree(w.fs, w.dir, dir)
-	t := *w
-	t.dir, t.id.Machine = dir, "another"
-	t.sent, t.unsure = make(map[string]sent), make(map[string]event.Event) // each remembers what it promised itself
-	return &t
-}
-
-func readFile(w *world, name string) ([]byte, error) {
-	return durable.ReadFile(w.fs, filepath.Join(w.dir, name))
 }

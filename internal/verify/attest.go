@@ -17,7 +17,8 @@ import (
 type repairs struct {
 	objects map[string][]repaired // by key
 	valid   map[version]bool      // the attestations that are what their name says
-	doubt   [][]object.Info       // all versions of those keys of which no version is
+	doubt   [][]object.Info       // all versions of those keys that hold anything else
+	doubts  int                   // how many versions these are, and more
 }
 
 // repaired is one copy. It is in force while it, or the version that was committed,
@@ -60,12 +61,26 @@ func (r *run) attestations(ctx context.Context) error {
 			}
 			group = nil
 		}
-		group = append(group, info)
+		group = r.gather(group, info)
 	}
 	if len(group) > 0 {
 		return r.attestation(ctx, group)
 	}
 	return nil
+}
+
+// gather adds a version to those of its key, newest first. Of a key with very many the
+// oldest stay: what was put there first may be an attestation.
+func (r *run) gather(group []object.Info, info object.Info) []object.Info {
+	most := r.bound()
+	if len(group) < most {
+		return append(group, info)
+	}
+	drop := max(1, most/4)
+	for _, v := range group[:drop] {
+		r.find(Finding{Kind: Injected, Level: 2, Key: v.Key, Version: v.VersionID, First: -1, Last: -1, Detail: "one of very many versions under attest/: it was not looked at"})
+	}
+	return append(slices.Delete(group, 0, drop), info)
 }
 
 // attestation takes all versions of one key under attest/.
@@ -93,9 +108,13 @@ func (r *run) attestation(ctx context.Context, versions []object.Info) error {
 			}
 		}
 	}
-	if !found || len(versions) > 1 {
-		r.repairs.doubt = append(r.repairs.doubt, versions)
+	if found && len(versions) == 1 {
+		return nil
 	}
+	if r.repairs.doubts += len(versions); r.repairs.doubts > r.bound() { // too many to wait with them
+		return r.judgeAttestation(ctx, versions)
+	}
+	r.repairs.doubt = append(r.repairs.doubt, versions)
 	return nil
 }
 
@@ -171,36 +190,48 @@ func (r *run) takeRepair(ctx context.Context, a *ledger.Attestation) error {
 // every stream is known.
 func (r *run) judgeAttestations(ctx context.Context) error {
 	for _, versions := range r.repairs.doubt {
-		own := -1
-		for i, v := range versions {
-			if v.DeleteMarker || v.Size > ledger.MaxAttestBytes {
-				continue
-			}
-			_, err := r.readAttestation(ctx, v)
-			if ctx.Err() != nil {
-				return fmt.Errorf("verify: %w", context.Cause(ctx))
-			}
-			var unread *unreadError
-			if err == nil || errors.As(err, &unread) {
-				own = i // the oldest
-			}
+		if err := r.judgeAttestation(ctx, versions); err != nil {
+			return err
 		}
-		for i, v := range versions {
-			f := Finding{Level: 2, Key: v.Key, Version: v.VersionID, First: -1, Last: -1}
-			switch {
-			case i == own, r.repairs.valid[version{v.Key, v.VersionID}]:
-				continue
-			case own < 0:
-				f.Kind, f.Detail = Injected, "it is no attestation of this archive"
-			case v.DeleteMarker:
-				f.Kind, f.Detail = Hidden, "a delete marker on an attestation"
-			case i < own:
-				f.Kind, f.Detail = Replaced, "a foreign version above an attestation"
-			default:
-				f.Kind, f.Detail = Injected, "a foreign version below an attestation"
-			}
-			r.find(f)
+	}
+	return nil
+}
+
+// judgeAttestation takes all versions of one key under attest/.
+func (r *run) judgeAttestation(ctx context.Context, versions []object.Info) error {
+	own := -1
+	for i, v := range versions {
+		if v.DeleteMarker || v.Size > ledger.MaxAttestBytes {
+			continue
 		}
+		_, err := r.readAttestation(ctx, v)
+		if ctx.Err() != nil {
+			return fmt.Errorf("verify: %w", context.Cause(ctx))
+		}
+		var unread *unreadError
+		switch {
+		case errors.As(err, &unread):
+			r.unable(Unchecked{Level: 1, Key: v.Key, Version: v.VersionID, Why: err.Error()})
+			own = i // do not call it foreign
+		case err == nil:
+			own = i // the oldest
+		}
+	}
+	for i, v := range versions {
+		f := Finding{Level: 2, Key: v.Key, Version: v.VersionID, First: -1, Last: -1}
+		switch {
+		case i == own, r.repairs.valid[version{v.Key, v.VersionID}]:
+			continue
+		case own < 0:
+			f.Kind, f.Detail = Injected, "it is no attestation of this archive"
+		case v.DeleteMarker:
+			f.Kind, f.Detail = Hidden, "a delete marker on an attestation"
+		case i < own:
+			f.Kind, f.Detail = Replaced, "a foreign version above an attestation"
+		default:
+			f.Kind, f.Detail = Injected, "a foreign version below an attestation"
+		}
+		r.find(f)
 	}
 	return nil
 }

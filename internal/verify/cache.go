@@ -21,6 +21,12 @@ const (
 	cacheFile = "ledger.cache"
 	// maxKept bounds the objects that are kept: those of a ledger are small.
 	maxKept = ledger.MaxCommitBytes
+	// maxFresh and maxAdded bound what one run keeps until it knows what is true, in
+	// bytes and in objects: 50 MB of memory. Whoever floods the bucket fills neither the
+	// disk nor the memory of the auditor. Of a ledger with more new commits the rest is
+	// fetched again by the next run.
+	maxFresh = 2 << 30
+	maxAdded = 200_000
 )
 
 // version names one version of one object.
@@ -143,6 +149,9 @@ func (c *cache) Get(ctx context.Context, key, id string) (io.ReadCloser, error) 
 func (c *cache) add(name version, b []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.added) >= maxAdded || c.size+int64(len(b)) > maxFresh {
+		return nil
+	}
 	if _, err := c.fresh.WriteAt(b, c.size); err != nil {
 		return fmt.Errorf("state: keep %s: %w", name.key, err)
 	}

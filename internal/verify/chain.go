@@ -28,13 +28,13 @@ func (r *run) readLedger(ctx context.Context) (ok bool, _ error) {
 		}
 		return false, nil
 	case view == nil && r.view != nil: // the first reading holds, for what was there
-		r.unread = err
+		r.unread, r.stale = err, true
 		return true, nil
 	case view == nil:
 		r.unable(Unchecked{Level: 1, Key: ledger.ArchiveKey(r.Prefix), Why: err.Error()})
 		return false, nil
 	}
-	r.view, r.unread = view, err
+	r.view, r.unread, r.stale = view, err, false
 	for i := range view.Streams {
 		s := &view.Streams[i]
 		known := r.streams[s.Open.Stream]
@@ -88,17 +88,17 @@ func (r *run) ledgerFinding(f ledger.Finding) Finding {
 		out.Level = 2
 	}
 	s := r.streams[f.Stream]
-	if s == nil || f.Index < 0 {
-		return r.forgive(out, nil)
+	if s != nil && r.over(s.Open.RetainUntil) && (out.Kind == Missing || out.Kind == Hidden) {
+		out.Kind = Expired // as a lifecycle rule does it, the oldest first
 	}
-	if f.Index >= int64(len(s.Manifests)) {
+	switch {
+	case s == nil || f.Index < 0:
+		return r.forgive(out, nil)
+	case f.Index >= int64(len(s.Manifests)):
 		out.First = s.Head.NextSeq // and whatever comes after it
 		return out
 	}
 	out.First, out.Last = seqs(&s.Manifests[f.Index])
-	if r.over(s.Open.RetainUntil) && (out.Kind == Missing || out.Kind == Hidden) {
-		out.Kind = Expired
-	}
 	return r.forgive(out, &s.Commits[f.Index])
 }
 

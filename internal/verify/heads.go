@@ -84,6 +84,8 @@ func (r *run) headArchive(ctx context.Context) error {
 		stream  *stream
 		until   time.Time
 	}
+	// Of the archive object any lock will do: its writers lengthen it, later or never,
+	// and that it is gone is seen at once.
 	targets := []target{{key: ledger.ArchiveKey(r.Prefix), id: r.view.Object.VersionID}}
 	for id, s := range r.streams {
 		targets = append(targets, target{ledger.OpenKey(r.Prefix, id), s.Object.VersionID, s, s.Open.RetainUntil})

@@ -13,16 +13,6 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
-	"github.com/audit-archiver/archiver/internal/parquet"
-)
-
-const (
-	// flight is how long a file may lie in the bucket before its commit: a writer
-	// sends the commit right after the files, unless the bucket fails in between.
-	flight = time.Hour
-	// maxCandidates bounds the files that may turn out to be committed when the
-	// ledger is read again.
-	maxCandidates = 100_000
 )
 
 // The folders of an archive. Nothing else belongs under its prefix.
@@ -64,13 +54,9 @@ type objects struct {
 	candidates []object.Info       // data files that no commit named before the listing
 }
 
-// add takes the commits that are new since it was called before. It returns what
-// it added.
-func (o *objects) add(streams map[uuid.UUID]*stream) []committed {
+// fresh is what the commits name that are not in the list yet.
+func (o *objects) fresh(streams map[uuid.UUID]*stream) []committed {
 	var added []committed
-	if o.known == nil {
-		o.known = make(map[uuid.UUID]int64)
-	}
 	for id, s := range streams {
 		for i := o.known[id]; i < int64(len(s.Manifests)); i++ {
 			for j := range s.Manifests[i].Files {
@@ -81,13 +67,22 @@ func (o *objects) add(streams map[uuid.UUID]*stream) []committed {
 				}
 			}
 		}
-		o.known[id] = int64(len(s.Manifests))
 	}
 	return added
 }
 
-func (o *objects) sort() {
+// add puts what is fresh into the list, and returns it.
+func (o *objects) add(streams map[uuid.UUID]*stream) []committed {
+	added := o.fresh(streams)
+	if o.known == nil {
+		o.known = make(map[uuid.UUID]int64)
+	}
+	for id, s := range streams {
+		o.known[id] = int64(len(s.Manifests))
+	}
+	o.list = append(o.list, added...)
 	slices.SortFunc(o.list, func(a, b committed) int { return cmp.Compare(a.name, b.name) })
+	return added
 }
 
 // find returns the committed object of a name, nil when there is none.
@@ -103,8 +98,7 @@ func (o *objects) find(name string) *committed {
 // committed. An old object may be hidden at any time, so it is complete in every
 // run. ok is false when it could not be had.
 func (r *run) list(ctx context.Context) (ok bool, _ error) {
-	r.objects.list = r.objects.add(r.streams)
-	r.objects.sort()
+	r.objects.add(r.streams)
 	dir := ledger.Join(r.Prefix, "")
 	l := lister{run: r}
 	for info, err := range r.Store.Versions(ctx, dir) {
@@ -145,8 +139,7 @@ func (l *lister) take(ctx context.Context, v object.Info) error {
 	if l.is != nil {
 		return l.version(ctx, v)
 	}
-	l.foreign(v)
-	return nil
+	return l.foreign(ctx, v)
 }
 
 // version judges one version of a key that a commit names.
@@ -205,28 +198,22 @@ func (r *run) finding(c *committed) Finding {
 }
 
 // foreign judges one version of a key that no commit names, as far as we know.
-func (l *lister) foreign(v object.Info) {
+func (l *lister) foreign(ctx context.Context, v object.Info) error {
 	switch {
 	case l.name == archiveName, strings.HasPrefix(l.name, ledgerDir), // level 1
 		strings.HasPrefix(l.name, attestDir): // were looked at before
 	case strings.HasPrefix(l.name, walDir), strings.HasPrefix(l.name, probeDir):
-	case strings.HasPrefix(l.name, eventsDir) && len(l.objects.candidates) < maxCandidates:
-		l.objects.candidates = append(l.objects.candidates, v)
 	case strings.HasPrefix(l.name, eventsDir):
-		l.find(l.stranger(v, Injected, "no commit names it"))
+		if l.objects.candidates = append(l.objects.candidates, v); len(l.objects.candidates) >= l.bound() {
+			if _, err := l.readLedger(ctx); err != nil {
+				return err
+			}
+			return l.candidates(ctx)
+		}
 	default:
 		l.find(l.stranger(v, UnknownKey, "nothing of an archive is named so"))
 	}
-}
-
-// stranger is a finding about an object that no commit names; what its name says is
-// all that is known.
-func (r *run) stranger(v object.Info, kind Kind, detail string) Finding {
-	f := Finding{Kind: kind, Level: 2, Key: v.Key, Version: v.VersionID, First: -1, Last: -1, Detail: detail}
-	if p, ok := parquet.ParseKey(r.Prefix, v.Key); ok {
-		f.Stream, f.First, f.Last = p.Stream, p.First, p.Last
-	}
-	return f
+	return nil
 }
 
 // settle reads the ledger again, and decides about what the listing had and no
@@ -247,23 +234,12 @@ func (r *run) settle(ctx context.Context) (ok bool, _ error) {
 	if err := r.newcomers(ctx); err != nil {
 		return false, err
 	}
-	orphans := r.orphans()
-	for _, v := range r.objects.candidates {
-		if r.objects.find(strings.TrimPrefix(v.Key, ledger.Join(r.Prefix, ""))) == nil {
-			if err := r.candidate(ctx, v, orphans); err != nil {
-				return false, err
-			}
-		}
-	}
-	r.objects.candidates = nil
-	return true, nil
+	return true, r.candidates(ctx)
 }
 
 // newcomers looks at what was committed during the listing.
 func (r *run) newcomers(ctx context.Context) error {
 	added := r.objects.add(r.streams)
-	r.objects.list = append(r.objects.list, added...)
-	r.objects.sort()
 	for i := range added {
 		c := r.objects.find(added[i].name)
 		l := lister{run: r, is: c, name: c.name}
@@ -317,71 +293,4 @@ func (r *run) absent(ctx context.Context, c *committed, there string) error {
 	}
 	r.unable(Unchecked{Level: 2, Key: f.Key, Version: id, Why: there})
 	return nil
-}
-
-// orphans are the versions that signed notes say do not count; "" as version stands
-// for any.
-func (r *run) orphans() map[version]bool {
-	all := make(map[version]bool)
-	for _, s := range r.streams {
-		for i := range s.Manifests {
-			for _, n := range s.Manifests[i].Notes {
-				if n.Kind == ledger.NoteOrphan && n.Key != "" {
-					all[version{r.key(n.Key), n.VersionID}] = true
-				}
-			}
-		}
-	}
-	return all
-}
-
-// candidate decides about one version under events/ that no commit names, now that
-// the ledger was read again.
-func (r *run) candidate(ctx context.Context, v object.Info, orphans map[version]bool) error {
-	kind, detail, err := r.classify(ctx, v, orphans)
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("verify: %w", context.Cause(ctx))
-	case err != nil:
-		r.unable(Unchecked{Level: 2, Key: v.Key, Version: v.VersionID, Why: err.Error()})
-	default:
-		r.find(r.stranger(v, kind, detail))
-	}
-	return nil
-}
-
-// classify says what a version under events/ is that no commit names. An error means
-// that it cannot be told.
-func (r *run) classify(ctx context.Context, v object.Info, orphans map[version]bool) (_ Kind, detail string, _ error) {
-	if !v.DeleteMarker && (orphans[version{v.Key, v.VersionID}] || orphans[version{v.Key, ""}]) {
-		return Orphan, "an orphan note names it", nil
-	}
-	p, ok := parquet.ParseKey(r.Prefix, v.Key)
-	s := r.streams[p.Stream]
-	switch {
-	case v.DeleteMarker:
-		return Injected, "a delete marker on an object that no commit names", nil
-	case !ok:
-		return Injected, "no commit names it, and no writer names files so", nil
-	case s == nil && r.unread != nil:
-		return "", "", fmt.Errorf("whether the root key certified its stream cannot be told: %w", r.unread)
-	case s == nil:
-		return Injected, "the root key did not certify its stream", nil
-	case s.Stuck != "": // what comes after cannot be trusted, nor be told from what does not belong
-		return "", "", errors.New("the stream's commits cannot be verified up to it: " + s.Stuck)
-	case s.Head.Closed || p.First != s.Head.NextSeq || v.LastModified.Before(r.now.Add(-flight)):
-		return Injected, "no commit names it", nil
-	}
-	// The next batch of a live writer, which locks whatever it sends.
-	info, err := r.head(ctx, v.Key, v.VersionID)
-	switch {
-	case err != nil:
-		return "", "", err
-	case info.Mode == object.Compliance:
-		return Pending, "sent by the stream's writer, it seems; no commit names it yet", nil
-	case r.lockUnknown(ctx, info):
-		return "", "", errors.New(noLockFields)
-	default:
-		return Injected, "no commit names it, and it is not locked as a writer locks what it sends", nil
-	}
 }

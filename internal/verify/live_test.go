@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -111,6 +112,40 @@ func TestBetweenCalls(t *testing.T) {
 			break
 		}
 	}
+}
+
+// interrupted is a bucket whose ledger cannot be listed any more once everything is.
+type interrupted struct {
+	object.Store
+	meanwhile func()
+	down      bool
+}
+
+func (i *interrupted) Versions(ctx context.Context, dir string) iter.Seq2[object.Info, error] {
+	if i.down {
+		return func(yield func(object.Info, error) bool) { yield(object.Info{}, errors.New("slow down")) }
+	}
+	if dir == prefix+"/" {
+		i.meanwhile()
+		i.down = true
+	}
+	return i.Store.Versions(ctx, dir)
+}
+
+// TestSecondReadingFails: what was committed while we looked is not injected because
+// we could not look again.
+func TestSecondReadingFails(t *testing.T) {
+	w, a, _ := victim(t)
+	o := w.options()
+	evil := prefix + "/" + ledger.DataName("standard", "2026-01-01", a.open.Stream, 0, 9)
+	o.Store = &interrupted{Store: w.mem, meanwhile: func() { a.add(2, 4) }}
+	wants(t, must(Run(t.Context(), o)), Indeterminate)
+	wants(t, w.verify(), OK)
+	o.Store = &interrupted{Store: w.mem, meanwhile: func() { a.add(2, 4) }}
+	wants(t, must(Run(t.Context(), o)), Indeterminate)
+	id := w.mem.PutForged(evil, a.bodies[0]) // of seqs that were committed before
+	o.Store = &interrupted{Store: w.mem, meanwhile: func() {}}
+	wants(t, must(Run(t.Context(), o)), Violation, "injected 2 "+evil+" "+id)
 }
 
 // TestRepaired: what a signed repair has put over foreign versions is believed as far

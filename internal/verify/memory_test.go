@@ -146,10 +146,29 @@ func TestOrphansAndPending(t *testing.T) {
 		notes = append(notes, ledger.Note{Kind: ledger.NoteOrphan, Key: m.Files[i].Key, VersionID: m.Files[i].VersionID})
 	}
 	wants(t, w.verify(), OK, pending...)
-	later := w.now
-	w.now = w.now.Add(flight + 1)
-	wants(t, w.verify(), Violation, injected...)
-	w.now = later
+	begun := w.now
+	for _, down := range []time.Duration{flight, 2 * flight, 240 * flight} { // an honest server that died
+		w.now = begun.Add(down + 1)
+		r := w.verify()
+		wants(t, r, Indeterminate)
+		if len(r.Unchecked) != len(m.Files) || r.Unchecked[0].Key != prefix+"/"+m.Files[0].Key || !strings.Contains(r.Unchecked[0].Why, "next batch") {
+			t.Errorf("unchecked: %+v", r.Unchecked)
+		}
+		wants(t, w.verify(stateless), Indeterminate)
+	}
+	w.now = begun.Add(2 * flight)
+	a.commit(a.head.Empty(w.now, "test", ledger.Note{Kind: ledger.NoteStart}), nil) // it is back, and promises nothing
+	wants(t, w.verify(), Indeterminate)
+	for _, tt := range []struct {
+		through time.Time
+		result  Result
+		want    []string
+	}{{begun.Add(skew), Indeterminate, nil}, {begun.Add(skew + time.Millisecond), Violation, injected}} {
+		beat := a.head.Empty(w.now, "test", ledger.Note{Kind: ledger.NoteHeartbeat})
+		beat.Through = tt.through
+		a.commit(beat, nil)
+		wants(t, w.verify(), tt.result, tt.want...)
+	}
 	empty := b.head.Empty(w.now, "test", notes...)
 	b.commit(empty, nil)
 	wants(t, w.verify(), OK, orphans...)

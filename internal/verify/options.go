@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"iter"
@@ -33,7 +34,16 @@ type Options struct {
 	Workers  int              // commits at once; 0: twice as many as there are processors
 	Progress func(Progress)   // called often, from several goroutines; nil: nobody asks
 	Now      func() time.Time // nil: time.Now
+
+	most int // foreign versions to remember at once; 0: maxForeign
 }
+
+// maxForeign bounds the foreign versions that a run remembers until it can decide
+// about them: of files that may turn out to be committed, of attestations whose signer
+// may turn out to be certified, of what SQL reads besides. Each is about 30 MB.
+const maxForeign = 100_000
+
+func (o *Options) bound() int { return cmp.Or(o.most, maxForeign) }
 
 // SettingState says what could be learned about a setting.
 type SettingState string

@@ -28,6 +28,7 @@ type run struct {
 	repairs repairs
 	vague   map[uuid.UUID]bool // streams that are not remembered; Nil: none is. Guarded by the collector's mu
 	unread  error              // what the last reading of the ledger could not read
+	stale   bool               // it could read nothing: view is that of an earlier one
 	objects objects
 	bucket  []Setting
 	digests map[string]Digest // of what level 3 read, by name; for level 4. Guarded by the collector's mu

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -39,7 +38,12 @@ func (r *run) sql(ctx context.Context) error {
 		}
 		c := r.objects.find(strings.TrimPrefix(got.Object.Key, dir))
 		if c == nil || c.aux >= 0 {
-			strangers = append(strangers, got)
+			if strangers = append(strangers, got); len(strangers) >= r.bound() {
+				if err := r.strangers(ctx, strangers); err != nil {
+					return err
+				}
+				strangers = nil
+			}
 			continue
 		}
 		given[c.at().Key] = true
@@ -92,10 +96,10 @@ func (r *run) strangers(ctx context.Context, strangers []SQLFile) error {
 	if _, err := r.readLedger(ctx); err != nil {
 		return err
 	}
-	added := r.objects.add(r.streams)
+	r.objects.add(r.streams)
 	orphans := r.orphans()
 	for _, got := range strangers {
-		if slices.ContainsFunc(added, func(c committed) bool { return r.key(c.name) == got.Object.Key }) {
+		if r.objects.find(strings.TrimPrefix(got.Object.Key, ledger.Join(r.Prefix, ""))) != nil {
 			continue
 		}
 		kind, detail, err := r.classify(ctx, got.Object, orphans)

@@ -220,6 +220,28 @@ var drills = []drill{
 			}
 			return []found{ofCommit(verify.Fork, s.a, c, id), ofCommit(verify.Hidden, s.a, c, marker)}
 		}},
+	{name: "say that the same seqs of another stream were moved here, twice", needs: streamKey, level: 1, kind: verify.Fork, key: "the second commit", seqs: "where they are moved to", mends: blind,
+		do: func(s *scene) []found {
+			var c sample.Commit
+			for range 2 {
+				m, bodies := s.b.Batch(60)
+				m.Notes = []ledger.Note{{Kind: ledger.NoteMoved, Stream: s.a.Open.Stream, Range: &ledger.Range{First: 100, Last: 159}, To: &ledger.Range{First: m.First, Last: m.Last}}}
+				c = s.b.Send(&m, bodies)
+			}
+			return []found{ofCommit(verify.Fork, s.b, &c, c.Version)}
+		}},
+	{name: "promise that a stream is complete through the day after tomorrow", needs: streamKey, level: 1, kind: verify.Gap, key: "the commit", seqs: "none", mends: blind,
+		do: func(s *scene) []found {
+			s.Now = s.Now.Add(48 * time.Hour)
+			c := s.a.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+			return []found{ofCommit(verify.Gap, s.a, &c, c.Version)}
+		}},
+	{name: "close a stream in favour of one that never begins", needs: streamKey, level: 1, kind: verify.Missing, key: "the commit", seqs: "none", mends: blind,
+		do: func(s *scene) []found {
+			m := s.a.Head.Empty(s.Now.Add(-48*time.Hour), "sample", ledger.Note{Kind: ledger.NoteRotate, Stream: uuid.New()})
+			c := s.a.Send(&m, nil)
+			return []found{ofCommit(verify.Missing, s.a, &c, c.Version)}
+		}},
 }
 
 // edit changes one value in the middle row of a file. All that a file says about

@@ -9,11 +9,8 @@
 package drill
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/audit-archiver/archiver/testenv/s3test"
@@ -30,34 +27,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(envBinary) != "" || os.Getenv(envServe) != "" {
 		s3test.Main(m)
 	}
-	code, err := outside()
+	code, err := s3test.Again(envBinary, nil)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drill:", err)
 	}
 	os.Exit(code)
-}
-
-// outside builds the program and runs this test binary again with it.
-func outside() (int, error) {
-	dir, err := os.MkdirTemp("", "archiver-drill-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "archiver")
-	build := exec.Command("go", "build", "-o", binary, "../../cmd/archiver")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		return 1, fmt.Errorf("build archiver: %w", err)
-	}
-	cmd := exec.Command(os.Args[0], os.Args[1:]...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), envBinary+"="+binary)
-	err = cmd.Run()
-	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
-		return 1, err
-	}
-	return cmd.ProcessState.ExitCode(), nil
 }
 
 // need skips what is not of the selection.

@@ -124,10 +124,37 @@ func TestKMS(t *testing.T) {
 		t.Errorf("shown: %+v", keys)
 	}
 	s.mainJob(t, s3, "kms-keys")
+	first := s.made.Stream
+	s.made.Stream = s.rotateInKMS(t, stream)
+	s.checkChain(t, s3, "kms-keys")
 	run(t, exitOK, "recover", "--config", s.config, "--stream", s.made.Stream) // by the root key
+	s.checkChain(t, s3, "kms-keys")
+	s.made.Stream = first
 	s.checkChain(t, s3, "kms-keys")
 	s.edit(t, "key_kms: "+stream, "key_kms: "+createKMSKey(t, endpoint))
 	run(t, exitFailure, "key", "show", "--config", s.config).wants(t, "stream key: ", "want "+keys[1].VKey)
+}
+
+// rotateInKMS goes on with a successor whose key is in KMS too, and returns its id.
+func (s *site) rotateInKMS(t *testing.T, key string) string {
+	t.Helper()
+	var next struct{ Stream, Path string }
+	run(t, exitOK, "stream", "next", "--config", s.config, "--json").decode(t, &next)
+	raw, err := os.ReadFile(filepath.Join(next.Path, "stream.key"))
+	if err != nil || string(raw) != "kms:"+key+"\n" {
+		t.Errorf("the successor's key file: %q, %v", raw, err)
+	}
+	d := startServe(t, s.config)
+	run(t, exitOK, "stream", "rotate", "--config", s.config)
+	d.stop(t)
+	d = startServe(t, s.config)
+	d.stored(t, some(2)...)
+	d.waitArchived(t)
+	if n := d.query(t, countSQL).one(t); n != "25" {
+		t.Errorf("%s rows, want 25", n)
+	}
+	d.stop(t)
+	return next.Stream
 }
 
 // TestEnvironmentKeys is the main job with keys that no file of the server holds.

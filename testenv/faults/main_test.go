@@ -9,11 +9,9 @@
 package faults
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -43,30 +41,13 @@ func TestMain(m *testing.M) {
 // outside builds the program and runs this test binary again, in a mount
 // namespace of its own if it may: whatever a test mounts ends with it.
 func outside() (int, error) {
-	dir, err := os.MkdirTemp("", "archiver-faults-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "archiver")
-	build := exec.Command("go", "build", "-o", binary, "../../cmd/archiver")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		return 1, fmt.Errorf("build archiver: %w", err)
-	}
-	cmd := exec.Command(os.Args[0], os.Args[1:]...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), envBinary+"="+binary)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if os.Geteuid() == 0 {
-		cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
-		cmd.Env = append(cmd.Env, envMounts+"=yes")
-	}
-	err = cmd.Run()
-	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
-		return 1, err
-	}
-	return cmd.ProcessState.ExitCode(), nil
+	return s3test.Again(envBinary, func(cmd *exec.Cmd) {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if os.Geteuid() == 0 {
+			cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
+			cmd.Env = append(cmd.Env, envMounts+"=yes")
+		}
+	})
 }
 
 // level is how much of the matrix runs.

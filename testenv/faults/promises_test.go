@@ -174,20 +174,9 @@ func (s *site) verify(t testing.TB) int {
 func (s *site) committed(t testing.TB) (rows []found) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
-	store, err := s3store.Open(ctx, s.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	reader, err := ledger.NewReader(store, prefix, s.root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	view, err := reader.Refresh(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(view.Findings) > 0 || len(view.Streams) > 1 {
-		t.Fatalf("%d streams, findings: %v", len(view.Streams), view.Findings)
+	view, store := s.streams(t)
+	if len(view.Streams) > 1 {
+		t.Fatalf("%d streams", len(view.Streams))
 	}
 	for f := range view.Files() {
 		for _, row := range fileRows(ctx, t, store, f) {

@@ -30,6 +30,7 @@ type site struct {
 	cfg     s3store.Config // straight to the bucket, not through the gate
 	root    string         // verifier key
 	promise *promises
+	auditor *s3store.Store // see streams; nil before
 }
 
 // newSite makes an archive. more is added to the configuration, which has the

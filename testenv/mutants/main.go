@@ -52,7 +52,7 @@ func run(ctx context.Context, only string) (survivors int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	fmt.Println("| taken out | where | tests | noticed by |")
 	fmt.Println("|---|---|---|---|")
 	for _, m := range mutants {

@@ -23,6 +23,10 @@ INFORMATION = {"expired", "repaired", "pending", "orphan"}
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 LEDGER_NAME = re.compile(rf"ledger/({UUID})/(?:open|(\d{{20}})\.commit)")
 NOTE_MAX, COMMIT_MAX = 64 << 10, 1 << 20
+DAY = 86_400.0
+# ledger.md 6: how long a successor may take, how far a writer's clock may be ahead.
+SUCCESSION, AHEAD = DAY, 25 * 3600.0
+STREAM_LIFE, LEDGER_MARGIN = 366, 30  # days, ledger.md 4
 
 
 def seconds(text: str) -> float:
@@ -184,12 +188,12 @@ class Verifier:
             key = f"{self.prefix}ledger/{stream}/{index:020d}.commit"
             if key not in self.keys:
                 chain.stuck = f"commit {index} is missing"
-                self.find("missing", 1, key, stream=stream, seqs=(chain.stream.next_seq, -1))
+                self.find("expired" if self.over(chain.until) else "missing", 1, key, stream=stream, seqs=(chain.stream.next_seq, -1))
                 break
             q = self.choose(key, COMMIT_MAX, chain.stream.commit)
             if not q.true:
                 chain.stuck = f"no version of commit {index} is a true one"
-                self.judge(q, lambda _: None, stream, (chain.stream.next_seq, -1), None, COMMIT_MAX)
+                self.judge(q, lambda _: None, stream, (chain.stream.next_seq, -1), chain.until, COMMIT_MAX)
                 break
             manifest, _, root = q.says
             q.says = root
@@ -218,7 +222,7 @@ class Verifier:
     def judge_ledger(self, places: dict[str, list[tuple[int, str]]]) -> None:
         self.judge(self.archive_place, self.archives, "", (-1, -1), None, NOTE_MAX)
         for chain in self.chains.values():
-            self.judge(chain.open, lambda b, c=chain: self.opens(b, c.id), chain.id, (-1, -1), None, NOTE_MAX)  # type: ignore[misc]
+            self.judge(chain.open, lambda b, c=chain: self.opens(b, c.id), chain.id, (-1, -1), chain.until, NOTE_MAX)  # type: ignore[misc]
             for index, (m, p) in enumerate(zip(chain.manifests, chain.places)):
                 self.judge(p, self.signed(chain, index), chain.id, chain.seqs(index), chain.until, COMMIT_MAX)
                 assert p.true
@@ -226,6 +230,47 @@ class Verifier:
                     if n["kind"] == "gap":
                         self.find("gap", 1, p.key, p.true["version_id"], chain.id, (n["range"]["first"], n["range"]["last"]))
         self.judge_moves()
+        for chain in self.chains.values():
+            self.judge_clock(chain)
+            self.judge_previous(chain)
+            self.judge_successor(chain)
+
+    def about(self, kind: str, chain: Chain, index: int, detail: str) -> None:
+        """A finding about a commit of a stream, or with index -1 about its open object."""
+        p = chain.open if index < 0 else chain.places[index]
+        assert p.true
+        self.find(kind, 1, p.key, p.true["version_id"], chain.id, (-1, -1) if index < 0 else chain.seqs(index), detail)
+
+    def judge_clock(self, chain: Chain) -> None:
+        if chain.manifests and seconds(chain.stream.through) > self.now + AHEAD:
+            self.about("gap", chain, len(chain.manifests) - 1, "complete through what has not come yet: " + chain.stream.through)
+
+    def judge_previous(self, chain: Chain) -> None:
+        assert self.archive
+        before, opened = chain.stream.open.get("previous", ""), seconds(chain.stream.open["opened_at"])
+        if not before:
+            return
+        longest = max(c["days"] for c in self.archive["classes"])
+        if before not in self.chains:
+            if not self.over(opened + (STREAM_LIFE + longest + LEDGER_MARGIN) * DAY):
+                self.about("missing", chain, -1, f"continues {before}, which is not there")
+        elif seconds(self.chains[before].stream.open["opened_at"]) > opened:
+            self.about("fork", chain, -1, f"continues {before}, which was opened later")
+
+    def judge_successor(self, chain: Chain) -> None:
+        if not chain.stream.closed:
+            return
+        index, last = len(chain.manifests) - 1, chain.manifests[-1]
+        for n in last["notes"]:
+            after = n.get("stream", "")
+            if n["kind"] != "rotate" or not after:
+                continue
+            if after not in self.chains:
+                if seconds(last["sealed_at"]) + SUCCESSION < self.now:
+                    kind = "expired" if self.over(chain.until) else "missing"
+                    self.about(kind, chain, index, f"closed in favour of {after}, which is not there")
+            elif self.chains[after].stream.open.get("previous", "") != chain.id:
+                self.about("fork", chain, index, f"closed in favour of {after}, whose certificate does not say so")
 
     def judge_moves(self) -> None:
         moves: dict[str, list[tuple[dict[str, Any], Chain, int]]] = {}

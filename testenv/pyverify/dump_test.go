@@ -15,6 +15,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/verify"
 	"github.com/audit-archiver/archiver/testenv/dump"
 	"github.com/audit-archiver/archiver/testenv/pyverify"
+	"github.com/audit-archiver/archiver/testenv/sample"
 )
 
 // world is a small archive of two streams.
@@ -40,26 +41,25 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) verify() pyverify.Report {
 	w.t.Helper()
-	dir := w.t.TempDir()
-	if err := dump.Write(w.t.Context(), w.store, mirrortest.Prefix, dir); err != nil {
-		w.t.Fatal(err)
-	}
-	theirs := pyverify.Dump(w.t, dir, w.a.RootVKey(), w.now)
-	w.compare(dir, theirs)
-	return theirs
+	return agree(w.t, w.store, mirrortest.Prefix, w.a.RootVKey(), w.now)
 }
 
-// compare lets our verifier look at the same dump: it must say the same.
-func (w *world) compare(dir string, theirs pyverify.Report) {
-	w.t.Helper()
+// agree dumps a bucket and lets both verifiers look at the dump: they must say the same.
+func agree(t *testing.T, bucket *memstore.Store, prefix, root string, now time.Time) pyverify.Report {
+	t.Helper()
+	dir := t.TempDir()
+	if err := dump.Write(t.Context(), bucket, prefix, dir); err != nil {
+		t.Fatal(err)
+	}
+	theirs := pyverify.Dump(t, dir, root, now)
 	store, err := dump.Open(dir)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	ours, err := verify.Run(w.t.Context(), verify.Options{Store: store, Prefix: mirrortest.Prefix, Root: w.a.RootVKey(),
-		Levels: []int{1, 2, 3}, Now: func() time.Time { return w.now }})
+	ours, err := verify.Run(t.Context(), verify.Options{Store: store, Prefix: prefix, Root: root,
+		Levels: []int{1, 2, 3}, Now: func() time.Time { return now }})
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	var a, b []string
 	for _, f := range ours.Findings {
@@ -69,14 +69,21 @@ func (w *world) compare(dir string, theirs pyverify.Report) {
 		}
 		a = append(a, fmt.Sprint(f.Level, f.Kind, f.Key, f.Version, stream, f.First, f.Last))
 	}
+	for _, u := range ours.Unchecked {
+		a = append(a, fmt.Sprint(u.Level, "unchecked", u.Key, u.Version))
+	}
 	for _, f := range theirs.Findings {
 		b = append(b, fmt.Sprint(f.Level, f.Kind, f.Key, f.Version, f.Stream, f.First, f.Last))
+	}
+	for _, u := range theirs.Unchecked {
+		b = append(b, fmt.Sprint(u.Level, "unchecked", u.Key, u.Version))
 	}
 	slices.Sort(a)
 	slices.Sort(b)
 	if string(ours.Result) != theirs.Result || !slices.Equal(a, b) {
-		w.t.Errorf("Go says %s\n%s\nPython %s\n%s", ours.Result, strings.Join(a, "\n"), theirs.Result, strings.Join(b, "\n"))
+		t.Errorf("Go says %s\n%s\nPython %s\n%s", ours.Result, strings.Join(a, "\n"), theirs.Result, strings.Join(b, "\n"))
 	}
+	return theirs
 }
 
 // file is the key of one data file of the first stream, commit that of its first commit.
@@ -182,4 +189,113 @@ func TestDumpExpired(t *testing.T) {
 	if r.Result != "OK" || len(r.Findings) != 1 || r.Findings[0].Kind != "expired" {
 		t.Errorf("%+v", r)
 	}
+}
+
+// TestDumpStreams: streams that contradict each other, or the clock, and files of which
+// nothing signed says whose they are.
+func TestDumpStreams(t *testing.T) {
+	pyverify.Need(t)
+	const day = 24 * time.Hour
+	rotate := func(s *sample.Stream, successor uuid.UUID) {
+		s.Note(ledger.Note{Kind: ledger.NoteRotate, Stream: successor})
+	}
+	moved := func(s *sample.Stream, of uuid.UUID, first, last int64) {
+		m, bodies := s.Batch(int(last - first + 1))
+		m.Notes = []ledger.Note{{Kind: ledger.NoteMoved, Stream: of, Range: &ledger.Range{First: first, Last: last}, To: &ledger.Range{First: m.First, Last: m.Last}}}
+		s.Send(&m, bodies)
+	}
+	for name, tt := range map[string]struct {
+		do    func(s *sample.Stream) // with a stream of one commit
+		later time.Duration
+		want  string
+	}{
+		"a successor":                        {func(s *sample.Stream) { rotate(s, s.Continue(s.Open.Stream).Open.Stream) }, 2 * day, "OK"},
+		"no successor":                       {func(s *sample.Stream) { rotate(s, uuid.Nil) }, 2 * day, "OK"},
+		"a successor that is about to begin": {func(s *sample.Stream) { rotate(s, uuid.New()) }, day, "OK"},
+		"a successor that never began":       {func(s *sample.Stream) { rotate(s, uuid.New()) }, day + time.Second, "VIOLATION missing"},
+		"a successor that may have gone":     {func(s *sample.Stream) { rotate(s, uuid.New()) }, 399 * day, "OK expired"},
+		"a successor of another":             {func(s *sample.Stream) { rotate(s, s.Continue(s.Continue(uuid.Nil).Open.Stream).Open.Stream) }, 0, "VIOLATION fork"},
+		"a successor of nobody":              {func(s *sample.Stream) { rotate(s, s.NewStream().Open.Stream) }, 0, "VIOLATION fork"},
+		"continues nothing":                  {func(s *sample.Stream) { s.Continue(uuid.New()) }, 399*day - time.Second, "VIOLATION missing"},
+		"continues what may have gone":       {func(s *sample.Stream) { s.Continue(uuid.New()) }, 399 * day, "OK"},
+		"continues what was opened later": {func(s *sample.Stream) {
+			s.Now = s.Now.Add(-time.Second)
+			s.Continue(s.Open.Stream)
+		}, 0, "VIOLATION fork"},
+		"a clock that is ahead": {func(s *sample.Stream) {
+			s.Now = s.Now.Add(25 * time.Hour)
+			s.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+		}, 0, "OK"},
+		"a promised future": {func(s *sample.Stream) {
+			s.Now = s.Now.Add(25*time.Hour + time.Second)
+			s.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+		}, 0, "VIOLATION gap"},
+		"moved": {func(s *sample.Stream) {
+			to := s.NewStream()
+			moved(to, s.Open.Stream, 10, 14)
+			moved(to, s.Open.Stream, 0, 9)
+		}, 0, "OK"},
+		"moved twice": {func(s *sample.Stream) {
+			moved(s.NewStream(), s.Open.Stream, 0, 9)
+			moved(s.NewStream(), s.Open.Stream, 9, 11)
+		}, 0, "VIOLATION fork"},
+		"moved from nowhere": {func(s *sample.Stream) { moved(s, uuid.New(), 0, 9) }, 0, "VIOLATION unknown-key"},
+
+		"an open object that is hidden": {func(s *sample.Stream) { hide(s, ledger.OpenKey("p", s.Open.Stream)) }, 397*day - time.Second, "VIOLATION hidden"},
+		"… when its time has come":      {func(s *sample.Stream) { hide(s, ledger.OpenKey("p", s.Open.Stream)) }, 399 * day, "OK expired"},
+		"a commit that is hidden":       {func(s *sample.Stream) { hide(s, s.Commits[0].Key) }, 399 * day, "OK expired"},
+		"a commit that is gone": {func(s *sample.Stream) {
+			drop(s, s.Note(ledger.Note{Kind: ledger.NoteHeartbeat}))
+			s.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+		}, 0, "VIOLATION missing"},
+		"a commit that may have gone": {func(s *sample.Stream) {
+			drop(s, s.Note(ledger.Note{Kind: ledger.NoteHeartbeat}))
+			s.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+		}, 399 * day, "OK expired"},
+
+		"a batch in flight":            {send, time.Hour, "OK pending"},
+		"a server that is down":        {send, time.Hour + time.Second, "INDETERMINATE"},
+		"a server that is down for so": {send, 20 * time.Hour, "INDETERMINATE"},
+		"a server that is back": {func(s *sample.Stream) {
+			send(s)
+			s.Note(ledger.Note{Kind: ledger.NoteStart})
+		}, 2 * time.Hour, "INDETERMINATE"},
+		"a server that went on without it": {func(s *sample.Stream) {
+			send(s)
+			s.Now = s.Now.Add(16 * time.Minute)
+			s.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+		}, 2 * time.Hour, "VIOLATION injected"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+			store := memstore.New(t, func() time.Time { return now })
+			a := sample.New(t, store, "p", now)
+			s := a.NewStream()
+			s.Commit(30)
+			tt.do(s)
+			r := agree(t, store, "p", a.Root.VKey(), now.Add(tt.later))
+			kinds := []string{r.Result}
+			for _, f := range r.Findings {
+				if !slices.Contains(kinds, f.Kind) {
+					kinds = append(kinds, f.Kind)
+				}
+			}
+			if got := strings.Join(kinds, " "); got != tt.want {
+				t.Errorf("%s, want %s: %+v", got, tt.want, r)
+			}
+		})
+	}
+}
+
+// send puts the files of the next batch, and no commit.
+func send(s *sample.Stream) {
+	m, bodies := s.Batch(6)
+	s.Put(&m, bodies)
+}
+
+func hide(s *sample.Stream, key string) { s.Store.(*memstore.Store).Hide(key) }
+
+func drop(s *sample.Stream, c sample.Commit) {
+	s.Store.(*memstore.Store).DeleteVersion(c.Key, c.Version)
 }

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import content
-from dump import UUID, Chain, Verifier, Version, seconds
+from dump import DAY, UUID, Chain, Verifier, Version, seconds
 from signatures import Refused
 
 DATA_NAME = re.compile(rf"events/retention=([a-z][a-z0-9-]{{0,31}})/dt=(\d{{4}}-\d\d-\d\d)/({UUID})-(\d{{20}})-(\d{{20}})\.parquet")
-FLIGHT = 3600  # seconds that a file may lie in the bucket before its commit
-DAY = 86_400
+FLIGHT = 3600  # seconds that a file may lie in the bucket before its commit and be no news
+SKEW = 900  # seconds by which a writer's clock may be off
 
 
 @dataclass
@@ -129,10 +129,15 @@ class Objects:
         if chain.stuck:
             v.unable(2, key, x["version_id"], "the stream's commits cannot be verified up to it: " + chain.stuck)
             return ""
-        fresh = seconds(x["last_modified"]) >= v.now - FLIGHT
-        if chain.stream.closed or int(match[4]) != chain.stream.next_seq or not fresh:
+        if chain.stream.closed or int(match[4]) != chain.stream.next_seq or x["mode"] != "COMPLIANCE":
             return "injected"
-        return "pending" if x["mode"] == "COMPLIANCE" else "injected"
+        written = seconds(x["last_modified"])
+        if written >= v.now - FLIGHT:
+            return "pending"
+        if seconds(chain.stream.through) > written + SKEW:
+            return "injected"
+        v.unable(2, key, x["version_id"], "a file of the stream's next batch, it seems, and nothing was committed since that tells")
+        return ""
 
     def lock(self, x: Version, stream: str, seqs: tuple[int, int], until: float) -> None:
         if until and self.v.over(until):
@@ -143,7 +148,7 @@ class Objects:
     def heads(self) -> None:
         v = self.v
         assert v.archive_place.true
-        self.lock(v.archive_place.true, "", (-1, -1), 0)
+        self.lock(v.archive_place.true, "", (-1, -1), 0)  # any lock: its writers lengthen it
         for chain in v.chains.values():
             assert chain.open.true
             self.lock(chain.open.true, chain.id, (-1, -1), chain.until)

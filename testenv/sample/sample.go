@@ -72,11 +72,14 @@ func New(t testing.TB, store object.Store, prefix string, now time.Time) *Archiv
 }
 
 // NewStream opens a stream.
-func (a *Archive) NewStream() *Stream {
+func (a *Archive) NewStream() *Stream { return a.Continue(uuid.Nil) }
+
+// Continue opens a stream that continues another one; Nil: none.
+func (a *Archive) Continue(previous uuid.UUID) *Stream {
 	a.t.Helper()
 	id := uuid.New()
 	s := &Stream{Archive: a, Key: must(ledger.NewKey(ledger.StreamName(a.About.ID, id)))}
-	raw := must(ledger.SignOpen(ledger.Open{Archive: a.About.ID, Stream: id, VKey: s.Key.VKey(), OpenedAt: a.Now,
+	raw := must(ledger.SignOpen(ledger.Open{Archive: a.About.ID, Stream: id, Previous: previous, VKey: s.Key.VKey(), OpenedAt: a.Now,
 		RetainUntil: a.About.RetainUntil(a.Now)}, a.Root))
 	s.Raw, s.Open, s.Head = raw, must(ledger.ParseOpen(raw, a.Root.VKey())), must(ledger.NewHead(raw, a.Root.VKey()))
 	a.put(ledger.OpenKey(a.Prefix, id), raw, s.Open.RetainUntil)
@@ -93,12 +96,19 @@ func (s *Stream) Commit(n int) Commit {
 // Send puts the files of a batch that have no version yet, and commits it.
 func (s *Stream) Send(m *ledger.Manifest, bodies [][]byte) Commit {
 	s.t.Helper()
+	s.Put(m, bodies)
+	return s.commit(*m, bodies)
+}
+
+// Put puts the files of a batch that have no version yet, as a writer does that dies
+// before their commit.
+func (s *Stream) Put(m *ledger.Manifest, bodies [][]byte) {
+	s.t.Helper()
 	for i := range m.Files {
 		if f := &m.Files[i]; f.VersionID == "" {
 			f.VersionID = s.put(ledger.Join(s.Prefix, f.Key), bodies[i], f.RetainUntil)
 		}
 	}
-	return s.commit(*m, bodies)
 }
 
 // Note archives an empty batch with a note.

@@ -19,6 +19,9 @@ import (
 // fetches is how many commits are fetched at once.
 const fetches = 16
 
+// maxVersions is how many versions of a key are held at least, when it has them.
+const maxVersions = 10_000
+
 // errNoTrue: no version of a ledger object is what it should be.
 var errNoTrue = errors.New("no version of it is true: run archiver verify")
 
@@ -154,7 +157,7 @@ func (e *exporter) choose(ctx context.Context, key string, most int64, accept fu
 			continue
 		}
 		if !info.DeleteMarker && info.Size <= most {
-			versions = append(versions, info)
+			versions = keepOldest(versions, info)
 		}
 	}
 	why := errNoTrue
@@ -170,6 +173,15 @@ func (e *exporter) choose(ctx context.Context, key string, most int64, accept fu
 		why = fmt.Errorf("%w: %w", errNoTrue, err)
 	}
 	return nil, fmt.Errorf("%s: %w", key, why)
+}
+
+// keepOldest adds a version to those of a key, which come newest first. Of very many the
+// oldest are kept: nobody can put one below a true one.
+func keepOldest(versions []object.Info, info object.Info) []object.Info {
+	if len(versions) == 2*maxVersions {
+		versions = slices.Delete(versions, 0, maxVersions)
+	}
+	return append(versions, info)
 }
 
 func (e *exporter) get(ctx context.Context, key, version string, most int64) (_ []byte, err error) {

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/config"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
+	"github.com/audit-archiver/archiver/internal/policy"
+	"github.com/audit-archiver/archiver/internal/s3store"
+)
+
+// TestPartition: an ARN of another partition names nothing, and a policy with one is
+// refused by AWS.
+func TestPartition(t *testing.T) {
+	for _, tt := range []struct{ region, endpoint, want string }{
+		{"eu-central-1", "", "arn:aws:s3:::audit/"},
+		{"us-gov-west-1", "", "arn:aws-us-gov:s3:::audit/"},
+		{"cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn", "arn:aws-cn:s3:::audit/"},
+		{"eusc-de-east-1", "", "arn:aws-eusc:s3:::audit/"},
+		{"cn-north-1", "https://minio.example.com", "arn:aws:s3:::audit/"},
+	} {
+		c := config.Default()
+		c.S3.Bucket, c.S3.Region, c.S3.Endpoint = "audit", tt.region, tt.endpoint
+		d, err := policy.Make(policy.Writer, policyOptions(c, []ledger.Class{{Name: "standard", Days: 365}}, policyFlags{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if raw := string(d.JSON()); !strings.Contains(raw, tt.want) {
+			t.Errorf("%s %s: no %s in %s", tt.region, tt.endpoint, tt.want, raw)
+		}
+	}
+}
+
+// TestEvaluatesLocksNothing: what init tries is not locked by the bucket's default
+// retention, which may be for years.
+func TestEvaluatesLocksNothing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		lock s3store.Setting[s3store.LockSetting]
+		want string
+	}{
+		"no default": {s3store.Setting[s3store.LockSetting]{State: s3store.SettingKnown, Value: s3store.LockSetting{Enabled: true}}, ""},
+		"default":    {s3store.Setting[s3store.LockSetting]{State: s3store.SettingKnown, Value: s3store.LockSetting{Enabled: true, DefaultMode: object.Compliance, Default: 10, Years: true}}, "GOVERNANCE"},
+		"not known":  {s3store.Setting[s3store.LockSetting]{State: s3store.SettingUnknown}, "GOVERNANCE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := "nothing was put"
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked = r.Header.Get("X-Amz-Object-Lock-Mode")
+				_, _ = io.Copy(io.Discard, r.Body)
+				w.WriteHeader(http.StatusForbidden)
+				_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code><Message>by policy</Message></Error>")
+			}))
+			defer server.Close()
+			c := config.Default()
+			c.S3.Endpoint, c.S3.Bucket, c.S3.PathStyle = server.URL, "audit", true
+			c.S3.CredentialsFile = filepath.Join(t.TempDir(), "credentials")
+			if err := os.WriteFile(c.S3.CredentialsFile, []byte("[default]\naws_access_key_id = a\naws_secret_access_key = b\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			store, err := openStore(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			counts, err := evaluates(t.Context(), c, s3store.Prober{Store: store}, tt.lock, time.Second)
+			if err != nil || !counts {
+				t.Errorf("evaluated: %v, %v", counts, err)
+			}
+			if asked != tt.want {
+				t.Errorf("asked for lock %q, want %q", asked, tt.want)
+			}
+		})
+	}
+}
