@@ -8,11 +8,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/audit-archiver/archiver/internal/athena/saved"
 	"github.com/audit-archiver/archiver/internal/athena/wire"
 	"github.com/audit-archiver/archiver/internal/awscreds"
 	"github.com/audit-archiver/archiver/internal/config"
@@ -42,11 +46,11 @@ func openAthena(ctx context.Context, c config.Config, q *queries, log *slog.Logg
 		}
 		keys[i] = wire.Key{Principal: k.Name, AccessKey: access, Secret: secret, Role: wire.Role(k.Role)}
 	}
-	location := "s3://" + c.S3.Bucket + "/" + keyPrefix(c.S3.Prefix) + "events/"
+	location := "s3://" + path.Join(c.S3.Bucket, c.S3.Prefix, "events") + "/"
 	server, err := wire.New(wire.Options{
 		Engine: q.engine, Keys: keys, Dir: filepath.Join(c.DataDir, "athena"), Log: log, Database: athenaDatabase,
-		Table:   map[string]string{"classification": "parquet", "location": location, "EXTERNAL": "TRUE"},
-		MaxRows: c.Query.MaxRows, HistoryBytes: int64(c.Athena.HistoryBytes), Running: c.Query.Concurrency,
+		Table: map[string]string{"classification": "parquet", "location": location, "EXTERNAL": "TRUE"},
+		Named: complianceQueries(), MaxRows: c.Query.MaxRows, HistoryBytes: int64(c.Athena.HistoryBytes), Running: c.Query.Concurrency,
 	})
 	if err != nil {
 		return nil, err
@@ -62,12 +66,21 @@ func openAthena(ctx context.Context, c config.Config, q *queries, log *slog.Logg
 	return &athenaAPI{server: server, ln: ln, log: log}, nil
 }
 
-// keyPrefix is an archive's prefix as keys begin with it.
-func keyPrefix(prefix string) string {
-	if prefix == "" {
-		return ""
+// packSpace makes the ids of the compliance pack's queries from their names, so that
+// they are the same everywhere and for ever.
+var packSpace = uuid.MustParse("5c0f6f0a-54f4-4d0b-8d7b-7a3f5a1c9e21")
+
+// complianceQueries are the compliance pack as named queries. What each ? stands
+// for is in the description: clients send the values as ExecutionParameters.
+func complianceQueries() []wire.NamedQuery {
+	var list []wire.NamedQuery
+	for _, q := range saved.All() {
+		list = append(list, wire.NamedQuery{
+			ID: uuid.NewSHA1(packSpace, []byte(q.Name)).String(), Name: q.Name, SQL: q.SQL,
+			Description: fmt.Sprintf("%s. %s Parameters, in order: %s. For %s.", q.Title, q.About, strings.Join(q.Args(), ", "), strings.Join(q.Frameworks, ", ")),
+		})
 	}
-	return prefix + "/"
+	return list
 }
 
 // address is where clients reach the API, and "" without one.

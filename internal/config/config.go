@@ -237,33 +237,6 @@ type Query struct {
 	Trino  Trino  `yaml:"trino"`
 }
 
-// Athena serves the API of Amazon Athena, for clients that speak it. It has an
-// address of its own, and TLS as Listen has.
-type Athena struct {
-	// Listen is host:port. Anything but a loopback address needs TLS. Empty: not
-	// served. Default: empty.
-	Listen string `yaml:"listen,omitempty"`
-	// Keys are the access keys that are let in. They are read at the start.
-	Keys []AthenaKey `yaml:"keys,omitempty"`
-	// HistoryBytes is what queries of the last 45 days and their answers may take in
-	// DataDir; the oldest go first. An answer may have a quarter of it. Default: 1GiB.
-	HistoryBytes Size `yaml:"history_bytes,omitempty"`
-}
-
-// AthenaKey is one client of the Athena API.
-type AthenaKey struct {
-	// Name is who runs queries with the key: the log and the history have it.
-	Name string `yaml:"name"`
-	// CredentialsFile is an AWS shared-credentials file with an access key and a secret
-	// of your making. The client takes a copy of the same file.
-	CredentialsFile string `yaml:"credentials_file" kind:"path"`
-	// Profile within the file. Default: default.
-	Profile string `yaml:"profile,omitempty"`
-	// Role: viewer (runs queries and sees its own), admin (sees and stops everybody's,
-	// keeps named queries and prepared statements).
-	Role string `yaml:"role"`
-}
-
 // Verify lets the server verify its archive from time to time. It is a smoke
 // detector: who holds this server holds it too. Run `archiver verify` elsewhere.
 type Verify struct {

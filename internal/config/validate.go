@@ -119,41 +119,6 @@ func loopback(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-func (c *Config) checkAthena(k *checker) {
-	between(k, "athena.history_bytes", c.Athena.HistoryBytes, 64*MiB, 64*TiB)
-	roles := map[string]string{}
-	for i, key := range c.Athena.Keys {
-		at := func(name string) string { return fmt.Sprintf("athena.keys[%d].%s", i, name) }
-		if !tokenName.MatchString(key.Name) {
-			k.complain(at("name"), "%q is not 1 to 100 letters, digits, dots, underscores, @ or hyphens", key.Name)
-		} else if role, twice := roles[key.Name]; twice && role != key.Role {
-			k.complain(at("role"), "%s has role %s in an earlier key", key.Name, role)
-		}
-		roles[key.Name] = key.Role
-		oneOf(k, at("role"), key.Role, "viewer", "admin")
-		if key.CredentialsFile == "" {
-			k.complain(at("credentials_file"), "must not be empty")
-		}
-	}
-	if c.Athena.Listen == "" {
-		return
-	}
-	host, port, err := net.SplitHostPort(c.Athena.Listen)
-	if err != nil {
-		k.complain("athena.listen", "%q is not host:port", c.Athena.Listen)
-		return
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		k.complain("athena.listen", "port %q is not between 0 and 65535", port)
-	}
-	if len(c.Athena.Keys) == 0 {
-		k.complain("athena.listen", "nobody could sign in: athena.keys must have a key")
-	}
-	if !loopback(host) && (c.TLS.CertFile == "" || c.TLS.KeyFile == "") {
-		k.complain("athena.listen", "%s is not loopback: set tls", c.Athena.Listen)
-	}
-}
-
 func (c *Config) checkTokens(k *checker) {
 	byName, byHash := map[string]bool{}, map[string]bool{}
 	for i, t := range c.Tokens {

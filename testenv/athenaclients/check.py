@@ -110,6 +110,14 @@ def check_boto3():
     same(first in listed, True, "history")
     same(len(athena.batch_get_query_execution(QueryExecutionIds=[first, str(uuid.uuid4())])["QueryExecutions"]), 1, "batch")
 
+    pack = [i for p in athena.get_paginator("list_named_queries").paginate() for i in p["NamedQueryIds"]]
+    pack = {q["Name"]: q for q in athena.batch_get_named_query(NamedQueryIds=pack)["NamedQueries"]}
+    same("Parameters, in order: since, day, actor." in pack["user-activity"]["Description"], True, pack["user-activity"]["Description"])
+    values = ["TIMESTAMP '2020-01-01 00:00:00'", "'2020-01-01'", "'user-1'"]
+    x = run(athena, pack["user-activity"]["QueryString"], ExecutionParameters=values)
+    pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=x["QueryExecutionId"])
+    same(sum(len(p["ResultSet"]["Rows"]) for p in pages), len(range(1, EVENTS, 7)) + 1, "a query of the compliance pack")
+
     name = "by_actor_" + token[:8]
     athena.create_prepared_statement(StatementName=name, WorkGroup="primary", QueryStatement=BY_ACTOR)
     run(athena, f"EXECUTE {name} USING 'user-1', 0")

@@ -105,6 +105,11 @@ func (q Query) takes() string {
 	return strings.Join(names, ", ")
 }
 
+// Args says what each ? of SQL stands for, in order: a parameter by its name, or
+// since and day, the instant (TIMESTAMP '…') and the day ('…') at which a window
+// in hours begins.
+func (q Query) Args() []string { return slices.Clone(q.args) }
+
 func invalid(p Param, detail string) error {
 	return &athena.Error{Kind: athena.ErrInvalid, Construct: "parameter " + p.Name, Detail: detail}
 }

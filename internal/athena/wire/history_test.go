@@ -181,3 +181,32 @@ func TestHistoryEndsAfter45Days(t *testing.T) {
 		t.Errorf("%v", ids)
 	}
 }
+
+// TestDiskThatFails: an end that cannot be stored is a failure, and the server goes on.
+func TestDiskThatFails(t *testing.T) {
+	w := newWorld(t, nil)
+	slow := numbers(1)
+	slow.block = make(chan struct{})
+	w.engine.answers["SELECT slow"], w.engine.answers["SELECT n"] = slow, numbers(1)
+	id := w.start(ann, "SELECT slow")
+	dir := filepath.Join(w.o.Dir, "history")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	close(slow.block)
+	w.finish()
+	if state, reason := w.state(ann, id); state != stateFailed || reason != "the answer could not be stored" {
+		t.Errorf("%s: %s", state, reason)
+	}
+	if status, doc := w.send(w.request(ann, "StartQueryExecution", object{"QueryString": "SELECT n"})); status != 500 || doc["__type"] != "InternalServerException" {
+		t.Errorf("%d %v", status, doc)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	id = w.start(ann, "SELECT n")
+	w.finish()
+	if state, reason := w.state(ann, id); state != stateSucceeded {
+		t.Errorf("%s: %s", state, reason)
+	}
+}
