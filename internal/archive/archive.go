@@ -287,9 +287,12 @@ func (a *Archiver) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// ended makes the end of ctx no error. The buffer, which ends with the same
-// context, may say so before we see it.
+// ended makes the end of ctx no error, unless the stream could not go on when it
+// came. The buffer, which ends with the same context, may say so before we see it.
 func ended(ctx context.Context, err error) error {
+	if final(err) {
+		return err
+	}
 	if ctx.Err() != nil || errors.Is(err, buffer.ErrStopped) {
 		return nil //nolint:nilerr // it was told to stop
 	}

@@ -26,6 +26,12 @@ type failure struct {
 	final bool
 }
 
+// final reports whether err is one that no repetition mends.
+func final(err error) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, ErrMixed) || errors.Is(err, ErrUnfit) || errors.Is(err, ErrClosed) ||
+		errors.Is(err, buffer.ErrDamaged) || errors.Is(err, errDisk)
+}
+
 // retry repeats step until it succeeds, ctx ends, or the error is one that no
 // repetition mends. Access denied, expired credentials, a missing bucket, a full
 // disk and server errors are all states that somebody may end: we wait, visibly.
@@ -40,9 +46,8 @@ func (a *Archiver) retry(ctx context.Context, h half, step func(context.Context)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		final := errors.Is(err, ErrConflict) || errors.Is(err, ErrMixed) || errors.Is(err, ErrUnfit) || errors.Is(err, ErrClosed) || errors.Is(err, buffer.ErrDamaged) || errors.Is(err, errDisk)
-		a.fail(h, err, final)
-		if final {
+		a.fail(h, err, final(err))
+		if final(err) {
 			return err
 		}
 		// Full jitter on the upper half: writers that failed together do not

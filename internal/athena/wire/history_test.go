@@ -189,6 +189,7 @@ func TestDiskThatFails(t *testing.T) {
 	slow.block = make(chan struct{})
 	w.engine.answers["SELECT slow"], w.engine.answers["SELECT n"] = slow, numbers(1)
 	id := w.start(ann, "SELECT slow")
+	slow.block <- struct{}{} // its row is being read: its files are there
 	dir := filepath.Join(w.o.Dir, "history")
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
