@@ -67,6 +67,10 @@ func (s *site) versions(t testing.TB) map[string]int {
 	return count
 }
 
+// isProbe reports whether an object is one of those on which a starting server
+// tries what the bucket must refuse: writing over it without a condition, say.
+func isProbe(key string) bool { return strings.Contains(key, prefix+"/probe/") }
+
 // calm is the end of every test here: everything is archived, and there is one locked version of each object.
 func (s *site) calm(t testing.TB, v *server, p *chaos.Proxy) {
 	t.Helper()
@@ -74,12 +78,12 @@ func (s *site) calm(t testing.TB, v *server, p *chaos.Proxy) {
 	v.stop(t)
 	s.settle(t)
 	for key, n := range s.versions(t) {
-		if n != 1 {
+		if n != 1 && !isProbe(key) {
 			t.Errorf("%s has %d versions", key, n)
 		}
 	}
 	for _, r := range p.Requests() {
-		if r.Method != http.MethodPut || !strings.Contains(r.Path, "/"+prefix+"/") {
+		if r.Method != http.MethodPut || !strings.Contains(r.Path, "/"+prefix+"/") || isProbe(r.Path) {
 			continue
 		}
 		if r.Header.Get("X-Amz-Object-Lock-Mode") != "COMPLIANCE" || r.Header.Get("X-Amz-Object-Lock-Retain-Until-Date") == "" || r.Header.Get("If-None-Match") != "*" {
