@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,22 +23,22 @@ var nextStream = uuid.MustParse("0199d2a4-0000-7000-8000-00000000000b")
 // again is recognised.
 func TestImport(t *testing.T) {
 	fsys := crashfs.New()
-	now := time.UnixMilli(1_763_900_000_000)
+	clock := newHands(time.UnixMilli(1_763_900_000_000))
 	o := testOptions(fsys, "/old")
-	o.Now, o.SealAge = func() time.Time { return now }, 24*time.Hour
+	o.Now, o.SealAge = clock.now, 24*time.Hour
 	old := start(t, o)
 	old.mustAppend(t, testEvents(0, 3)...)
-	now = now.Add(time.Second)
+	clock.advance(time.Second)
 	old.mustAppend(t, testEvents(3, 3)...)
 	old.mustSeal(t)
-	now = now.Add(time.Second)
+	clock.advance(time.Second)
 	old.mustAppend(t, as(testEvent(6), 9), testEvent(7))
 	old.mustSeal(t)
-	now = now.Add(time.Second)
+	clock.advance(time.Second)
 	old.mustAppend(t, testEvents(8, 2)...)
 	was := rows(t, old.Buffer)
 
-	now = now.Add(time.Hour)
+	clock.advance(time.Hour)
 	n := o
 	n.Dir, n.Stream = "/new", nextStream
 	snap, err := old.Snapshot(t.Context())
@@ -62,7 +63,7 @@ func TestImport(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	first, err := b.Next(t.Context(), -1)
-	if err != nil || first.First != 0 || first.Last != 2 || !first.SealedAt.Equal(now.Truncate(time.Second)) ||
+	if err != nil || first.First != 0 || first.Last != 2 || !first.SealedAt.Equal(clock.now().Truncate(time.Second)) ||
 		!first.Through.Equal(snap.Batches[0].Through) || !first.RetainUntil["standard"].Equal(first.SealedAt.Add(24*time.Hour)) {
 		t.Errorf("first batch %+v, %v", first, err)
 	}
@@ -136,13 +137,13 @@ func succeed(t *testing.T, r *running, dir string, stream uuid.UUID) *running {
 // continue it, until it is too old, and after restarts.
 func TestRetryOverSuccessors(t *testing.T) {
 	fsys := crashfs.New()
-	now := time.UnixMilli(1_763_900_000_000)
+	clock := newHands(time.UnixMilli(1_763_900_000_000))
 	o := testOptions(fsys, "/a")
-	o.Now = func() time.Time { return now }
+	o.Now = clock.now
 	a := start(t, o)
 	a.mustAppend(t, testEvents(0, 5)...)
 	b := succeed(t, a, "/b", nextStream)
-	now = now.Add(time.Hour)
+	clock.advance(time.Hour)
 	b.mustAppend(t, testEvents(10, 5)...)
 	third := uuid.New()
 	c := succeed(t, b, "/c", third)
@@ -161,7 +162,7 @@ func TestRetryOverSuccessors(t *testing.T) {
 	check(c, 14, nextStream, 4)
 	check(c, 20, third, 0)
 	check(c, 20, third, 0)
-	if s := c.Stats(); s.RecentIDs != 11 || s.NextSeq != 1 || !s.RecentSince.Equal(now.Add(-time.Hour)) {
+	if s := c.Stats(); s.RecentIDs != 11 || s.NextSeq != 1 || !s.RecentSince.Equal(clock.now().Add(-time.Hour)) {
 		t.Errorf("%+v", s)
 	}
 	_, err := c.Append(t.Context(), []event.Event{testEvent(21), as(testEvent(2), 5)})
@@ -173,7 +174,7 @@ func TestRetryOverSuccessors(t *testing.T) {
 		t.Errorf("conflict with %s %d", stream, seq)
 	}
 
-	now = now.Add(23*time.Hour + 2*time.Minute) // the first log's are too old
+	clock.advance(23*time.Hour + 2*time.Minute) // the first log's are too old
 	check(c, 3, third, 1)
 	check(c, 13, nextStream, 3)
 	c.mustHalt(t)
@@ -186,7 +187,7 @@ func TestRetryOverSuccessors(t *testing.T) {
 	c = run(t, again)
 	check(c, 12, nextStream, 2)
 	check(c, 4, third, 2)
-	now = now.Add(24 * time.Hour)
+	clock.advance(24 * time.Hour)
 	c.mustHalt(t)
 	if again, err = Open(o); err != nil {
 		t.Fatal(err)
@@ -276,3 +277,16 @@ func TestImportAtEveryDiskOperation(t *testing.T) {
 		}
 	}
 }
+
+// hands are those of a clock, which the log's goroutines read while a test moves them.
+type hands struct{ ms atomic.Int64 }
+
+func newHands(at time.Time) *hands {
+	h := new(hands)
+	h.ms.Store(at.UnixMilli())
+	return h
+}
+
+func (h *hands) now() time.Time { return time.UnixMilli(h.ms.Load()) }
+
+func (h *hands) advance(d time.Duration) { h.ms.Add(d.Milliseconds()) }

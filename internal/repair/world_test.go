@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +26,9 @@ const prefix = "audit/prod"
 // not, and no other one after it is.
 type bucket struct {
 	*memstore.Store
-	now   time.Time
+	now time.Time
+
+	mu    sync.Mutex // removals come several at a time; guards calls and dead while one is going on
 	calls int
 	dieAt int  // 0: never
 	after bool // the call at which it dies is done
@@ -47,6 +50,8 @@ var errDied = errors.New("the process died here")
 // change counts a call that changes the bucket and says whether to do it, and what
 // to answer.
 func (b *bucket) change() (do bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.dead {
 		return false, errDied
 	}
