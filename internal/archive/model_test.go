@@ -22,7 +22,7 @@ import (
 )
 
 // modelSeeds once showed a defect, or a flaw of the model. They run always.
-var modelSeeds = []uint64{}
+var modelSeeds = []uint64{220}
 
 const (
 	modelSeedsDefault = 60

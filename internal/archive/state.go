@@ -67,7 +67,13 @@ func (a *Archiver) loadState() error {
 	case p.Version != stateVersion:
 		return fmt.Errorf("%s: version %d, want %d", a.pendingPath(), p.Version, stateVersion)
 	case p.Index == a.state.Head.Index:
-		// We died between saving the state and removing the journal.
+		// We died between saving the state and removing the journal, or could not sync
+		// the folder. Then what we have read may not be on the disk: it has to be, before
+		// the only other trace of the commit goes, or a loss of power takes both and the
+		// index is signed again.
+		if err := a.save(a.statePath(), a.state); err != nil {
+			return fmt.Errorf("state after commit %d: %w", p.Index, err)
+		}
 		return a.dropPending()
 	case p.Index != a.state.Head.Index+1:
 		return fmt.Errorf("%s is for index %d, but the last confirmed one is %d: the folder was restored or mixed",
