@@ -115,7 +115,7 @@ func (r *running) mustSeal(t testing.TB) {
 // settle gives the keeper the time to recycle what was released. It gives up
 // after a while, because the keeper may be dead.
 func (r *running) settle() {
-	for range 5000 {
+	for range 200_000 {
 		if r.recyclable() == nil {
 			return
 		}
