@@ -32,7 +32,7 @@ type currentEngine struct {
 	prefix string
 	dir    string // scratch space
 	engine *duckdb.Engine
-	file   athena.File // the table, for now
+	file   athena.File // what the table consists of while it is asked about
 }
 
 func openCurrent(c config.Config, store object.Store) (_ *currentEngine, err error) {
