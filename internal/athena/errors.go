@@ -17,6 +17,7 @@ var (
 	ErrBusy        = errors.New("too many queries")     // 503: come back
 	ErrNoEngine    = errors.New("no embedded SQL engine in this build")
 	ErrForged      = errors.New("content differs from the manifest") // the store or the disk lies; page a human
+	ErrMissing     = errors.New("a locked file is gone")             // evidence was lost; page a human
 )
 
 // Error is a query's own fault, with the place in its text.

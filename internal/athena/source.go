@@ -20,6 +20,11 @@ type File struct {
 	SHA256    [32]byte // of the bytes; zero for a hot file
 	Class     string   // retention class
 	Day       string   // yyyy-MM-dd
+	Rows      int64
+
+	// RetainUntil is when the lock of a committed file ends. Until then it must be
+	// there; later it may be gone, and that is no violation.
+	RetainUntil time.Time
 
 	// MinTimestampNS and MaxTimestampNS bound the rows' timestamp_ns, inclusive.
 	MinTimestampNS, MaxTimestampNS int64
@@ -28,7 +33,7 @@ type File struct {
 // FileSet is the table at one instant: every row is in exactly one file.
 type FileSet struct {
 	Files           []File
-	CompleteThrough time.Time // every event acknowledged up to then is in Files; zero: unknown
+	CompleteThrough time.Time // every event received at or before it is in Files; zero: unknown
 	Laggards        []string  // streams that hold CompleteThrough back
 
 	// Release lets go of what keeps hot files alive. It is called once, after

@@ -90,7 +90,7 @@ func (c *Cache) load(ctx context.Context, path string, f *athena.File) (*stamp, 
 		return seen, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		c.o.Log.WarnContext(ctx, "replacing a damaged cached file", "key", f.Key, "reason", err)
-		if err := os.Remove(path); err != nil {
+		if err := os.RemoveAll(path); err != nil { // it may be anything, a folder for example
 			return nil, err
 		}
 	}

@@ -134,7 +134,11 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cle
 		return athena.Meta{}, err
 	}
 	for i := range set.Files {
-		if wanted[i] {
+		switch {
+		case !wanted[i]:
+		case paths[i] == "":
+			meta.Expired.Add(&set.Files[i])
+		default:
 			meta.Stats.FilesRead++
 			meta.Stats.BytesPicked += set.Files[i].Size
 		}
@@ -142,7 +146,7 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cle
 	for _, s := range plan.Scans {
 		scan := jobScan{Name: s.Name, MinMS: s.Bounds.MinMS, MaxMS: s.Bounds.MaxMS}
 		for i := range set.Files {
-			if s.Bounds.Match(&set.Files[i]) {
+			if paths[i] != "" && s.Bounds.Match(&set.Files[i]) {
 				scan.Paths = append(scan.Paths, paths[i])
 			}
 		}
@@ -151,7 +155,7 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cle
 	return meta, nil
 }
 
-// pin fills paths for the wanted files.
+// pin fills paths for the wanted files, but of those that have expired and are gone.
 func (e *Engine) pin(ctx context.Context, files []athena.File, wanted []bool, paths []string, end *cleanup) error {
 	var committed []athena.File
 	var places []int

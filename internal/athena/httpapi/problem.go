@@ -52,6 +52,7 @@ func problemOf(err error) problem {
 		{athena.ErrNoEngine, http.StatusNotImplemented, "no-engine", "This build answers no SQL"},
 		{syscall.ENOSPC, http.StatusServiceUnavailable, "no-space", "There is no disk space for the query"},
 		{athena.ErrForged, http.StatusInternalServerError, "forged", "Content of the archive differs from its signed manifest"},
+		{athena.ErrMissing, http.StatusInternalServerError, "missing", "A file that the archive has locked is gone"},
 	} {
 		if errors.Is(err, c.err) {
 			p.Status, p.Kind, p.Title, p.Detail = c.status, c.kind, c.title, err.Error()
