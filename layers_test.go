@@ -59,6 +59,7 @@ var layers = [][]string{
 		"internal/athena/httpapi",
 		"internal/athena/wire",
 		"internal/athena/saved",
+		"internal/athena/source",
 		"internal/athena/trino",
 		"internal/mirror",
 		"internal/mirror/mirrortest",

@@ -14,6 +14,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena/cache"
 	"github.com/audit-archiver/archiver/internal/athena/duckdb"
 	"github.com/audit-archiver/archiver/internal/athena/httpapi"
+	"github.com/audit-archiver/archiver/internal/athena/source"
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/ingest"
@@ -48,9 +49,10 @@ func openQueries(c config.Config, store *s3store.Store, line *streams.Line, log 
 		return nil, err
 	}
 	q.reader = reader
-	source := &liveSource{bucketSource: bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, buffer: line.Current().Buffer, dir: q.scratch}
-	line.OnSwitch(func(_, now *streams.Stream) { source.follow(now.Buffer) })
-	err = q.open(source, store, filepath.Join(c.DataDir, "cache"))
+	now := line.Current()
+	live := source.NewLive(source.Options{Reader: reader, Prefix: c.S3.Prefix, Dir: q.scratch, Log: log, Stream: now.Open.Stream, Buffer: now.Buffer})
+	line.OnSwitch(func(_, now *streams.Stream) { live.Follow(now.Open.Stream, now.Buffer) })
+	err = q.open(live, store, filepath.Join(c.DataDir, "cache"))
 	if errors.Is(err, athena.ErrNoEngine) { // events are taken and archived all the same
 		log.Warn("POST /v1/query is answered with 501", "reason", err)
 		q.engine = new(duckdb.Engine)
@@ -84,23 +86,23 @@ func openBucketQueries(c config.Config, store *s3store.Store, log *slog.Logger) 
 	if q.lock == nil {
 		files = filepath.Join(q.scratch, "files")
 	}
-	if err := q.open(&bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, store, files); err != nil {
+	if err := q.open(source.NewBucket(reader, c.S3.Prefix, log), store, files); err != nil {
 		return nil, errors.Join(err, q.Close())
 	}
 	return q, nil
 }
 
-func (q *queries) open(source athena.Source, store *s3store.Store, dir string) error {
+func (q *queries) open(table athena.Source, store *s3store.Store, dir string) error {
 	if err := os.MkdirAll(q.scratch, 0o700); err != nil {
 		return fmt.Errorf("query folder: %w", err)
 	}
-	files, err := cache.Open(cache.Options{Dir: dir, Store: store, MaxBytes: int64(q.limits.CacheBytes), Log: q.log})
+	files, err := cache.Open(cache.Options{Dir: dir, Store: store, MaxBytes: int64(q.limits.CacheBytes), Now: time.Now, Log: q.log})
 	if err != nil {
 		return err
 	}
 	q.files = files
 	q.engine, err = duckdb.Open(duckdb.Options{
-		Source: source, Cache: files, Dir: q.scratch, MemoryBytes: int64(q.limits.MemoryBytes),
+		Source: table, Cache: files, Dir: q.scratch, MemoryBytes: int64(q.limits.MemoryBytes),
 		Timeout: q.limits.Timeout, Running: q.limits.Concurrency, Now: time.Now, Log: q.log,
 	})
 	return err
