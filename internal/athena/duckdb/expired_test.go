@@ -14,13 +14,13 @@ import (
 // data that must be there, there is none.
 func TestExpiredFilesAreLeftOut(t *testing.T) {
 	const count = "SELECT count(*) FROM audit_logs"
-	files, bucket, c, _ := committed(t, encode(t, sample()))
+	files, bucket, c, dir := committed(t, encode(t, sample()))
 	if len(files) < 2 {
 		t.Fatalf("%d files, want several", len(files))
 	}
 	gone := &files[0]
 	delete(bucket, gone.Key+"@v1")
-	e := engineOver(t, files, func(o *Options) { o.Cache = c })
+	e := engineOver(t, files, func(o *Options) { o.Cache, o.Roots = c, append(o.Roots, dir) })
 	if _, rows, err := answer(t, e, count); !errors.Is(err, athena.ErrMissing) {
 		t.Errorf("without a file that is locked: %v, %v", rows, err)
 	}
@@ -29,7 +29,7 @@ func TestExpiredFilesAreLeftOut(t *testing.T) {
 	}
 
 	gone.RetainUntil = time.Now().Add(-time.Minute)
-	e = engineOver(t, files, func(o *Options) { o.Cache = c })
+	e = engineOver(t, files, func(o *Options) { o.Cache, o.Roots = c, append(o.Roots, dir) })
 	r, err := e.Query(t.Context(), athena.Query{SQL: count})
 	if err != nil {
 		t.Fatal(err)
