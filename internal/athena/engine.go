@@ -62,8 +62,10 @@ type Stats struct {
 	BytesPicked int64 `json:"bytes_picked"` // size of those files
 	BytesRead   int64 `json:"bytes_read"`   // read for this answer, from the store or the cache; 0 when not known
 
-	RowGroupsTotal int `json:"row_groups_total"` // of the files left after pruning; 0 when not known
-	RowGroupsRead  int `json:"row_groups_read"`
+	// Of the files left after pruning. 0 when not known: the embedded engine tells for
+	// Explain alone.
+	RowGroupsTotal int `json:"row_groups_total"`
+	RowGroupsRead  int `json:"row_groups_read"` // of which any column was read
 
 	Elapsed time.Duration `json:"elapsed"` // from the start of the query to its last row, nanoseconds; so far, while it runs
 }

@@ -3,6 +3,7 @@
 package duckdb
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -24,9 +25,22 @@ func explain(w *worker, j *job, plan *dialect.Plan, meta athena.Meta, end *clean
 		return nil, err
 	}
 	text := string(body)
+	if body, err = w.receive(kindEnd); err != nil {
+		return nil, err
+	}
+	var read jobStats
+	if err := json.Unmarshal(body, &read); err != nil {
+		return nil, fmt.Errorf("explain query: the worker ends with %q", clip(string(body)))
+	}
+	read.addTo(&meta.Stats)
 	meta.Stats.Elapsed = time.Since(begin)
 	lines := []string{
 		fmt.Sprintf("files: %d of %d, %d bytes", meta.Stats.FilesRead, meta.Stats.FilesTotal, meta.Stats.BytesPicked),
+		fmt.Sprintf("row groups read: %d of %d in these files", meta.Stats.RowGroupsRead, meta.Stats.RowGroupsTotal),
+		fmt.Sprintf("bytes read: %d", meta.Stats.BytesRead),
+	}
+	if meta.Expired.Files > 0 {
+		lines = append(lines, meta.Expired.String())
 	}
 	for i, s := range plan.Scans {
 		lines = append(lines, fmt.Sprintf("scan %d: %d files, %s", i+1, len(j.Scans[i].Files), limits(s.Bounds)))

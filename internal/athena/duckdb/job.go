@@ -51,13 +51,19 @@ type identity struct {
 
 // jobStats is what the worker tells at the end of an answer.
 type jobStats struct {
-	Rows int64
+	Rows      int64
+	BytesRead int64 // 0: not known
+
+	RowGroupsTotal, RowGroupsRead int // of EXPLAIN
 }
 
 // prepare makes the database able to do this job and nothing else.
 func (j *job) prepare(ctx context.Context, s *server) error {
 	conn := s.conn
 	var statements []string
+	if j.Explain {
+		statements = append(statements, watchReads)
+	}
 	for name, statement := range dialect.Macros() {
 		if strings.Contains(j.SQL, name) {
 			statements = append(statements, statement)

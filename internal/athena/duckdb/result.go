@@ -121,10 +121,17 @@ func (r *result) turn() error {
 		if err := json.Unmarshal(body, &stats); err != nil || stats.Rows != r.seen {
 			return fmt.Errorf("run query: the worker sent %d rows and says %q", r.seen, clip(string(body)))
 		}
+		stats.addTo(&r.meta.Stats)
 		return io.EOF
 	default:
 		return fmt.Errorf("run query: the worker sent frame %q", byte(k))
 	}
+}
+
+// addTo takes over what a worker says that it has read. It is for people alone.
+func (s *jobStats) addTo(to *athena.Stats) {
+	to.BytesRead = max(0, s.BytesRead)
+	to.RowGroupsTotal, to.RowGroupsRead = max(0, s.RowGroupsTotal), max(0, s.RowGroupsRead)
 }
 
 func (r *result) Close() error {

@@ -60,6 +60,7 @@ type server struct {
 	dirFD int
 	hello hello
 	conn  *sql.Conn
+	read  readCounter
 }
 
 // firstRoot is the descriptor of the first folder that the engine hands over.
@@ -80,6 +81,7 @@ func (s *server) serve(ctx context.Context, in io.Reader) error {
 	if err := s.open(ctx); err != nil { // before the walls: it looks at /proc and /sys, and breaks where it may not
 		return err
 	}
+	s.read = openReadCounter()
 	report := sandbox.Enter(sandbox.Folders{Read: s.roots, Write: s.dirFD}, s.hello.Limits)
 	if err := s.out.sendJSON(kindReady, report); err != nil {
 		return err
@@ -138,6 +140,7 @@ func (s *server) job(ctx context.Context, body []byte, in io.Reader) error {
 	if err := json.Unmarshal(body, &j); err != nil {
 		return fmt.Errorf("decode job: %w", err)
 	}
+	s.read.begin()
 	go func() { // ends with the process
 		_, _ = io.Copy(io.Discard, in) // nothing comes any more: the engine is gone, or has enough
 		os.Exit(0)
