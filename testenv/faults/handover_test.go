@@ -50,9 +50,9 @@ func TestHandOver(t *testing.T) {
 	defer work.Wait()
 	defer stop()
 	h.settles(t, 5)
-	h.during(func() { // an outage
+	h.during(func() { // an outage: what the server has not seen of the bucket it cannot answer from
 		h.gate.set(true)
-		h.settles(t, 5)
+		h.takes(t, 200)
 		h.gate.set(false)
 	})
 	h.settles(t, 5)
@@ -92,6 +92,21 @@ func (h *handOver) settles(t *testing.T, answers int64) {
 	await(t, "queries are answered", func() (bool, string) {
 		return t.Failed() || h.answers.Load() >= from+answers, h.server.Load().log.String()
 	})
+}
+
+// takes waits until more events are acknowledged.
+func (h *handOver) takes(t *testing.T, events int64) {
+	t.Helper()
+	sum := func() (n int64) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for _, next := range h.acked {
+			n += next
+		}
+		return n
+	}
+	from := sum()
+	await(t, "events are taken", func() (bool, string) { return t.Failed() || sum() >= from+events, h.server.Load().log.String() })
 }
 
 // load sends new events and notes what is acknowledged.

@@ -95,7 +95,7 @@ var mutants = []mutant{
 	{"the cut between log and bucket", "internal/athena/source/live.go",
 		"			s.add(set, of, at.first) // its latest", "			s.add(set, of, noEnd) // its latest",
 		"./internal/streams", "TestAnswer|TestHandOver"},
-	{"the log is looked at before the bucket", "internal/athena/source/live.go",
+	{"the bucket is listed after the log", "internal/athena/source/live.go",
 		"	view, err := s.reader.Refresh(ctx)\n", "	view, err := s.reader.View(), error(nil)\n	defer func() { _, _ = s.reader.Refresh(ctx) }()\n	if view == nil {\n		view, err = s.reader.Refresh(ctx)\n	}\n",
 		"./internal/streams", "TestAnswer|TestHandOver"},
 	{"what is known reaches the logs", "internal/athena/source/live.go",

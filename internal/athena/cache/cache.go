@@ -25,6 +25,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -55,6 +56,8 @@ type Options struct {
 type Cache struct {
 	o     Options
 	slots chan struct{} // one per fetch or check that runs
+
+	fetched atomic.Int64 // bytes
 
 	// mu guards the fields below and those of the entries. Under it files are
 	// looked at and removed, never read or written.
@@ -93,6 +96,9 @@ func Open(o Options) (*Cache, error) {
 	}
 	return c, nil
 }
+
+// Fetched is how many bytes have come from the store since Open.
+func (c *Cache) Fetched() int64 { return c.fetched.Load() }
 
 // Pin makes files readable and returns their paths in the same order. They stay
 // until release is called. The path of a file that has outlived its lock and is gone

@@ -121,6 +121,9 @@ func TestFetchesOnceAndKeeps(t *testing.T) {
 	}
 	release()
 	release() // harmless
+	if n := c.Fetched(); n != 5 {
+		t.Errorf("%d bytes fetched, want 5", n)
+	}
 	_, release = pinOne(t, c, f)
 	release()
 	_, release = pinOne(t, open(t, dir, b, 100), f) // another process

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -115,10 +114,13 @@ func (s *Live) addCommitted(ctx context.Context, set *athena.FileSet, at cut) er
 	case s.reader.View() != nil:
 		view = s.reader.View()
 	default:
-		return err
+		return away(err)
 	}
-	if missing := at.reached(view); missing != nil {
-		return errors.Join(missing, err)
+	switch missing := at.reached(view); {
+	case missing != nil && err != nil:
+		return away(fmt.Errorf("%w; %w", missing, err))
+	case missing != nil:
+		return missing
 	}
 	for i := range view.Streams {
 		of := &view.Streams[i]

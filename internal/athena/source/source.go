@@ -12,12 +12,15 @@ package source
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
 )
 
 // Bucket is the table as the bucket holds it: the files that verified commits name,
@@ -38,7 +41,7 @@ func NewBucket(reader *ledger.Reader, prefix string, log *slog.Logger) *Bucket {
 func (s *Bucket) Files(ctx context.Context, _ athena.Bounds) (*athena.FileSet, error) {
 	view, err := s.reader.Refresh(ctx)
 	if view == nil {
-		return nil, err
+		return nil, away(err)
 	}
 	s.teller.Tell(ctx, s.log, view, err)
 	set := &athena.FileSet{}
@@ -50,6 +53,14 @@ func (s *Bucket) Files(ctx context.Context, _ athena.Bounds) (*athena.FileSet, e
 		promiseNothing(set)
 	}
 	return set, nil
+}
+
+// away marks the error of a bucket that should be there.
+func away(err error) error {
+	if errors.Is(err, object.ErrNotFound) { // it is there, and has no archive
+		return err
+	}
+	return fmt.Errorf("%w: %w", athena.ErrAway, err)
 }
 
 const noEnd = int64(1<<63 - 1)
