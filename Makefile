@@ -10,7 +10,7 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 # Packages that the race detector can afford: without DuckDB and the embedded S3.
 # Tests that try one crash after another repeat themselves thousands of times and
 # would take an hour under it; the others run the same goroutines.
-RACE := ./internal/archive ./internal/athena/wire ./internal/buffer/... ./internal/config ./internal/durable/... \
+RACE := ./internal/archive ./internal/athena/cache ./internal/athena/wire ./internal/buffer/... ./internal/config ./internal/durable/... \
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
 	./internal/receipt ./internal/repair ./internal/streams
 
