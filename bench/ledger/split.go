@@ -22,16 +22,18 @@ type shares [parts]time.Duration
 func (s *shares) server() time.Duration { return s[ofServer] + s[ofLedger] + s[ofReceipts] }
 
 // marks are parts of the names of functions, in the order in which they decide: a sample is of the first part that has
-// one of them anywhere in its stack. What no mark is about is the server's: the runtime's own work too, whoever caused
-// it, and the S3 client's half of a connection is left out with that of the clients. Both make the shares larger.
+// one of them anywhere in its stack. A file is read back and compared with the log whatever is signed about it, so that
+// is the server's. What no mark is about is the server's too, with the runtime's own work, whoever caused it. The S3
+// client's half of a connection is left out with that of the clients, which makes the shares larger.
 var marks = []struct {
 	is    part
 	names []string
 }{
 	{ofOthers, []string{"cmd/archiver.postBench", "cmd/archiver.(*benchBody)", "cmd/archiver.benchmarkBatches", "net/http.(*persistConn)", "net/http.(*Transport)",
 		"github.com/versity/", "internal/devs3"}},
+	{ofServer, []string{"internal/archive.compare"}},
 	{ofReceipts, []string{"internal/receipt.", "ledger.SignReceipts", "ledger.(*Receipt)", ").addReceipts"}},
-	{ofLedger, []string{"internal/ledger.", "internal/event.AppendLeaf", "internal/event.HashLeaf", "internal/event.LeafHash"}},
+	{ofLedger, []string{"internal/ledger.", "internal/event.AppendPrefixed", "internal/event.HashPrefixed", "internal/event.LeafHash"}},
 }
 
 // split reads what `go tool pprof -traces` prints: stacks, the innermost function first, each with its time.

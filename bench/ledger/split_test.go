@@ -10,7 +10,7 @@ Type: cpu
 Duration: 2.10s, Total samples = 100ms ( 4.76%)
 -----------+-------------------------------------------------------
       10ms   crypto/sha256.block
-             github.com/audit-archiver/archiver/internal/event.HashLeaf
+             github.com/audit-archiver/archiver/internal/event.HashPrefixed
              github.com/audit-archiver/archiver/internal/archive.(*Archiver).encode
 -----------+-------------------------------------------------------
       20ms   crypto/sha256.block
