@@ -205,7 +205,7 @@ func (w *worker) broken(err error) error {
 	gone := w.gone()
 	var exit *exec.ExitError
 	if !errors.As(gone, &exit) {
-		return fmt.Errorf("query worker: %w", err)
+		return fmt.Errorf("query worker: it ended too early: %v", err) //nolint:errorlint // an io.EOF would be the end of an answer
 	}
 	return w.death(exit.ProcessState, err)
 }
@@ -225,7 +225,7 @@ func (w *worker) death(state *os.ProcessState, err error) error {
 	case status.Signaled() || state.ExitCode() == 2: // 2: Go's runtime met a signal
 		return fmt.Errorf("%w: its process ended with %s", athena.ErrCrashed, state)
 	}
-	return fmt.Errorf("query worker: %w (%s)", err, state)
+	return fmt.Errorf("query worker: %v (%s)", err, state) //nolint:errorlint // as in broken
 }
 
 func overrun(detail string) error { return &athena.Error{Kind: athena.ErrTooBig, Detail: detail} }
