@@ -276,15 +276,21 @@ func (p *prison) run(mode string, statements []string) (all []said) {
 
 func (p *prison) runOnce(mode string, statements []string) (answers []said, err error) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	return runIn(p.t, p.engine, &job{Names: statements, Types: []string{mode}, Scans: []jobScan{p.scan}})
+}
+
+// runIn runs a job of a hostile worker.
+func runIn(t *testing.T, e *Engine, j *job) (answers []said, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	w, err := p.engine.workers.take(ctx)
+	w, err := e.workers.take(ctx)
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer w.close()
 	w.watch(ctx)
-	if err := w.sendJob(&job{Names: statements, Types: []string{mode}, Scans: []jobScan{p.scan}}); err != nil {
+	if err := w.sendJob(j); err != nil {
 		return nil, err
 	}
 	body, err := w.receive(kindText)

@@ -135,6 +135,39 @@ func misled(ctx context.Context, t *testing.T, e *Engine, what string) error {
 	}
 }
 
+// TestKernelLimits: what DuckDB's own limits let pass, the kernel or the watch ends.
+func TestKernelLimits(t *testing.T) {
+	const memory, temp = 64 << 20, 4 << 20
+	var many []string // none of them is larger than one may be
+	for i := range 40 {
+		many = append(many, "COPY (SELECT repeat('x', 1000) FROM range(3000)) TO '/proc/self/fd/3/"+strconv.Itoa(i)+".csv' (use_tmp_file false)")
+	}
+	for name, tt := range map[string]struct {
+		statements []string
+		words      string
+	}{
+		"one huge text":      {[]string{"SET memory_limit = '100GB'", "SELECT length(repeat('x', 3000000000))"}, "memory"},
+		"one huge file":      {[]string{"COPY (SELECT repeat('x', 1000) FROM range(100000)) TO '/proc/self/fd/3/big.csv' (use_tmp_file false)"}, "query.temp_bytes"},
+		"many files at once": {append(many, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(100000) b"), "query.temp_bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := engineOver(t, nil, func(o *Options) {
+				o.MemoryBytes, o.TempBytes, o.workerArgs = memory, temp, []string{hostileCommand}
+			})
+			answers, err := runIn(t, e, &job{Names: tt.statements, Types: []string{bare}})
+			text := ""
+			if err != nil {
+				text = err.Error()
+			} else {
+				text = answers[len(answers)-1].Err
+			}
+			if !strings.Contains(strings.ToLower(text), tt.words) {
+				t.Errorf("error %q, want one about %q", text, tt.words)
+			}
+		})
+	}
+}
+
 // TestCancelEndsTheProcess: whoever cancels does not wait for DuckDB.
 func TestCancelEndsTheProcess(t *testing.T) {
 	e := engineOver(t, encode(t, sample()), nil)

@@ -222,6 +222,8 @@ func (w *worker) death(state *os.ProcessState, err error) error {
 	switch {
 	case status.Signaled() && status.Signal() == syscall.SIGKILL && errors.Is(err, io.EOF):
 		return overrun("the system stopped it: there is no more memory, or it took too much processor time; narrow it")
+	case status.Signaled() && status.Signal() == syscall.SIGXFSZ:
+		return overrun(fmt.Sprintf("a temporary file takes more than %d bytes; narrow it, or raise query.temp_bytes", w.o.TempBytes))
 	case status.Signaled() || state.ExitCode() == 2: // 2: Go's runtime met a signal
 		return fmt.Errorf("%w: its process ended with %s", athena.ErrCrashed, state)
 	}
