@@ -20,6 +20,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/hot"
 	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/sandbox"
 )
 
 // TestMain lets this program be its own worker.
@@ -29,7 +30,11 @@ func TestMain(m *testing.M) {
 		case WorkerCommand:
 			os.Exit(Worker())
 		case hostileCommand:
-			os.Exit(work(os.Stdin, os.Stdout, hostile))
+			os.Exit(work(os.Stdin, os.Stdout, sandbox.Enter, hostile))
+		case wallessCommand:
+			os.Exit(walless())
+		case holderCommand:
+			os.Exit(holdEngine())
 		}
 	}
 	os.Exit(m.Run())

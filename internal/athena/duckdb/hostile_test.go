@@ -31,6 +31,7 @@ const (
 	locked = "locked" // as a query's database is: what must be passed are DuckDB's settings and the kernel
 	bare   = "bare"   // with external access, nothing locked: only the kernel is in the way
 	crash  = "crash"  // what follows happens to the process itself
+	look   = "look"   // says where it is
 )
 
 // said is what became of one statement.
@@ -47,6 +48,8 @@ func hostile(ctx context.Context, s *server, j *job) error {
 		}
 	case crash:
 		return crashed(ctx, s, j)
+	case look:
+		return s.out.sendJSON(kindText, lookAround())
 	}
 	answers := make([]said, 0, len(j.Names))
 	for _, statement := range j.Names {
