@@ -15,6 +15,7 @@ var (
 	ErrTooBig      = errors.New("query exceeds limits") // 422: memory or temporary space
 	ErrTimeout     = errors.New("query timed out")      // 504
 	ErrBusy        = errors.New("too many queries")     // 503: come back
+	ErrResults     = errors.New("answer not stored")    // the bucket of results does not take it
 	ErrNoEngine    = errors.New("no embedded SQL engine in this build")
 	ErrForged      = errors.New("content differs from the manifest") // the store or the disk lies; page a human
 )

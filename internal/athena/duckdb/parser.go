@@ -83,7 +83,7 @@ func (p *parser) translate(ctx context.Context, query string, params []string, n
 	if err != nil {
 		return nil, "", err
 	}
-	plan, err := dialect.Translate(query, tree, now)
+	plan, err := dialect.Translate(query, tree, now, func(text string) ([]byte, error) { return p.tree(ctx, text) })
 	if err != nil {
 		return nil, "", err
 	}
