@@ -18,9 +18,6 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
-// Database is the one that there is.
-const Database = "audit"
-
 // Catalog is the table and its views.
 type Catalog struct {
 	// Table says where the files are; without a bucket nobody knows, and neither
@@ -32,11 +29,11 @@ type Catalog struct {
 // SHOW PARTITIONS only.
 func (c *Catalog) Answer(ctx context.Context, st dialect.Statement, source athena.Source) (athena.Result, error) {
 	if !dialect.IsDatabase(st.Database) && (st.Sub != dialect.ShowDatabases || !dialect.IsCatalog(st.Database)) {
-		return nil, invalid("database "+strings.Join(st.Database, "."), "the database is "+Database)
+		return nil, invalid("database "+strings.Join(st.Database, "."), "the database is "+dialect.Database)
 	}
 	switch st.Sub {
 	case dialect.ShowDatabases:
-		return names("database_name", "string", st.Match, Database), nil
+		return names("database_name", "string", st.Match, dialect.Database), nil
 	case dialect.ShowTables:
 		return names("tab_name", "string", st.Match, append(viewNames(), dialect.Table)...), nil
 	case dialect.ShowViews:
@@ -108,7 +105,7 @@ func lines(name, typ, text string) athena.Result {
 
 // createView is the statement that would make v here.
 func createView(v athena.View) string {
-	return "CREATE VIEW " + Database + "." + v.Name + " AS\n" + v.Select(Database+"."+dialect.Table)
+	return "CREATE VIEW " + dialect.Database + "." + v.Name + " AS\n" + v.Select(dialect.Database+"."+dialect.Table)
 }
 
 // located is where the table's files are, if that is known.
@@ -117,7 +114,7 @@ func (c *Catalog) located() (athena.TableOptions, error) {
 		return athena.TableOptions{}, &athena.Error{Kind: athena.ErrRefused, Detail: "this engine does not know where the files are"}
 	}
 	o := c.Table
-	o.Database = Database
+	o.Database = dialect.Database
 	return o, nil
 }
 

@@ -54,7 +54,7 @@ func (c *Catalog) describe(formatted bool) (athena.Result, error) {
 		}
 		in := glue.TableInput
 		heading("# Detailed Table Information")
-		rows = append(rows, []any{"Database:", Database, ""}, []any{"Table:", dialect.Table, ""}, []any{"Location:", in.StorageDescriptor.Location, ""},
+		rows = append(rows, []any{"Database:", dialect.Database, ""}, []any{"Table:", dialect.Table, ""}, []any{"Location:", in.StorageDescriptor.Location, ""},
 			[]any{"Table Type:", in.TableType, ""}, []any{"Table Parameters:", "", ""})
 		for _, name := range slices.Sorted(maps.Keys(in.Parameters)) {
 			rows = append(rows, []any{"", name, in.Parameters[name]})

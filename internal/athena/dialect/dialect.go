@@ -25,8 +25,8 @@ const Table = "audit_logs"
 
 // The names under which Table may be found.
 const (
-	database = "audit"
-	catalog  = "awsdatacatalog"
+	Database = "audit"
+	Catalog  = "awsdatacatalog"
 )
 
 // Scan is one mention of the table: the relation that the translated query
@@ -34,6 +34,10 @@ const (
 type Scan struct {
 	Name   string
 	Bounds athena.Bounds
+
+	// What the engine finds out about it.
+	Files int
+	Bytes int64 // of these files
 }
 
 // Plan is a checked and translated query.

@@ -28,7 +28,7 @@ const schemaName = "information_schema"
 // Resolve is the name of the table or view that a path means in this archive.
 func Resolve(path []string) (name string, ok bool) {
 	name, rest := splitPath(path)
-	if _, isView := View(name); name != Table && !isView || !within(rest, database) {
+	if _, isView := View(name); name != Table && !isView || !within(rest, Database) {
 		return "", false
 	}
 	return name, true
@@ -46,16 +46,16 @@ func splitPath(path []string) (name string, rest []string) {
 // within reports whether path is nothing, schema, or our catalogue and schema.
 func within(path []string, schema string) bool {
 	n := len(path)
-	return n == 0 || n <= 2 && strings.EqualFold(path[n-1], schema) && (n == 1 || strings.EqualFold(path[0], catalog))
+	return n == 0 || n <= 2 && strings.EqualFold(path[n-1], schema) && (n == 1 || strings.EqualFold(path[0], Catalog))
 }
 
 // IsDatabase reports whether path, which may have a catalogue before it, names the
 // database of this archive. Nothing names the one where the query is.
-func IsDatabase(path []string) bool { return within(path, database) }
+func IsDatabase(path []string) bool { return within(path, Database) }
 
 // IsCatalog is IsDatabase for the catalogue.
 func IsCatalog(path []string) bool {
-	return len(path) == 0 || len(path) == 1 && strings.EqualFold(path[0], catalog)
+	return len(path) == 0 || len(path) == 1 && strings.EqualFold(path[0], Catalog)
 }
 
 // definition is the query that a name stands for: of a view, of the table's
@@ -65,7 +65,7 @@ func definition(path []string) (query string, ok bool) {
 	switch {
 	case len(rest) > 0 && within(rest, schemaName):
 		return schemaQuery(name)
-	case !within(rest, database):
+	case !within(rest, Database):
 		return "", false
 	case name == Table+"$partitions":
 		return "SELECT DISTINCT retention, dt FROM " + Table, true
@@ -117,18 +117,18 @@ func schemaQuery(name string) (query string, ok bool) {
 	switch name {
 	case "schemata":
 		columns = "catalog_name, schema_name"
-		row(q(catalog), q(database))
-		row(q(catalog), q(schemaName))
+		row(q(Catalog), q(Database))
+		row(q(Catalog), q(schemaName))
 	case "tables":
 		columns = "table_catalog, table_schema, table_name, table_type"
-		row(q(catalog), q(database), q(Table), "'BASE TABLE'")
+		row(q(Catalog), q(Database), q(Table), "'BASE TABLE'")
 		for _, v := range Views() {
-			row(q(catalog), q(database), q(v.Name), "'VIEW'")
+			row(q(Catalog), q(Database), q(v.Name), "'VIEW'")
 		}
 	case "views":
 		columns = "table_catalog, table_schema, table_name, view_definition"
 		for _, v := range Views() {
-			row(q(catalog), q(database), q(v.Name), q(v.Select(database+"."+Table)))
+			row(q(Catalog), q(Database), q(v.Name), q(v.Select(Database+"."+Table)))
 		}
 	case "columns":
 		columns = "table_catalog, table_schema, table_name, column_name, ordinal_position, column_default, is_nullable, data_type, comment, extra_info"
@@ -138,7 +138,7 @@ func schemaQuery(name string) (query string, ok bool) {
 				if c.Partition && table == Table {
 					extra = "'partition key'"
 				}
-				row(q(catalog), q(database), q(table), q(c.Name), fmt.Sprintf("CAST(%d AS bigint)", i+1), null, "'YES'", q(c.TrinoType), q(c.Comment), extra)
+				row(q(Catalog), q(Database), q(table), q(c.Name), fmt.Sprintf("CAST(%d AS bigint)", i+1), null, "'YES'", q(c.TrinoType), q(c.Comment), extra)
 			}
 		}
 	default:

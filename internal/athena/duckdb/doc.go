@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/catalog"
 )
 
 // Cache makes committed files readable on this machine, checked against their manifest.
@@ -34,6 +35,10 @@ type Cache interface {
 type Options struct {
 	Source athena.Source // required
 	Cache  Cache         // required unless every file is hot
+
+	// Catalog answers SHOW and DESCRIBE. Default: one that does not know where the
+	// files are.
+	Catalog *catalog.Catalog
 
 	// Dir holds temporary files of big sorts and joins. It must exist.
 	Dir string
@@ -59,6 +64,9 @@ func (o *Options) complete() error {
 	}
 	if o.Now == nil || o.Log == nil {
 		problems = append(problems, errors.New("now and log: must be set"))
+	}
+	if o.Catalog == nil {
+		o.Catalog = new(catalog.Catalog)
 	}
 	setDefault(&o.MemoryBytes, 512<<20)
 	setDefault(&o.TempBytes, 4<<30)
