@@ -33,6 +33,10 @@ type Query struct {
 	// type varchar, a line a row. The embedded engine runs the query for it and
 	// says what it read; the others plan only.
 	Explain bool
+	// Declare lets the statement change what is declared, which is refused otherwise.
+	// It is for tables and views in Athena or Trino (archiver schema apply); the
+	// embedded engine has nothing to declare and refuses all the same.
+	Declare bool
 	// MaxRows is the most rows the answer may have; passing it is ErrTooManyRows,
 	// never a truncation. 0 means DefaultMaxRows.
 	MaxRows int64

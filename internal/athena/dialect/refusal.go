@@ -22,7 +22,7 @@ const (
 	keepAnswer = "the archive is immutable and holds no tables but its own; keep the answer on your side: archiver query --format csv"
 	keepQuery  = "the archive is immutable; write WITH name AS (SELECT …) in the query, or keep it as a named query (CreateNamedQuery in Athena's API)"
 	neverEdit  = "the archive is immutable: an event stays as it was accepted until its retention ends; what was wrong is put right by another event"
-	ownTables  = "table and views are the archiver's own: partitions come from the signed ledger, and nothing has to be added, repaired or dropped"
+	ownTables  = "the archive is immutable: table and views are its own, partitions come from the signed ledger, and nothing has to be added, repaired or dropped"
 	ownRights  = "the archive is read-only for all; who may ask is decided by tokens and athena.keys in the configuration"
 	noSession  = "each query stands for itself: write audit.audit_logs for the table; limits are set in the configuration (query)"
 	noChange   = "each query sees one state of an archive that queries never change: there is nothing to commit"
