@@ -20,9 +20,9 @@ import (
 
 // Catalog is the table and its views.
 type Catalog struct {
-	// Table says where the files are; without a bucket nobody knows, and neither
-	// SHOW CREATE TABLE nor the table's properties are answered.
-	Table athena.TableOptions
+	// Locate says where the files are and what the archive may hold. nil: nobody
+	// knows, and neither SHOW CREATE TABLE nor the table's properties are answered.
+	Locate func(ctx context.Context) (athena.TableOptions, error)
 }
 
 // Answer answers st, which is neither a query nor an EXPLAIN. source is asked for
@@ -48,7 +48,7 @@ func (c *Catalog) Answer(ctx context.Context, st dialect.Statement, source athen
 	case dialect.ShowColumns:
 		return columnNames(), nil
 	case dialect.DescribeTable:
-		return c.describe(st.Formatted)
+		return c.describe(ctx, st.Formatted)
 	case dialect.DescribeView:
 		return describeView(), nil
 	case dialect.ShowCreateView:
@@ -62,9 +62,9 @@ func (c *Catalog) Answer(ctx context.Context, st dialect.Statement, source athen
 	}
 	switch st.Sub {
 	case dialect.ShowCreateTable:
-		return c.createTable()
+		return c.createTable(ctx)
 	case dialect.ShowProperties:
-		return c.showProperties(st.Property)
+		return c.showProperties(ctx, st.Property)
 	case dialect.ShowPartitions:
 		return partitions(ctx, source)
 	}
@@ -109,17 +109,20 @@ func createView(v athena.View) string {
 }
 
 // located is where the table's files are, if that is known.
-func (c *Catalog) located() (athena.TableOptions, error) {
-	if c == nil || c.Table.Bucket == "" {
+func (c *Catalog) located(ctx context.Context) (athena.TableOptions, error) {
+	if c.Locate == nil {
 		return athena.TableOptions{}, &athena.Error{Kind: athena.ErrRefused, Detail: "this engine does not know where the files are"}
 	}
-	o := c.Table
+	o, err := c.Locate(ctx)
+	if err != nil {
+		return athena.TableOptions{}, fmt.Errorf("look for the archive: %w", err)
+	}
 	o.Database = dialect.Database
 	return o, nil
 }
 
-func (c *Catalog) createTable() (athena.Result, error) {
-	o, err := c.located()
+func (c *Catalog) createTable(ctx context.Context) (athena.Result, error) {
+	o, err := c.located(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -131,10 +134,9 @@ func (c *Catalog) createTable() (athena.Result, error) {
 	return lines("createtab_stmt", "string", strings.TrimRight(ddl, ";\n")), nil
 }
 
-// Properties are the table's parameters, as Athena and Glue have them; nil when it
-// is not known where the files are.
-func (c *Catalog) Properties() (map[string]string, error) {
-	o, err := c.located()
+// Properties are the table's parameters, as Athena and Glue have them.
+func (c *Catalog) Properties(ctx context.Context) (map[string]string, error) {
+	o, err := c.located(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +144,8 @@ func (c *Catalog) Properties() (map[string]string, error) {
 	return glue.TableInput.Parameters, err
 }
 
-func (c *Catalog) showProperties(only string) (athena.Result, error) {
-	properties, err := c.Properties()
+func (c *Catalog) showProperties(ctx context.Context, only string) (athena.Result, error) {
+	properties, err := c.Properties(ctx)
 	if err != nil {
 		return nil, err
 	}

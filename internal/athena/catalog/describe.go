@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"maps"
 	"slices"
 
@@ -30,7 +31,7 @@ func describeView() athena.Result {
 
 // describe is DESCRIBE of the table: its columns, those of partitions among them,
 // and these once more. Rows that begin with # are headings.
-func (c *Catalog) describe(formatted bool) (athena.Result, error) {
+func (c *Catalog) describe(ctx context.Context, formatted bool) (athena.Result, error) {
 	var rows [][]any
 	heading := func(text string) { rows = append(rows, []any{"", "", ""}, []any{text, "", ""}) }
 	var keys [][]any
@@ -44,7 +45,7 @@ func (c *Catalog) describe(formatted bool) (athena.Result, error) {
 	rows = append(rows, []any{"# col_name", "data_type", "comment"}, []any{"", "", ""})
 	rows = append(rows, keys...)
 	if formatted {
-		o, err := c.located()
+		o, err := c.located(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@
 package duckdb
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -15,7 +16,9 @@ import (
 )
 
 func located(o *Options) {
-	o.Catalog = &catalog.Catalog{Table: athena.TableOptions{Bucket: "b", Prefix: "p", Classes: []string{"standard", "long"}, Floor: time.Date(2016, 1, 2, 0, 0, 0, 0, time.UTC)}}
+	o.Catalog = &catalog.Catalog{Locate: func(context.Context) (athena.TableOptions, error) {
+		return athena.TableOptions{Bucket: "b", Prefix: "p", Classes: []string{"standard", "long"}, Floor: time.Date(2016, 1, 2, 0, 0, 0, 0, time.UTC)}, nil
+	}}
 }
 
 // TestStatements: SHOW and DESCRIBE with the columns that Athena names.

@@ -35,8 +35,9 @@ import (
 const (
 	attempts    = 3
 	dialTimeout = 10 * time.Second
-	callTimeout = time.Minute // until the headers of an answer, and for what has no bytes
-	minimumRate = 64 << 10    // bytes a second: the slowest transfer to put up with
+	callTimeout = time.Minute     // until the headers of an answer, and for what has no bytes
+	lookTimeout = 5 * time.Second // of Check: a server that starts does not wait for a bucket
+	minimumRate = 64 << 10        // bytes a second: the slowest transfer to put up with
 
 	putBytesMax = 5 << 30 // what S3 takes in one request
 )
@@ -146,10 +147,21 @@ func (b *Bucket) Put(ctx context.Context, name string, body io.ReadSeeker, size 
 // Check reports what stands in the way of storing results, as far as that is seen
 // without storing any.
 func (b *Bucket) Check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	if _, err := b.client.HeadBucket(ctx, &awss3.HeadBucketInput{Bucket: &b.o.Bucket}); err != nil {
 		return fmt.Errorf("results bucket %s: %s: %w", b.o.Bucket, reason(err), err)
+	}
+	return nil
+}
+
+// Create makes the bucket, without Object Lock, unless it is there.
+func (b *Bucket) Create(ctx context.Context) error {
+	if b.Check(ctx) == nil {
+		return nil
+	}
+	if _, err := b.client.CreateBucket(ctx, &awss3.CreateBucketInput{Bucket: &b.o.Bucket}); err != nil {
+		return fmt.Errorf("create results bucket %s: %w", b.o.Bucket, err)
 	}
 	return nil
 }
