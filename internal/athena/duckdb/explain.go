@@ -3,7 +3,6 @@
 package duckdb
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -16,17 +15,17 @@ import (
 // explain answers what was pruned, what was left, and DuckDB's plan. With ANALYZE j
 // runs, without its rows being kept, and each operator says what it did; without, j
 // has one file of each scan, and nothing but footers is read.
-func explain(ctx context.Context, j job, plan *dialect.Plan, x dialect.Explain, meta athena.Meta, end *cleanup) (athena.Result, error) {
+func explain(w *worker, j *job, plan *dialect.Plan, x dialect.Explain, meta athena.Meta, end *cleanup) (athena.Result, error) {
 	begin := time.Now()
-	db, conn, err := j.open(ctx)
+	j.Explain = explainPrefix(x)
+	if err := w.sendJob(j); err != nil {
+		return nil, err
+	}
+	body, err := w.receive(kindText)
 	if err != nil {
 		return nil, err
 	}
-	end.add(func() { _ = joinClose(nil, conn, db) })
-	var key, text string
-	if err := conn.QueryRowContext(ctx, explainPrefix(x)+j.SQL).Scan(&key, &text); err != nil {
-		return nil, err
-	}
+	text := string(body)
 	meta.Stats.Elapsed = time.Since(begin)
 	if x.Kind == "VALIDATE" {
 		return athena.Rows([]athena.Column{{Name: "Valid", Type: "boolean"}}, [][]any{{true}}, meta, end.run), nil
