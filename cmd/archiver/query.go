@@ -33,7 +33,8 @@ func newQueryCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   `query (--url URL | --config FILE) ("SELECT …" | --saved NAME | --saved list)`,
 		Short: "Answer SQL about an archive",
-		Long: `Answer one SELECT in Athena's SQL about the table audit_logs.
+		Long: `Answer one SELECT in Athena's SQL about the table audit_logs and its views, or one
+SHOW, DESCRIBE or EXPLAIN. What changes something is refused.
 
 With --url a running server answers, the rows in its WAL included. With --config the
 bucket alone is read: the files that verified commits name, by version; it needs no
@@ -56,6 +57,8 @@ Exit codes:
   archiver query --config archiver.yaml --format csv "SELECT * FROM audit_logs WHERE dt = '2026-11-23'" > day.csv
   archiver query --url https://archiver.internal --token-file token "SELECT count(*) FROM audit_logs"
   archiver query --config archiver.yaml --saved failed-logins --param hours=1
+  archiver query --config archiver.yaml "SELECT actor_id, count(*) FROM failed_logins WHERE dt = '2026-11-23' GROUP BY actor_id"
+  archiver query --config archiver.yaml "SHOW PARTITIONS audit_logs"
   archiver query --config archiver.yaml --explain --param "'alice'" "SELECT * FROM audit_logs WHERE dt = '2026-11-23' AND actor_id = ?"`,
 		Args: arguments(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

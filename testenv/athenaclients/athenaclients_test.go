@@ -65,15 +65,13 @@ func TestOldClients(t *testing.T) {
 	}
 	s := start(t, "--athena-results", "audit-results")
 	s.post(t)
-	access := s.setEnvironment(t)
+	// The region is that of the bucket: S3 wants it in signatures.
+	env := []string{"ACCESS_KEY=" + s.setEnvironment(t), "OLD_CLIENTS=1", "AWS_ENDPOINT_URL_ATHENA=" + s.Athena, "AWS_ENDPOINT_URL_S3=" + s.S3,
+		"AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1"}
 	for _, client := range []string{"pyathena_frames", "awswrangler", "pyathena"} {
-		t.Run(client, func(t *testing.T) {
-			s.check(t, oldPython, client, "ACCESS_KEY="+access, "OLD_CLIENTS=1", "AWS_ENDPOINT_URL_ATHENA="+s.Athena, "AWS_ENDPOINT_URL_S3="+s.S3)
-		})
+		t.Run(client, func(t *testing.T) { s.check(t, oldPython, client, env...) })
 	}
-	t.Run("current awswrangler", func(t *testing.T) {
-		s.check(t, python, "awswrangler", "ACCESS_KEY="+access, "OLD_CLIENTS=1", "AWS_ENDPOINT_URL_ATHENA="+s.Athena, "AWS_ENDPOINT_URL_S3="+s.S3)
-	})
+	t.Run("current awswrangler", func(t *testing.T) { s.check(t, python, "awswrangler", env...) })
 }
 
 // check runs one check of check.py.

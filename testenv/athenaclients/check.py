@@ -18,7 +18,7 @@ URL = os.environ["ATHENA_URL"]
 # Older releases are pointed here by AWS_ENDPOINT_URL_ATHENA and AWS_ENDPOINT_URL_S3, as their users do it.
 OLD = os.environ.get("OLD_CLIENTS") == "1"
 EVENTS = int(os.environ["EVENTS"])
-REGION = "eu-central-1"
+REGION = os.environ.get("AWS_DEFAULT_REGION", "eu-central-1")
 
 COUNT = "SELECT count(*) AS n FROM audit_logs"
 VIEWS = ["changes", "data_exports", "deletions", "failed_logins", "outside_hours", "privilege_changes", "sensitive_access"]
@@ -231,10 +231,11 @@ def check_pyathena_frames():
     frame = connect(cursor_class=PandasCursor).cursor().execute(TYPES).as_pandas()
     same(list(frame.columns), NAMES)
     same(int(frame["c_bigint"][0]), 9007199254740993)
-    table = connect(cursor_class=ArrowCursor).cursor().execute(ALL).as_arrow()
-    same(table["seq"].to_pylist(), list(range(EVENTS)), "arrow")
-    table = connect(cursor_class=ArrowCursor).cursor().execute(TYPES).as_arrow()
-    same(table.column_names, NAMES)
+    if not OLD:  # that one asks Amazon's S3, through pyarrow, whatever AWS_ENDPOINT_URL_S3 says
+        table = connect(cursor_class=ArrowCursor).cursor().execute(ALL).as_arrow()
+        same(table["seq"].to_pylist(), list(range(EVENTS)), "arrow")
+        table = connect(cursor_class=ArrowCursor).cursor().execute(TYPES).as_arrow()
+        same(table.column_names, NAMES)
     same(list(connect(cursor_class=PandasCursor).cursor().execute("SHOW TABLES").as_pandas()["tab_name"]), TABLES, "lines")
     same(len(connect(cursor_class=PandasCursor).cursor().execute("SELECT id FROM audit_logs WHERE false").as_pandas()), 0, "no rows")
 
