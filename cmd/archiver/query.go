@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 type queryFlags struct {
@@ -106,7 +107,7 @@ func runQuery(ctx context.Context, a *app, f queryFlags, args []string) error {
 		return errors.Join(err, result.Close())
 	}
 	if m := result.Meta(); format == athena.FormatTable {
-		if len(m.Notes) == 0 {
+		if len(m.Notes) == 0 && aboutRows(q.SQL) {
 			fmt.Fprintln(a.err, completeness(m.CompleteThrough))
 		}
 		for _, note := range m.Notes {
@@ -114,6 +115,12 @@ func runQuery(ctx context.Context, a *app, f queryFlags, args []string) error {
 		}
 	}
 	return result.Close()
+}
+
+// aboutRows reports whether the answer rests on rows, so that it may be complete or not.
+func aboutRows(sql string) bool {
+	st, err := dialect.Read(sql)
+	return err != nil || st.Type != dialect.TypeUtility || st.Sub == dialect.ShowPartitions
 }
 
 // completeness says how far an answer reaches.
