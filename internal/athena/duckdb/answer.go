@@ -189,7 +189,7 @@ func kindOf(de *duck.Error) error {
 		duck.ErrorTypeMismatchType, duck.ErrorTypeExpression:
 		return &athena.Error{Kind: athena.ErrExecution, Detail: message}
 	case duck.ErrorTypeOutOfMemory:
-		return &athena.Error{Kind: athena.ErrTooBig, Detail: message}
+		return &athena.Error{Kind: athena.ErrTooBig, Detail: message + "; narrow the query, or raise query.memory_bytes or query.temp_bytes"}
 	case duck.ErrorTypeNotImplemented:
 		return &athena.Error{Kind: athena.ErrRefused, Detail: message}
 	}
