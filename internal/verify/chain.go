@@ -58,6 +58,7 @@ func (r *run) judgeLedger() {
 	r.overflow(r.view.MoreFindings)
 	if r.unread != nil {
 		r.unable(Unchecked{Level: 1, Why: r.unread.Error()})
+		r.blind(2, 3, 4) // there may be more that is committed
 	}
 	if known := r.memory.object; known != (ledger.Hash{}) && known != r.view.Object.SHA256 {
 		r.find(Finding{Kind: Fork, Level: 1, Key: ledger.ArchiveKey(r.Prefix), Version: r.view.Object.VersionID, First: -1, Last: -1,

@@ -58,6 +58,18 @@ func (c *collector) unable(u Unchecked) {
 	}
 }
 
+// blind says that levels could not be looked at at all, for a reason that is reported
+// already. Those that nobody asked for stay as they are.
+func (c *collector) blind(levels ...int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, level := range levels {
+		if c.levels[level].State == Checked {
+			c.levels[level].State = LevelIndeterminate
+		}
+	}
+}
+
 // begin says that a level is looked at.
 func (c *collector) begin(level int) {
 	c.mu.Lock()
