@@ -25,6 +25,7 @@ type repairs struct {
 // is the current one.
 type repaired struct {
 	ledger.RepairedObject
+	signer  string // name of the key
 	current string // version id
 }
 
@@ -33,12 +34,15 @@ func (p *repairs) isCopy(key, id string, sum ledger.Hash) bool {
 	return slices.ContainsFunc(p.objects[key], func(o repaired) bool { return o.VersionID == id && o.SHA256 == sum })
 }
 
-// cover reports whether a signed repair has put the committed content over a foreign
-// version or a delete marker, and whether it is what readers get.
-func (p *repairs) cover(key, foreign, committed string, sum ledger.Hash) bool {
-	return slices.ContainsFunc(p.objects[key], func(o repaired) bool {
-		return o.SHA256 == sum && slices.Contains(o.Over, foreign) && (o.current == o.VersionID || o.current == committed)
-	})
+// cover returns who signed that a repair has put the committed content over a foreign
+// version or a delete marker, if that is what readers get; "" when nobody did.
+func (p *repairs) cover(key, foreign, committed string, sum ledger.Hash) (signer string) {
+	for _, o := range p.objects[key] {
+		if o.SHA256 == sum && slices.Contains(o.Over, foreign) && (o.current == o.VersionID || o.current == committed) {
+			return o.signer
+		}
+	}
+	return ""
 }
 
 // attestations reads what lies under attest/. What does not verify may be signed by
@@ -181,7 +185,7 @@ func (r *run) takeRepair(ctx context.Context, a *ledger.Attestation) error {
 		case err != nil && !errors.Is(err, object.ErrNotFound): // hidden again, then
 			r.unable(Unchecked{Level: 1, Key: key, Why: err.Error()})
 		}
-		r.repairs.objects[key] = append(r.repairs.objects[key], repaired{o, info.VersionID})
+		r.repairs.objects[key] = append(r.repairs.objects[key], repaired{o, a.Signer, info.VersionID})
 	}
 	return nil
 }

@@ -113,8 +113,11 @@ func (r *run) forgive(f Finding, is *ledger.Accepted) Finding {
 			is = &r.view.Object
 		}
 	}
-	if is != nil && (f.Kind == Replaced || f.Kind == Injected || f.Kind == Hidden) && r.repairs.cover(f.Key, f.Version, is.VersionID, is.SHA256) {
-		f.Kind = Repaired
+	if is == nil || f.Kind != Replaced && f.Kind != Injected && f.Kind != Hidden {
+		return f
+	}
+	if by := r.repairs.cover(f.Key, f.Version, is.VersionID, is.SHA256); by != "" {
+		f.Kind, f.Detail = Repaired, "covered by a repair that "+by+" signed"
 	}
 	return f
 }

@@ -127,7 +127,7 @@ var actions = map[Kind]string{
 	UnknownKey:  "it does not belong here: find out who wrote it; nothing of it is part of the archive",
 	BadSetting:  "set the bucket up as `archiver doctor` says",
 	Expired:     "nothing: its time is over",
-	Repaired:    "nothing: a signed repair put the committed bytes over it",
+	Repaired:    "nothing, if you know of the repair: it put the committed bytes over it",
 	Pending:     "nothing: look again after the writer's next commit",
 	Orphan:      "nothing: a signed note says that it does not count. Other SQL engines read it until its lock runs out",
 }
