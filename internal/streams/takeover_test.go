@@ -423,15 +423,14 @@ func TestForeignData(t *testing.T) {
 	if err := errors.Join(p.ready(next), p.send(w.events(2)...), p.drain(), p.end()); err != nil {
 		t.Fatal(err)
 	}
+	w.store.DeleteVersion(key, forged) // as its operator does, who has found it by verify
 	view := w.check()
 	if n := notes(view, w.first, ledger.NoteRotate); len(n) != 1 || n[0].Stream != next {
 		t.Errorf("rotate notes %+v", n)
 	}
-	found := false
 	for _, n := range notes(view, next, ledger.NoteOrphan) {
-		found = found || ledger.Join(prefix, n.Key) == key && n.VersionID == forged
-	}
-	if !found {
-		t.Errorf("orphans %+v do not name the foreign object", notes(view, next, ledger.NoteOrphan))
+		if ledger.Join(prefix, n.Key) == key {
+			t.Errorf("a signature of ours makes a forged file an orphan: %+v", n)
+		}
 	}
 }
