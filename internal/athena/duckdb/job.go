@@ -23,8 +23,9 @@ type job struct {
 	Names   []string // of the answer's columns
 	Types   []string // as far as the translation knows them; "unknown" is NULL's
 	Scans   []jobScan
-	Limit   int64 // rows
-	Explain bool  // answer the plan, with what each operator did
+	Limit   int64  // rows
+	Explain string // EXPLAIN with its options: answer the plan; "" for the rows
+	Watch   bool   // tell what was read, too: of a plan that is run
 }
 
 // jobScan is one relation of the job: the rows of Files with MinMS <= timestamp <= MaxMS.
@@ -61,7 +62,7 @@ type jobStats struct {
 func (j *job) prepare(ctx context.Context, s *server) error {
 	conn := s.conn
 	var statements []string
-	if j.Explain {
+	if j.Watch {
 		statements = append(statements, watchReads)
 	}
 	for name, statement := range dialect.Macros() {

@@ -56,7 +56,7 @@ func (c *readCounter) now() int64 {
 }
 
 // watchReads makes DuckDB note each read of a file. It costs memory for each: it is for
-// EXPLAIN alone.
+// EXPLAIN ANALYZE alone.
 const watchReads = "CALL enable_logging('FileSystem')"
 
 const readsTable = "__audit_reads"
@@ -70,7 +70,7 @@ func (j *job) reads(ctx context.Context, conn *sql.Conn) (stats jobStats, err er
 			paths = append(paths, quote(p))
 		}
 	}
-	if len(paths) == 0 {
+	if !j.Watch || len(paths) == 0 {
 		return stats, nil
 	}
 	slices.Sort(paths)
