@@ -92,6 +92,7 @@ func numberFunctions() map[string]signature {
 		"least":    sig("first", "any", "any…").by(extremum),
 		"nullif":   sig("first", "any", "any").by(nullif),
 		"if":       sig("first", "boolean", "any", "any?").by(ifCall),
+		"_2":       sig("first", "boolean", "any").by(ifCall), // if with two arguments, see respell
 	}
 }
 

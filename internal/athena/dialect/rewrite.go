@@ -267,36 +267,3 @@ func (t *translator) checkUnit(c *call, allowed ...string) (string, error) {
 	}
 	return "", t.fail(c.args[0], athena.ErrInvalid, "unit of "+c.name, "write one of '"+strings.Join(allowed, "', '")+"'")
 }
-
-// raises returns what in n is translated to something that ends the query with
-// an error of its own; DuckDB has no TRY around that.
-func raises(v any) string {
-	switch v := v.(type) {
-	case map[string]any:
-		if name, ok := strings.CutPrefix(text(v, "function_name"), internal); ok {
-			switch name {
-			case "div":
-				return "a division"
-			case "mod":
-				return "a remainder"
-			case "int_text", "bool_text":
-				return "CAST"
-			case "json_extract", "json_extract_scalar", "json_array_length", "time_text", "zone_text", "iso_time", "iso_zone", "millis", "substr", "substr_len", "contains", "regexp_extract":
-			default:
-				return strings.ReplaceAll(name, "_", " ")
-			}
-		}
-		for _, x := range v {
-			if name := raises(x); name != "" {
-				return name
-			}
-		}
-	case []any:
-		for _, x := range v {
-			if name := raises(x); name != "" {
-				return name
-			}
-		}
-	}
-	return ""
-}

@@ -14,6 +14,7 @@ import (
 	duck "github.com/duckdb/duckdb-go/v2"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 // result is an answer in a temporary table of the database that it owns. There
@@ -217,6 +218,9 @@ func outcome(ctx context.Context, err error) error {
 	var de *duck.Error
 	if !errors.As(err, &de) {
 		return err
+	}
+	if message, ok := dialect.Raised(de.Msg); ok {
+		return &athena.Error{Kind: athena.ErrExecution, Detail: message}
 	}
 	message, _, _ := strings.Cut(de.Msg, "\n")
 	if kind, rest, ok := strings.Cut(message, ": "); ok && strings.HasSuffix(kind, "Error") {
