@@ -54,3 +54,27 @@ func approxPercentile(t *translator, c *call) (string, error) {
 	c.n["function_name"] = "quantile_disc"
 	return c.types[0], nil
 }
+
+// listagg joins texts; NULLs are left out. Its order was written WITHIN GROUP.
+func listagg(t *translator, c *call) (string, error) {
+	if c.window {
+		return "", t.refuse(c.n, "listagg as a window function", "")
+	}
+	if len(list(child(c.n, "order_bys"), "orders")) == 0 {
+		return "", t.invalid(c.n, "listagg needs WITHIN GROUP (ORDER BY …)")
+	}
+	if len(c.args) == 1 {
+		c.args = append(c.args, varcharConst(""))
+	}
+	if _, ok := literal(c.args[1]); !ok {
+		return "", t.invalid(c.args[1], "the separator of listagg must be a literal")
+	}
+	c.n["function_name"], c.n["children"] = "string_agg", toList(c.args)
+	return typeVarchar, nil
+}
+
+func bitAggregate(_ *translator, c *call) (string, error) {
+	c.n["function_name"] = map[string]string{"bitwise_and_agg": "bit_and", "bitwise_or_agg": "bit_or"}[c.name]
+	c.n["children"] = []any{castTo(c.args[0], "BIGINT")}
+	return typeBigint, nil
+}

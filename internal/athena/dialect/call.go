@@ -61,7 +61,7 @@ func (t *translator) call(n node, s *scope) (string, error) {
 		}
 	}
 	orders := child(n, "order_bys")
-	if len(list(orders, "orders")) > 0 && name != "array_agg" {
+	if len(list(orders, "orders")) > 0 && name != "array_agg" && name != "listagg" {
 		return "", t.refuse(n, "ORDER BY in "+name, "")
 	}
 	if err := t.orders(orders, s); err != nil {
@@ -133,6 +133,8 @@ func fits(typ, class string) bool {
 		return isArray(typ)
 	case "map":
 		return isMap(typ)
+	case "array or varchar":
+		return isArray(typ) || typ == typeVarchar
 	case "array or map":
 		return isArray(typ) || isMap(typ)
 	case "json or varchar":
@@ -286,5 +288,6 @@ func (t *translator) product(n node, name string, args []node, types []string) (
 	case typ == typeDecimal:
 		return "", t.refuse(n, "division of decimals", "Trino rounds it to the operands' scale; write 100e0 or CAST(x AS double)")
 	}
-	return "", t.refuse(n, "% of doubles", "")
+	become(n, function(internal+"fmod", castTo(args[0], "DOUBLE"), castTo(args[1], "DOUBLE")))
+	return typ, nil
 }

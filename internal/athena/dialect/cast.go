@@ -11,7 +11,7 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	to, err := t.castType(n)
+	to, err := t.typeOf(n, child(n, "cast_type"))
 	if err != nil {
 		return "", err
 	}
@@ -19,6 +19,9 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 		return to, t.checkLiteralTime(n, c, to)
 	}
 	if from == "" || from == typeNull {
+		if to == typeIP {
+			n["cast_type"] = node{"id": "BLOB", "type_info": nil}
+		}
 		return to, nil
 	}
 	return to, t.convert(n, c, from, to)
@@ -55,9 +58,7 @@ func (t *translator) castType(n node) (string, error) {
 	case "INTERVAL":
 		return "", t.refuse(n, "interval '1 hour'", "write interval '1' hour")
 	case "UNBOUND":
-		if name := text(child(ct, "type_info"), "name"); strings.EqualFold(name, "json") {
-			return "", t.refuse(n, "CAST AS json", "use json_parse")
-		} else if name != "" {
+		if name := text(child(ct, "type_info"), "name"); name != "" {
 			return "", t.refuse(n, "type "+name, "")
 		}
 	}
@@ -66,9 +67,10 @@ func (t *translator) castType(n node) (string, error) {
 
 // convert checks and translates a cast whose result depends on more than DuckDB's cast.
 func (t *translator) convert(n, c node, from, to string) error {
+	if done, err := t.convertNested(n, c, from, to); done {
+		return err
+	}
 	switch {
-	case from == typeJSON:
-		return t.refuse(n, "CAST of json", "use json_extract_scalar, or json_format for the text")
 	case from == typeOffset:
 		return t.refuse(n, "CAST of from_iso8601_timestamp", offsetAdvice)
 	case from == typeZoned:

@@ -1,16 +1,12 @@
 package dialect
 
-import "strings"
-
 // Macros returns the statements that define in DuckDB what a translated query
 // may call, by the name that is called. Arguments of a macro are put in as
 // expressions, so they may be evaluated more than once. No macro calls another.
 func Macros() map[string]string {
-	all := make(map[string]string)
-	m := func(head, body string) {
-		name, _, _ := strings.Cut(head, "(")
-		all[internal+name] = "CREATE MACRO " + internal + head + " AS " + body
-	}
+	all := make(macros)
+	m := all.add
+	all.arrays()
 
 	m("div(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a // b END")
 	m("mod(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a % b END")

@@ -24,6 +24,11 @@ func Natives() map[string]Native {
 			return nil, nil
 		}},
 	}
+	for _, group := range []map[string]Native{numberNatives(), textNatives(), binaryNatives(), urlNatives(), ipNatives(), jsonNatives()} {
+		for name, f := range group {
+			all[internal+name] = f
+		}
+	}
 	return all
 }
 

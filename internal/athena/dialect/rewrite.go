@@ -179,6 +179,9 @@ func cardinality(_ *translator, c *call) (string, error) {
 }
 
 func contains(t *translator, c *call) (string, error) {
+	if c.types[0] == typeVarchar {
+		return ipWithin(t, c)
+	}
 	element := elementOf(c.types[0])
 	if _, ok := common(element, c.types[1]); !ok {
 		return "", t.invalid(c.n, "an array of %s cannot contain %s", element, c.types[1])
