@@ -1,6 +1,9 @@
 package dialect
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // moreArrayFunctions are those on arrays and maps that DuckDB has no counterpart for, or one
 // that treats NULL elements otherwise.
@@ -27,23 +30,24 @@ func moreArrayFunctions() map[string]signature {
 }
 
 func (m macros) arrays() {
-	m.add("array_distinct(a)", distinctOf("a"))
-	m.add("array_union(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE "+distinctOf("(a || b)")+" END")
-	m.add("array_intersect(a, b)", "CASE WHEN b IS NULL THEN NULL ELSE list_filter("+distinctOf("a")+", __audit_z -> "+among("b", "__audit_z")+") END")
-	m.add("array_except(a, b)", "CASE WHEN b IS NULL THEN NULL ELSE list_filter("+distinctOf("a")+", __audit_z -> NOT "+among("b", "__audit_z")+") END")
-	m.add("arrays_overlap(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN list_has_any(list_filter(a, __audit_z -> __audit_z IS NOT NULL), list_filter(b, __audit_z -> __audit_z IS NOT NULL)) THEN true WHEN "+
+	m.once("array_distinct(a)", distinctOf("a"))
+	m.once("array_union(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE "+distinctOf("(a || b)")+" END")
+	m.once("array_intersect(a, b)", "CASE WHEN b IS NULL THEN NULL ELSE list_filter("+distinctOf("a")+", __audit_z -> "+among("b", "__audit_z")+") END")
+	m.once("array_except(a, b)", "CASE WHEN b IS NULL THEN NULL ELSE list_filter("+distinctOf("a")+", __audit_z -> NOT "+among("b", "__audit_z")+") END")
+	m.once("arrays_overlap(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN list_has_any(list_filter(a, __audit_z -> __audit_z IS NOT NULL), list_filter(b, __audit_z -> __audit_z IS NOT NULL)) THEN true WHEN "+
 		hasNull("a")+" AND len(b) > 0 OR "+hasNull("b")+" AND len(a) > 0 THEN NULL ELSE false END")
-	m.add("array_remove(a, x)", "CASE WHEN x IS NOT NULL THEN list_filter(a, __audit_z -> __audit_z IS DISTINCT FROM x) END")
-	m.add("array_position(a, x)", "CASE WHEN a IS NULL OR x IS NULL THEN NULL ELSE CAST(coalesce(list_position(a, x), 0) AS BIGINT) END")
-	m.add("array_max(a)", "CASE WHEN NOT "+hasNull("a")+" THEN list_max(a) END")
-	m.add("array_min(a)", "CASE WHEN NOT "+hasNull("a")+" THEN list_min(a) END")
-	m.add("array_sort(a)", "list_sort(a, 'ASC', 'NULLS LAST')")
-	m.add("slice(a, i, n)", "CASE WHEN i = 0 THEN "+raise("'SQL array indices start at 1'")+" WHEN n < 0 THEN "+raise("'length must be greater than or equal to 0'")+
+	m.once("array_remove(a, x)", "CASE WHEN x IS NOT NULL THEN list_filter(a, __audit_z -> __audit_z IS DISTINCT FROM x) END")
+	m.once("array_max(a)", "CASE WHEN NOT "+hasNull("a")+" THEN list_max(a) END")
+	m.once("array_min(a)", "CASE WHEN NOT "+hasNull("a")+" THEN list_min(a) END")
+	m.once("slice(a, i, n)", "CASE WHEN i = 0 THEN "+raise("'SQL array indices start at 1'")+" WHEN n < 0 THEN "+raise("'length must be greater than or equal to 0'")+
 		" WHEN n = 0 OR i > len(a) OR -i > len(a) THEN a[1:0] WHEN i > 0 THEN a[i:i + n - 1] ELSE a[len(a) + i + 1:len(a) + i + n] END")
-	m.add("repeat(x, n)", "CASE WHEN n > 10000 THEN "+raise("'count argument of repeat function must be less than or equal to 10000'")+" ELSE list_transform(generate_series(1, n), __audit_z -> x) END")
-	m.add("any_match(l)", "CASE WHEN list_contains(l, true) THEN true WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN false END")
-	m.add("all_match(l)", "CASE WHEN list_contains(l, false) THEN false WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN true END")
-	m.add("none_match(l)", "CASE WHEN list_contains(l, true) THEN false WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN true END")
+	m.once("repeat(x, n)", "CASE WHEN n > 10000 THEN "+raise("'count argument of repeat function must be less than or equal to 10000'")+" ELSE list_transform(generate_series(1, n), __audit_z -> x) END")
+	m.once("any_match(l)", "CASE WHEN list_contains(l, true) THEN true WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN false END")
+	m.once("all_match(l)", "CASE WHEN list_contains(l, false) THEN false WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN true END")
+	m.once("none_match(l)", "CASE WHEN list_contains(l, true) THEN false WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN true END")
+	m.once("contains(a, x)", "CASE WHEN list_contains(a, x) THEN true WHEN "+hasNull("a")+" THEN NULL ELSE list_contains(a, x) END")
+	m.add("array_position(a, x)", "CASE WHEN a IS NULL OR x IS NULL THEN NULL ELSE CAST(coalesce(list_position(a, x), 0) AS BIGINT) END")
+	m.add("array_sort(a)", "list_sort(a, 'ASC', 'NULLS LAST')")
 }
 
 // distinctOf keeps the first of equal elements, NULLs too.
@@ -174,3 +178,17 @@ func (m macros) add(head, body string) {
 	name, _, _ := strings.Cut(head, "(")
 	m[internal+name] = "CREATE MACRO " + internal + head + " AS " + body
 }
+
+// once defines a macro that evaluates its arguments once, and outside of every lambda:
+// DuckDB has no subqueries, aggregates and windows in them. A parameter is one letter.
+func (m macros) once(head, body string) {
+	_, list, _ := strings.Cut(strings.TrimSuffix(head, ")"), "(")
+	var fields []string
+	for p := range strings.SplitSeq(list, ", ") {
+		fields = append(fields, "'"+p+"': "+p)
+		body = regexp.MustCompile(`\b`+p+`\b`).ReplaceAllString(body, "struct_extract("+argument+", '"+p+"')")
+	}
+	m.add(head, "list_transform([{"+strings.Join(fields, ", ")+"}], "+argument+" -> "+body+")[1]")
+}
+
+const argument = internal + "a"

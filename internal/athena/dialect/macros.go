@@ -37,7 +37,6 @@ func Macros() map[string]string {
 	m("json_extract_scalar(j, p)", "CASE WHEN NOT json_valid(j) THEN NULL WHEN json_type(j, p) IN ('OBJECT', 'ARRAY', 'NULL') THEN NULL WHEN json_type(j, p) = 'DOUBLE' THEN "+NumberText+"(CAST(j AS VARCHAR), p) ELSE json_extract_string(j, p) END")
 	m("json_array_length(j)", "CASE WHEN json_valid(j) AND json_type(j) = 'ARRAY' THEN CAST(json_array_length(j) AS BIGINT) END")
 
-	m("contains(a, x)", "CASE WHEN list_contains(a, x) THEN true WHEN len(list_filter(a, __audit_e -> __audit_e IS NULL)) > 0 THEN NULL ELSE list_contains(a, x) END")
 	m("element_at(a, i)", "CASE WHEN i = 0 THEN "+raise("'SQL array indices start at 1'")+" ELSE list_extract(a, i) END")
 	m("subscript(a, i)", "CASE WHEN i < 1 THEN "+raise("'SQL array indices start at 1'")+" WHEN i > len(a) THEN "+raise("'Array subscript must be less than or equal to array length'")+" ELSE list_extract(a, i) END")
 	m("map_subscript(m, k)", "CASE WHEN map_contains(m, k) OR m IS NULL OR k IS NULL THEN m[k] ELSE "+raise("'Key not present in map'")+" END")

@@ -164,3 +164,23 @@ func (t *translator) toJSON(n, c node, from string) error {
 	become(n, caseWhen(isNull, function("to_json", c), nullConst()))
 	return nil
 }
+
+// duckType is a type of a translated value as a cast takes it; ok is false where that is not known.
+func duckType(typ string) (ct node, ok bool) {
+	if isArray(typ) {
+		element, ok := duckType(elementOf(typ))
+		return node{"id": "LIST", "type_info": node{"type": "LIST_TYPE_INFO", "alias": "", "extension_info": nil, "child_type": element}}, ok
+	}
+	id := ""
+	switch typ {
+	case typeBool, "tinyint", "smallint", typeInt, typeBigint, typeDouble, typeVarchar, typeDate, typeZone:
+		id = strings.ToUpper(typ)
+	case typeTime:
+		id = "TIMESTAMP"
+	case typeReal:
+		id = "FLOAT"
+	case typeJSON:
+		id = "VARCHAR"
+	}
+	return node{"id": id, "type_info": nil}, id != ""
+}

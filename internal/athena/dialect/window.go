@@ -67,6 +67,11 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	for _, a := range args {
+		if holds(a, "WINDOW") {
+			return "", t.invalid(a, "window functions cannot be nested: put the inner one into a subquery")
+		}
+	}
 	if d := child(n, "default_expr"); d != nil {
 		typ, err := t.expr(d, s)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	randomQueries = flag.Int("random", 400, "how many random queries of each shape TestRandomQueries makes")
+	randomQueries = flag.Int("random", 150, "how many random queries of each shape TestRandomQueries makes")
 	randomSeed    = flag.Uint64("seed", 0, "of the first of them")
 )
 

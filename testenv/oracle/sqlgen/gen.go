@@ -143,7 +143,9 @@ func (g *gen) expr(t Type, depth int) string {
 	case how == 4 && g.scope.groups != nil:
 		return g.aggregate(t, depth)
 	case how == 4 && g.scope.windows:
-		return g.rule(windows, t, depth)
+		inner := *g.scope
+		inner.windows = false
+		return g.within(&inner, func() string { return g.rule(windows, t, depth) })
 	case how == 5 && t.name == "boolean":
 		return g.sargable(depth)
 	case how == 6 && g.scope.subqueries && g.chance(40):
