@@ -296,3 +296,6 @@ func (g *gen) window(kind int) string {
 func (g *gen) direction() string {
 	return pick(g.source, []string{"", " DESC", " NULLS FIRST", " DESC NULLS FIRST", " ASC NULLS LAST", " DESC NULLS LAST"})
 }
+
+// Shape is what kind of query it is.
+func (q Query) Shape() Shape { return q.shape }
