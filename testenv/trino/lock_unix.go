@@ -1,0 +1,21 @@
+//go:build unix
+
+package trino
+
+import (
+	"os"
+	"syscall"
+)
+
+// lockFile waits for an exclusive lock, which also ends with the process.
+func lockFile(name string) (unlock func(), err error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return func() { _ = f.Close() }, nil
+}
