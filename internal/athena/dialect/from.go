@@ -155,11 +155,7 @@ func (t *translator) unnest(n node, s *scope) error {
 	if !isArray(typ) {
 		return t.refuse(n, "UNNEST of "+describe(typ), "only arrays are unnested")
 	}
-	if ct, ok := duckType(typ); ok { // a NULL that a function gives has no type in DuckDB
-		cast := castTo(copyOf(args[0]), "")
-		cast["cast_type"] = ct
-		become(args[0], cast)
-	}
+	settle(args[0], typ)
 	cols := []column{{name: "unnest", typ: elementOf(typ)}}
 	if text(n, "with_ordinality") == "WITH_ORDINALITY" {
 		cols = append(cols, column{name: "ordinality", typ: typeBigint})

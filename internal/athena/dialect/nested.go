@@ -165,11 +165,33 @@ func (t *translator) toJSON(n, c node, from string) error {
 	return nil
 }
 
+// settle says in DuckDB's terms that n is of type typ, where a NULL may have lost it.
+func settle(n node, typ string) {
+	if typ == typeJSON { // DuckDB's own type of that name is no varchar
+		return
+	}
+	if ct, ok := duckType(typ); ok {
+		cast := castTo(copyOf(n), "")
+		cast["cast_type"] = ct
+		become(n, cast)
+	}
+}
+
 // duckType is a type of a translated value as a cast takes it; ok is false where that is not known.
 func duckType(typ string) (ct node, ok bool) {
+	listOf := func(element node) node {
+		return node{"type": "LIST_TYPE_INFO", "alias": "", "extension_info": nil, "child_type": element}
+	}
 	if isArray(typ) {
 		element, ok := duckType(elementOf(typ))
-		return node{"id": "LIST", "type_info": node{"type": "LIST_TYPE_INFO", "alias": "", "extension_info": nil, "child_type": element}}, ok
+		return node{"id": "LIST", "type_info": listOf(element)}, ok
+	}
+	if isMap(typ) {
+		key, ok := duckType(keyOf(typ))
+		value, known := duckType(valueOf(typ))
+		entry := node{"type": "STRUCT_TYPE_INFO", "alias": "", "extension_info": nil,
+			"child_types": []any{node{"first": "key", "second": key}, node{"first": "value", "second": value}}}
+		return node{"id": "MAP", "type_info": listOf(node{"id": "STRUCT", "type_info": entry})}, ok && known
 	}
 	id := ""
 	switch typ {
@@ -181,6 +203,8 @@ func duckType(typ string) (ct node, ok bool) {
 		id = "FLOAT"
 	case typeJSON:
 		id = "VARCHAR"
+	case typeBytes, typeIP:
+		id = "BLOB"
 	}
 	return node{"id": id, "type_info": nil}, id != ""
 }

@@ -239,6 +239,9 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 		if err := t.storable(e, typ); err != nil {
 			return nil, err
 		}
+		if text(e, "class") != "COLUMN_REF" {
+			settle(e, typ)
+		}
 		e["alias"] = name
 		cols = append(cols, column{name, typ, plain})
 	}

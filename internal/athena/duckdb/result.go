@@ -97,12 +97,13 @@ func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Colum
 		if err != nil {
 			return nil, "", &athena.Error{Kind: athena.ErrRefused, Construct: "column " + j.Names[i], Detail: err.Error()}
 		}
-		if j.Types[i] == "unknown" { // DuckDB calls a bare NULL an integer
-			typ = "unknown"
+		isJSON := typ == "json"
+		if known := j.Types[i]; known == "unknown" || strings.Contains(known, "json") {
+			typ = known // DuckDB calls a bare NULL an integer, and we hand JSON in arrays over as varchar
 		}
 		name := fmt.Sprintf("c%d", i)
 		names = append(names, name)
-		if typ == "json" {
+		if isJSON {
 			name = "CAST(" + name + " AS VARCHAR) AS " + name
 		}
 		picks = append(picks, name)
