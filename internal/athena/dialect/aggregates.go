@@ -14,12 +14,21 @@ func sumOf(_ *translator, c *call) (string, error) {
 		wrapCall(c, "BIGINT")
 		return typeBigint, nil
 	}
+	if _, scale, ok := digitsOf(c.types[0]); ok {
+		typ := decimalType(maxPrecision, scale)
+		become(c.n, castDecimal(copyOf(c.n), typ))
+		return typ, nil
+	}
 	return c.types[0], nil
 }
 
 func avgOf(t *translator, c *call) (string, error) {
-	if c.types[0] == typeDecimal {
-		return "", t.refuse(c.n, "avg of decimals", "cast to double")
+	if typ := c.types[0]; isDecimal(typ) {
+		_, scale, _ := digitsOf(typ)
+		sum, count := copyOf(c.n), copyOf(c.n)
+		sum["function_name"], count["function_name"] = "sum", "count"
+		become(c.n, quotient(sum, count, scale, typ))
+		return typ, nil
 	}
 	return typeDouble, nil
 }

@@ -47,6 +47,7 @@ func (m macros) arrays() {
 	m.once("none_match(l)", "CASE WHEN list_contains(l, true) THEN false WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN true END")
 	m.once("contains(a, x)", "CASE WHEN list_contains(a, x) THEN true WHEN "+hasNull("a")+" THEN NULL ELSE list_contains(a, x) END")
 	m.add("array_join(a, d)", "CASE WHEN a IS NOT NULL AND d IS NOT NULL THEN coalesce(array_to_string(a, d), '') END")
+	m.add("map_concat(a, b)", "CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN map_concat(a, b) END")
 	m.add("array_position(a, x)", "CASE WHEN a IS NULL OR x IS NULL THEN NULL ELSE CAST(coalesce(list_position(a, x), 0) AS BIGINT) END")
 	m.add("array_sort(a)", "list_sort(a, 'ASC', 'NULLS LAST')")
 }

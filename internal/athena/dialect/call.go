@@ -245,6 +245,9 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 	switch {
 	case fits(a, "number") && fits(b, "number"):
 		typ, _ := common(a, b)
+		if isDecimal(typ) && a != typeNull && b != typeNull {
+			return t.decimalSum(n, types)
+		}
 		return typ, nil
 	case isInterval(a) && isInterval(b) && a == b:
 		return a, nil
@@ -274,6 +277,8 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 func (t *translator) product(n node, name string, args []node, types []string) (string, error) {
 	typ, _ := common(types[0], types[1])
 	switch {
+	case isDecimal(typ) && types[0] != typeNull && types[1] != typeNull:
+		return t.decimalProduct(n, name, args, types)
 	case name == "*":
 		return typ, nil
 	case isInteger(typ) || typ == typeNull:
@@ -285,8 +290,6 @@ func (t *translator) product(n node, name string, args []node, types []string) (
 		return typ, nil
 	case name == "/" && (typ == typeDouble || typ == typeReal):
 		return typ, nil
-	case typ == typeDecimal:
-		return "", t.refuse(n, "division of decimals", "Trino rounds it to the operands' scale; write 100e0 or CAST(x AS double)")
 	}
 	become(n, function(internal+"fmod", castTo(args[0], "DOUBLE"), castTo(args[1], "DOUBLE")))
 	return typ, nil

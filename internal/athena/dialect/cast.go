@@ -1,6 +1,9 @@
 package dialect
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 func (t *translator) cast(n node, s *scope) (string, error) {
 	if err := t.fields(n, "class", "type", "alias", "query_location", "child", "cast_type", "try_cast"); err != nil {
@@ -15,7 +18,7 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if from == to && to != typeDecimal {
+	if from == to {
 		return to, t.checkLiteralTime(n, c, to)
 	}
 	if from == "" || from == typeNull {
@@ -43,7 +46,8 @@ func (t *translator) castType(n node) (string, error) {
 		if ct["type_info"] == nil || location(n) < 0 { // decimal '1.23' has no place, CAST has
 			return "", t.refuse(child(n, "child"), "decimal '…' or CAST AS decimal", "write CAST(x AS decimal(p, s)), or the number without quotes")
 		}
-		return typeDecimal, nil
+		info := child(ct, "type_info")
+		return fmt.Sprintf("decimal(%v,%v)", info["width"], info["scale"]), nil
 	case "VARCHAR":
 		return typeVarchar, nil
 	case "DATE":
@@ -92,7 +96,7 @@ func (t *translator) convert(n, c node, from, to string) error {
 
 // toNumber is a cast to a number or boolean.
 func (t *translator) toNumber(n, c node, from, to string) error {
-	if from == typeDecimal && isInteger(to) || to == typeBool && from == typeDecimal {
+	if isDecimal(from) && (isInteger(to) || to == typeBool) {
 		return nil
 	}
 	if from != typeVarchar {
@@ -123,7 +127,7 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 // toText is CAST(x AS varchar): the text must be Trino's.
 func (t *translator) toText(n, c node, from string) error {
 	switch {
-	case isInteger(from), from == typeBool, from == typeDecimal, from == typeDate:
+	case isInteger(from), from == typeBool, isDecimal(from), from == typeDate:
 		return nil
 	case from == typeTime:
 		become(n, function(internal+"time_text", c))

@@ -84,7 +84,7 @@ func (t *translator) constant(n node) (string, error) {
 	case "BOOLEAN":
 		return typeBool, nil
 	case "DECIMAL":
-		return typeDecimal, nil
+		return decimalLiteral(n)
 	default:
 		return "", t.refuse(n, "literal of type "+strings.ToLower(id), "whole numbers end at 9223372036854775807")
 	}

@@ -33,7 +33,7 @@ func functions() map[string]signature {
 	all := make(map[string]signature)
 	for _, group := range []map[string]signature{
 		textFunctions(), numberFunctions(), timeFunctions(), jsonFunctions(), arrayFunctions(), aggregates(),
-		moreTextFunctions(), moreNumberFunctions(), moreArrayFunctions(), binaryFunctions(), urlFunctions(), moreJSONFunctions(),
+		moreTextFunctions(), moreNumberFunctions(), moreArrayFunctions(), binaryFunctions(), urlFunctions(), moreJSONFunctions(), mapFunctions(),
 	} {
 		maps.Copy(all, group)
 	}

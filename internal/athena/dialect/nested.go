@@ -193,6 +193,9 @@ func duckType(typ string) (ct node, ok bool) {
 			"child_types": []any{node{"first": "key", "second": key}, node{"first": "value", "second": value}}}
 		return node{"id": "MAP", "type_info": listOf(node{"id": "STRUCT", "type_info": entry})}, ok && known
 	}
+	if isDecimal(typ) {
+		return child(castDecimal(nil, typ), "cast_type"), true
+	}
 	id := ""
 	switch typ {
 	case typeBool, "tinyint", "smallint", typeInt, typeBigint, typeDouble, typeVarchar, typeDate, typeZone:

@@ -64,8 +64,8 @@ func sign(t *translator, c *call) (string, error) {
 	case isInteger(typ):
 		become(c.n, castTo(copyOf(c.n), strings.ToUpper(typ)))
 		return typ, nil
-	case typ == typeDecimal:
-		return "", t.refuse(c.n, "sign of a decimal", "cast it to double")
+	case isDecimal(typ):
+		return t.roundDecimal(c)
 	}
 	become(c.n, function(internal+"sign", castTo(c.args[0], "DOUBLE")))
 	return typeDouble, nil

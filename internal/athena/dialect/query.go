@@ -13,6 +13,8 @@ type translator struct {
 	scans []Scan
 	fns   map[string]signature
 	depth int
+	// lambdas are counted, so that each has a parameter of its own name.
+	lambdas int
 }
 
 // maxDepth bounds the recursion; DuckDB's own limit is 1000.

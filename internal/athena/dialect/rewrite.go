@@ -116,8 +116,8 @@ func roundTo(t *translator, c *call) (string, error) {
 		return typ, nil
 	case isInteger(typ):
 		return "", t.refuse(c.n, "round of a whole number to digits", "")
-	case typ == typeDecimal:
-		return "", t.refuse(c.n, c.name+" of a decimal", "cast it to double")
+	case isDecimal(typ):
+		return t.roundDecimal(c)
 	default:
 		if c.name == "truncate" {
 			c.n["function_name"] = "trunc"

@@ -13,7 +13,7 @@ func TestSilentDifferences(t *testing.T) {
 	e := engineOver(t, encode(t, sample()), nil)
 	for _, tt := range []struct{ difference, sql, want string }{
 		{"1 division", "SELECT 1/2, -7/2, 7/2e0, sum(seq)/2 FROM audit_logs", "[0,-3,3.5,10]"},
-		{"1 division of decimals", "SELECT 1/3.0", "!division of decimals"},
+		{"1 division of decimals", "SELECT 1/3.0, 10.00/3, 7.5 % 2, 1.5 * 2.25, 0.05 + 1", `["0.3","3.33","1.5","3.375","1.05"]`},
 		{"2 date_diff", "SELECT date_diff('hour', timestamp '2024-01-01 10:59', timestamp '2024-01-01 11:01')", "[0]"},
 		{"2 date_diff", "SELECT date_diff('day', timestamp '2024-01-01 23:00', timestamp '2024-01-02 22:59'), date_diff('month', date '2024-01-31', date '2024-02-28')", "[0,0]"},
 		{"3 at time zone", "SELECT hour(timestamp '2024-07-01 10:00' AT TIME ZONE 'Europe/Berlin'), hour(timestamp '2024-01-01 10:00' AT TIME ZONE 'Europe/Berlin')", "[12,11]"},
