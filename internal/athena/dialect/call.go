@@ -61,7 +61,7 @@ func (t *translator) call(n node, s *scope) (string, error) {
 		}
 	}
 	orders := child(n, "order_bys")
-	if len(list(orders, "orders")) > 0 && name != "array_agg" {
+	if len(list(orders, "orders")) > 0 && name != "array_agg" && name != "listagg" {
 		return "", t.refuse(n, "ORDER BY in "+name, "")
 	}
 	if err := t.orders(orders, s); err != nil {
@@ -133,6 +133,8 @@ func fits(typ, class string) bool {
 		return isArray(typ)
 	case "map":
 		return isMap(typ)
+	case "array or varchar":
+		return isArray(typ) || typ == typeVarchar
 	case "array or map":
 		return isArray(typ) || isMap(typ)
 	case "json or varchar":
@@ -243,6 +245,9 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 	switch {
 	case fits(a, "number") && fits(b, "number"):
 		typ, _ := common(a, b)
+		if isDecimal(typ) && a != typeNull && b != typeNull {
+			return t.decimalSum(n, types)
+		}
 		return typ, nil
 	case isInterval(a) && isInterval(b) && a == b:
 		return a, nil
@@ -272,6 +277,8 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 func (t *translator) product(n node, name string, args []node, types []string) (string, error) {
 	typ, _ := common(types[0], types[1])
 	switch {
+	case isDecimal(typ) && types[0] != typeNull && types[1] != typeNull:
+		return t.decimalProduct(n, name, args, types)
 	case name == "*":
 		return typ, nil
 	case isInteger(typ) || typ == typeNull:
@@ -283,8 +290,7 @@ func (t *translator) product(n node, name string, args []node, types []string) (
 		return typ, nil
 	case name == "/" && (typ == typeDouble || typ == typeReal):
 		return typ, nil
-	case typ == typeDecimal:
-		return "", t.refuse(n, "division of decimals", "Trino rounds it to the operands' scale; write 100e0 or CAST(x AS double)")
 	}
-	return "", t.refuse(n, "% of doubles", "")
+	become(n, function(internal+"fmod", castTo(args[0], "DOUBLE"), castTo(args[1], "DOUBLE")))
+	return typ, nil
 }

@@ -1,6 +1,9 @@
 package dialect
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 func (t *translator) cast(n node, s *scope) (string, error) {
 	if err := t.fields(n, "class", "type", "alias", "query_location", "child", "cast_type", "try_cast"); err != nil {
@@ -11,14 +14,17 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	to, err := t.castType(n)
+	to, err := t.typeOf(n, child(n, "cast_type"))
 	if err != nil {
 		return "", err
 	}
-	if from == to && to != typeDecimal {
+	if from == to {
 		return to, t.checkLiteralTime(n, c, to)
 	}
 	if from == "" || from == typeNull {
+		if to == typeIP {
+			n["cast_type"] = node{"id": "BLOB", "type_info": nil}
+		}
 		return to, nil
 	}
 	return to, t.convert(n, c, from, to)
@@ -40,7 +46,8 @@ func (t *translator) castType(n node) (string, error) {
 		if ct["type_info"] == nil || location(n) < 0 { // decimal '1.23' has no place, CAST has
 			return "", t.refuse(child(n, "child"), "decimal '…' or CAST AS decimal", "write CAST(x AS decimal(p, s)), or the number without quotes")
 		}
-		return typeDecimal, nil
+		info := child(ct, "type_info")
+		return fmt.Sprintf("decimal(%v,%v)", info["width"], info["scale"]), nil
 	case "VARCHAR":
 		return typeVarchar, nil
 	case "DATE":
@@ -55,9 +62,7 @@ func (t *translator) castType(n node) (string, error) {
 	case "INTERVAL":
 		return "", t.refuse(n, "interval '1 hour'", "write interval '1' hour")
 	case "UNBOUND":
-		if name := text(child(ct, "type_info"), "name"); strings.EqualFold(name, "json") {
-			return "", t.refuse(n, "CAST AS json", "use json_parse")
-		} else if name != "" {
+		if name := text(child(ct, "type_info"), "name"); name != "" {
 			return "", t.refuse(n, "type "+name, "")
 		}
 	}
@@ -66,9 +71,10 @@ func (t *translator) castType(n node) (string, error) {
 
 // convert checks and translates a cast whose result depends on more than DuckDB's cast.
 func (t *translator) convert(n, c node, from, to string) error {
+	if done, err := t.convertNested(n, c, from, to); done {
+		return err
+	}
 	switch {
-	case from == typeJSON:
-		return t.refuse(n, "CAST of json", "use json_extract_scalar, or json_format for the text")
 	case from == typeOffset:
 		return t.refuse(n, "CAST of from_iso8601_timestamp", offsetAdvice)
 	case from == typeZoned:
@@ -90,7 +96,7 @@ func (t *translator) convert(n, c node, from, to string) error {
 
 // toNumber is a cast to a number or boolean.
 func (t *translator) toNumber(n, c node, from, to string) error {
-	if from == typeDecimal && isInteger(to) || to == typeBool && from == typeDecimal {
+	if isDecimal(from) && (isInteger(to) || to == typeBool) {
 		return nil
 	}
 	if from != typeVarchar {
@@ -121,7 +127,7 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 // toText is CAST(x AS varchar): the text must be Trino's.
 func (t *translator) toText(n, c node, from string) error {
 	switch {
-	case isInteger(from), from == typeBool, from == typeDecimal, from == typeDate:
+	case isInteger(from), from == typeBool, isDecimal(from), from == typeDate:
 		return nil
 	case from == typeTime:
 		become(n, function(internal+"time_text", c))

@@ -58,7 +58,11 @@ func Prepare(sql string) (string, error) {
 	if !utf8.ValidString(sql) {
 		return "", &athena.Error{Kind: athena.ErrSyntax, Detail: "query is not valid UTF-8"}
 	}
-	return lex(sql)
+	sql, err := lex(sql)
+	if err != nil {
+		return "", err
+	}
+	return respell(sql)
 }
 
 // Translate checks the tree that json_serialize_sql made of sql (which Prepare
@@ -97,9 +101,6 @@ func parseError(sql string, doc node) error {
 	message, _ := doc["error_message"].(string)
 	if doc["error_type"] == "not implemented" {
 		return &athena.Error{Kind: athena.ErrRefused, Construct: firstWord(sql), Detail: "only SELECT is answered"}
-	}
-	if message == "Wrong number of arguments to IF." {
-		message = "write IF(condition, value, NULL)"
 	}
 	e := &athena.Error{Kind: athena.ErrSyntax, Detail: message}
 	if p, ok := doc["position"].(string); ok {

@@ -84,7 +84,7 @@ func (t *translator) constant(n node) (string, error) {
 	case "BOOLEAN":
 		return typeBool, nil
 	case "DECIMAL":
-		return typeDecimal, nil
+		return decimalLiteral(n)
 	default:
 		return "", t.refuse(n, "literal of type "+strings.ToLower(id), "whole numbers end at 9223372036854775807")
 	}
@@ -192,8 +192,11 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	case "OPERATOR_COALESCE":
 		return t.unify(n, "COALESCE", types)
 	case "OPERATOR_TRY":
-		if name := raises(args[0]); name != "" {
-			return "", t.refuse(n, "TRY over "+name, "divide by nullif(x, 0), use try_cast or element_at")
+		if holds(args[0], "SUBQUERY") {
+			return "", t.refuse(n, "TRY over a subquery", "put TRY into the subquery")
+		}
+		if t.aggregates(args[0]) {
+			return "", t.refuse(n, "TRY over an aggregate", "aggregate in a subquery, and write TRY around its column")
 		}
 		return types[0], nil
 	case "ARRAY_CONSTRUCTOR":
@@ -206,6 +209,28 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	default:
 		return "", t.refuse(n, construct(strings.TrimPrefix(typ, "OPERATOR_")), "")
 	}
+}
+
+// aggregates reports whether an aggregate or a window function is at or below v.
+func (t *translator) aggregates(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		if f, ok := t.fns[strings.ToLower(text(v, "function_name"))]; ok && f.aggregate || text(v, "class") == "WINDOW" {
+			return true
+		}
+		for _, x := range v {
+			if t.aggregates(x) {
+				return true
+			}
+		}
+	case []any:
+		for _, x := range v {
+			if t.aggregates(x) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // unify is the common type of values that end up in one place.

@@ -102,11 +102,11 @@ func (t *translator) join(n node, s *scope) error {
 	default:
 		return t.refuse(n, kind+" JOIN", "")
 	}
-	if err := t.from(child(n, "left"), s); err != nil {
-		return err
-	}
-	if err := t.from(child(n, "right"), s); err != nil {
-		return err
+	for _, side := range []string{"left", "right"} {
+		if err := t.from(child(n, side), s); err != nil {
+			return err
+		}
+		uncross(child(n, side))
 	}
 	if len(list(n, "using_columns")) > 0 {
 		s.using = true
@@ -120,6 +120,14 @@ func (t *translator) join(n node, s *scope) error {
 		return t.condition(cond, s)
 	}
 	return nil
+}
+
+// uncross turns a cross join within another join into one that is always true. DuckDB
+// prints the former with a comma, which joins later than JOIN.
+func uncross(n node) {
+	if text(n, "type") == "JOIN" && text(n, "ref_type") == "CROSS" {
+		n["ref_type"], n["join_type"], n["condition"] = "REGULAR", "INNER", castTo(varcharConst("t"), "BOOLEAN")
+	}
 }
 
 // unnest is the only table function: UNNEST(array) [WITH ORDINALITY] AS t(x [, n]).
@@ -147,6 +155,7 @@ func (t *translator) unnest(n node, s *scope) error {
 	if !isArray(typ) {
 		return t.refuse(n, "UNNEST of "+describe(typ), "only arrays are unnested")
 	}
+	settle(args[0], typ)
 	cols := []column{{name: "unnest", typ: elementOf(typ)}}
 	if text(n, "with_ordinality") == "WITH_ORDINALITY" {
 		cols = append(cols, column{name: "ordinality", typ: typeBigint})

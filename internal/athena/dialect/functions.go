@@ -33,6 +33,7 @@ func functions() map[string]signature {
 	all := make(map[string]signature)
 	for _, group := range []map[string]signature{
 		textFunctions(), numberFunctions(), timeFunctions(), jsonFunctions(), arrayFunctions(), aggregates(),
+		moreTextFunctions(), moreNumberFunctions(), moreArrayFunctions(), binaryFunctions(), urlFunctions(), moreJSONFunctions(), mapFunctions(),
 	} {
 		maps.Copy(all, group)
 	}
@@ -49,12 +50,10 @@ func textFunctions() map[string]signature {
 		"rtrim":                sig(typeVarchar, "varchar", "varchar?").by(trim),
 		"substr":               sig(typeVarchar, "varchar", "integer", "integer?").by(substr),
 		"substring":            sig(typeVarchar, "varchar", "integer", "integer?").by(substr),
-		"strpos":               sig(typeBigint, "varchar", "varchar"),
 		"position":             sig(typeBigint, "varchar", "varchar"),
 		"replace":              sig(typeVarchar, "varchar", "varchar", "varchar?").by(replaceText),
 		"translate":            sig(typeVarchar, "varchar", "varchar", "varchar"),
 		"concat":               sig(typeVarchar, "any", "any…").by(concat),
-		"split":                sig("array(varchar)", "varchar", "varchar").as("string_split"),
 		"split_part":           sig(typeVarchar, "varchar", "varchar", "integer").macro("split_part"),
 		"starts_with":          sig(typeBool, "varchar", "varchar"),
 		"lpad":                 sig(typeVarchar, "varchar", "integer", "varchar").macro("lpad"),
@@ -65,7 +64,6 @@ func textFunctions() map[string]signature {
 		"not_like_escape":      sig(typeBool, "varchar", "varchar", "varchar"),
 		"regexp_like":          sig(typeBool, "varchar", "varchar").as("regexp_matches"),
 		"regexp_extract":       sig(typeVarchar, "varchar", "varchar", "integer?").by(regexpExtract),
-		"regexp_extract_all":   sig("array(varchar)", "varchar", "varchar"),
 		"regexp_replace":       sig(typeVarchar, "varchar", "varchar", "varchar?").by(regexpReplace),
 		"levenshtein_distance": sig(typeBigint, "varchar", "varchar").as("levenshtein"),
 	}
@@ -92,6 +90,7 @@ func numberFunctions() map[string]signature {
 		"least":    sig("first", "any", "any…").by(extremum),
 		"nullif":   sig("first", "any", "any").by(nullif),
 		"if":       sig("first", "boolean", "any", "any?").by(ifCall),
+		"_2":       sig("first", "boolean", "any").by(ifCall), // if with two arguments, see respell
 	}
 }
 
@@ -113,6 +112,7 @@ func timeFunctions() map[string]signature {
 		"date_format":            sig(typeVarchar, "local", "varchar").by(dateFormat),
 		"date_parse":             sig(typeTime, "varchar", "varchar").by(dateParse),
 	}
+	all["last_day_of_month"] = sig(typeDate, "local").as("last_day")
 	for _, field := range []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second",
 		"millisecond", "day_of_week", "dow", "day_of_month", "day_of_year", "doy", "week_of_year", "year_of_week", "yow"} {
 		all[field] = sig(typeBigint, "local").by(timeField)
@@ -133,9 +133,8 @@ func jsonFunctions() map[string]signature {
 func arrayFunctions() map[string]signature {
 	return map[string]signature{
 		"cardinality": sig(typeBigint, "array or map").by(cardinality),
-		"contains":    sig(typeBool, "array", "any").by(contains),
+		"contains":    sig(typeBool, "array or varchar", "any").by(contains),
 		"element_at":  sig("", "array or map", "any").by(elementAt),
-		"array_join":  sig(typeVarchar, "array(varchar)", "varchar").as("array_to_string"),
 		"map_keys":    sig("", "map").by(func(_ *translator, c *call) (string, error) { return "array(" + keyOf(c.types[0]) + ")", nil }),
 		"map_values":  sig("", "map").by(func(_ *translator, c *call) (string, error) { return "array(" + valueOf(c.types[0]) + ")", nil }),
 		"map":         sig("", "array", "array").by(mapOf),
@@ -166,6 +165,13 @@ func aggregates() map[string]signature {
 		"approx_distinct":   sig(typeBigint, "any").by(approxDistinct),
 		"approx_percentile": sig("first", "number", "number").by(approxPercentile),
 	}
+	all["listagg"] = sig(typeVarchar, "varchar", "varchar?").by(listagg)
+	all["geometric_mean"] = sig(typeDouble, "number").as("geomean")
+	all["bitwise_and_agg"] = sig(typeBigint, "integer").by(bitAggregate)
+	all["bitwise_or_agg"] = sig(typeBigint, "integer").by(bitAggregate)
+	for _, name := range []string{"corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept"} {
+		all[name] = sig(typeDouble, "number", "number")
+	}
 	for _, name := range []string{"stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop"} {
 		all[name] = sig(typeDouble, "number")
 	}
@@ -179,9 +185,7 @@ func aggregates() map[string]signature {
 // refusedFunctions says what to write instead.
 var refusedFunctions = map[string]string{
 	"typeof":              "the answer names the type of each column",
-	"reverse":             "engines differ on combined characters",
 	"format":              "use concat or ||",
-	"listagg":             "use array_join(array_agg(x), ',')",
 	"string_agg":          "use array_join(array_agg(x), ',')",
 	"list_value":          "write ARRAY[…]",
 	"struct_pack":         "",
@@ -195,8 +199,6 @@ var refusedFunctions = map[string]string{
 	"format_datetime":     "use date_format",
 	"parse_datetime":      "use date_parse",
 	"unnest":              "it belongs into FROM: CROSS JOIN UNNEST(x) AS t(y)",
-	"sha256":              "hashes take and return varbinary, which is not supported",
-	"md5":                 "hashes take and return varbinary, which is not supported",
 	"regexp_full_match":   "~ and SIMILAR TO are written regexp_like",
 	"row":                 "",
 }

@@ -13,6 +13,8 @@ type translator struct {
 	scans []Scan
 	fns   map[string]signature
 	depth int
+	// lambdas are counted, so that each has a parameter of its own name.
+	lambdas int
 }
 
 // maxDepth bounds the recursion; DuckDB's own limit is 1000.
@@ -238,6 +240,9 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 		}
 		if err := t.storable(e, typ); err != nil {
 			return nil, err
+		}
+		if text(e, "class") != "COLUMN_REF" {
+			settle(e, typ)
 		}
 		e["alias"] = name
 		cols = append(cols, column{name, typ, plain})

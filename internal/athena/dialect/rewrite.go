@@ -116,8 +116,8 @@ func roundTo(t *translator, c *call) (string, error) {
 		return typ, nil
 	case isInteger(typ):
 		return "", t.refuse(c.n, "round of a whole number to digits", "")
-	case typ == typeDecimal:
-		return "", t.refuse(c.n, c.name+" of a decimal", "cast it to double")
+	case isDecimal(typ):
+		return t.roundDecimal(c)
 	default:
 		if c.name == "truncate" {
 			c.n["function_name"] = "trunc"
@@ -179,6 +179,9 @@ func cardinality(_ *translator, c *call) (string, error) {
 }
 
 func contains(t *translator, c *call) (string, error) {
+	if c.types[0] == typeVarchar {
+		return ipWithin(t, c)
+	}
 	element := elementOf(c.types[0])
 	if _, ok := common(element, c.types[1]); !ok {
 		return "", t.invalid(c.n, "an array of %s cannot contain %s", element, c.types[1])
@@ -266,37 +269,4 @@ func (t *translator) checkUnit(c *call, allowed ...string) (string, error) {
 		}
 	}
 	return "", t.fail(c.args[0], athena.ErrInvalid, "unit of "+c.name, "write one of '"+strings.Join(allowed, "', '")+"'")
-}
-
-// raises returns what in n is translated to something that ends the query with
-// an error of its own; DuckDB has no TRY around that.
-func raises(v any) string {
-	switch v := v.(type) {
-	case map[string]any:
-		if name, ok := strings.CutPrefix(text(v, "function_name"), internal); ok {
-			switch name {
-			case "div":
-				return "a division"
-			case "mod":
-				return "a remainder"
-			case "int_text", "bool_text":
-				return "CAST"
-			case "json_extract", "json_extract_scalar", "json_array_length", "time_text", "zone_text", "iso_time", "iso_zone", "millis", "substr", "substr_len", "contains", "regexp_extract":
-			default:
-				return strings.ReplaceAll(name, "_", " ")
-			}
-		}
-		for _, x := range v {
-			if name := raises(x); name != "" {
-				return name
-			}
-		}
-	case []any:
-		for _, x := range v {
-			if name := raises(x); name != "" {
-				return name
-			}
-		}
-	}
-	return ""
 }

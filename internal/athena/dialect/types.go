@@ -12,7 +12,6 @@ const (
 	typeBigint   = "bigint"
 	typeReal     = "real"
 	typeDouble   = "double"
-	typeDecimal  = "decimal" // precision and scale are left to the engine
 	typeVarchar  = "varchar"
 	typeJSON     = "json"
 	typeDate     = "date"
@@ -48,7 +47,7 @@ func isInteger(t string) bool {
 }
 
 func isNumber(t string) bool {
-	return isInteger(t) || t == typeReal || t == typeDouble || t == typeDecimal
+	return isInteger(t) || t == typeReal || t == typeDouble || isDecimal(t)
 }
 
 func isTime(t string) bool { return t == typeDate || t == typeTime || t == typeZone }
@@ -104,6 +103,8 @@ func common(a, b string) (typ string, ok bool) {
 		return b, true
 	case b == "" || b == typeNull:
 		return a, true
+	case isDecimal(a) && (isDecimal(b) || isInteger(b)), isDecimal(b) && isInteger(a):
+		return commonDecimal(a, b), true
 	case isNumber(a) && isNumber(b):
 		return widest(a, b), true
 	case a == typeOffset && isTime(b), b == typeOffset && isTime(a):
@@ -123,7 +124,7 @@ func common(a, b string) (typ string, ok bool) {
 }
 
 func widest(a, b string) string {
-	order := []string{"tinyint", "smallint", typeInt, typeBigint, typeDecimal, typeReal, typeDouble}
+	order := []string{"tinyint", "smallint", typeInt, typeBigint, typeReal, typeDouble}
 	for i := len(order) - 1; i >= 0; i-- {
 		if a == order[i] || b == order[i] {
 			return order[i]

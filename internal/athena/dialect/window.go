@@ -2,6 +2,8 @@ package dialect
 
 import "strings"
 
+var mayIgnoreNulls = map[string]bool{"lag": true, "lead": true, "first_value": true, "last_value": true, "nth_value": true}
+
 func (t *translator) window(n node, s *scope) (string, error) {
 	err := t.fields(n, "class", "type", "alias", "query_location", "function_name", "schema", "catalog", "children",
 		"partitions", "orders", "start", "end", "start_expr", "end_expr", "offset_expr", "default_expr",
@@ -16,8 +18,8 @@ func (t *translator) window(n node, s *scope) (string, error) {
 		return "", t.refuse(n, "DISTINCT in a window function", "")
 	case len(list(n, "arg_orders")) > 0:
 		return "", t.refuse(n, "ORDER BY among the arguments of a window function", "")
-	case n["ignore_nulls"] == true:
-		return "", t.refuse(n, "IGNORE NULLS", "")
+	case n["ignore_nulls"] == true && !mayIgnoreNulls[strings.ToLower(text(n, "function_name"))]:
+		return "", t.invalid(n, "IGNORE NULLS belongs to lag, lead, first_value, last_value and nth_value")
 	}
 	for _, key := range []string{"start", "end"} {
 		if frame := text(n, key); strings.HasPrefix(frame, "EXPR_") && !strings.HasSuffix(frame, "_ROWS") || strings.HasSuffix(frame, "_GROUPS") {
@@ -64,6 +66,11 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 	types, err := t.exprs(args, s)
 	if err != nil {
 		return "", err
+	}
+	for _, a := range args {
+		if holds(a, "WINDOW") {
+			return "", t.invalid(a, "window functions cannot be nested: put the inner one into a subquery")
+		}
 	}
 	if d := child(n, "default_expr"); d != nil {
 		typ, err := t.expr(d, s)

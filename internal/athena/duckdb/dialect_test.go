@@ -13,7 +13,7 @@ func TestSilentDifferences(t *testing.T) {
 	e := engineOver(t, encode(t, sample()), nil)
 	for _, tt := range []struct{ difference, sql, want string }{
 		{"1 division", "SELECT 1/2, -7/2, 7/2e0, sum(seq)/2 FROM audit_logs", "[0,-3,3.5,10]"},
-		{"1 division of decimals", "SELECT 1/3.0", "!division of decimals"},
+		{"1 division of decimals", "SELECT 1/3.0, 10.00/3, 7.5 % 2, 1.5 * 2.25, 0.05 + 1", `["0.3","3.33","1.5","3.375","1.05"]`},
 		{"2 date_diff", "SELECT date_diff('hour', timestamp '2024-01-01 10:59', timestamp '2024-01-01 11:01')", "[0]"},
 		{"2 date_diff", "SELECT date_diff('day', timestamp '2024-01-01 23:00', timestamp '2024-01-02 22:59'), date_diff('month', date '2024-01-31', date '2024-02-28')", "[0,0]"},
 		{"3 at time zone", "SELECT hour(timestamp '2024-07-01 10:00' AT TIME ZONE 'Europe/Berlin'), hour(timestamp '2024-01-01 10:00' AT TIME ZONE 'Europe/Berlin')", "[12,11]"},
@@ -68,7 +68,9 @@ func TestSilentDifferences(t *testing.T) {
 		{"offset of a text", "SELECT hour(from_iso8601_timestamp(details)) FROM audit_logs", "!from_iso8601_timestamp"},
 		{"lpad", "SELECT lpad('x', 3, '0'), rpad('abc', 2, '0')", `["00x","ab"]`},
 		{"lpad", "SELECT lpad('x', 2000000000, 'y')", "!lpad"},
-		{"try over a division", "SELECT try(1/0)", "!TRY"},
+		{"try", "SELECT try(1/0), try(coalesce(1/0, 5)), try(1/1), try(CAST('x' AS bigint)), try(ARRAY[1][2])", "[null,null,1,null,null]"},
+		{"try is row by row", "SELECT try(6 / seq) FROM audit_logs ORDER BY seq LIMIT 3", "[null] [6] [3]"},
+		{"try over a subquery", "SELECT try((SELECT 1))", "!TRY over a subquery"},
 		{"now is one instant", "SELECT count(DISTINCT now()), max(now() - interval '1' hour) FROM audit_logs", `[1,"2026-11-24 11:00:00.123 UTC"]`},
 		{"NULLs last", "SELECT reason FROM audit_logs WHERE seq < 2 ORDER BY reason DESC", `["bad password"] [null]`},
 		{"NULL and empty", "SELECT seq, actor_email IS NULL, actor_email = '' FROM audit_logs WHERE seq IN (4, 5) ORDER BY seq", "[4,true,null] [5,false,true]"},

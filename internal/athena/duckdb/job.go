@@ -5,7 +5,6 @@ package duckdb
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	duck "github.com/duckdb/duckdb-go/v2"
 
 	"github.com/audit-archiver/archiver/internal/athena"
-	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 // job is everything a query needs, as plain data: it could run in another process.
@@ -55,16 +53,9 @@ func (j *job) open(ctx context.Context) (*sql.DB, *sql.Conn, error) {
 }
 
 func (j *job) prepare(ctx context.Context, conn *sql.Conn) error {
-	var statements []string
-	for name, statement := range dialect.Macros() {
-		if strings.Contains(j.SQL, name) {
-			statements = append(statements, statement)
-		}
-	}
-	if strings.Contains(j.SQL, dialect.NumberTextUser) {
-		if err := duck.RegisterScalarUDF(conn, dialect.NumberText, numberText{}); err != nil {
-			return fmt.Errorf("register %s: %w", dialect.NumberText, err)
-		}
+	statements, err := j.define(conn)
+	if err != nil {
+		return err
 	}
 	settings := j.settings()
 	for _, s := range settings {
@@ -208,26 +199,4 @@ func clip(s string) string {
 		return s[:most] + "…"
 	}
 	return s
-}
-
-// numberText gives the dialect the digits of a JSON number.
-type numberText struct{}
-
-func (numberText) Config() duck.ScalarFuncConfig {
-	varchar, err := duck.NewTypeInfo(duck.TYPE_VARCHAR)
-	if err != nil {
-		panic("bug: type varchar: " + err.Error())
-	}
-	return duck.ScalarFuncConfig{InputTypeInfos: []duck.TypeInfo{varchar, varchar}, ResultTypeInfo: varchar}
-}
-
-func (numberText) Executor() duck.ScalarFuncExecutor {
-	return duck.ScalarFuncExecutor{RowExecutor: func(args []driver.Value) (any, error) {
-		doc, _ := args[0].(string)
-		path, _ := args[1].(string)
-		if text, ok := dialect.NumberAt(doc, path); ok {
-			return text, nil
-		}
-		return nil, nil
-	}}
 }

@@ -14,6 +14,7 @@ import (
 	duck "github.com/duckdb/duckdb-go/v2"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 // result is an answer in a temporary table of the database that it owns. There
@@ -96,12 +97,13 @@ func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Colum
 		if err != nil {
 			return nil, "", &athena.Error{Kind: athena.ErrRefused, Construct: "column " + j.Names[i], Detail: err.Error()}
 		}
-		if j.Types[i] == "unknown" { // DuckDB calls a bare NULL an integer
-			typ = "unknown"
+		isJSON := typ == "json"
+		if known := j.Types[i]; known == "unknown" || strings.Contains(known, "json") {
+			typ = known // DuckDB calls a bare NULL an integer, and we hand JSON in arrays over as varchar
 		}
 		name := fmt.Sprintf("c%d", i)
 		names = append(names, name)
-		if typ == "json" {
+		if isJSON {
 			name = "CAST(" + name + " AS VARCHAR) AS " + name
 		}
 		picks = append(picks, name)
@@ -217,6 +219,9 @@ func outcome(ctx context.Context, err error) error {
 	var de *duck.Error
 	if !errors.As(err, &de) {
 		return err
+	}
+	if message, ok := dialect.Raised(de.Msg); ok {
+		return &athena.Error{Kind: athena.ErrExecution, Detail: message}
 	}
 	message, _, _ := strings.Cut(de.Msg, "\n")
 	if kind, rest, ok := strings.Cut(message, ": "); ok && strings.HasSuffix(kind, "Error") {

@@ -10,6 +10,7 @@ import (
 
 var (
 	withPrecision = regexp.MustCompile(`\b(timestamp|time)\((\d+)\)`)
+	withBlank     = regexp.MustCompile(`\bdecimal\((\d+), (\d+)\)`)
 	withLength    = regexp.MustCompile(`\b(var)?char\(\d+\)`)
 	withoutText   = regexp.MustCompile(`\b(varbinary|hyperloglog|p4hyperloglog|tdigest|qdigest|setdigest|kdbtree|bingtile|geometry|sphericalgeography|variant|function)\b`)
 )
@@ -28,6 +29,7 @@ func columns(from []athena.Column) ([]athena.Column, error) {
 			}
 		}
 		typ = withPrecision.ReplaceAllString(typ, "$1")
+		typ = withBlank.ReplaceAllString(typ, "decimal($1,$2)")
 		if withoutText.MatchString(strings.ToLower(typ)) {
 			return nil, refuse("use to_hex, to_base64 or a CAST")
 		}

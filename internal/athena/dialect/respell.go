@@ -1,0 +1,168 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// respell writes what only Trino's parser reads in a way that DuckDB's reads, and
+// keeps the length of the text, so that places in one are places in the other:
+//
+//	array(varchar)                         varchar[]
+//	if(a, b)                               _2(a, b)
+//	lag(x) IGNORE NULLS OVER (…)           lag(x  IGNORE NULLS)OVER (…)
+//	listagg(x, ',') WITHIN GROUP (ORDER BY y)   listagg(x, ','                ORDER BY y)
+//
+// sql was checked by lex.
+func respell(sql string) (string, error) {
+	tokens, err := tokenize(sql)
+	if err != nil {
+		return "", err
+	}
+	out := []byte(sql)
+	for i, tok := range tokens {
+		switch {
+		case tok.is("_2") && tokens.at(i+1).is("("):
+			return "", errAt(sql, tok.start, athena.ErrRefused, "function _2", "")
+		case tok.is("if") && tokens.at(i+1).is("("):
+			if tokens.arguments(i+1) == 2 {
+				copy(out[tok.start:], "_2")
+			}
+		case (tok.is("ignore") || tok.is("respect")) && tokens.at(i+1).is("nulls") && tokens.at(i-1).is(")"):
+			after := tokens.at(i + 1).end
+			if after >= len(sql) || !isBlank(sql[after]) {
+				return "", errAt(sql, tok.start, athena.ErrSyntax, strings.ToUpper(tok.word)+" NULLS", "OVER belongs behind it, after a blank")
+			}
+			out[tokens.at(i-1).start], out[after] = ' ', ')'
+		case tok.is("within") && tokens.at(i+1).is("group") && tokens.at(i+2).is("(") && tokens.at(i-1).is(")"):
+			if err := tokens.withinGroup(sql, out, i); err != nil {
+				return "", err
+			}
+		}
+	}
+	for i := len(tokens) - 1; i >= 0; i-- { // the inner ones first
+		if tokens[i].is("array") && tokens.at(i+1).is("(") {
+			arrayType(out, tokens[i].start, tokens[i+1].start)
+		}
+	}
+	return string(out), nil
+}
+
+// token is a word, a quoted text or a single character.
+type token struct {
+	start, end int
+	word       string // in lower case; of a quoted text only its quote
+}
+
+func (t token) is(word string) bool { return t.word == word }
+
+type tokenList []token
+
+// at is the token i, or one that is nothing.
+func (l tokenList) at(i int) token {
+	if i < 0 || i >= len(l) {
+		return token{}
+	}
+	return l[i]
+}
+
+// tokenize leaves out blanks and comments.
+func tokenize(sql string) (tokenList, error) {
+	var tokens tokenList
+	for i := 0; i < len(sql); {
+		if isWordByte(sql[i]) || startsNumber(sql[i:]) {
+			n, err := wordOrNumber(sql, i)
+			if err != nil {
+				return nil, err
+			}
+			tokens = append(tokens, token{i, i + n, strings.ToLower(sql[i : i+n])})
+			i += n
+			continue
+		}
+		n, err := skip(sql, i, "")
+		if err != nil {
+			return nil, err
+		}
+		if !isBlank(sql[i]) && !isComment(sql[i:]) {
+			tokens = append(tokens, token{i, i + n, sql[i : i+1]})
+		}
+		i += n
+	}
+	return tokens, nil
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// arguments counts what stands between the parenthesis open and the one that closes it.
+func (l tokenList) arguments(open int) int {
+	count, depth := 1, 0
+	for i := open; i < len(l); i++ {
+		switch l[i].word {
+		case "(", "[":
+			depth++
+		case ")", "]":
+			if depth--; depth == 0 {
+				return count
+			}
+		case ",":
+			if depth == 1 {
+				count++
+			}
+		}
+	}
+	return 0
+}
+
+// withinGroup moves the order of listagg into its arguments: the words and the two
+// parentheses between them go. i is the token WITHIN.
+func (l tokenList) withinGroup(sql string, out []byte, i int) error {
+	open := i - 1
+	for depth := 0; open >= 0; open-- {
+		switch l[open].word {
+		case ")":
+			depth++
+		case "(":
+			depth--
+		}
+		if depth == 0 {
+			break
+		}
+	}
+	if !l.at(open - 1).is("listagg") {
+		return errAt(sql, l[i].start, athena.ErrRefused, "WITHIN GROUP", "only listagg has one")
+	}
+	for j := open; j < i; j++ {
+		if l[j].is("overflow") && l.at(j-1).is("on") {
+			return errAt(sql, l[j-1].start, athena.ErrRefused, "ON OVERFLOW", "")
+		}
+	}
+	for j := l[i-1].start; j < l[i+2].end; j++ {
+		out[j] = ' '
+	}
+	return nil
+}
+
+// arrayType turns array(T) into T[]. Only what a type is written with may stand in it.
+func arrayType(out []byte, start, open int) {
+	const longest = 1000
+	depth := 0
+	for i := open; i < len(out) && i < open+longest; i++ {
+		switch c := out[i]; {
+		case c == '(':
+			depth++
+		case c == ')':
+			if depth--; depth > 0 {
+				continue
+			}
+			inner := strings.TrimRight(string(out[open+1:i]), " \t\r\n")
+			n := copy(out[start:], inner+"[]")
+			for j := start + n; j <= i; j++ {
+				out[j] = ' '
+			}
+			return
+		case !isWordByte(c) && !isBlank(c) && !strings.ContainsRune(`,"[]`, rune(c)):
+			return
+		}
+	}
+}
