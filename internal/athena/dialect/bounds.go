@@ -180,7 +180,8 @@ func (t *translator) instant(n node) (time.Time, bool) {
 		}
 		switch text(child(n, "cast_type"), "id") {
 		case "TIMESTAMP":
-			return parseTime(s)
+			at, ok := parseTime(s)
+			return at.Round(time.Millisecond), ok // as CAST does
 		case "DATE":
 			return parseDate(s)
 		}

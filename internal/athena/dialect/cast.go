@@ -3,6 +3,7 @@ package dialect
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 func (t *translator) cast(n node, s *scope) (string, error) {
@@ -18,8 +19,16 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if to == typeJSON && from == typeVarchar && location(n) < 0 { // JSON '…' has no place, CAST has
+		return jsonParse(t, &call{n: n, args: []node{c}})
+	}
+	if from == typeVarchar && to == typeTime && location(n) < 0 { // timestamp '…' has no place, CAST has
+		if lit, ok := literal(c); ok && zoneOf(lit) != "" {
+			return t.zonedLiteral(n, lit)
+		}
+	}
 	if from == to {
-		return to, t.checkLiteralTime(n, c, to)
+		return to, nil
 	}
 	if from == "" || from == typeNull {
 		if to == typeIP {
@@ -85,7 +94,7 @@ func (t *translator) convert(n, c node, from, to string) error {
 	case to == typeVarchar:
 		return t.toText(n, c, from)
 	case from == typeVarchar && isTime(to):
-		return t.checkLiteralTime(n, c, to)
+		return t.toTime(n, c, to)
 	case from == typeVarchar, isNumber(from) && (isNumber(to) || to == typeBool), from == typeBool && isNumber(to):
 		return t.toNumber(n, c, from, to)
 	case isTime(from) && isTime(to):
@@ -98,6 +107,9 @@ func (t *translator) convert(n, c node, from, to string) error {
 func (t *translator) toNumber(n, c node, from, to string) error {
 	if isDecimal(from) && (isInteger(to) || to == typeBool) {
 		return nil
+	}
+	if (from == typeDouble || from == typeReal) && isInteger(to) {
+		n["child"] = function("round", c) // DuckDB rounds halves to even numbers, Trino away from zero
 	}
 	if from != typeVarchar {
 		return nil
@@ -121,47 +133,85 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 		}
 		n["child"] = function(macro, c)
 	}
+	if to == typeDouble {
+		fromVarchar(n, c, "text_to_double")
+	}
 	return nil
 }
 
 // toText is CAST(x AS varchar): the text must be Trino's.
 func (t *translator) toText(n, c node, from string) error {
 	switch {
-	case isInteger(from), from == typeBool, isDecimal(from), from == typeDate:
+	case isInteger(from), from == typeBool, from == typeDate:
+		return nil
+	case isDecimal(from):
+		become(n, function(internal+"decimal_text", c))
 		return nil
 	case from == typeTime:
-		become(n, function(internal+"time_text", c))
-		return nil
+		return t.timeText(n, c, "time_text")
 	case from == typeZone:
 		become(n, function(internal+"zone_text", c))
 		return nil
-	case from == typeDouble || from == typeReal:
-		return t.refuse(n, "CAST of "+from+" to varchar", "the text of a double differs between engines; cast to decimal(p,s) first")
+	case from == typeDouble:
+		become(n, function(internal+"double_text", c))
+		return nil
+	case from == typeReal:
+		become(n, function(internal+"real_text", castTo(c, "VARCHAR")))
+		return nil
 	}
 	return t.refuse(n, "CAST of "+from+" to varchar", "")
 }
 
-// checkLiteralTime looks at timestamp '…' and date '…' before the engine does.
-func (t *translator) checkLiteralTime(n, c node, to string) error {
-	s, ok := literal(c)
-	if !ok {
+// toTime is timestamp '…', date '…' and CAST of text to one of them.
+func (t *translator) toTime(n, c node, to string) error {
+	s, isLiteral := literal(c)
+	switch {
+	case to == typeZone:
+		return t.refuse(n, "CAST of varchar to timestamp with time zone", "use from_iso8601_timestamp, or timestamp '… UTC'")
+	case to == typeDate && (!isLiteral || location(n) >= 0):
+		fromVarchar(n, c, "text_to_date")
 		return nil
-	}
-	if to == typeTime {
-		if zone := zoneOf(s); zone != "" {
-			return t.refuse(c, "timestamp '"+s+"'", "write from_iso8601_timestamp('2024-01-01T00:00:00+01:00'), or the time in UTC without a zone")
-		}
-		if _, frac, _ := strings.Cut(s, "."); len(frac) > 3 {
-			return t.refuse(c, "timestamp '"+s+"'", "the table's timestamps have three fraction digits; timestamp_ns has nine")
-		}
-		if _, ok := parseTime(s); !ok {
-			return t.invalid(c, "'%s' is no timestamp: write timestamp '2024-01-31 10:11:12.345'", s)
-		}
-	}
-	if to == typeDate {
-		if _, ok := parseDate(s); !ok && n["try_cast"] != true {
+	case to == typeDate:
+		if _, ok := parseDate(s); !ok {
 			return t.invalid(c, "'%s' is no date: write date '2024-01-31'", s)
 		}
+		return nil
+	case !isLiteral || location(n) >= 0:
+		fromVarchar(n, c, "text_to_timestamp")
+		return nil
+	}
+	if _, frac, _ := strings.Cut(s, "."); len(frac) > 3 {
+		return t.refuse(c, "timestamp '"+s+"'", "the table's timestamps have three fraction digits; timestamp_ns has nine")
+	}
+	if _, ok := parseTime(s); !ok {
+		return t.invalid(c, "'%s' is no timestamp: write timestamp '2024-01-31 10:11:12.345'", s)
 	}
 	return nil
+}
+
+// zonedLiteral is timestamp '2024-01-31 10:11:12 Europe/Berlin'. DuckDB would drop the zone.
+func (t *translator) zonedLiteral(n node, s string) (string, error) {
+	zone := zoneOf(s)
+	local, ok := parseTime(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), zone)))
+	place, err := time.LoadLocation(zone)
+	if zone[0] == '+' || zone[0] == '-' {
+		var offset time.Time
+		offset, err = time.Parse("-07:00", zone)
+		place = offset.Location()
+	}
+	if !ok || err != nil || strings.EqualFold(zone, "local") {
+		return "", t.invalid(n, "'%s' is no timestamp: write timestamp '2024-01-31 10:11:12.345 Europe/Berlin'", s)
+	}
+	at := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), local.Nanosecond(), place)
+	const change = 6 * time.Hour
+	_, before := at.Add(-change).Zone()
+	_, after := at.Add(change).Zone()
+	if before != after {
+		return "", t.refuse(n, "timestamp '"+s+"'", "clocks are changed about then, so it may be two instants: write it in UTC")
+	}
+	become(n, castTo(varcharConst(at.UTC().Format(microLayout)+"+00"), "TIMESTAMP WITH TIME ZONE"))
+	if strings.EqualFold(zone, "UTC") {
+		return typeZone, nil
+	}
+	return typeOffset, nil
 }

@@ -44,7 +44,7 @@ func textFunctions() map[string]signature {
 	return map[string]signature{
 		"length":               sig(typeBigint, "varchar"),
 		"lower":                sig(typeVarchar, "varchar"),
-		"upper":                sig(typeVarchar, "varchar"),
+		"upper":                sig(typeVarchar, "varchar").macro("upper"),
 		"trim":                 sig(typeVarchar, "varchar", "varchar?").by(trim),
 		"ltrim":                sig(typeVarchar, "varchar", "varchar?").by(trim),
 		"rtrim":                sig(typeVarchar, "varchar", "varchar?").by(trim),
@@ -59,13 +59,13 @@ func textFunctions() map[string]signature {
 		"lpad":                 sig(typeVarchar, "varchar", "integer", "varchar").macro("lpad"),
 		"rpad":                 sig(typeVarchar, "varchar", "integer", "varchar").macro("rpad"),
 		"chr":                  sig(typeVarchar, "integer"),
-		"codepoint":            sig(typeInt, "varchar").as("unicode"),
-		"like_escape":          sig(typeBool, "varchar", "varchar", "varchar"),
-		"not_like_escape":      sig(typeBool, "varchar", "varchar", "varchar"),
-		"regexp_like":          sig(typeBool, "varchar", "varchar").as("regexp_matches"),
+		"codepoint":            sig(typeInt, "varchar").by(codepoint),
+		"like_escape":          sig(typeBool, "varchar", "varchar", "varchar").by(likeEscape),
+		"not_like_escape":      sig(typeBool, "varchar", "varchar", "varchar").by(likeEscape),
+		"regexp_like":          sig(typeBool, "varchar", "varchar").by(regexpLike),
 		"regexp_extract":       sig(typeVarchar, "varchar", "varchar", "integer?").by(regexpExtract),
 		"regexp_replace":       sig(typeVarchar, "varchar", "varchar", "varchar?").by(regexpReplace),
-		"levenshtein_distance": sig(typeBigint, "varchar", "varchar").as("levenshtein"),
+		"levenshtein_distance": sig(typeBigint, "varchar", "varchar").by(nativeOf("levenshtein", typeBigint)),
 	}
 }
 
@@ -80,12 +80,12 @@ func numberFunctions() map[string]signature {
 		"mod":      sig("first", "number", "number").by(modulo),
 		"power":    sig(typeDouble, "number", "number"),
 		"pow":      sig(typeDouble, "number", "number"),
-		"sqrt":     sig(typeDouble, "number"),
-		"cbrt":     sig(typeDouble, "number"),
+		"sqrt":     sig(typeDouble, "number").macro("sqrt"),
+		"cbrt":     sig(typeDouble, "number").by(nativeOf("cbrt", typeDouble)),
 		"exp":      sig(typeDouble, "number"),
-		"ln":       sig(typeDouble, "number"),
-		"log2":     sig(typeDouble, "number"),
-		"log10":    sig(typeDouble, "number"),
+		"ln":       sig(typeDouble, "number").macro("ln"),
+		"log2":     sig(typeDouble, "number").macro("log2"),
+		"log10":    sig(typeDouble, "number").macro("log10"),
 		"greatest": sig("first", "any", "any…").by(extremum),
 		"least":    sig("first", "any", "any…").by(extremum),
 		"nullif":   sig("first", "any", "any").by(nullif),
@@ -110,6 +110,8 @@ func timeFunctions() map[string]signature {
 		"from_iso8601_date":      sig(typeDate, "varchar").by(toDate),
 		"to_iso8601":             sig(typeVarchar, "time").by(toISO8601),
 		"date_format":            sig(typeVarchar, "local", "varchar").by(dateFormat),
+		"format_datetime":        sig(typeVarchar, "local", "varchar").by(formatDatetime),
+		"parse_datetime":         sig(typeZone, "varchar", "varchar").by(parseDatetime),
 		"date_parse":             sig(typeTime, "varchar", "varchar").by(dateParse),
 	}
 	all["last_day_of_month"] = sig(typeDate, "local").as("last_day")
@@ -125,7 +127,7 @@ func jsonFunctions() map[string]signature {
 		"json_extract":        sig(typeJSON, "json or varchar", "varchar").by(jsonExtract),
 		"json_extract_scalar": sig(typeVarchar, "json or varchar", "varchar").by(jsonExtract),
 		"json_array_length":   sig(typeBigint, "json or varchar").macro("json_array_length"),
-		"json_parse":          sig(typeJSON, "varchar").as("json"),
+		"json_parse":          sig(typeJSON, "varchar").by(jsonParse),
 		"json_format":         sig(typeVarchar, "json").by(jsonFormat),
 	}
 }
@@ -196,8 +198,6 @@ var refusedFunctions = map[string]string{
 	"regexp_matches":      "use regexp_like",
 	"len":                 "use length or cardinality",
 	"datediff":            "use date_diff",
-	"format_datetime":     "use date_format",
-	"parse_datetime":      "use date_parse",
 	"unnest":              "it belongs into FROM: CROSS JOIN UNNEST(x) AS t(y)",
 	"regexp_full_match":   "~ and SIMILAR TO are written regexp_like",
 	"row":                 "",

@@ -54,15 +54,6 @@ func concat(t *translator, c *call) (string, error) {
 	return typ, nil
 }
 
-func regexpExtract(_ *translator, c *call) (string, error) {
-	args := c.args
-	if len(args) == 2 {
-		args = append(args, intConst(0))
-	}
-	become(c.n, function(internal+"regexp_extract", args...))
-	return typeVarchar, nil
-}
-
 // regexpReplace replaces all matches, and groups are written $1 as in Trino.
 func regexpReplace(t *translator, c *call) (string, error) {
 	replacement := ""
@@ -76,6 +67,9 @@ func regexpReplace(t *translator, c *call) (string, error) {
 	translated, ok := groupReferences(replacement)
 	if !ok {
 		return "", t.refuse(c.n, "replacement '"+replacement+"'", "groups are $0 to $9")
+	}
+	if err := t.regexpArgs(c); err != nil {
+		return "", err
 	}
 	become(c.n, function("regexp_replace", c.args[0], c.args[1], varcharConst(translated), varcharConst("g")))
 	return typeVarchar, nil

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"strings"
+	"time"
 )
 
 func now(t *translator, c *call) (string, error) {
@@ -66,7 +67,7 @@ func (t *translator) field(c *call, field string, arg node, typ string) (string,
 	switch part {
 	case "hour", "minute", "second", "millisecond":
 		if typ == typeDate {
-			return "", t.invalid(c.n, "a date has no %s", field)
+			arg = castTo(arg, "TIMESTAMP")
 		}
 	}
 	n := function("date_part", varcharConst(part), arg)
@@ -86,6 +87,9 @@ func dateAdd(t *translator, c *call) (string, error) {
 	unit, err := t.checkUnit(c, units...)
 	if err != nil {
 		return "", err
+	}
+	if unit == "millisecond" && (short(c.args[2]) || fraction(c.args[2]) < 3) {
+		return "", t.refuse(c.n, "date_add of milliseconds to a timestamp with fewer than three fraction digits", "write timestamp '2024-01-31 10:11:12.000'")
 	}
 	count := castTo(c.args[1], "BIGINT")
 	switch unit {
@@ -152,12 +156,21 @@ func atTimeZone(t *translator, c *call) (string, error) {
 	if !ok {
 		return "", t.refuse(c.n, "AT TIME ZONE with a computed zone", "write the zone as a literal")
 	}
-	if name == "" || strings.ContainsAny(name[:1], "+-") {
-		return "", t.refuse(zone, "time zone '"+name+"'", "write the name of a region, such as 'Europe/Berlin'")
+	if name == "" {
+		return "", t.invalid(zone, "a time zone has a name, such as 'Europe/Berlin'")
 	}
 	instant := at
 	if typ != typeZone {
 		instant = castTo(at, "TIMESTAMP WITH TIME ZONE") // the session's zone is UTC
+	}
+	if strings.ContainsAny(name[:1], "+-") {
+		offset, err := time.Parse("-07:00", name)
+		if err != nil {
+			return "", t.invalid(zone, "'%s' is no time zone: write '+05:30' or 'Europe/Berlin'", name)
+		}
+		_, seconds := offset.Zone()
+		become(c.n, operator("+", castTo(instant, "TIMESTAMP"), function("to_minutes", intConst(seconds/60))))
+		return typeZoned, nil
 	}
 	if strings.EqualFold(name, "UTC") {
 		become(c.n, copyOf(instant))
@@ -180,14 +193,14 @@ func toUnixtime(t *translator, c *call) (string, error) {
 	return typeDouble, nil
 }
 
-func toISO8601(_ *translator, c *call) (string, error) {
+func toISO8601(t *translator, c *call) (string, error) {
 	switch c.types[0] {
 	case typeDate:
 		become(c.n, castTo(c.args[0], "VARCHAR"))
 	case typeZone:
 		become(c.n, function(internal+"iso_zone", c.args[0]))
 	default:
-		become(c.n, function(internal+"iso_time", c.args[0]))
+		return typeVarchar, t.timeText(c.n, c.args[0], "iso_time")
 	}
 	return typeVarchar, nil
 }
@@ -210,7 +223,7 @@ func dateParse(t *translator, c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	become(c.n, function("strptime", c.args[0], varcharConst(format)))
+	become(c.n, parsed(c.args[0], format))
 	return typeTime, nil
 }
 

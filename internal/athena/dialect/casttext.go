@@ -1,0 +1,210 @@
+package dialect
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Casts from and to text, for which DuckDB has other texts than Trino.
+
+// blanks is what Java's trim removes at both ends of a text.
+const blanks = "\x01\x02\x03\x04\x05\x06\x07\x08\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f "
+
+func castNatives() map[string]Native {
+	all := map[string]Native{
+		"double_text": {[]string{"DOUBLE"}, "VARCHAR", func(args []any) (any, error) { return doubleText(args[0].(float64), 64), nil }},
+		// A real comes as the text that DuckDB has for it: a double of it has other digits.
+		"real_text": fromText("VARCHAR", func(s string) (any, error) {
+			f, err := strconv.ParseFloat(s, 32)
+			return doubleText(f, 32), err
+		}),
+	}
+	for name, parse := range map[string]struct {
+		result string
+		f      func(string) (any, error)
+	}{
+		"to_double":    {"DOUBLE", textToDouble},
+		"to_timestamp": {"VARCHAR", textToTimestamp},
+		"to_date":      {"VARCHAR", textToDate},
+	} {
+		all["text_"+name] = fromText(parse.result, parse.f)
+		all["try_text_"+name] = fromText(parse.result, func(s string) (any, error) {
+			v, err := parse.f(s)
+			if err != nil {
+				return nil, nil
+			}
+			return v, nil
+		})
+	}
+	return all
+}
+
+// doubleText is a floating-point number as Trino writes it: 1.5E0.
+func doubleText(f float64, bits int) string {
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	case f == 0:
+		return "0E0"
+	}
+	mantissa, exponent := scientific(f, bits)
+	return mantissa + "E" + exponent
+}
+
+// scientific is f with as few digits as tell it from its neighbours, two at least, of
+// which Java takes those that are closest to f.
+func scientific(f float64, bits int) (mantissa, exponent string) {
+	text := strconv.FormatFloat(f, 'e', -1, bits)
+	if !strings.Contains(text, ".") {
+		text = strconv.FormatFloat(f, 'e', 1, bits)
+	}
+	mantissa, exponent, _ = strings.Cut(text, "e")
+	negative := strings.HasPrefix(exponent, "-")
+	exponent = strings.TrimLeft(exponent, "+-0")
+	if exponent == "" {
+		exponent = "0"
+	}
+	if negative {
+		exponent = "-" + exponent
+	}
+	return mantissa, exponent
+}
+
+// javaDouble is what Java's parser takes, but for hexadecimal digits.
+var javaDouble = regexp.MustCompile(`^[+-]?(?:NaN|Infinity|((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[dDfF]?)$`)
+
+func textToDouble(s string) (any, error) {
+	trimmed := strings.Trim(s, blanks+"\x00")
+	if !javaDouble.MatchString(trimmed) {
+		return nil, cannotCast(s, "double")
+	}
+	if !strings.HasSuffix(trimmed, "y") { // Infinity
+		trimmed = strings.TrimRight(trimmed, "dDfF")
+	}
+	f, err := strconv.ParseFloat(trimmed, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // then it is infinite
+		return nil, cannotCast(s, "double")
+	}
+	return f, nil
+}
+
+var (
+	timestampText = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})(?: (\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?)?(?: UTC)?$`)
+	dateText      = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})$`)
+)
+
+// textToTimestamp gives the text that DuckDB casts to the timestamp(3) of s.
+func textToTimestamp(s string) (any, error) {
+	at, ok := parseTimestamp(s)
+	if !ok {
+		return nil, cannotCast(s, "timestamp")
+	}
+	return at.Format("2006-01-02 15:04:05.000"), nil
+}
+
+// parseTimestamp reads a timestamp as Trino's CAST does, and rounds it to milliseconds.
+func parseTimestamp(s string) (time.Time, bool) {
+	m := timestampText.FindStringSubmatch(strings.Trim(s, " "))
+	if m == nil {
+		return time.Time{}, false
+	}
+	var n [7]int
+	for i := range 6 {
+		n[i], _ = strconv.Atoi(m[i+1]) // digits, or nothing
+	}
+	picos, _ := strconv.ParseInt((m[7] + "000000000000")[:12], 10, 64)
+	at := time.Date(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], 0, time.UTC)
+	if at.Day() != n[2] || at.Month() != time.Month(n[1]) || n[3] > 23 || n[4] > 59 || n[5] > 59 {
+		return time.Time{}, false
+	}
+	const milli = 1_000_000_000
+	return at.Add(time.Duration((picos+milli/2)/milli) * time.Millisecond), true
+}
+
+func textToDate(s string) (any, error) {
+	m := dateText.FindStringSubmatch(strings.Trim(s, blanks))
+	if m == nil {
+		return nil, cannotCast(s, "date")
+	}
+	text := fmt.Sprintf("%s-%02s-%02s", m[1], m[2], m[3])
+	if _, err := time.Parse("2006-01-02", text); err != nil {
+		return nil, cannotCast(s, "date")
+	}
+	return text, nil
+}
+
+// fromVarchar translates CAST(text AS …) where the text is read by us.
+func fromVarchar(n, c node, name string) {
+	if n["try_cast"] == true {
+		name = "try_" + name
+	}
+	n["child"] = function(internal+name, c)
+}
+
+// fraction is how many digits a timestamp literal has behind its seconds. It is 3 for
+// all that is no literal: the table's timestamps have three.
+func fraction(n node) int {
+	s, ok := literal(child(n, "child"))
+	if text(n, "class") != "CAST" || text(child(n, "cast_type"), "id") != "TIMESTAMP" || !ok {
+		return 3
+	}
+	_, digits, _ := strings.Cut(s, ".")
+	return len(digits)
+}
+
+// short reports whether n is computed of nothing but timestamp literals, some of which
+// have fewer than three digits: so has the result, in ways that are Trino's own.
+func short(n node) bool {
+	found := false
+	var walk func(v any) bool
+	walk = func(v any) bool {
+		switch v := v.(type) {
+		case map[string]any:
+			if text(v, "class") == "COLUMN_REF" || text(v, "class") == "SUBQUERY" {
+				return false
+			}
+			found = found || fraction(v) < 3
+			for _, x := range v {
+				if !walk(x) {
+					return false
+				}
+			}
+		case []any:
+			for _, x := range v {
+				if !walk(x) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return walk(n) && found
+}
+
+// timeText is the text of a timestamp by one of two macros: name, or for a literal
+// with fewer than three digits, with as many.
+func (t *translator) timeText(n, c node, name string) error {
+	digits := fraction(c)
+	if digits >= 3 && short(c) {
+		return t.refuse(n, "text of a computed timestamp with fewer than three fraction digits", "write the literals as timestamp '2024-01-31 10:11:12.000'")
+	}
+	text := function(internal+name, c)
+	if digits < 3 {
+		length := len("2006-01-02 15:04:05.") + digits
+		if digits == 0 {
+			length--
+		}
+		text = function("substr", text, intConst(1), intConst(length))
+	}
+	become(n, text)
+	return nil
+}
