@@ -18,6 +18,13 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if s, ok := literal(c); ok && to == typeTime && location(n) < 0 && n["try_cast"] != true { // timestamp '…' has no place, CAST has
+		return t.stampLiteral(n, c, s)
+	}
+	if elsewhere(from) && to == typeZone { // it keeps its zone
+		zone, _ := stampOf(from)
+		return stamp{digits: 3, zone: zone.zone}.String(), nil
+	}
 	if from == to {
 		return to, t.checkLiteralTime(n, c, to)
 	}
@@ -75,13 +82,6 @@ func (t *translator) convert(n, c node, from, to string) error {
 		return err
 	}
 	switch {
-	case from == typeOffset:
-		return t.refuse(n, "CAST of from_iso8601_timestamp", offsetAdvice)
-	case from == typeZoned:
-		if to == typeDate || to == typeTime {
-			return nil
-		}
-		return t.refuse(n, "AT TIME ZONE", zonedAdvice)
 	case to == typeVarchar:
 		return t.toText(n, c, from)
 	case from == typeVarchar && isTime(to):
@@ -89,6 +89,11 @@ func (t *translator) convert(n, c node, from, to string) error {
 	case from == typeVarchar, isNumber(from) && (isNumber(to) || to == typeBool), from == typeBool && isNumber(to):
 		return t.toNumber(n, c, from, to)
 	case isTime(from) && isTime(to):
+		if to != typeZone {
+			at, _, err := t.local(c, from)
+			n["child"] = at
+			return err
+		}
 		return nil
 	}
 	return t.invalid(n, "cannot cast %s to %s", from, to)
@@ -129,11 +134,16 @@ func (t *translator) toText(n, c node, from string) error {
 	switch {
 	case isInteger(from), from == typeBool, isDecimal(from), from == typeDate:
 		return nil
-	case from == typeTime:
-		become(n, function(internal+"time_text", c))
-		return nil
-	case from == typeZone:
-		become(n, function(internal+"zone_text", c))
+	case isTime(from):
+		typ, _ := stampOf(from)
+		if typ.zone == unknownZone {
+			return t.refuse(n, "CAST of a time whose zone is in its text", zoneAdvice)
+		}
+		text := stampText(c, typ, "%Y-%m-%d %H:%M:%S")
+		if typ.zone != "" {
+			text = operator("||", text, varcharConst(" "+typ.zone))
+		}
+		become(n, text)
 		return nil
 	case from == typeDouble || from == typeReal:
 		return t.refuse(n, "CAST of "+from+" to varchar", "the text of a double differs between engines; cast to decimal(p,s) first")
@@ -148,14 +158,10 @@ func (t *translator) checkLiteralTime(n, c node, to string) error {
 		return nil
 	}
 	if to == typeTime {
-		if zone := zoneOf(s); zone != "" {
-			return t.refuse(c, "timestamp '"+s+"'", "write from_iso8601_timestamp('2024-01-01T00:00:00+01:00'), or the time in UTC without a zone")
-		}
-		if _, frac, _ := strings.Cut(s, "."); len(frac) > 3 {
-			return t.refuse(c, "timestamp '"+s+"'", "the table's timestamps have three fraction digits; timestamp_ns has nine")
-		}
-		if _, ok := parseTime(s); !ok {
+		if _, typ, ok := parseStamp(s); !ok && n["try_cast"] != true {
 			return t.invalid(c, "'%s' is no timestamp: write timestamp '2024-01-31 10:11:12.345'", s)
+		} else if typ.zone != "" || typ.digits > 3 {
+			return t.refuse(c, "CAST of '"+s+"' to timestamp", "write it without a zone, and with at most three fraction digits")
 		}
 	}
 	if to == typeDate {

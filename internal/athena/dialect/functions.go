@@ -60,8 +60,8 @@ func textFunctions() map[string]signature {
 		"rpad":                 sig(typeVarchar, "varchar", "integer", "varchar").macro("rpad"),
 		"chr":                  sig(typeVarchar, "integer"),
 		"codepoint":            sig(typeInt, "varchar").as("unicode"),
-		"like_escape":          sig(typeBool, "varchar", "varchar", "varchar"),
-		"not_like_escape":      sig(typeBool, "varchar", "varchar", "varchar"),
+		"like_escape":          sig(typeBool, "varchar", "varchar", "varchar").by(likeEscape),
+		"not_like_escape":      sig(typeBool, "varchar", "varchar", "varchar").by(likeEscape),
 		"regexp_like":          sig(typeBool, "varchar", "varchar").as("regexp_matches"),
 		"regexp_extract":       sig(typeVarchar, "varchar", "varchar", "integer?").by(regexpExtract),
 		"regexp_replace":       sig(typeVarchar, "varchar", "varchar", "varchar?").by(regexpReplace),
@@ -100,7 +100,7 @@ func timeFunctions() map[string]signature {
 		"date_trunc":             sig("", "varchar", "local").by(dateTrunc),
 		"date_part":              sig(typeBigint, "varchar", "local").by(datePart), // extract(x FROM y)
 		"date_add":               sig("", "varchar", "integer", "time").by(dateAdd),
-		"date_diff":              sig(typeBigint, "varchar", "time", "time").by(dateDiff),
+		"date_diff":              sig(typeBigint, "varchar", "instant", "instant").by(dateDiff),
 		"date":                   sig(typeDate, "any").by(toDate),
 		"timezone":               sig("", "varchar", "instant").by(atTimeZone), // AT TIME ZONE
 		"at_timezone":            sig("", "instant", "varchar").by(atTimeZone),
@@ -125,7 +125,7 @@ func jsonFunctions() map[string]signature {
 		"json_extract":        sig(typeJSON, "json or varchar", "varchar").by(jsonExtract),
 		"json_extract_scalar": sig(typeVarchar, "json or varchar", "varchar").by(jsonExtract),
 		"json_array_length":   sig(typeBigint, "json or varchar").macro("json_array_length"),
-		"json_parse":          sig(typeJSON, "varchar").as("json"),
+		"json_parse":          sig(typeJSON, "varchar").by(nativeOf("json_parse", typeJSON)),
 		"json_format":         sig(typeVarchar, "json").by(jsonFormat),
 	}
 }

@@ -54,13 +54,15 @@ func concat(t *translator, c *call) (string, error) {
 	return typ, nil
 }
 
-func regexpExtract(_ *translator, c *call) (string, error) {
-	args := c.args
-	if len(args) == 2 {
-		args = append(args, intConst(0))
+func regexpExtract(t *translator, c *call) (string, error) {
+	if err := t.checkPattern(c.args[1]); err != nil {
+		return "", err
 	}
-	become(c.n, function(internal+"regexp_extract", args...))
-	return typeVarchar, nil
+	if len(c.args) == 2 {
+		become(c.n, function(internal+"regexp_extract", c.args[0], c.args[1], intConst(0)))
+		return typeVarchar, nil
+	}
+	return nativeOf("regexp_group", typeVarchar)(t, c)
 }
 
 // regexpReplace replaces all matches, and groups are written $1 as in Trino.
@@ -76,6 +78,9 @@ func regexpReplace(t *translator, c *call) (string, error) {
 	translated, ok := groupReferences(replacement)
 	if !ok {
 		return "", t.refuse(c.n, "replacement '"+replacement+"'", "groups are $0 to $9")
+	}
+	if err := t.checkPattern(c.args[1]); err != nil {
+		return "", err
 	}
 	become(c.n, function("regexp_replace", c.args[0], c.args[1], varcharConst(translated), varcharConst("g")))
 	return typeVarchar, nil
@@ -269,4 +274,10 @@ func (t *translator) checkUnit(c *call, allowed ...string) (string, error) {
 		}
 	}
 	return "", t.fail(c.args[0], athena.ErrInvalid, "unit of "+c.name, "write one of '"+strings.Join(allowed, "', '")+"'")
+}
+
+// likeEscape checks the pattern: what is escaped must need it.
+func likeEscape(_ *translator, c *call) (string, error) {
+	c.n["children"] = []any{c.args[0], function(internal+"like_pattern", c.args[1], c.args[2]), c.args[2]}
+	return typeBool, nil
 }
