@@ -27,7 +27,7 @@ query.client.timeout=1m
 query.max-history=10
 task.concurrency=2
 `, dir, port, home),
-		"etc/log.properties": "io.trino=WARN\nio.airlift=WARN\norg.eclipse=WARN\n",
+		"etc/log.properties": "io.trino=WARN\nio.airlift=WARN\norg.eclipse=WARN\norg.apache.parquet=WARN\nio.trino.cost=ERROR\n",
 		// The last lines are what docs/engines.md asks of every catalog.
 		"etc/catalog/" + Catalog + ".properties": fmt.Sprintf(`connector.name=hive
 hive.metastore=file
@@ -40,7 +40,9 @@ s3.region=%[3]s
 s3.path-style-access=true
 s3.aws-access-key=%[4]s
 s3.aws-secret-key=%[5]s
-hive.metastore-cache-ttl=0s
+hive.file-status-cache-tables=*
+hive.file-status-cache.max-retained-size=64MB
+hive.file-status-cache-expire-time=1h
 hive.partition-projection-enabled=true
 hive.parquet.time-zone=UTC
 `, dir, s.Endpoint, s.Region, s.AccessKey, s.SecretKey),
