@@ -37,7 +37,7 @@ func avgOf(t *translator, c *call) (string, error) {
 }
 
 func ordered(t *translator, c *call) (string, error) {
-	if typ := c.types[0]; typ == typeJSON || isMap(typ) || typ == typeZoned {
+	if typ := c.types[0]; typ == typeJSON || isMap(typ) {
 		return "", t.invalid(c.n, "values of type %s have no order", typ)
 	}
 	return c.types[0], nil

@@ -180,8 +180,8 @@ func (t *translator) instant(n node) (time.Time, bool) {
 		}
 		switch text(child(n, "cast_type"), "id") {
 		case "TIMESTAMP":
-			at, ok := parseTime(s)
-			return at.Round(time.Millisecond), ok // as CAST does
+			at, _, ok := parseStamp(s)
+			return at, ok
 		case "DATE":
 			return parseDate(s)
 		}

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -10,8 +11,10 @@ type call struct {
 	name   string
 	args   []node
 	types  []string
+	before []string // types, before times were made local ones
 	scope  *scope
 	window bool
+	zoned  bool // an argument was of another zone than UTC, and is its local time now
 }
 
 // call translates a function call or an operator that DuckDB writes as one.
@@ -90,13 +93,18 @@ func (t *translator) apply(f signature, c *call) (string, error) {
 	if len(c.args) < least || len(c.args) > len(f.args) && !variadic {
 		return "", t.invalid(c.n, "%s takes (%s), not %d arguments", c.name, strings.Join(f.args, ", "), len(c.args))
 	}
+	c.before = slices.Clone(c.types)
 	for i, typ := range c.types {
 		want := strings.TrimRight(f.args[min(i, len(f.args)-1)], "?…")
-		if typ == typeZoned && want != "local" {
-			return "", t.refuse(c.args[i], "AT TIME ZONE in "+c.name, zonedAdvice)
+		if elsewhere(typ) && want == "time" {
+			return "", t.refuse(c.args[i], "a time in another zone than UTC in "+c.name, zoneAdvice)
 		}
-		if typ == typeOffset && want != "instant" {
-			return "", t.refuse(c.args[i], "from_iso8601_timestamp in "+c.name, offsetAdvice)
+		if want == "local" {
+			var err error
+			if c.args[i], c.types[i], err = t.local(c.args[i], typ); err != nil {
+				return "", err
+			}
+			c.zoned, typ = c.zoned || elsewhere(typ), c.types[i]
 		}
 		if !fits(typ, want) {
 			return "", t.invalid(c.args[i], "argument %d of %s must be %s, this is %s", i+1, c.name, want, describe(typ))
@@ -123,12 +131,8 @@ func fits(typ, class string) bool {
 		return isInteger(typ)
 	case "number":
 		return isNumber(typ)
-	case "time":
+	case "time", "local", "instant":
 		return isTime(typ)
-	case "local":
-		return isTime(typ) || typ == typeZoned
-	case "instant":
-		return isTime(typ) || typ == typeOffset
 	case "array":
 		return isArray(typ)
 	case "map":
@@ -175,11 +179,6 @@ func (t *translator) operatorCall(n node, name string, s *scope) (string, error)
 	types, err := t.exprs(args, s)
 	if err != nil {
 		return "", err
-	}
-	for i, typ := range types {
-		if typ == typeZoned {
-			return "", t.refuse(args[i], "AT TIME ZONE with "+name, zonedAdvice)
-		}
 	}
 	switch name {
 	case "~~", "!~~":
@@ -251,15 +250,20 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 		return typ, nil
 	case isInterval(a) && isInterval(b) && a == b:
 		return a, nil
-	case a == typeOffset && isInterval(b):
-		return typeOffset, nil
 	case isTime(a) && isInterval(b), isInterval(a) && isTime(b) && name == "+":
 		typ := a
 		if isInterval(a) {
 			typ, args = b, []node{args[1], args[0]}
 		}
-		if typ != typeDate {
-			return typ, nil
+		if s, ok := stampOf(typ); ok {
+			months := !dayInterval(a) && !dayInterval(b)
+			if months && elsewhere(typ) {
+				return "", t.refuse(n, "an interval of months at another zone than UTC", zoneAdvice)
+			}
+			if !months {
+				s.digits = max(s.digits, 3)
+			}
+			return s.String(), nil
 		}
 		if text(args[1], "function_name") == "to_hours" || text(args[1], "function_name") == "to_minutes" || text(args[1], "function_name") == "to_seconds" {
 			return "", t.invalid(n, "a date has no hours: cast it to timestamp")

@@ -3,7 +3,6 @@ package dialect
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 func (t *translator) cast(n node, s *scope) (string, error) {
@@ -20,12 +19,15 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 		return "", err
 	}
 	if to == typeJSON && from == typeVarchar && location(n) < 0 { // JSON '…' has no place, CAST has
-		return jsonParse(t, &call{n: n, args: []node{c}})
+		become(n, function(internal+"json_parse", c))
+		return typeJSON, nil
 	}
-	if from == typeVarchar && to == typeTime && location(n) < 0 { // timestamp '…' has no place, CAST has
-		if lit, ok := literal(c); ok && zoneOf(lit) != "" {
-			return t.zonedLiteral(n, lit)
-		}
+	if s, ok := literal(c); ok && to == typeTime && location(n) < 0 && n["try_cast"] != true { // timestamp '…' has no place, CAST has
+		return t.stampLiteral(n, c, s)
+	}
+	if elsewhere(from) && to == typeZone { // it keeps its zone
+		zone, _ := stampOf(from)
+		return stamp{digits: 3, zone: zone.zone}.String(), nil
 	}
 	if from == to {
 		return to, nil
@@ -84,13 +86,6 @@ func (t *translator) convert(n, c node, from, to string) error {
 		return err
 	}
 	switch {
-	case from == typeOffset:
-		return t.refuse(n, "CAST of from_iso8601_timestamp", offsetAdvice)
-	case from == typeZoned:
-		if to == typeDate || to == typeTime {
-			return nil
-		}
-		return t.refuse(n, "AT TIME ZONE", zonedAdvice)
 	case to == typeVarchar:
 		return t.toText(n, c, from)
 	case from == typeVarchar && isTime(to):
@@ -98,6 +93,11 @@ func (t *translator) convert(n, c node, from, to string) error {
 	case from == typeVarchar, isNumber(from) && (isNumber(to) || to == typeBool), from == typeBool && isNumber(to):
 		return t.toNumber(n, c, from, to)
 	case isTime(from) && isTime(to):
+		if to != typeZone {
+			at, _, err := t.local(c, from)
+			n["child"] = at
+			return err
+		}
 		return nil
 	}
 	return t.invalid(n, "cannot cast %s to %s", from, to)
@@ -147,10 +147,16 @@ func (t *translator) toText(n, c node, from string) error {
 	case isDecimal(from):
 		become(n, function(internal+"decimal_text", c))
 		return nil
-	case from == typeTime:
-		return t.timeText(n, c, "time_text")
-	case from == typeZone:
-		become(n, function(internal+"zone_text", c))
+	case isTime(from):
+		typ, _ := stampOf(from)
+		if typ.zone == unknownZone {
+			return t.refuse(n, "CAST of a time whose zone is in its text", zoneAdvice)
+		}
+		text := stampText(c, typ, "%Y-%m-%d %H:%M:%S")
+		if typ.zone != "" {
+			text = operator("||", text, varcharConst(" "+typ.zone))
+		}
+		become(n, text)
 		return nil
 	case from == typeDouble:
 		become(n, function(internal+"double_text", c))
@@ -162,56 +168,21 @@ func (t *translator) toText(n, c node, from string) error {
 	return t.refuse(n, "CAST of "+from+" to varchar", "")
 }
 
-// toTime is timestamp '…', date '…' and CAST of text to one of them.
+// toTime is date '…' and CAST of text to a date or timestamp. timestamp '…' has been
+// looked at before.
 func (t *translator) toTime(n, c node, to string) error {
 	s, isLiteral := literal(c)
 	switch {
-	case to == typeZone:
-		return t.refuse(n, "CAST of varchar to timestamp with time zone", "use from_iso8601_timestamp, or timestamp '… UTC'")
-	case to == typeDate && (!isLiteral || location(n) >= 0):
-		fromVarchar(n, c, "text_to_date")
-		return nil
-	case to == typeDate:
+	case to == typeDate && isLiteral && location(n) < 0: // date '…' has no place, CAST has
 		if _, ok := parseDate(s); !ok {
 			return t.invalid(c, "'%s' is no date: write date '2024-01-31'", s)
 		}
-		return nil
-	case !isLiteral || location(n) >= 0:
+	case to == typeDate:
+		fromVarchar(n, c, "text_to_date")
+	case to == typeTime:
 		fromVarchar(n, c, "text_to_timestamp")
-		return nil
-	}
-	if _, frac, _ := strings.Cut(s, "."); len(frac) > 3 {
-		return t.refuse(c, "timestamp '"+s+"'", "the table's timestamps have three fraction digits; timestamp_ns has nine")
-	}
-	if _, ok := parseTime(s); !ok {
-		return t.invalid(c, "'%s' is no timestamp: write timestamp '2024-01-31 10:11:12.345'", s)
+	default:
+		return t.refuse(n, "CAST of varchar to "+to, "use from_iso8601_timestamp, or a literal such as timestamp '2024-01-31 10:11:12 UTC'")
 	}
 	return nil
-}
-
-// zonedLiteral is timestamp '2024-01-31 10:11:12 Europe/Berlin'. DuckDB would drop the zone.
-func (t *translator) zonedLiteral(n node, s string) (string, error) {
-	zone := zoneOf(s)
-	local, ok := parseTime(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), zone)))
-	place, err := time.LoadLocation(zone)
-	if zone[0] == '+' || zone[0] == '-' {
-		var offset time.Time
-		offset, err = time.Parse("-07:00", zone)
-		place = offset.Location()
-	}
-	if !ok || err != nil || strings.EqualFold(zone, "local") {
-		return "", t.invalid(n, "'%s' is no timestamp: write timestamp '2024-01-31 10:11:12.345 Europe/Berlin'", s)
-	}
-	at := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), local.Nanosecond(), place)
-	const change = 6 * time.Hour
-	_, before := at.Add(-change).Zone()
-	_, after := at.Add(change).Zone()
-	if before != after {
-		return "", t.refuse(n, "timestamp '"+s+"'", "clocks are changed about then, so it may be two instants: write it in UTC")
-	}
-	become(n, castTo(varcharConst(at.UTC().Format(microLayout)+"+00"), "TIMESTAMP WITH TIME ZONE"))
-	if strings.EqualFold(zone, "UTC") {
-		return typeZone, nil
-	}
-	return typeOffset, nil
 }

@@ -79,12 +79,12 @@ func scientific(f float64, bits int) (mantissa, exponent string) {
 	return mantissa, exponent
 }
 
-// javaDouble is what Java's parser takes, but for hexadecimal digits.
-var javaDouble = regexp.MustCompile(`^[+-]?(?:NaN|Infinity|((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[dDfF]?)$`)
+// doubleSyntax is what Java's parser takes, but for hexadecimal digits.
+var doubleSyntax = regexp.MustCompile(`^[+-]?(?:NaN|Infinity|((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[dDfF]?)$`)
 
 func textToDouble(s string) (any, error) {
 	trimmed := strings.Trim(s, blanks+"\x00")
-	if !javaDouble.MatchString(trimmed) {
+	if !doubleSyntax.MatchString(trimmed) {
 		return nil, cannotCast(s, "double")
 	}
 	if !strings.HasSuffix(trimmed, "y") { // Infinity
@@ -148,63 +148,4 @@ func fromVarchar(n, c node, name string) {
 		name = "try_" + name
 	}
 	n["child"] = function(internal+name, c)
-}
-
-// fraction is how many digits a timestamp literal has behind its seconds. It is 3 for
-// all that is no literal: the table's timestamps have three.
-func fraction(n node) int {
-	s, ok := literal(child(n, "child"))
-	if text(n, "class") != "CAST" || text(child(n, "cast_type"), "id") != "TIMESTAMP" || !ok {
-		return 3
-	}
-	_, digits, _ := strings.Cut(s, ".")
-	return len(digits)
-}
-
-// short reports whether n is computed of nothing but timestamp literals, some of which
-// have fewer than three digits: so has the result, in ways that are Trino's own.
-func short(n node) bool {
-	found := false
-	var walk func(v any) bool
-	walk = func(v any) bool {
-		switch v := v.(type) {
-		case map[string]any:
-			if text(v, "class") == "COLUMN_REF" || text(v, "class") == "SUBQUERY" {
-				return false
-			}
-			found = found || fraction(v) < 3
-			for _, x := range v {
-				if !walk(x) {
-					return false
-				}
-			}
-		case []any:
-			for _, x := range v {
-				if !walk(x) {
-					return false
-				}
-			}
-		}
-		return true
-	}
-	return walk(n) && found
-}
-
-// timeText is the text of a timestamp by one of two macros: name, or for a literal
-// with fewer than three digits, with as many.
-func (t *translator) timeText(n, c node, name string) error {
-	digits := fraction(c)
-	if digits >= 3 && short(c) {
-		return t.refuse(n, "text of a computed timestamp with fewer than three fraction digits", "write the literals as timestamp '2024-01-31 10:11:12.000'")
-	}
-	text := function(internal+name, c)
-	if digits < 3 {
-		length := len("2006-01-02 15:04:05.") + digits
-		if digits == 0 {
-			length--
-		}
-		text = function("substr", text, intConst(1), intConst(length))
-	}
-	become(n, text)
-	return nil
 }

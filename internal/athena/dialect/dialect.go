@@ -91,7 +91,7 @@ func Translate(sql string, tree []byte, now time.Time) (*Plan, error) {
 	}
 	plan := &Plan{Tree: out, Scans: t.scans, Names: make([]string, len(cols)), Types: make([]string, len(cols))}
 	for i, c := range cols {
-		plan.Names[i], plan.Types[i] = c.name, c.typ
+		plan.Names[i], plan.Types[i] = c.name, publicType(c.typ)
 	}
 	return plan, nil
 }

@@ -2,17 +2,14 @@ package dialect
 
 import (
 	"errors"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Parts of JSON documents, read as Trino reads them: from the left, up to what is
-// looked for and no further, and written as Trino's JSON library writes.
+// looked for and no further.
 
 func documentNatives() map[string]Native {
 	at := func(part func(dec *jsontext.Decoder) (any, error)) Native {
@@ -35,17 +32,6 @@ func documentNatives() map[string]Native {
 	return map[string]Native{
 		"json_at":   at(valueAt),
 		"scalar_at": at(scalarAt),
-		"json_parse": fromText("VARCHAR", func(s string) (any, error) {
-			dec := jsonReader(s)
-			out, err := appendValue(nil, dec, true)
-			if err == nil && dec.PeekKind() != 0 {
-				err = errors.New("more behind its end")
-			}
-			if err != nil {
-				return nil, cannotCast(s, "JSON")
-			}
-			return string(out), nil
-		}),
 	}
 }
 
@@ -169,8 +155,11 @@ func seekElement(dec *jsontext.Decoder, i int) bool {
 
 // valueAt is the next value as a JSON text.
 func valueAt(dec *jsontext.Decoder) (any, error) {
-	out, err := appendValue(nil, dec, false)
-	return string(out), err
+	raw, err := dec.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	return javaJSON(string(raw), false)
 }
 
 // scalarAt is the text of the next value, if it has no parts and is not null.
@@ -184,130 +173,4 @@ func scalarAt(dec *jsontext.Decoder) (any, error) {
 		return nil, err
 	}
 	return tok.String(), nil
-}
-
-// appendValue writes the next value; sorted puts the members of objects in order.
-func appendValue(dst []byte, dec *jsontext.Decoder, sorted bool) ([]byte, error) {
-	tok, err := dec.ReadToken()
-	if err != nil {
-		return nil, err
-	}
-	switch tok.Kind() {
-	case '{':
-		return appendObject(dst, dec, sorted)
-	case '[':
-		dst = append(dst, '[')
-		for n := 0; dec.PeekKind() != ']'; n++ {
-			if n > 0 {
-				dst = append(dst, ',')
-			}
-			if dst, err = appendValue(dst, dec, sorted); err != nil {
-				return nil, err
-			}
-		}
-		_, err = dec.ReadToken()
-		return append(dst, ']'), err
-	case '"':
-		return appendJSONString(dst, tok.String()), nil
-	case '0':
-		return append(dst, numberText(tok.String())...), nil
-	}
-	return append(dst, tok.String()...), nil // true, false, null
-}
-
-func appendObject(dst []byte, dec *jsontext.Decoder, sorted bool) ([]byte, error) {
-	type member struct{ name, text string }
-	var members []member
-	for dec.PeekKind() != '}' {
-		tok, err := dec.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		m := member{name: tok.String()}
-		value, err := appendValue(nil, dec, sorted)
-		if err != nil {
-			return nil, err
-		}
-		m.text = string(value)
-		if i := slices.IndexFunc(members, func(x member) bool { return sorted && x.name == m.name }); i >= 0 {
-			members[i] = m // the last one counts
-			continue
-		}
-		members = append(members, m)
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	if sorted {
-		slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
-	}
-	dst = append(dst, '{')
-	for i, m := range members {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(append(appendJSONString(dst, m.name), ':'), m.text...)
-	}
-	return append(dst, '}'), nil
-}
-
-// numberText is a number of a document: whole numbers keep their digits, others are doubles.
-func numberText(s string) string {
-	if !strings.ContainsAny(s, ".eE") {
-		if s == "-0" {
-			return "0"
-		}
-		return s
-	}
-	f, _ := strconv.ParseFloat(s, 64) // out of range: infinite
-	switch abs := math.Abs(f); {
-	case f == 0 && math.Signbit(f):
-		return "-0.0"
-	case f == 0:
-		return "0.0"
-	case math.IsInf(f, 0):
-		return `"` + doubleText(f, 64) + `"`
-	case abs >= 1e-3 && abs < 1e7:
-		text := strconv.FormatFloat(f, 'f', -1, 64)
-		if !strings.Contains(text, ".") {
-			text += ".0"
-		}
-		return text
-	}
-	return doubleText(f, 64)
-}
-
-const hexDigits = "0123456789ABCDEF"
-
-// appendJSONString quotes s; characters beyond the first plane are written as two escapes.
-func appendJSONString(dst []byte, s string) []byte {
-	escape := func(u uint16) {
-		dst = append(dst, '\\', 'u', hexDigits[u>>12], hexDigits[u>>8&15], hexDigits[u>>4&15], hexDigits[u&15])
-	}
-	dst = append(dst, '"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r == '\n':
-			dst = append(dst, `\n`...)
-		case r == '\r':
-			dst = append(dst, `\r`...)
-		case r == '\t':
-			dst = append(dst, `\t`...)
-		case r == '\b':
-			dst = append(dst, `\b`...)
-		case r == '\f':
-			dst = append(dst, `\f`...)
-		case r < 0x20:
-			escape(uint16(r))
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			escape(uint16(high))
-			escape(uint16(low))
-		default:
-			dst = append(dst, string(r)...)
-		}
-	}
-	return append(dst, '"')
 }

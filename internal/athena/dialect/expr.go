@@ -129,11 +129,6 @@ func (t *translator) between(n node, s *scope) (string, error) {
 // comparable refuses what Trino refuses to compare. DuckDB would cast string
 // literals to whatever stands on the other side.
 func (t *translator) comparable(n node, parts []node, types []string) error {
-	for i, other := range types {
-		if other == typeZoned {
-			return t.refuse(parts[i], "comparison of AT TIME ZONE", zonedAdvice)
-		}
-	}
 	typ := types[0]
 	for i := 1; i < len(types); i++ {
 		both, ok := common(typ, types[i])
@@ -238,7 +233,7 @@ func (t *translator) unify(n node, what string, types []string) (string, error) 
 	typ := typeNull
 	for _, other := range types {
 		both, ok := common(typ, other)
-		if !ok || other == typeZoned || other == typeOffset {
+		if !ok {
 			return "", t.invalid(n, "%s mixes %s and %s: cast one of them", what, typ, other)
 		}
 		typ = both

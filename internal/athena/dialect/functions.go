@@ -100,7 +100,7 @@ func timeFunctions() map[string]signature {
 		"date_trunc":             sig("", "varchar", "local").by(dateTrunc),
 		"date_part":              sig(typeBigint, "varchar", "local").by(datePart), // extract(x FROM y)
 		"date_add":               sig("", "varchar", "integer", "time").by(dateAdd),
-		"date_diff":              sig(typeBigint, "varchar", "time", "time").by(dateDiff),
+		"date_diff":              sig(typeBigint, "varchar", "instant", "instant").by(dateDiff),
 		"date":                   sig(typeDate, "any").by(toDate),
 		"timezone":               sig("", "varchar", "instant").by(atTimeZone), // AT TIME ZONE
 		"at_timezone":            sig("", "instant", "varchar").by(atTimeZone),
@@ -127,7 +127,7 @@ func jsonFunctions() map[string]signature {
 		"json_extract":        sig(typeJSON, "json or varchar", "varchar").by(jsonExtract),
 		"json_extract_scalar": sig(typeVarchar, "json or varchar", "varchar").by(jsonExtract),
 		"json_array_length":   sig(typeBigint, "json or varchar").macro("json_array_length"),
-		"json_parse":          sig(typeJSON, "varchar").by(jsonParse),
+		"json_parse":          sig(typeJSON, "varchar").by(nativeOf("json_parse", typeJSON)),
 		"json_format":         sig(typeVarchar, "json").by(jsonFormat),
 	}
 }

@@ -3,6 +3,7 @@ package dialect
 import (
 	"errors"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -32,11 +33,7 @@ func ipNatives() map[string]Native {
 			if !ok {
 				return nil, errors.New("Invalid CIDR: " + args[0].(string))
 			}
-			a, _ := netip.AddrFromSlice(args[1].([]byte))
-			if a.Unmap().Is4() != network.Is4() {
-				return false, nil
-			}
-			return netip.PrefixFrom(network, bits).Contains(a.Unmap()), nil
+			return samePrefix(network.As16(), [16]byte(args[1].([]byte)), bits), nil
 		}},
 	}
 }
@@ -50,15 +47,30 @@ func parseIP(s string) (netip.Addr, error) {
 	return a, err
 }
 
+// parseCIDR returns the network and its bits among the 128 of a mapped address.
 func parseCIDR(s string) (netip.Addr, int, bool) {
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
+	address, length, ok := strings.Cut(s, "/")
+	a, err := parseIP(address)
+	bits, err2 := strconv.Atoi(length)
+	if !ok || err != nil || err2 != nil || bits < 0 || bits > a.BitLen() {
 		return netip.Addr{}, 0, false
 	}
-	if a := p.Addr(); a.Is4In6() {
-		return netip.Addr{}, 0, false
+	if a.Is4() {
+		bits += 96
 	}
-	return p.Addr(), p.Bits(), true
+	return a, bits, true
+}
+
+func samePrefix(a, b [16]byte, bits int) bool {
+	whole := bits / 8
+	if a == b || bits == 0 {
+		return true
+	}
+	if string(a[:whole]) != string(b[:whole]) {
+		return false
+	}
+	rest := bits % 8
+	return rest == 0 || (a[whole]^b[whole])>>(8-rest) == 0
 }
 
 // toIP casts a text to an address.

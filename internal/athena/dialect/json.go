@@ -11,7 +11,7 @@ func jsonExtract(t *translator, c *call) (string, error) {
 	}
 	doc := castTo(c.args[0], "VARCHAR")
 	if c.name == "json_extract" {
-		become(c.n, castTo(function(internal+"json_at", doc, c.args[1]), "JSON"))
+		become(c.n, function(internal+"json_at", doc, c.args[1]))
 		return typeJSON, nil
 	}
 	if path, ok := jsonPath(s); isLiteral && ok && !strings.Contains(path, "[") {
@@ -20,12 +20,6 @@ func jsonExtract(t *translator, c *call) (string, error) {
 	}
 	become(c.n, function(internal+"scalar_at", doc, c.args[1]))
 	return typeVarchar, nil
-}
-
-// jsonParse is json_parse(x) and JSON 'x'.
-func jsonParse(_ *translator, c *call) (string, error) {
-	become(c.n, castTo(function(internal+"json_parse", c.args[0]), "JSON"))
-	return typeJSON, nil
 }
 
 // jsonPath turns a path as Trino writes it into one of DuckDB's with every name quoted.

@@ -36,12 +36,8 @@ func Macros() map[string]string {
 		m(log+"(x)", "CASE WHEN x = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN x < 0 THEN CAST('NaN' AS DOUBLE) ELSE "+log+"(x) END")
 	}
 
-	m("time_text(t)", "strftime(t, '%Y-%m-%d %H:%M:%S.%g')")
-	m("zone_text(t)", "strftime(CAST(t AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g') || ' UTC'")
-	m("iso_time(t)", "strftime(t, '%Y-%m-%dT%H:%M:%S.%g')")
-	m("iso_zone(t)", "strftime(CAST(t AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%gZ')")
 	m("millis(t)", "date_part('millisecond', t) % 1000")
-	m("from_iso8601(s)", `CASE WHEN regexp_full_match(s, '\d{4}-\d\d-\d\d(T\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?') THEN CAST(s AS TIMESTAMP WITH TIME ZONE) ELSE `+raise(`'Invalid ISO 8601 timestamp: ' || s`)+` END`)
+	m("from_iso8601(s)", "CAST("+internal+"iso_text(s) AS TIMESTAMP WITH TIME ZONE)")
 
 	// json_type is NULL where the path leads nowhere and 'NULL' for a JSON null.
 	// The text of a number is taken from the document: DuckDB would print 1.50 as 1.5.
@@ -52,7 +48,7 @@ func Macros() map[string]string {
 	m("subscript(a, i)", "CASE WHEN i < 1 THEN "+raise("'SQL array indices start at 1'")+" WHEN i > len(a) THEN "+raise("'Array subscript must be less than or equal to array length'")+" ELSE list_extract(a, i) END")
 	m("map_subscript(m, k)", "CASE WHEN map_contains(m, k) OR m IS NULL OR k IS NULL THEN m[k] ELSE "+raise("'Key not present in map'")+" END")
 	m("sequence(a, b)", "CASE WHEN abs(b - a) >= 10000 THEN "+raise("'result of sequence must not have more than 10000 entries'")+" ELSE generate_series(a, b, CASE WHEN a <= b THEN 1 ELSE -1 END) END")
-	m("sequence_step(a, b, s)", "CASE WHEN s = 0 OR abs((b - a) // s) >= 10000 THEN "+raise("'sequence step must not be zero and the result not have more than 10000 entries'")+" ELSE generate_series(a, b, s) END")
+	m("sequence_step(a, b, s)", "CASE WHEN s = 0 OR (b - a) * sign(s) < 0 OR abs((b - a) // s) >= 10000 THEN "+raise("'the step of sequence must lead from start to stop, in less than 10000 entries'")+" ELSE generate_series(a, b, s) END")
 	return all
 }
 

@@ -196,12 +196,14 @@ func duckType(typ string) (ct node, ok bool) {
 	if isDecimal(typ) {
 		return child(castDecimal(nil, typ), "cast_type"), true
 	}
+	if s, ok := stampOf(typ); ok {
+		id := map[bool]string{true: "TIMESTAMP", false: "TIMESTAMP WITH TIME ZONE"}[s.zone == ""]
+		return node{"id": id, "type_info": nil}, true
+	}
 	id := ""
 	switch typ {
-	case typeBool, "tinyint", "smallint", typeInt, typeBigint, typeDouble, typeVarchar, typeDate, typeZone:
+	case typeBool, "tinyint", "smallint", typeInt, typeBigint, typeDouble, typeVarchar, typeDate:
 		id = strings.ToUpper(typ)
-	case typeTime:
-		id = "TIMESTAMP"
 	case typeReal:
 		id = "FLOAT"
 	case typeJSON:

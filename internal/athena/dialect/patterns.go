@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Patterns: regular expressions and LIKE with ESCAPE. Trino's regular expressions are
+// Regular expressions. Trino's regular expressions are
 // Java's; DuckDB's and Go's are RE2's. Where both read the same text they find the
 // same, but for the places that guards look after.
 
@@ -87,38 +87,7 @@ func regexpExtract(t *translator, c *call) (string, error) {
 		become(c.n, function(internal+"regexp_extract", append(c.args, intConst(0))...))
 		return typeVarchar, nil
 	}
-	become(c.n, function(internal+"regexp_group", c.args[0], c.args[1], castTo(c.args[2], "BIGINT")))
-	return typeVarchar, nil
-}
-
-// likeEscape is LIKE … ESCAPE, whose escape stands before %, _ and itself only.
-func likeEscape(t *translator, c *call) (string, error) {
-	pattern, ok1 := literal(c.args[1])
-	escape, ok2 := literal(c.args[2])
-	if c.types[1] == typeNull || c.types[2] == typeNull {
-		return typeBool, nil
-	}
-	if !ok1 || !ok2 {
-		return "", t.refuse(c.n, "LIKE with ESCAPE and a computed pattern", "write it as a literal, or give it as a parameter")
-	}
-	if len([]rune(escape)) != 1 {
-		return "", t.invalid(c.args[2], "the escape must be one character")
-	}
-	rest := pattern
-	for {
-		var found bool
-		if _, rest, found = strings.Cut(rest, escape); !found {
-			return typeBool, nil
-		}
-		switch {
-		case strings.HasPrefix(rest, "%"), strings.HasPrefix(rest, "_"):
-			rest = rest[1:]
-		case strings.HasPrefix(rest, escape):
-			rest = rest[len(escape):]
-		default:
-			return "", t.invalid(c.args[1], "the escape '%s' must be followed by %%, _ or itself", escape)
-		}
-	}
+	return nativeOf("regexp_group", typeVarchar)(t, c)
 }
 
 // codepoint takes a varchar(1), which only a literal is known to be.

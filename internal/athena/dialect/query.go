@@ -185,10 +185,6 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 // be used within an expression, and not be grouped, ordered or returned.
 func (t *translator) storable(n node, typ string) error {
 	switch {
-	case typ == typeZoned:
-		return t.refuse(n, "AT TIME ZONE", zonedAdvice)
-	case typ == typeOffset:
-		return t.refuse(n, "from_iso8601_timestamp", offsetAdvice)
 	case isInterval(typ):
 		return t.refuse(n, "a value of type interval", "use date_diff, or add the interval to a timestamp")
 	}

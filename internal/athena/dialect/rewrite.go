@@ -264,3 +264,9 @@ func (t *translator) checkUnit(c *call, allowed ...string) (string, error) {
 	}
 	return "", t.fail(c.args[0], athena.ErrInvalid, "unit of "+c.name, "write one of '"+strings.Join(allowed, "', '")+"'")
 }
+
+// likeEscape checks the pattern: what is escaped must need it.
+func likeEscape(_ *translator, c *call) (string, error) {
+	c.n["children"] = []any{c.args[0], function(internal+"like_pattern", c.args[1], c.args[2]), c.args[2]}
+	return typeBool, nil
+}

@@ -152,17 +152,22 @@ func textNatives() map[string]Native {
 			if err != nil {
 				return nil, err
 			}
-			return extractAll(re, args[0].(string), args[2].(int64))
+			return extractAll(re, args[0].(string), args[2].(int64), -1)
 		}},
 		"regexp_group": {[]string{"VARCHAR", "VARCHAR", "BIGINT"}, "VARCHAR", func(args []any) (any, error) {
 			re, err := pattern(args[1].(string))
 			if err != nil {
 				return nil, err
 			}
-			return extractGroup(re, args[0].(string), args[2].(int64))
+			all, err := extractAll(re, args[0].(string), args[2].(int64), 1)
+			if err != nil || len(all) == 0 {
+				return nil, err
+			}
+			return all[0], nil
 		}},
-		"soundex":    {[]string{"VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return soundex(args[0].(string)) }},
-		"luhn_check": {[]string{"VARCHAR"}, "BOOLEAN", func(args []any) (any, error) { return luhn(args[0].(string)) }},
+		"like_pattern": {[]string{"VARCHAR", "VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return likePattern(args[0].(string), args[1].(string)) }},
+		"soundex":      {[]string{"VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return soundex(args[0].(string)) }},
+		"luhn_check":   {[]string{"VARCHAR"}, "BOOLEAN", func(args []any) (any, error) { return luhn(args[0].(string)) }},
 	}
 }
 
@@ -290,12 +295,12 @@ func regexpFirst(re *regexp.Regexp, s string) int64 {
 	return int64(utf8.RuneCountInString(s[:m[0]])) + 1
 }
 
-func extractAll(re *regexp.Regexp, s string, group int64) (any, error) {
+func extractAll(re *regexp.Regexp, s string, group int64, most int) ([]any, error) {
 	if group < 0 || group > int64(re.NumSubexp()) {
 		return nil, errors.New("Pattern has " + itoa(re.NumSubexp()) + " groups. Cannot access group " + itoa(int(group)))
 	}
 	out := []any{}
-	for _, m := range re.FindAllStringSubmatchIndex(s, -1) {
+	for _, m := range re.FindAllStringSubmatchIndex(s, most) {
 		if from, to := m[2*group], m[2*group+1]; from >= 0 {
 			out = append(out, s[from:to])
 		} else {
@@ -305,15 +310,25 @@ func extractAll(re *regexp.Regexp, s string, group int64) (any, error) {
 	return out, nil
 }
 
-func extractGroup(re *regexp.Regexp, s string, group int64) (any, error) {
-	if group < 0 || group > int64(re.NumSubexp()) {
-		return nil, errors.New("Pattern has " + itoa(re.NumSubexp()) + " groups. Cannot access group " + itoa(int(group)))
+// likePattern returns the pattern of LIKE … ESCAPE when it is one.
+func likePattern(pattern, escape string) (any, error) {
+	if utf8.RuneCountInString(escape) != 1 {
+		return nil, errors.New("Escape string must be a single character")
 	}
-	m := re.FindStringSubmatchIndex(s)
-	if m == nil || m[2*group] < 0 {
-		return nil, nil
+	for rest := pattern; ; {
+		_, after, found := strings.Cut(rest, escape)
+		if !found {
+			return pattern, nil
+		}
+		switch {
+		case strings.HasPrefix(after, escape):
+			rest = after[len(escape):]
+		case strings.HasPrefix(after, "%"), strings.HasPrefix(after, "_"):
+			rest = after[1:]
+		default:
+			return nil, errors.New("Escape character must be followed by '%', '_' or the escape character itself")
+		}
 	}
-	return s[m[2*group]:m[2*group+1]], nil
 }
 
 func soundex(s string) (any, error) {

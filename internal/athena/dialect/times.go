@@ -2,7 +2,6 @@ package dialect
 
 import (
 	"strings"
-	"time"
 )
 
 func now(t *translator, c *call) (string, error) {
@@ -24,6 +23,11 @@ func dateTrunc(t *translator, c *call) (string, error) {
 	c.n["children"] = toList(c.args)
 	if typ == typeDate {
 		become(c.n, castTo(copyOf(c.n), "DATE"))
+	}
+	if c.zoned {
+		s, _ := stampOf(c.before[1])
+		become(c.n, atLocal(copyOf(c.n), s.zone))
+		return c.before[1], nil
 	}
 	return typ, nil
 }
@@ -88,7 +92,7 @@ func dateAdd(t *translator, c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if unit == "millisecond" && (short(c.args[2]) || fraction(c.args[2]) < 3) {
+	if s, ok := stampOf(typ); ok && s.digits < 3 && unit == "millisecond" {
 		return "", t.refuse(c.n, "date_add of milliseconds to a timestamp with fewer than three fraction digits", "write timestamp '2024-01-31 10:11:12.000'")
 	}
 	count := castTo(c.args[1], "BIGINT")
@@ -121,10 +125,16 @@ func dateDiff(t *translator, c *call) (string, error) {
 		return "", err
 	}
 	a, b := c.args[1], c.args[2]
+	switch unit {
+	case "day", "week", "month", "quarter", "year":
+		if elsewhere(c.types[1]) || elsewhere(c.types[2]) {
+			return "", t.refuse(c.n, "date_diff in "+unit+"s at another zone than UTC", zoneAdvice)
+		}
+	}
 	if c.types[1] != c.types[2] {
 		typ, _ := common(c.types[1], c.types[2])
 		id := "TIMESTAMP"
-		if typ == typeZone {
+		if s, _ := stampOf(typ); s.zone != "" {
 			id = "TIMESTAMP WITH TIME ZONE"
 		}
 		a, b = castTo(a, id), castTo(b, id)
@@ -135,11 +145,12 @@ func dateDiff(t *translator, c *call) (string, error) {
 
 func toDate(t *translator, c *call) (string, error) {
 	typ := c.types[0]
-	if typ != typeVarchar && !isTime(typ) && typ != typeZoned {
+	if typ != typeVarchar && !isTime(typ) {
 		return "", t.invalid(c.n, "%s needs a timestamp or varchar, this is %s", c.name, describe(typ))
 	}
-	become(c.n, castTo(c.args[0], "DATE"))
-	return typeDate, nil
+	at, _, err := t.local(c.args[0], typ)
+	become(c.n, castTo(at, "DATE"))
+	return typeDate, err
 }
 
 // atTimeZone is x AT TIME ZONE z and at_timezone(x, z). DuckDB reads a timestamp
@@ -156,28 +167,19 @@ func atTimeZone(t *translator, c *call) (string, error) {
 	if !ok {
 		return "", t.refuse(c.n, "AT TIME ZONE with a computed zone", "write the zone as a literal")
 	}
-	if name == "" {
-		return "", t.invalid(zone, "a time zone has a name, such as 'Europe/Berlin'")
+	if _, ok := locationOf(name); !ok {
+		return "", t.invalid(zone, "'%s' is no time zone: write one such as 'Europe/Berlin' or '+01:00'", name)
 	}
+	if strings.EqualFold(name, utc) {
+		name = utc
+	}
+	s, _ := stampOf(typ)
 	instant := at
-	if typ != typeZone {
+	if s.zone == "" {
 		instant = castTo(at, "TIMESTAMP WITH TIME ZONE") // the session's zone is UTC
 	}
-	if strings.ContainsAny(name[:1], "+-") {
-		offset, err := time.Parse("-07:00", name)
-		if err != nil {
-			return "", t.invalid(zone, "'%s' is no time zone: write '+05:30' or 'Europe/Berlin'", name)
-		}
-		_, seconds := offset.Zone()
-		become(c.n, operator("+", castTo(instant, "TIMESTAMP"), function("to_minutes", intConst(seconds/60))))
-		return typeZoned, nil
-	}
-	if strings.EqualFold(name, "UTC") {
-		become(c.n, copyOf(instant))
-		return typeZone, nil
-	}
-	become(c.n, function("timezone", varcharConst(name), instant))
-	return typeZoned, nil
+	become(c.n, copyOf(instant))
+	return stamp{digits: s.digits, zone: name}.String(), nil
 }
 
 func fromUnixtime(_ *translator, c *call) (string, error) {
@@ -194,13 +196,14 @@ func toUnixtime(t *translator, c *call) (string, error) {
 }
 
 func toISO8601(t *translator, c *call) (string, error) {
-	switch c.types[0] {
-	case typeDate:
+	typ, ok := stampOf(c.types[0])
+	switch {
+	case !ok:
 		become(c.n, castTo(c.args[0], "VARCHAR"))
-	case typeZone:
-		become(c.n, function(internal+"iso_zone", c.args[0]))
+	case typ.zone == "":
+		become(c.n, stampText(c.args[0], typ, "%Y-%m-%dT%H:%M:%S"))
 	default:
-		return typeVarchar, t.timeText(c.n, c.args[0], "iso_time")
+		become(c.n, operator("||", stampText(c.args[0], typ, "%Y-%m-%dT%H:%M:%S"), varcharConst("Z")))
 	}
 	return typeVarchar, nil
 }
@@ -211,7 +214,7 @@ func dateFormat(t *translator, c *call) (string, error) {
 		return "", err
 	}
 	at := c.args[0]
-	if c.types[0] == typeZone {
+	if s, _ := stampOf(c.types[0]); s.zone != "" {
 		at = castTo(at, "TIMESTAMP")
 	}
 	become(c.n, function("strftime", at, varcharConst(format)))
@@ -260,5 +263,5 @@ func fromISO8601(_ *translator, c *call) (string, error) {
 	if _, clock, _ := strings.Cut(s, "T"); isLiteral && !strings.ContainsAny(clock, "+-") {
 		return typeZone, nil
 	}
-	return typeOffset, nil
+	return stamp{digits: 3, zone: unknownZone}.String(), nil
 }

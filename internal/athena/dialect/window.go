@@ -81,6 +81,9 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 			return "", err
 		}
 	}
+	if (name == "lag" || name == "lead") && len(list(n, "orders")) == 0 {
+		return "", t.invalid(n, "%s needs ORDER BY in its window", name)
+	}
 	switch name {
 	case "row_number", "rank", "dense_rank", "ntile":
 		return typeBigint, nil
