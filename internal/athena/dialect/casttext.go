@@ -24,6 +24,9 @@ func castNatives() map[string]Native {
 			return doubleText(f, 32), err
 		}),
 	}
+	all["round_whole"] = Native{[]string{"BIGINT", "BIGINT"}, "BIGINT", func(args []any) (any, error) { return roundWhole(args[0].(int64), args[1].(int64)), nil }}
+	all["truncate_text"] = Native{[]string{"VARCHAR", "BIGINT"}, "VARCHAR", func(args []any) (any, error) { return truncateText(args[0].(string), args[1].(int64)), nil }}
+	all["replace_nothing"] = Native{[]string{"VARCHAR", "VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return replaceNothing(args[0].(string), args[1].(string)) }}
 	for name, parse := range map[string]struct {
 		result string
 		f      func(string) (any, error)
@@ -148,4 +151,58 @@ func fromVarchar(n, c node, name string) {
 		name = "try_" + name
 	}
 	n["child"] = function(internal+name, c)
+}
+
+// roundWhole rounds n to digits behind the point, which are negative where it changes anything.
+func roundWhole(n, digits int64) int64 {
+	switch {
+	case digits >= 0:
+		return n
+	case digits < -18:
+		return 0
+	}
+	unit := int64(1)
+	for ; digits < 0; digits++ {
+		unit *= 10
+	}
+	rest := n % unit
+	n -= rest
+	switch {
+	case rest*2 >= unit:
+		n += unit
+	case rest*2 <= -unit:
+		n -= unit
+	}
+	return n
+}
+
+// truncateText replaces by zeros what stands behind so many digits of a decimal's text.
+func truncateText(s string, digits int64) string {
+	whole, _, _ := strings.Cut(s, ".")
+	last := int64(len(whole)) + digits // the last byte that stays, the point not counted
+	if digits > 0 {
+		last++
+	}
+	out := []byte(s)
+	for i := range out {
+		if int64(i) >= last && isDigit(out[i]) {
+			out[i] = '0'
+		}
+	}
+	return string(out)
+}
+
+// replaceNothing puts b before each character of s and at its end: replace(s, ”, b).
+func replaceNothing(s, b string) (any, error) {
+	const most = 1 << 20
+	if len(s)*len(b) > most {
+		return nil, errors.New("replace of an empty string to more than 1 MiB is not supported")
+	}
+	var out strings.Builder
+	for _, r := range s {
+		out.WriteString(b)
+		out.WriteRune(r)
+	}
+	out.WriteString(b)
+	return out.String(), nil
 }
