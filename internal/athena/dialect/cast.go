@@ -85,7 +85,14 @@ func (t *translator) convert(n, c node, from, to string) error {
 	case to == typeVarchar:
 		return t.toText(n, c, from)
 	case from == typeVarchar && isTime(to):
-		return t.checkLiteralTime(n, c, to)
+		if err := t.checkLiteralTime(n, c, to); err != nil {
+			return err
+		}
+		if _, ok := literal(c); !ok || n["try_cast"] == true {
+			name := map[bool]string{true: "date_text", false: "stamp_text"}[to == typeDate]
+			n["child"] = tried(function(internal+name, c), n["try_cast"] == true)
+		}
+		return nil
 	case from == typeVarchar, isNumber(from) && (isNumber(to) || to == typeBool), from == typeBool && isNumber(to):
 		return t.toNumber(n, c, from, to)
 	case isTime(from) && isTime(to):
@@ -118,6 +125,14 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 			macro = internal + "try_int_text"
 		}
 		n["child"] = function(macro, c)
+	}
+	if to == typeDouble || to == typeReal {
+		become(n, tried(castTo(function(internal+"double_text", c), strings.ToUpper(map[string]string{typeDouble: "double", typeReal: "float"}[to])), n["try_cast"] == true))
+		return nil
+	}
+	if isDecimal(to) {
+		n["child"] = tried(function(internal+"decimal_text", c), n["try_cast"] == true)
+		return nil
 	}
 	if to == typeBool {
 		macro := internal + "bool_text"
@@ -160,7 +175,7 @@ func (t *translator) checkLiteralTime(n, c node, to string) error {
 	if to == typeTime {
 		if _, typ, ok := parseStamp(s); !ok && n["try_cast"] != true {
 			return t.invalid(c, "'%s' is no timestamp: write timestamp '2024-01-31 10:11:12.345'", s)
-		} else if typ.zone != "" || typ.digits > 3 {
+		} else if (typ.zone != "" || typ.digits > 3) && ok {
 			return t.refuse(c, "CAST of '"+s+"' to timestamp", "write it without a zone, and with at most three fraction digits")
 		}
 	}

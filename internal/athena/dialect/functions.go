@@ -44,7 +44,7 @@ func textFunctions() map[string]signature {
 	return map[string]signature{
 		"length":               sig(typeBigint, "varchar"),
 		"lower":                sig(typeVarchar, "varchar"),
-		"upper":                sig(typeVarchar, "varchar"),
+		"upper":                sig(typeVarchar, "varchar").macro("upper"),
 		"trim":                 sig(typeVarchar, "varchar", "varchar?").by(trim),
 		"ltrim":                sig(typeVarchar, "varchar", "varchar?").by(trim),
 		"rtrim":                sig(typeVarchar, "varchar", "varchar?").by(trim),

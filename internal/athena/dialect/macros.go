@@ -11,6 +11,8 @@ func Macros() map[string]string {
 	m("div(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a // b END")
 	m("mod(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a % b END")
 
+	// DuckDB knows a capital ß, Java's mapping of single characters does not.
+	m("upper(s)", "CASE WHEN contains(s, 'ß') THEN "+internal+"upper_text(s) ELSE upper(s) END")
 	m("substr(s, i)", "CASE WHEN i = 0 OR i < -length(s) THEN '' ELSE substr(s, i) END")
 	m("substr_len(s, i, n)", "CASE WHEN i = 0 OR i < -length(s) OR n <= 0 THEN '' ELSE substr(s, i, n) END")
 	m("replace(s, a, b)", "CASE WHEN a = '' THEN "+raise("'replace of an empty string is not supported'")+" ELSE replace(s, a, b) END")
@@ -19,8 +21,8 @@ func Macros() map[string]string {
 	m("lpad(s, n, p)", "CASE WHEN n < 0 OR n > 100000 THEN "+raise("'lpad to more than 100000 characters is not supported'")+" ELSE lpad(s, CAST(n AS INTEGER), p) END")
 	m("rpad(s, n, p)", "CASE WHEN n < 0 OR n > 100000 THEN "+raise("'rpad to more than 100000 characters is not supported'")+" ELSE rpad(s, CAST(n AS INTEGER), p) END")
 	m("regexp_extract(s, p, g)", "CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END")
-	m("int_text(s)", `CASE WHEN regexp_full_match(s, '[+-]?[0-9]+') THEN s ELSE `+raise(`'Cannot cast ''' || s || ''' to a whole number'`)+` END`)
-	m("try_int_text(s)", `CASE WHEN regexp_full_match(s, '[+-]?[0-9]+') THEN s END`)
+	m("int_text(s)", `CASE WHEN regexp_full_match(s, '[\x01-\x20]*[+-]?[0-9]+[\x01-\x20]*') THEN s ELSE `+raise(`'Cannot cast ''' || s || ''' to a whole number'`)+` END`)
+	m("try_int_text(s)", `CASE WHEN regexp_full_match(s, '[\x01-\x20]*[+-]?[0-9]+[\x01-\x20]*') THEN s END`)
 	m("bool_text(s)", `CASE WHEN lower(s) IN ('true', 't', '1') THEN 'true' WHEN lower(s) IN ('false', 'f', '0') THEN 'false' ELSE `+raise(`'Cannot cast ''' || s || ''' to boolean'`)+` END`)
 	m("try_bool_text(s)", `CASE WHEN lower(s) IN ('true', 't', '1') THEN 'true' WHEN lower(s) IN ('false', 'f', '0') THEN 'false' END`)
 
