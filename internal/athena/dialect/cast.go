@@ -153,8 +153,11 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 		}
 		n["child"] = function(macro, c)
 	}
-	if to == typeDouble {
+	switch {
+	case to == typeDouble || to == typeReal:
 		fromVarchar(n, c, "text_to_double")
+	case isDecimal(to):
+		fromVarchar(n, c, "text_to_decimal")
 	}
 	return nil
 }

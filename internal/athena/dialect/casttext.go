@@ -34,14 +34,15 @@ func castNatives() map[string]Native {
 		"to_double":    {"DOUBLE", textToDouble},
 		"to_timestamp": {"VARCHAR", textToTimestamp},
 		"to_date":      {"VARCHAR", textToDate},
+		"to_decimal":   {"VARCHAR", textToDecimal},
 	} {
 		all["text_"+name] = fromText(parse.result, parse.f)
 		all["try_text_"+name] = fromText(parse.result, func(s string) (any, error) {
 			v, err := parse.f(s)
-			if err != nil {
+			if err != nil && !errors.Is(err, errNotHere) {
 				return nil, nil
 			}
-			return v, nil
+			return v, err
 		})
 	}
 	return all
@@ -100,6 +101,30 @@ func textToDouble(s string) (any, error) {
 	return f, nil
 }
 
+var decimalText = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
+
+func textToDecimal(s string) (any, error) {
+	if !decimalText.MatchString(s) {
+		return nil, cannotCast(s, "decimal")
+	}
+	return s, nil
+}
+
+// errNotHere is about a text that Trino casts and we do not. TRY_CAST must not make NULL of it.
+var errNotHere = errors.New("years have four digits, and the only zone is UTC: that is not supported")
+
+// otherTime is a date or timestamp in a year of other lengths, or in a zone.
+var otherTime = regexp.MustCompile(`^[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}.*| *[A-Za-z].*)?$`)
+
+func notHere(s, trimmed, to string) error {
+	year, _, _ := strings.Cut(strings.TrimLeft(trimmed, "+-"), "-")
+	zoned := strings.ContainsAny(trimmed, "/+") || strings.ContainsFunc(trimmed, func(r rune) bool { return r >= 'A' && r != 'T' })
+	if otherTime.MatchString(trimmed) && (len(year) != len("2006") || zoned && to == typeTime) {
+		return fmt.Errorf("%w; %w", cannotCast(s, to), errNotHere)
+	}
+	return cannotCast(s, to)
+}
+
 var (
 	timestampText = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})(?: (\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?)?(?: UTC)?$`)
 	dateText      = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})$`)
@@ -109,14 +134,14 @@ var (
 func textToTimestamp(s string) (any, error) {
 	at, ok := parseTimestamp(s)
 	if !ok {
-		return nil, cannotCast(s, "timestamp")
+		return nil, notHere(s, strings.Trim(s, blanks), typeTime)
 	}
 	return at.Format("2006-01-02 15:04:05.000"), nil
 }
 
 // parseTimestamp reads a timestamp as Trino's CAST does, and rounds it to milliseconds.
 func parseTimestamp(s string) (time.Time, bool) {
-	m := timestampText.FindStringSubmatch(strings.Trim(s, " "))
+	m := timestampText.FindStringSubmatch(strings.Trim(s, blanks))
 	if m == nil {
 		return time.Time{}, false
 	}
@@ -136,7 +161,7 @@ func parseTimestamp(s string) (time.Time, bool) {
 func textToDate(s string) (any, error) {
 	m := dateText.FindStringSubmatch(strings.Trim(s, blanks))
 	if m == nil {
-		return nil, cannotCast(s, "date")
+		return nil, notHere(s, strings.Trim(s, blanks), typeDate)
 	}
 	text := fmt.Sprintf("%s-%02s-%02s", m[1], m[2], m[3])
 	if _, err := time.Parse("2006-01-02", text); err != nil {

@@ -58,6 +58,12 @@ func parseCIDR(s string) (netip.Addr, int, bool) {
 	if a.Is4() {
 		bits += 96
 	}
+	host := a.As16() // its bits behind the network's must be 0
+	for i := bits; i < 128; i++ {
+		if host[i/8]&(0x80>>(i%8)) != 0 {
+			return netip.Addr{}, 0, false
+		}
+	}
 	return a, bits, true
 }
 

@@ -176,6 +176,13 @@ func textNatives() map[string]Native {
 			}
 			return all[0], nil
 		}},
+		"upper_text": {[]string{"VARCHAR"}, "VARCHAR", func(args []any) (any, error) {
+			parts := strings.Split(args[0].(string), "ß")
+			for i := range parts {
+				parts[i] = strings.ToUpper(parts[i])
+			}
+			return strings.Join(parts, "ß"), nil
+		}},
 		"like_pattern": {[]string{"VARCHAR", "VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return likePattern(args[0].(string), args[1].(string)) }},
 		"soundex":      {[]string{"VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return soundex(args[0].(string)) }},
 		"luhn_check":   {[]string{"VARCHAR"}, "BOOLEAN", func(args []any) (any, error) { return luhn(args[0].(string)) }},
