@@ -75,7 +75,7 @@ clients: ## unmodified clients of Amazon Athena (AWS CLI, boto3, PyAthena, awswr
 	ATHENA_CLIENTS=1 $(GO) test -count 1 -timeout 10m -v ./testenv/athenaclients
 
 oracle: ## a real Trino answers the corpus of queries; ours and the recorded answers must be the same
-	ORACLE=1 $(GO) test -count 1 -timeout 10m ./testenv/trino ./testenv/oracle
+	ORACLE=1 $(GO) test -count 1 -timeout 20m -v -run TestTrino ./testenv/oracle
 
 soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
 	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults
