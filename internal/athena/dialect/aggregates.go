@@ -3,7 +3,10 @@ package dialect
 // wrapCall puts a cast around an aggregate, which may be a window function.
 func wrapCall(c *call, id string) { become(c.n, castTo(copyOf(c.n), id)) }
 
+// countIf is 0 where there are no rows; DuckDB's is NULL.
 func countIf(_ *translator, c *call) (string, error) {
+	c.n["function_name"] = "count"
+	c.n["children"] = []any{caseWhen(c.args[0], intConst(1), nullConst())}
 	wrapCall(c, "BIGINT")
 	return typeBigint, nil
 }

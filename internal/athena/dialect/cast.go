@@ -18,6 +18,10 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if to == typeJSON && from == typeVarchar && location(n) < 0 { // JSON '…' has no place, CAST has
+		become(n, function(internal+"json_parse", c))
+		return typeJSON, nil
+	}
 	if s, ok := literal(c); ok && to == typeTime && location(n) < 0 && n["try_cast"] != true { // timestamp '…' has no place, CAST has
 		return t.stampLiteral(n, c, s)
 	}
@@ -26,7 +30,7 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 		return stamp{digits: 3, zone: zone.zone}.String(), nil
 	}
 	if from == to {
-		return to, t.checkLiteralTime(n, c, to)
+		return to, nil
 	}
 	if from == "" || from == typeNull {
 		if to == typeIP {
@@ -85,14 +89,7 @@ func (t *translator) convert(n, c node, from, to string) error {
 	case to == typeVarchar:
 		return t.toText(n, c, from)
 	case from == typeVarchar && isTime(to):
-		if err := t.checkLiteralTime(n, c, to); err != nil {
-			return err
-		}
-		if _, ok := literal(c); !ok || n["try_cast"] == true {
-			name := map[bool]string{true: "date_text", false: "stamp_text"}[to == typeDate]
-			n["child"] = tried(function(internal+name, c), n["try_cast"] == true)
-		}
-		return nil
+		return t.toTime(n, c, to)
 	case from == typeVarchar, isNumber(from) && (isNumber(to) || to == typeBool), from == typeBool && isNumber(to):
 		return t.toNumber(n, c, from, to)
 	case isTime(from) && isTime(to):
@@ -111,6 +108,9 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 	if isDecimal(from) && (isInteger(to) || to == typeBool) {
 		return nil
 	}
+	if (from == typeDouble || from == typeReal) && isInteger(to) {
+		n["child"] = function("round", c) // DuckDB rounds halves to even numbers, Trino away from zero
+	}
 	if from != typeVarchar {
 		return nil
 	}
@@ -126,14 +126,6 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 		}
 		n["child"] = function(macro, c)
 	}
-	if to == typeDouble || to == typeReal {
-		become(n, tried(castTo(function(internal+"double_text", c), strings.ToUpper(map[string]string{typeDouble: "double", typeReal: "float"}[to])), n["try_cast"] == true))
-		return nil
-	}
-	if isDecimal(to) {
-		n["child"] = tried(function(internal+"decimal_text", c), n["try_cast"] == true)
-		return nil
-	}
 	if to == typeBool {
 		macro := internal + "bool_text"
 		if n["try_cast"] == true {
@@ -141,13 +133,22 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 		}
 		n["child"] = function(macro, c)
 	}
+	if to == typeDouble {
+		fromVarchar(n, c, "text_to_double")
+	}
+	if isDecimal(to) {
+		fromVarchar(n, c, "text_to_decimal")
+	}
 	return nil
 }
 
 // toText is CAST(x AS varchar): the text must be Trino's.
 func (t *translator) toText(n, c node, from string) error {
 	switch {
-	case isInteger(from), from == typeBool, isDecimal(from), from == typeDate:
+	case isInteger(from), from == typeBool, from == typeDate:
+		return nil
+	case isDecimal(from):
+		become(n, function(internal+"decimal_text", c))
 		return nil
 	case isTime(from):
 		typ, _ := stampOf(from)
@@ -160,29 +161,31 @@ func (t *translator) toText(n, c node, from string) error {
 		}
 		become(n, text)
 		return nil
-	case from == typeDouble || from == typeReal:
-		return t.refuse(n, "CAST of "+from+" to varchar", "the text of a double differs between engines; cast to decimal(p,s) first")
+	case from == typeDouble:
+		become(n, function(internal+"double_text", c))
+		return nil
+	case from == typeReal:
+		become(n, function(internal+"real_text", castTo(c, "VARCHAR")))
+		return nil
 	}
 	return t.refuse(n, "CAST of "+from+" to varchar", "")
 }
 
-// checkLiteralTime looks at timestamp '…' and date '…' before the engine does.
-func (t *translator) checkLiteralTime(n, c node, to string) error {
-	s, ok := literal(c)
-	if !ok {
-		return nil
-	}
-	if to == typeTime {
-		if _, typ, ok := parseStamp(s); !ok && n["try_cast"] != true {
-			return t.invalid(c, "'%s' is no timestamp: write timestamp '2024-01-31 10:11:12.345'", s)
-		} else if (typ.zone != "" || typ.digits > 3) && ok {
-			return t.refuse(c, "CAST of '"+s+"' to timestamp", "write it without a zone, and with at most three fraction digits")
-		}
-	}
-	if to == typeDate {
-		if _, ok := parseDate(s); !ok && n["try_cast"] != true {
+// toTime is date '…' and CAST of text to a date or timestamp. timestamp '…' has been
+// looked at before.
+func (t *translator) toTime(n, c node, to string) error {
+	s, isLiteral := literal(c)
+	switch {
+	case to == typeDate && isLiteral && location(n) < 0: // date '…' has no place, CAST has
+		if _, ok := parseDate(s); !ok {
 			return t.invalid(c, "'%s' is no date: write date '2024-01-31'", s)
 		}
+	case to == typeDate:
+		fromVarchar(n, c, "text_to_date")
+	case to == typeTime:
+		fromVarchar(n, c, "text_to_timestamp")
+	default:
+		return t.refuse(n, "CAST of varchar to "+to, "use from_iso8601_timestamp, or a literal such as timestamp '2024-01-31 10:11:12 UTC'")
 	}
 	return nil
 }

@@ -2,74 +2,160 @@ package dialect
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// What a text must look like to be cast. DuckDB reads more than Trino: 1_000, ' 7 ',
-// 2024/01/31, 2024-01-31T10:11:12Z.
-var (
-	decimalText = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
-	doubleText  = regexp.MustCompile(`^[+-]?(NaN|Infinity|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[dDfF]?|0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*[pP][+-]?[0-9]+[dDfF]?)$`)
-	dateText    = regexp.MustCompile(`^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})$`)
-	stampText1  = regexp.MustCompile(`^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})( ([0-9]{1,2}):([0-9]{1,2})(:([0-9]{1,2})(\.[0-9]+)?)?)?$`)
-	bigYear     = regexp.MustCompile(`^[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}`)
-)
+// Casts from and to text, for which DuckDB has other texts than Trino.
 
-// castNatives check, and write as DuckDB reads it, what is cast from varchar.
+// blanks is what Java's trim removes at both ends of a text.
+const blanks = "\x01\x02\x03\x04\x05\x06\x07\x08\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f "
+
 func castNatives() map[string]Native {
-	check := func(result string, f func(s string) (any, error)) Native { return fromText(result, f) }
-	return map[string]Native{
-		"decimal_text": check("VARCHAR", func(s string) (any, error) {
-			if !decimalText.MatchString(s) {
-				return nil, cannotCast(s, "decimal")
-			}
-			return s, nil
-		}),
-		"double_text": check("DOUBLE", func(s string) (any, error) {
-			trimmed := strings.Trim(s, asciiBlanks)
-			if !doubleText.MatchString(trimmed) {
-				return nil, cannotCast(s, "double")
-			}
-			if !strings.HasSuffix(strings.ToLower(trimmed), "infinity") {
-				trimmed = strings.TrimRight(trimmed, "dDfF")
-			}
-			f, err := strconv.ParseFloat(trimmed, 64)
-			if err != nil && !errors.Is(err, strconv.ErrRange) {
-				return nil, cannotCast(s, "double")
-			}
-			return f, nil
-		}),
-		"date_text": check("VARCHAR", func(s string) (any, error) {
-			trimmed := strings.Trim(s, asciiBlanks)
-			if dateText.MatchString(trimmed) {
-				return trimmed, nil
-			}
-			return nil, notInYear(s, trimmed, "date")
-		}),
-		"stamp_text": check("VARCHAR", func(s string) (any, error) {
-			trimmed := strings.Trim(s, asciiBlanks)
-			m := stampText1.FindStringSubmatch(trimmed)
-			switch {
-			case m != nil && len(m[9]) > 4:
-				return nil, errors.New("CAST of '" + s + "' to timestamp is not supported: it has more than three fraction digits")
-			case m != nil:
-				return trimmed, nil
-			case stampText1.MatchString(strings.TrimSpace(strings.TrimSuffix(trimmed, zoneOf(trimmed)))) && zoneOf(trimmed) != "":
-				return nil, errors.New("CAST of '" + s + "' to timestamp is not supported: it has a zone")
-			}
-			return nil, notInYear(s, trimmed, "timestamp")
+	all := map[string]Native{
+		"double_text": {[]string{"DOUBLE"}, "VARCHAR", func(args []any) (any, error) { return doubleText(args[0].(float64), 64), nil }},
+		// A real comes as the text that DuckDB has for it: a double of it has other digits.
+		"real_text": fromText("VARCHAR", func(s string) (any, error) {
+			f, err := strconv.ParseFloat(s, 32)
+			return doubleText(f, 32), err
 		}),
 	}
+	for name, parse := range map[string]struct {
+		result string
+		f      func(string) (any, error)
+	}{
+		"to_double":    {"DOUBLE", textToDouble},
+		"to_timestamp": {"VARCHAR", textToTimestamp},
+		"to_date":      {"VARCHAR", textToDate},
+		"to_decimal":   {"VARCHAR", textToDecimal},
+	} {
+		all["text_"+name] = fromText(parse.result, parse.f)
+		all["try_text_"+name] = fromText(parse.result, func(s string) (any, error) {
+			v, err := parse.f(s)
+			if err != nil {
+				return nil, nil
+			}
+			return v, nil
+		})
+	}
+	return all
 }
 
-// asciiBlanks is what Java's trim takes away.
-const asciiBlanks = "\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f "
-
-func notInYear(s, trimmed, to string) error {
-	if bigYear.MatchString(trimmed) {
-		return errors.New("CAST of '" + s + "' to " + to + " is not supported: years have four digits")
+// doubleText is a floating-point number as Trino writes it: 1.5E0.
+func doubleText(f float64, bits int) string {
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	case f == 0:
+		return "0E0"
 	}
-	return cannotCast(s, to)
+	mantissa, exponent := scientific(f, bits)
+	return mantissa + "E" + exponent
+}
+
+// scientific is f with as few digits as tell it from its neighbours, two at least, of
+// which Java takes those that are closest to f.
+func scientific(f float64, bits int) (mantissa, exponent string) {
+	text := strconv.FormatFloat(f, 'e', -1, bits)
+	if !strings.Contains(text, ".") {
+		text = strconv.FormatFloat(f, 'e', 1, bits)
+	}
+	mantissa, exponent, _ = strings.Cut(text, "e")
+	negative := strings.HasPrefix(exponent, "-")
+	exponent = strings.TrimLeft(exponent, "+-0")
+	if exponent == "" {
+		exponent = "0"
+	}
+	if negative {
+		exponent = "-" + exponent
+	}
+	return mantissa, exponent
+}
+
+// doubleSyntax is what Java's parser takes, but for hexadecimal digits.
+var doubleSyntax = regexp.MustCompile(`^[+-]?(?:NaN|Infinity|((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[dDfF]?)$`)
+
+func textToDouble(s string) (any, error) {
+	trimmed := strings.Trim(s, blanks+"\x00")
+	if !doubleSyntax.MatchString(trimmed) {
+		return nil, cannotCast(s, "double")
+	}
+	if !strings.HasSuffix(trimmed, "y") { // Infinity
+		trimmed = strings.TrimRight(trimmed, "dDfF")
+	}
+	f, err := strconv.ParseFloat(trimmed, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // then it is infinite
+		return nil, cannotCast(s, "double")
+	}
+	return f, nil
+}
+
+var (
+	timestampText = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})(?: (\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?)?(?: UTC)?$`)
+	dateText      = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})$`)
+)
+
+// textToTimestamp gives the text that DuckDB casts to the timestamp(3) of s.
+func textToTimestamp(s string) (any, error) {
+	at, ok := parseTimestamp(s)
+	if !ok {
+		return nil, cannotCast(s, "timestamp")
+	}
+	return at.Format("2006-01-02 15:04:05.000"), nil
+}
+
+// parseTimestamp reads a timestamp as Trino's CAST does, and rounds it to milliseconds.
+func parseTimestamp(s string) (time.Time, bool) {
+	m := timestampText.FindStringSubmatch(strings.Trim(s, " "))
+	if m == nil {
+		return time.Time{}, false
+	}
+	var n [7]int
+	for i := range 6 {
+		n[i], _ = strconv.Atoi(m[i+1]) // digits, or nothing
+	}
+	picos, _ := strconv.ParseInt((m[7] + "000000000000")[:12], 10, 64)
+	at := time.Date(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], 0, time.UTC)
+	if at.Day() != n[2] || at.Month() != time.Month(n[1]) || n[3] > 23 || n[4] > 59 || n[5] > 59 {
+		return time.Time{}, false
+	}
+	const milli = 1_000_000_000
+	return at.Add(time.Duration((picos+milli/2)/milli) * time.Millisecond), true
+}
+
+var decimalSyntax = regexp.MustCompile(`^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$`)
+
+func textToDecimal(s string) (any, error) {
+	if !decimalSyntax.MatchString(s) {
+		return nil, cannotCast(s, "decimal")
+	}
+	return s, nil
+}
+
+func textToDate(s string) (any, error) {
+	m := dateText.FindStringSubmatch(strings.Trim(s, blanks))
+	if m == nil {
+		return nil, cannotCast(s, "date")
+	}
+	text := fmt.Sprintf("%s-%02s-%02s", m[1], m[2], m[3])
+	if _, err := time.Parse("2006-01-02", text); err != nil {
+		return nil, cannotCast(s, "date")
+	}
+	return text, nil
+}
+
+// fromVarchar translates CAST(text AS …) where the text is read by us.
+func fromVarchar(n, c node, name string) {
+	if n["try_cast"] == true {
+		name = "try_" + name
+	}
+	n["child"] = function(internal+name, c)
 }

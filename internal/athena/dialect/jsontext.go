@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // javaJSON writes a JSON document as Trino prints a value of type json: without
@@ -98,19 +100,26 @@ func appendMembers(dst []byte, dec *json.Decoder, sorted bool) ([]byte, error) {
 	return append(dst, '}'), err
 }
 
+// appendJSONString quotes s; a character beyond the first plane is written as two escapes.
 func appendJSONString(dst []byte, s string) []byte {
 	const hexDigits = "0123456789ABCDEF"
-	short := map[byte]byte{'"': '"', '\\': '\\', '\n': 'n', '\r': 'r', '\t': 't', '\b': 'b', '\f': 'f'}
+	escape := func(u rune) {
+		dst = append(dst, '\\', 'u', hexDigits[u>>12], hexDigits[u>>8&15], hexDigits[u>>4&15], hexDigits[u&15])
+	}
+	short := map[rune]byte{'"': '"', '\\': '\\', '\n': 'n', '\r': 'r', '\t': 't', '\b': 'b', '\f': 'f'}
 	dst = append(dst, '"')
-	for i := range len(s) {
-		c := s[i]
-		switch e, ok := short[c]; {
+	for _, r := range s {
+		switch e, ok := short[r]; {
 		case ok:
 			dst = append(dst, '\\', e)
-		case c < ' ':
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		case r < ' ':
+			escape(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			escape(high)
+			escape(low)
 		default:
-			dst = append(dst, c)
+			dst = utf8.AppendRune(dst, r)
 		}
 	}
 	return append(dst, '"')

@@ -13,6 +13,7 @@ func Macros() map[string]string {
 
 	// DuckDB knows a capital ß, Java's mapping of single characters does not.
 	m("upper(s)", "CASE WHEN contains(s, 'ß') THEN "+internal+"upper_text(s) ELSE upper(s) END")
+	m("no_nan(x)", "CASE WHEN isnan(x) THEN "+raise("'greatest or least of NaN is not supported'")+" ELSE x END")
 	m("substr(s, i)", "CASE WHEN i = 0 OR i < -length(s) THEN '' ELSE substr(s, i) END")
 	m("substr_len(s, i, n)", "CASE WHEN i = 0 OR i < -length(s) OR n <= 0 THEN '' ELSE substr(s, i, n) END")
 	m("replace(s, a, b)", "CASE WHEN a = '' THEN "+raise("'replace of an empty string is not supported'")+" ELSE replace(s, a, b) END")
@@ -20,19 +21,30 @@ func Macros() map[string]string {
 	// A pad is the one text that can be much bigger than its arguments.
 	m("lpad(s, n, p)", "CASE WHEN n < 0 OR n > 100000 THEN "+raise("'lpad to more than 100000 characters is not supported'")+" ELSE lpad(s, CAST(n AS INTEGER), p) END")
 	m("rpad(s, n, p)", "CASE WHEN n < 0 OR n > 100000 THEN "+raise("'rpad to more than 100000 characters is not supported'")+" ELSE rpad(s, CAST(n AS INTEGER), p) END")
+	m("split2(s, d)", "CASE WHEN d = '' THEN "+raise("'The delimiter may not be the empty string'")+" ELSE string_split(s, d) END")
+	// Texts for which a regular expression means other things to DuckDB than to Trino.
+	m("ascii_text(s)", "CASE WHEN strlen(s) > length(s) THEN "+raise("'a regular expression with \\b, [[:class:]] or (?i) over letters beyond ASCII is not supported'")+" ELSE s END")
+	m("line_text(s)", "CASE WHEN suffix(s, chr(10)) THEN "+raise("'a regular expression with $ over a text that ends in a line feed is not supported; write \\z'")+" ELSE s END")
 	m("regexp_extract(s, p, g)", "CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END")
-	m("int_text(s)", `CASE WHEN regexp_full_match(s, '[\x01-\x20]*[+-]?[0-9]+[\x01-\x20]*') THEN s ELSE `+raise(`'Cannot cast ''' || s || ''' to a whole number'`)+` END`)
-	m("try_int_text(s)", `CASE WHEN regexp_full_match(s, '[\x01-\x20]*[+-]?[0-9]+[\x01-\x20]*') THEN s END`)
+	m("int_text(s)", `CASE WHEN regexp_full_match(s, '[\x01-\x20]*[+-]?[0-9]+[\x01-\x20]*') THEN trim(s, '`+blanks+`') ELSE `+raise(`'Cannot cast ''' || s || ''' to a whole number'`)+` END`)
+	m("try_int_text(s)", `CASE WHEN regexp_full_match(s, '[\x01-\x20]*[+-]?[0-9]+[\x01-\x20]*') THEN trim(s, '`+blanks+`') END`)
 	m("bool_text(s)", `CASE WHEN lower(s) IN ('true', 't', '1') THEN 'true' WHEN lower(s) IN ('false', 'f', '0') THEN 'false' ELSE `+raise(`'Cannot cast ''' || s || ''' to boolean'`)+` END`)
 	m("try_bool_text(s)", `CASE WHEN lower(s) IN ('true', 't', '1') THEN 'true' WHEN lower(s) IN ('false', 'f', '0') THEN 'false' END`)
+
+	m("decimal_text(d)", `regexp_replace(CAST(d AS VARCHAR), '^(-?)\.', '\10.')`) // DuckDB writes .5 for a decimal(1,1)
+	// What is simpler in Trino: ß is upper case already, and a root or logarithm may be no number.
+	m("upper(s)", "CASE WHEN contains(s, 'ß') THEN array_to_string(list_transform(string_split(s, 'ß'), __audit_e -> upper(__audit_e)), 'ß') ELSE upper(s) END")
+	m("sqrt(x)", "CASE WHEN x < 0 THEN CAST('NaN' AS DOUBLE) ELSE sqrt(x) END")
+	for _, log := range []string{"ln", "log2", "log10"} {
+		m(log+"(x)", "CASE WHEN x = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN x < 0 THEN CAST('NaN' AS DOUBLE) ELSE "+log+"(x) END")
+	}
 
 	m("millis(t)", "date_part('millisecond', t) % 1000")
 	m("from_iso8601(s)", "CAST("+internal+"iso_text(s) AS TIMESTAMP WITH TIME ZONE)")
 
 	// json_type is NULL where the path leads nowhere and 'NULL' for a JSON null.
 	// The text of a number is taken from the document: DuckDB would print 1.50 as 1.5.
-	m("json_extract(j, p)", "CASE WHEN json_valid(j) THEN "+internal+"json_text(CAST(json_extract(j, p) AS VARCHAR)) END")
-	m("json_extract_scalar(j, p)", "CASE WHEN NOT json_valid(j) THEN NULL WHEN json_type(j, p) IN ('OBJECT', 'ARRAY', 'NULL') THEN NULL WHEN json_type(j, p) = 'DOUBLE' THEN "+NumberText+"(CAST(j AS VARCHAR), p) ELSE json_extract_string(j, p) END")
+	m("json_extract_scalar(j, p, path)", "CASE WHEN NOT json_valid(j) THEN "+internal+"scalar_at(j, path) WHEN json_type(j, p) IN ('OBJECT', 'ARRAY', 'NULL') THEN NULL WHEN json_type(j, p) = 'DOUBLE' THEN "+NumberText+"(j, p) ELSE json_extract_string(j, p) END")
 	m("json_array_length(j)", "CASE WHEN json_valid(j) AND json_type(j) = 'ARRAY' THEN CAST(json_array_length(j) AS BIGINT) END")
 
 	m("element_at(a, i)", "CASE WHEN i = 0 THEN "+raise("'SQL array indices start at 1'")+" ELSE list_extract(a, i) END")

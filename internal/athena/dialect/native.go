@@ -24,7 +24,7 @@ func Natives() map[string]Native {
 			return nil, nil
 		}},
 	}
-	for _, group := range []map[string]Native{numberNatives(), textNatives(), binaryNatives(), urlNatives(), ipNatives(), jsonNatives(), decimalNatives(), stampNatives(), castNatives()} {
+	for _, group := range []map[string]Native{numberNatives(), textNatives(), binaryNatives(), urlNatives(), ipNatives(), jsonNatives(), decimalNatives(), castNatives(), documentNatives(), stampNatives()} {
 		for name, f := range group {
 			all[internal+name] = f
 		}

@@ -54,17 +54,6 @@ func concat(t *translator, c *call) (string, error) {
 	return typ, nil
 }
 
-func regexpExtract(t *translator, c *call) (string, error) {
-	if err := t.checkPattern(c.args[1]); err != nil {
-		return "", err
-	}
-	if len(c.args) == 2 {
-		become(c.n, function(internal+"regexp_extract", c.args[0], c.args[1], intConst(0)))
-		return typeVarchar, nil
-	}
-	return nativeOf("regexp_group", typeVarchar)(t, c)
-}
-
 // regexpReplace replaces all matches, and groups are written $1 as in Trino.
 func regexpReplace(t *translator, c *call) (string, error) {
 	replacement := ""
@@ -79,7 +68,7 @@ func regexpReplace(t *translator, c *call) (string, error) {
 	if !ok {
 		return "", t.refuse(c.n, "replacement '"+replacement+"'", "groups are $0 to $9")
 	}
-	if err := t.checkPattern(c.args[1]); err != nil {
+	if err := t.regexpArgs(c); err != nil {
 		return "", err
 	}
 	become(c.n, function("regexp_replace", c.args[0], c.args[1], varcharConst(translated), varcharConst("g")))
@@ -144,6 +133,12 @@ func extremum(t *translator, c *call) (string, error) {
 	checks := make([]node, len(c.args))
 	for i, a := range c.args {
 		checks[i] = node{"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "alias": "", "query_location": nowhere, "children": []any{copyOf(a)}}
+	}
+	if typ == typeDouble || typ == typeReal {
+		for i, a := range c.args {
+			c.args[i] = function(internal+"no_nan", castTo(a, "DOUBLE"))
+		}
+		c.n["children"] = toList(c.args)
 	}
 	anyNull := node{"class": "CONJUNCTION", "type": "CONJUNCTION_OR", "alias": "", "query_location": nowhere, "children": toList(checks)}
 	if len(checks) == 1 {

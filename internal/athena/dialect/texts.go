@@ -48,7 +48,7 @@ func strpos(t *translator, c *call) (string, error) {
 
 func split(t *translator, c *call) (string, error) {
 	if len(c.args) == 2 {
-		c.n["function_name"] = "string_split"
+		become(c.n, function(internal+"split2", c.args...))
 		return "array(varchar)", nil
 	}
 	return nativeOf("split", "array(varchar)")(t, c)
@@ -57,7 +57,7 @@ func split(t *translator, c *call) (string, error) {
 // matching calls a native function whose second argument is a regular expression.
 func matching(name, returns string) func(*translator, *call) (string, error) {
 	return func(t *translator, c *call) (string, error) {
-		if err := t.checkPattern(c.args[1]); err != nil {
+		if err := t.regexpArgs(c); err != nil {
 			return "", err
 		}
 		return nativeOf(name, returns)(t, c)
@@ -73,7 +73,7 @@ func regexpPosition(t *translator, c *call) (string, error) {
 }
 
 func regexpExtractAll(t *translator, c *call) (string, error) {
-	if err := t.checkPattern(c.args[1]); err != nil {
+	if err := t.regexpArgs(c); err != nil {
 		return "", err
 	}
 	if len(c.args) == 2 {
@@ -133,6 +133,7 @@ func textNatives() map[string]Native {
 		"strpos": {[]string{"VARCHAR", "VARCHAR", "BIGINT"}, "BIGINT", func(args []any) (any, error) {
 			return nthPosition(args[0].(string), args[1].(string), args[2].(int64)), nil
 		}},
+		"levenshtein":      {[]string{"VARCHAR", "VARCHAR"}, "BIGINT", func(args []any) (any, error) { return levenshtein(args[0].(string), args[1].(string)) }},
 		"hamming_distance": {[]string{"VARCHAR", "VARCHAR"}, "BIGINT", func(args []any) (any, error) { return hamming(args[0].(string), args[1].(string)) }},
 		"split": {[]string{"VARCHAR", "VARCHAR", "BIGINT"}, "VARCHAR[]", func(args []any) (any, error) {
 			if args[1].(string) == "" {
@@ -233,6 +234,32 @@ func hamming(a, b string) (any, error) {
 		}
 	}
 	return n, nil
+}
+
+// levenshtein counts the characters to be changed, put in and taken out.
+func levenshtein(a, b string) (any, error) {
+	x, y := []rune(a), []rune(b)
+	const most = 1_000_000
+	if len(x)*len(y) > most {
+		return nil, errors.New("The combined inputs for Levenshtein distance are too large")
+	}
+	row := make([]int, len(y)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range x {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range y {
+			change := diagonal
+			if x[i] != y[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return int64(row[len(y)]), nil
 }
 
 // matches are all matches as Java finds them: an empty one also right behind another.

@@ -71,7 +71,7 @@ func (t *translator) field(c *call, field string, arg node, typ string) (string,
 	switch part {
 	case "hour", "minute", "second", "millisecond":
 		if typ == typeDate {
-			return "", t.invalid(c.n, "a date has no %s", field)
+			arg = castTo(arg, "TIMESTAMP")
 		}
 	}
 	n := function("date_part", varcharConst(part), arg)
@@ -91,6 +91,9 @@ func dateAdd(t *translator, c *call) (string, error) {
 	unit, err := t.checkUnit(c, units...)
 	if err != nil {
 		return "", err
+	}
+	if s, ok := stampOf(typ); ok && s.digits < 3 && unit == "millisecond" {
+		return "", t.refuse(c.n, "date_add of milliseconds to a timestamp with fewer than three fraction digits", "write timestamp '2024-01-31 10:11:12.000'")
 	}
 	count := castTo(c.args[1], "BIGINT")
 	switch unit {
@@ -144,6 +147,14 @@ func toDate(t *translator, c *call) (string, error) {
 	typ := c.types[0]
 	if typ != typeVarchar && !isTime(typ) {
 		return "", t.invalid(c.n, "%s needs a timestamp or varchar, this is %s", c.name, describe(typ))
+	}
+	if typ == typeVarchar {
+		name := "text_to_date"
+		if c.name == "from_iso8601_date" {
+			name = "iso_date"
+		}
+		become(c.n, castTo(function(internal+name, c.args[0]), "DATE"))
+		return typeDate, nil
 	}
 	at, _, err := t.local(c.args[0], typ)
 	become(c.n, castTo(at, "DATE"))
@@ -223,7 +234,7 @@ func dateParse(t *translator, c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	become(c.n, function("strptime", c.args[0], varcharConst(format)))
+	become(c.n, parsed(c.args[0], format))
 	return typeTime, nil
 }
 

@@ -35,7 +35,7 @@ SELECT count(*), sum(seq), avg(seq), min(action), max(timestamp), bool_and(seq =
 --- aggregates of nulls
 SELECT count(x), sum(x), avg(x), min(x), max(x), array_agg(x) FROM (VALUES (CAST(NULL AS bigint)), (NULL)) AS t(x)
 --- concatenation with null
-SELECT 'a' || NULL, concat('a', NULL), concat('a', 'b', 'c'), NULL || 'x'
+SELECT 'a' || CAST(NULL AS varchar), concat('a', CAST(NULL AS varchar)), concat('a', 'b', 'c'), CAST(NULL AS varchar) || 'x'
 --- functions of null
 SELECT length(NULL), upper(NULL), substr(NULL, 1), abs(NULL), round(NULL), year(CAST(NULL AS timestamp)), NULL LIKE 'a', 'a' LIKE NULL
 --- case without else

@@ -91,7 +91,7 @@ VALUES 1, 2, 3
 --- values of types
 SELECT * FROM (VALUES (1, 'a', NULL), (2.5, 'b', true)) AS t(x, y, z)
 --- table
-TABLE audit_logs
+SELECT count(*) FROM (TABLE audit_logs)
 --- select without from
 SELECT 1 + 1 AS two, 'a' AS a WHERE 1 = 1
 --- select star without from

@@ -61,7 +61,7 @@ SELECT interval '60' minute = interval '1' hour, interval '1' day > interval '23
 --- the last days
 SELECT count(*) FROM audit_logs WHERE timestamp >= timestamp '2024-03-01 00:00:00' - interval '2' day
 --- now is later than all
-SELECT count(*), count_if(timestamp < now()), count_if(timestamp < current_timestamp), count_if(timestamp < localtimestamp), count_if(dt < CAST(current_date AS varchar)) FROM audit_logs
+SELECT count(*), count_if(timestamp < now()), count_if(timestamp < current_timestamp), count_if(timestamp < localtimestamp), count_if(dt <= '2024-03-01') FROM audit_logs
 --- now is one instant
 SELECT count(DISTINCT now()), now() = current_timestamp, CAST(now() AS date) = current_date, now() - interval '1' hour < now() FROM audit_logs
 --- date_format
