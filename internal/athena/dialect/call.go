@@ -56,7 +56,11 @@ func (t *translator) call(n node, s *scope) (string, error) {
 		if err := t.plainCall(n); err != nil {
 			return "", err
 		}
-		return t.apply(f, c)
+		typ, err := t.apply(f, c)
+		if err == nil && (isArray(typ) || len(types) > 0 && isArray(types[0])) {
+			settle(n, typ) // a NULL among arrays loses its type in DuckDB
+		}
+		return typ, err
 	}
 	if cond := child(n, "filter"); cond != nil {
 		if err := t.condition(cond, s); err != nil {
@@ -91,7 +95,7 @@ func (t *translator) apply(f signature, c *call) (string, error) {
 	}
 	variadic := len(f.args) > 0 && strings.HasSuffix(f.args[len(f.args)-1], "…")
 	if len(c.args) < least || len(c.args) > len(f.args) && !variadic {
-		return "", t.invalid(c.n, "%s takes (%s), not %d arguments", c.name, strings.Join(f.args, ", "), len(c.args))
+		return "", t.refuse(c.n, c.name+" of "+itoa(len(c.args))+" arguments", "it takes ("+strings.Join(f.args, ", ")+")")
 	}
 	c.before = slices.Clone(c.types)
 	for i, typ := range c.types {
@@ -224,18 +228,29 @@ var operatorAdvice = map[string]string{
 
 func (t *translator) concatenation(n node, types []string) (string, error) {
 	for _, typ := range types {
-		if typ != typeNull && typ != typeVarchar && !isArray(typ) {
+		if typ != typeNull && typ != typeVarchar && !isArray(types[0]) && !isArray(types[1]) {
 			return "", t.invalid(n, "|| joins varchar, not %s: cast it", describe(typ))
 		}
 	}
+	if types[0] == typeNull || types[1] == typeNull {
+		return "", t.refuse(n, "|| with a bare NULL", "write CAST(NULL AS varchar)")
+	}
 	typ, ok := common(types[0], types[1])
 	switch {
+	case isArray(types[0]) && elementOf(types[0]) == types[1]: // DuckDB appends one with array functions only
+		become(n, operator("||", children(n)[0], arrayOf(children(n)[1])))
+		return types[0], nil
+	case isArray(types[1]) && elementOf(types[1]) == types[0]:
+		become(n, operator("||", arrayOf(children(n)[0]), children(n)[1]))
+		return types[1], nil
 	case !ok:
 		return "", t.invalid(n, "|| cannot join %s and %s", types[0], types[1])
-	case typ == typeNull:
-		return typeVarchar, nil
 	}
 	return typ, nil
+}
+
+func arrayOf(n node) node {
+	return node{"class": "OPERATOR", "type": "ARRAY_CONSTRUCTOR", "alias": "", "query_location": nowhere, "children": []any{n}}
 }
 
 // sum is + and -, of numbers or of times and intervals.

@@ -81,8 +81,8 @@ func (t *translator) constant(n node) (string, error) {
 		num, _ := v["value"].(json.Number)
 		become(n, castTo(varcharConst(num.String()), "DOUBLE"))
 		return typeDouble, nil
-	case "BOOLEAN":
-		return typeBool, nil
+	case "BOOLEAN": // of IS TRUE; true itself is a cast
+		return "", t.refuse(n, "IS TRUE, IS FALSE, IS UNKNOWN", "compare with = true, or IS NULL")
 	case "DECIMAL":
 		return decimalLiteral(n)
 	default:
@@ -200,7 +200,8 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	case "ARRAY_EXTRACT":
 		return t.subscript(n, args, types)
 	case "GROUPING_FUNCTION":
-		return typeBigint, nil
+		become(n, castTo(copyOf(n), "INTEGER"))
+		return typeInt, nil
 	default:
 		return "", t.refuse(n, construct(strings.TrimPrefix(typ, "OPERATOR_")), "")
 	}
@@ -294,7 +295,7 @@ func (t *translator) subquery(n node, s *scope) (string, error) {
 		return typeBool, nil
 	}
 	if len(cols) != 1 {
-		return "", t.invalid(n, "a subquery must give one column here, this one gives %d", len(cols))
+		return "", t.refuse(n, "a subquery of several columns as one value", "")
 	}
 	switch kind {
 	case "SCALAR":

@@ -13,6 +13,7 @@ func Macros() map[string]string {
 
 	// DuckDB knows a capital ß, Java's mapping of single characters does not.
 	m("upper(s)", "CASE WHEN contains(s, 'ß') THEN "+internal+"upper_text(s) ELSE upper(s) END")
+	m("no_nan(x)", "CASE WHEN isnan(x) THEN "+raise("'greatest or least of NaN is not supported'")+" ELSE x END")
 	m("substr(s, i)", "CASE WHEN i = 0 OR i < -length(s) THEN '' ELSE substr(s, i) END")
 	m("substr_len(s, i, n)", "CASE WHEN i = 0 OR i < -length(s) OR n <= 0 THEN '' ELSE substr(s, i, n) END")
 	m("replace(s, a, b)", "CASE WHEN a = '' THEN "+internal+"replace_nothing(s, b) ELSE replace(s, a, b) END")

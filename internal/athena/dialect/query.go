@@ -281,7 +281,32 @@ func (t *translator) star(n node, s *scope) ([]column, error) {
 	return cols, nil
 }
 
+// distinctOrders refuses ORDER BY what DISTINCT has lost.
+func (t *translator) distinctOrders(n node, s *scope) error {
+	distinct := false
+	for _, item := range list(n, "modifiers") {
+		m, _ := item.(map[string]any)
+		distinct = distinct || text(m, "type") == "DISTINCT_MODIFIER"
+	}
+	for _, item := range list(n, "modifiers") {
+		m, _ := item.(map[string]any)
+		for _, o := range list(m, "orders") {
+			order, _ := o.(map[string]any)
+			e := child(order, "expression")
+			names := strings1(e, "column_names")
+			if !distinct || text(e, "class") == "CONSTANT" || len(names) > 0 && has(s.first, names[len(names)-1]) {
+				continue
+			}
+			return t.invalid(e, "ORDER BY of SELECT DISTINCT must name columns of the select list")
+		}
+	}
+	return nil
+}
+
 func (t *translator) modifiers(n node, s *scope) error {
+	if err := t.distinctOrders(n, s); err != nil {
+		return err
+	}
 	for _, item := range list(n, "modifiers") {
 		m, _ := item.(map[string]any)
 		switch typ := text(m, "type"); typ {
@@ -341,6 +366,9 @@ func (t *translator) orders(m node, s *scope) error {
 		}
 		if err := t.storable(e, typ); err != nil {
 			return err
+		}
+		if isArray(typ) { // Trino compares none with NULLs in it
+			return t.refuse(e, "an order of arrays", "order by one of their elements")
 		}
 		if typ == typeJSON || strings.HasPrefix(typ, "map") {
 			return t.invalid(e, "values of type %s have no order", typ)

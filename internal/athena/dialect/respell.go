@@ -6,13 +6,16 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena"
 )
 
-// respell writes what only Trino's parser reads in a way that DuckDB's reads, and
-// keeps the length of the text, so that places in one are places in the other:
+// respell writes what only Trino's parser reads in a way that DuckDB's reads. All but
+// the last two keep the length of the text, so that places in one are places in the
+// other; behind those, a message may name a place some columns too far.
 //
 //	array(varchar)                         varchar[]
 //	if(a, b)                               _2(a, b)
 //	lag(x) IGNORE NULLS OVER (…)           lag(x  IGNORE NULLS)OVER (…)
 //	listagg(x, ',') WITHIN GROUP (ORDER BY y)   listagg(x, ','                ORDER BY y)
+//	VALUES 1, 2                            VALUES (1), (2)
+//	AS at                                  AS "at"
 //
 // sql was checked by lex.
 func respell(sql string) (string, error) {
@@ -46,7 +49,76 @@ func respell(sql string) (string, error) {
 			arrayType(out, tokens[i].start, tokens[i+1].start)
 		}
 	}
-	return string(out), nil
+	return longer(string(out))
+}
+
+// reservedHere are words that name columns in Trino and not in DuckDB.
+var reservedHere = map[string]bool{
+	"analyse": true, "analyze": true, "any": true, "all": true, "asc": true, "both": true, "check": true, "collate": true, "column": true, "default": true,
+	"desc": true, "do": true, "fetch": true, "foreign": true, "lambda": true, "lateral": true, "leading": true, "limit": true, "offset": true, "only": true, "placing": true,
+	"primary": true, "qualify": true, "references": true, "returning": true, "show": true, "some": true, "summarize": true, "symmetric": true, "to": true, "trailing": true,
+	"unique": true, "unpivot": true, "pivot": true, "variadic": true, "window": true,
+}
+
+// longer does what needs room.
+func longer(sql string) (string, error) {
+	tokens, err := tokenize(sql)
+	if err != nil {
+		return "", err
+	}
+	inserts := make(map[int]string)
+	for i, tok := range tokens {
+		switch {
+		case tok.is("at") && !tokens.at(i+1).is("time"), reservedHere[tok.word] && tokens.at(i-1).is("as") && !tokens.at(i+1).is("("):
+			inserts[tok.start] += `"`
+			inserts[tok.end] = `"` + inserts[tok.end]
+		case tok.is("values") && i+1 < len(tokens) && !tokens[i+1].is("("):
+			tokens.values(i+1, inserts)
+		case tok.is(",") && endsList[tokens.at(i+1).word]:
+			return "", errAt(sql, tok.start, athena.ErrSyntax, "comma", "nothing follows it")
+		case tok.is("with") && tokens.at(i+1).is("ties"):
+			return "", errAt(sql, tok.start, athena.ErrRefused, "WITH TIES", "use rank()")
+		}
+	}
+	if len(inserts) == 0 {
+		return sql, nil
+	}
+	var b strings.Builder
+	for i := range len(sql) + 1 {
+		b.WriteString(inserts[i])
+		if i < len(sql) {
+			b.WriteByte(sql[i])
+		}
+	}
+	return b.String(), nil
+}
+
+// endsList are words that no value begins with.
+var endsList = map[string]bool{
+	"": true, ")": true, "]": true, "from": true, "where": true, "group": true, "having": true, "order": true, "limit": true, "union": true, "except": true, "intersect": true,
+}
+
+// values puts the rows of VALUES 1, 2 in parentheses. i is the token behind VALUES.
+func (l tokenList) values(i int, inserts map[int]string) {
+	depth := 0
+	inserts[l[i].start] += "("
+	for ; i < len(l); i++ {
+		switch l[i].word {
+		case "(", "[":
+			depth++
+		case ")", "]":
+			depth--
+		}
+		if depth < 0 || depth == 0 && (endsList[l[i].word] && l[i].word != "]" && l[i].word != ")" || l[i].is("offset") || l[i].is("fetch")) {
+			break
+		}
+		if depth == 0 && l[i].is(",") && i+1 < len(l) {
+			inserts[l[i].start] = ")" + inserts[l[i].start]
+			inserts[l[i+1].start] += "("
+		}
+	}
+	end := l[i-1].end
+	inserts[end] = ")" + inserts[end]
 }
 
 // token is a word, a quoted text or a single character.

@@ -160,6 +160,12 @@ func extremum(t *translator, c *call) (string, error) {
 	for i, a := range c.args {
 		checks[i] = node{"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "alias": "", "query_location": nowhere, "children": []any{copyOf(a)}}
 	}
+	if typ == typeDouble || typ == typeReal {
+		for i, a := range c.args {
+			c.args[i] = function(internal+"no_nan", castTo(a, "DOUBLE"))
+		}
+		c.n["children"] = toList(c.args)
+	}
 	anyNull := node{"class": "CONJUNCTION", "type": "CONJUNCTION_OR", "alias": "", "query_location": nowhere, "children": toList(checks)}
 	if len(checks) == 1 {
 		anyNull = checks[0]

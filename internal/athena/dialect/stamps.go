@@ -228,6 +228,16 @@ var (
 // stampNatives complete what from_iso8601_timestamp may leave out.
 func stampNatives() map[string]Native {
 	return map[string]Native{
+		"iso_date": fromText("VARCHAR", func(s string) (any, error) {
+			switch {
+			case isoOrdinal.MatchString(s), len(s) < len("2006-01-02"):
+				return nil, errors.New("from_iso8601_date of anything but yyyy-MM-dd is not supported")
+			}
+			if _, ok := parseDate(s); !ok {
+				return nil, cannotCast(s, "date")
+			}
+			return s, nil
+		}),
 		"iso_text": {[]string{"VARCHAR"}, "VARCHAR", func(args []any) (any, error) {
 			s := args[0].(string)
 			if isoOrdinal.MatchString(s) {

@@ -149,6 +149,14 @@ func toDate(t *translator, c *call) (string, error) {
 	if typ != typeVarchar && !isTime(typ) {
 		return "", t.invalid(c.n, "%s needs a timestamp or varchar, this is %s", c.name, describe(typ))
 	}
+	if typ == typeVarchar {
+		name := "text_to_date"
+		if c.name == "from_iso8601_date" {
+			name = "iso_date"
+		}
+		become(c.n, castTo(function(internal+name, c.args[0]), "DATE"))
+		return typeDate, nil
+	}
 	at, _, err := t.local(c.args[0], typ)
 	become(c.n, castTo(at, "DATE"))
 	return typeDate, err

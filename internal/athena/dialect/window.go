@@ -1,6 +1,9 @@
 package dialect
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
 
 var mayIgnoreNulls = map[string]bool{"lag": true, "lead": true, "first_value": true, "last_value": true, "nth_value": true}
 
@@ -21,11 +24,6 @@ func (t *translator) window(n node, s *scope) (string, error) {
 	case n["ignore_nulls"] == true && !mayIgnoreNulls[strings.ToLower(text(n, "function_name"))]:
 		return "", t.invalid(n, "IGNORE NULLS belongs to lag, lead, first_value, last_value and nth_value")
 	}
-	for _, key := range []string{"start", "end"} {
-		if frame := text(n, key); strings.HasPrefix(frame, "EXPR_") && !strings.HasSuffix(frame, "_ROWS") || strings.HasSuffix(frame, "_GROUPS") {
-			return "", t.refuse(n, "window frame by RANGE or GROUPS with an offset", "use ROWS")
-		}
-	}
 	for _, item := range list(n, "partitions") {
 		e, _ := item.(map[string]any)
 		typ, err := t.expr(e, s)
@@ -43,17 +41,27 @@ func (t *translator) window(n node, s *scope) (string, error) {
 		if e := child(n, key); e != nil {
 			if typ, err := t.expr(e, s); err != nil {
 				return "", err
-			} else if !isInteger(typ) {
+			} else if !isInteger(typ) && !(isInterval(typ) && key != "offset_expr") {
 				return "", t.invalid(e, "a window offset must be a whole number, this is %s", describe(typ))
 			}
 		}
 	}
 	if f := child(n, "filter_expr"); f != nil {
-		if err := t.condition(f, s); err != nil {
-			return "", err
-		}
+		return "", t.refuse(n, "FILTER of a window function", "write CASE WHEN … THEN x END as its argument")
+	}
+	if offset := child(n, "offset_expr"); offset != nil && !isCount(offset) {
+		return "", t.refuse(offset, "an offset that is no whole number from 0", "")
 	}
 	return t.windowCall(n, s)
+}
+
+// isCount reports whether n is a literal whole number from 0.
+func isCount(n node) bool {
+	for text(n, "class") == "CAST" {
+		n = child(n, "child")
+	}
+	number, ok := child(n, "value")["value"].(json.Number)
+	return text(n, "class") == "CONSTANT" && ok && !strings.HasPrefix(number.String(), "-")
 }
 
 // windowCall translates the function of a window expression.

@@ -27,7 +27,8 @@ func TestSilentDifferences(t *testing.T) {
 		{"3 at time zone", "SELECT seq FROM audit_logs WHERE timestamp AT TIME ZONE 'Europe/Berlin' > now()", ""},
 		{"4 regexp_replace", "SELECT regexp_replace('aaa', 'a', 'b'), regexp_replace('ab12', '([a-z])([0-9])', '$2$1'), regexp_replace('a1b2', '[0-9]')", `["bbb","a1b2","ab"]`},
 		{"4 regexp_replace", "SELECT regexp_replace('a', 'a', '\\1')", `["1"]`},
-		{"5 concat", "SELECT concat('a', NULL), 'a' || NULL, concat('a', reason) FROM audit_logs WHERE seq = 1", "[null,null,null]"},
+		{"5 concat", "SELECT concat('a', reason), 'a' || reason FROM audit_logs WHERE seq = 1", "[null,null]"},
+		{"5 concat", "SELECT 'a' || NULL", "!bare NULL"}, // which Trino takes for an array
 		{"6 element_at", "SELECT element_at(map(ARRAY['a'], ARRAY[1]), 'a'), element_at(map(ARRAY['a'], ARRAY[1]), 'b'), element_at(ARRAY[1, 2], -1)", "[1,null,2]"},
 		{"7 json", "SELECT json_extract_scalar('{\"a\":{\"b\":1}}', '$.a'), json_extract_scalar('no json', '$.a'), json_extract_scalar('{\"a\":null}', '$.a')", "[null,null,null]"},
 		{"7 json", `SELECT json_extract_scalar('{"a b":"x","c":1.50,"d":1e2,"e":true}', '$["a b"]'), json_extract_scalar('{"c":1.50}', '$.c'), json_extract_scalar('{"d":[1e2]}', '$.d[0]')`, `["x","1.50","1e2"]`},

@@ -21,6 +21,8 @@ type Query struct {
 	// Fragile: something in it may end the query with an error, and whether it
 	// does depends on which rows an engine looks at, and when.
 	Fragile bool
+	// Lazy: it has CASE, AND or the like, which need not look at all of their parts.
+	Lazy bool
 	// Approximate: doubles in the answer may differ in their last digits.
 	Approximate bool
 
@@ -79,7 +81,7 @@ func generate(data *Data, shape Shape, s *source) Query {
 		g.careless = g.chance(10)
 		g.sql = g.topQuery()
 	}
-	return Query{SQL: g.sql, Ordered: g.ordered, Fragile: g.fragile, Approximate: g.approx,
+	return Query{SQL: g.sql, Ordered: g.ordered, Fragile: g.fragile, Lazy: g.lazy, Approximate: g.approx,
 		shape: shape, data: data, choices: s.made, spans: s.spans}
 }
 
@@ -95,6 +97,7 @@ type gen struct {
 	sql      string
 	ordered  bool
 	fragile  bool
+	lazy     bool
 	approx   bool
 }
 
@@ -172,6 +175,7 @@ func (g *gen) rule(rules []rule, t Type, depth int) string {
 	}
 	g.approx = g.approx || r.approx
 	g.fragile = g.fragile || r.fails
+	g.lazy = g.lazy || r.lazy
 	var b strings.Builder
 	for i, hole := range r.holes {
 		b.WriteString(r.parts[i])

@@ -12,6 +12,7 @@ type rule struct {
 	holes  []string
 	fails  bool
 	approx bool
+	lazy   bool
 }
 
 func parseRule(line string) rule {
@@ -32,6 +33,9 @@ func parseRule(line string) rule {
 		panic("bug: rule without a type: " + line)
 	}
 	r.result = parseType(typ)
+	for _, word := range []string{"CASE ", "if(", "coalesce(", " AND ", " OR ", " IN ", "BETWEEN", "nullif(", "try("} {
+		r.lazy = r.lazy || strings.Contains(text, word)
+	}
 	for {
 		before, rest, more := strings.Cut(text, "{")
 		r.parts = append(r.parts, before)
