@@ -180,7 +180,8 @@ func (t *translator) instant(n node) (time.Time, bool) {
 		}
 		switch text(child(n, "cast_type"), "id") {
 		case "TIMESTAMP":
-			return parseTime(s)
+			at, _, ok := parseStamp(s)
+			return at, ok
 		case "DATE":
 			return parseDate(s)
 		}

@@ -5,16 +5,12 @@ package duckdb
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	duck "github.com/duckdb/duckdb-go/v2"
-
 	"github.com/audit-archiver/archiver/internal/athena"
-	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 // job is everything a query needs, as plain data: it is sent to another process.
@@ -61,19 +57,12 @@ type jobStats struct {
 // prepare makes the database able to do this job and nothing else.
 func (j *job) prepare(ctx context.Context, s *server) error {
 	conn := s.conn
-	var statements []string
+	statements, err := j.define(conn)
+	if err != nil {
+		return err
+	}
 	if j.Watch {
 		statements = append(statements, watchReads)
-	}
-	for name, statement := range dialect.Macros() {
-		if strings.Contains(j.SQL, name) {
-			statements = append(statements, statement)
-		}
-	}
-	if strings.Contains(j.SQL, dialect.NumberTextUser) {
-		if err := duck.RegisterScalarUDF(conn, dialect.NumberText, numberText{}); err != nil {
-			return fmt.Errorf("register %s: %w", dialect.NumberText, err)
-		}
 	}
 	for i := range j.Scans {
 		statements = append(statements, j.Scans[i].view())
@@ -191,26 +180,4 @@ func clip(s string) string {
 		return s[:most] + "…"
 	}
 	return s
-}
-
-// numberText gives the dialect the digits of a JSON number.
-type numberText struct{}
-
-func (numberText) Config() duck.ScalarFuncConfig {
-	varchar, err := duck.NewTypeInfo(duck.TYPE_VARCHAR)
-	if err != nil {
-		panic("bug: type varchar: " + err.Error())
-	}
-	return duck.ScalarFuncConfig{InputTypeInfos: []duck.TypeInfo{varchar, varchar}, ResultTypeInfo: varchar}
-}
-
-func (numberText) Executor() duck.ScalarFuncExecutor {
-	return duck.ScalarFuncExecutor{RowExecutor: func(args []driver.Value) (any, error) {
-		doc, _ := args[0].(string)
-		path, _ := args[1].(string)
-		if text, ok := dialect.NumberAt(doc, path); ok {
-			return text, nil
-		}
-		return nil, nil
-	}}
 }
