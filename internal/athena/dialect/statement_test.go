@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 )
@@ -182,4 +183,18 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("places in %q are not those in %q", st.Query, sql)
 		}
 	})
+}
+
+// TestReadIsLinear: the longest texts that are taken cost milliseconds, however they
+// nest, since nothing has been admitted yet when they are read.
+func TestReadIsLinear(t *testing.T) {
+	for _, piece := range []string{"EXPLAIN ", "EXPLAIN (FORMAT JSON) ", "EXPLAIN ANALYZE (", "(", "CREATE OR REPLACE ", "SHOW COLUMNS FROM a. ", "/**/", "'", "SELECT "} {
+		sql := strings.Repeat(piece, athena.MaxSQLBytes/len(piece))
+		begin := time.Now()
+		_, _ = Read(sql)
+		_ = Refuse(sql)
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("%q, over and over: %s", piece, took)
+		}
+	}
 }
