@@ -27,10 +27,14 @@ func explain(w *worker, j *job, plan *dialect.Plan, x dialect.Explain, meta athe
 	}
 	text := string(body)
 	meta.Stats.Elapsed = time.Since(begin)
+	stats := meta.Stats
+	if !x.Analyze { // these files would be read
+		meta.Stats.FilesRead, meta.Stats.BytesPicked = 0, 0
+	}
 	if x.Kind == "VALIDATE" {
 		return athena.Rows([]athena.Column{{Name: "Valid", Type: "boolean"}}, [][]any{{true}}, meta, end.run), nil
 	}
-	lines, err := planLines(plan, x, meta.Stats, text)
+	lines, err := planLines(plan, x, stats, text)
 	if err != nil {
 		return nil, err
 	}
