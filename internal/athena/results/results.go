@@ -23,10 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/logging"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/awscreds"
@@ -73,16 +71,9 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open results bucket: %w", err)
 	}
-	options := []func(*awsconfig.LoadOptions) error{
-		awsconfig.WithRegion(o.Region), awsconfig.WithHTTPClient(transport), awsconfig.WithLogger(logging.Nop{}),
-	}
-	keys, err := awscreds.Source{File: o.CredentialsFile, Profile: o.Profile, Now: time.Now}.Options(ctx)
+	sdk, err := awscreds.Source{File: o.CredentialsFile, Profile: o.Profile, Now: time.Now}.Config(ctx, o.Region, transport)
 	if err != nil {
 		return nil, fmt.Errorf("open results bucket: %w", err)
-	}
-	sdk, err := awsconfig.LoadDefaultConfig(ctx, append(options, keys...)...)
-	if err != nil {
-		return nil, fmt.Errorf("open results bucket: aws configuration: %w", err)
 	}
 	return &Bucket{o: o, client: awss3.NewFromConfig(sdk, func(c *awss3.Options) {
 		if o.Endpoint != "" {
