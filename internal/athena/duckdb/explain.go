@@ -35,10 +35,14 @@ func explain(w *worker, j *job, plan *dialect.Plan, x dialect.Explain, meta athe
 	}
 	read.addTo(&meta.Stats)
 	meta.Stats.Elapsed = time.Since(begin)
+	planned := meta
+	if !x.Analyze { // these files would be read
+		meta.Stats.FilesRead, meta.Stats.BytesPicked = 0, 0
+	}
 	if x.Kind == "VALIDATE" {
 		return athena.Rows([]athena.Column{{Name: "Valid", Type: "boolean"}}, [][]any{{true}}, meta, end.run), nil
 	}
-	lines, err := planLines(plan, x, meta, text)
+	lines, err := planLines(plan, x, planned, text)
 	if err != nil {
 		return nil, err
 	}
