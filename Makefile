@@ -14,7 +14,7 @@ RACE := ./internal/archive ./internal/athena/wire ./internal/buffer/... ./intern
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
 	./internal/receipt ./internal/repair ./internal/streams
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients oracle cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -73,6 +73,9 @@ drill: tools ## tamper with archives in every way on both stores; the auditors m
 clients: ## unmodified clients of Amazon Athena (AWS CLI, boto3, PyAthena, awswrangler, Go SDK) against our API
 	@bash testenv/interop/setup.sh athena
 	ATHENA_CLIENTS=1 $(GO) test -count 1 -timeout 10m -v ./testenv/athenaclients
+
+oracle: ## a real Trino answers the corpus of queries; ours and the recorded answers must be the same
+	ORACLE=1 $(GO) test -count 1 -timeout 20m -v -run TestTrino ./testenv/oracle
 
 soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
 	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults

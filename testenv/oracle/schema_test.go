@@ -44,10 +44,10 @@ func testSchema(t *testing.T, place Place, files []athena.File) {
 		return archiver.run(t, exitOK, append(args, sql)...)
 	}
 	const july = "dt BETWEEN '2023-07-01' AND '2023-07-31'"
-	if out := query("SELECT retention, count(*) AS n FROM audit_logs WHERE " + july + " GROUP BY 1 ORDER BY 1"); out != "retention,n\nlong,6\nstandard,2900\n" {
+	if out := query("SELECT retention, count(*) AS n FROM audit_logs WHERE " + july + " GROUP BY 1 ORDER BY 1"); out != "retention,n\r\nlong,6\r\nstandard,2900\r\n" {
 		t.Errorf("rows by class: %q", out)
 	}
-	if out := query(`SELECT "timestamp", timestamp_ns FROM audit_logs WHERE dt = '2023-07-10' AND retention = ? AND seq = ?`, "'long'", "4"); out != "timestamp,timestamp_ns\n2023-07-10 23:59:59.999,1689033599999999999\n" {
+	if out := query(`SELECT "timestamp", timestamp_ns FROM audit_logs WHERE dt = '2023-07-10' AND retention = ? AND seq = ?`, "'long'", "4"); out != "timestamp,timestamp_ns\r\n2023-07-10 23:59:59.999,1689033599999999999\r\n" {
 		t.Errorf("an instant: %q", out)
 	}
 

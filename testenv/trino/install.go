@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/audit-archiver/archiver/testenv/proc"
 )
 
 // sha256OfServer is of io.trino:trino-server:Version:tar.gz.
@@ -50,7 +52,7 @@ func install(ctx context.Context) (Programs, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Programs{}, err
 	}
-	unlock, err := lockFile(filepath.Join(dir, "trino.lock"))
+	unlock, err := proc.Lock(filepath.Join(dir, "trino.lock"))
 	if err != nil {
 		return Programs{}, err
 	}

@@ -21,11 +21,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/trino"
+	"github.com/audit-archiver/archiver/testenv/proc"
 )
 
 const (
@@ -123,7 +125,7 @@ func Run(p Programs, dir string, s Storage) (*Server, error) {
 	server.cmd.Dir = dir
 	server.cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "LANG=C.UTF-8"}
 	server.cmd.Stdout, server.cmd.Stderr = log, log
-	server.cmd.SysProcAttr = dieWithParent()
+	server.cmd.SysProcAttr = proc.DieWithParent(syscall.SIGKILL)
 	if err := server.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("run trino: %w", err)
 	}

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -13,6 +14,9 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 	from, err := t.expr(c, s)
 	if err != nil {
 		return "", err
+	}
+	if s, ok := literal(c); ok && text(child(n, "cast_type"), "id") == "DECIMAL" && location(n) < 0 { // DECIMAL '…' has no place, CAST has
+		return t.quotedDecimal(n, s)
 	}
 	to, err := t.typeOf(n, child(n, "cast_type"))
 	if err != nil {
@@ -41,6 +45,22 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 	return to, t.convert(n, c, from, to)
 }
 
+// bareDecimal is decimal without digits behind it; DECIMAL '1.5' is a literal.
+var bareDecimal = regexp.MustCompile(`(?i)\bAS\s+(decimal|numeric|dec)\s*\)`)
+
+// quotedDecimal is DECIMAL '1.50', whose type follows from its digits.
+func (t *translator) quotedDecimal(n node, s string) (string, error) {
+	m := decimalSyntax.FindStringSubmatch(s)
+	if m == nil || len(m[1])+len(m[2]) > maxPrecision {
+		return "", t.invalid(n, "'%s' is no decimal of at most %d digits", s, maxPrecision)
+	}
+	typ := decimalType(max(1, len(m[1])+len(m[2])), len(m[2]))
+	become(n, castDecimal(varcharConst(s), typ))
+	return typ, nil
+}
+
+var decimalSyntax = regexp.MustCompile(`^[+-]?0*(\d*)(?:\.(\d*))?$`)
+
 // castType reads the target of a cast.
 func (t *translator) castType(n node) (string, error) {
 	ct := child(n, "cast_type")
@@ -54,10 +74,10 @@ func (t *translator) castType(n node) (string, error) {
 	case "DOUBLE":
 		return typeDouble, nil
 	case "DECIMAL":
-		if ct["type_info"] == nil || location(n) < 0 { // decimal '1.23' has no place, CAST has
-			return "", t.refuse(child(n, "child"), "decimal '…' or CAST AS decimal", "write CAST(x AS decimal(p, s)), or the number without quotes")
-		}
 		info := child(ct, "type_info")
+		if bareDecimal.MatchString(t.sql) { // DuckDB's parser has made decimal(18,3) of it
+			return "", t.refuse(child(n, "child"), "type decimal without digits", "write decimal(38,0)")
+		}
 		return fmt.Sprintf("decimal(%v,%v)", info["width"], info["scale"]), nil
 	case "VARCHAR":
 		return typeVarchar, nil
@@ -133,10 +153,10 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 		}
 		n["child"] = function(macro, c)
 	}
-	if to == typeDouble {
+	switch {
+	case to == typeDouble || to == typeReal:
 		fromVarchar(n, c, "text_to_double")
-	}
-	if isDecimal(to) {
+	case isDecimal(to):
 		fromVarchar(n, c, "text_to_decimal")
 	}
 	return nil

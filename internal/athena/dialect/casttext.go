@@ -24,6 +24,9 @@ func castNatives() map[string]Native {
 			return doubleText(f, 32), err
 		}),
 	}
+	all["round_whole"] = Native{[]string{"BIGINT", "BIGINT"}, "BIGINT", func(args []any) (any, error) { return roundWhole(args[0].(int64), args[1].(int64)), nil }}
+	all["truncate_text"] = Native{[]string{"VARCHAR", "BIGINT"}, "VARCHAR", func(args []any) (any, error) { return truncateText(args[0].(string), args[1].(int64)), nil }}
+	all["replace_nothing"] = Native{[]string{"VARCHAR", "VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return replaceNothing(args[0].(string), args[1].(string)) }}
 	for name, parse := range map[string]struct {
 		result string
 		f      func(string) (any, error)
@@ -36,10 +39,10 @@ func castNatives() map[string]Native {
 		all["text_"+name] = fromText(parse.result, parse.f)
 		all["try_text_"+name] = fromText(parse.result, func(s string) (any, error) {
 			v, err := parse.f(s)
-			if err != nil {
+			if err != nil && !errors.Is(err, errNotHere) {
 				return nil, nil
 			}
-			return v, nil
+			return v, err
 		})
 	}
 	return all
@@ -98,6 +101,30 @@ func textToDouble(s string) (any, error) {
 	return f, nil
 }
 
+var decimalText = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
+
+func textToDecimal(s string) (any, error) {
+	if !decimalText.MatchString(s) {
+		return nil, cannotCast(s, "decimal")
+	}
+	return s, nil
+}
+
+// errNotHere is about a text that Trino casts and we do not. TRY_CAST must not make NULL of it.
+var errNotHere = errors.New("years have four digits, and the only zone is UTC: that is not supported")
+
+// otherTime is a date or timestamp in a year of other lengths, or in a zone.
+var otherTime = regexp.MustCompile(`^[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}.*| *[A-Za-z].*)?$`)
+
+func notHere(s, trimmed, to string) error {
+	year, _, _ := strings.Cut(strings.TrimLeft(trimmed, "+-"), "-")
+	zoned := strings.ContainsAny(trimmed, "/+") || strings.ContainsFunc(trimmed, func(r rune) bool { return r >= 'A' && r != 'T' })
+	if otherTime.MatchString(trimmed) && (len(year) != len("2006") || zoned && to == typeTime) {
+		return fmt.Errorf("%w; %w", cannotCast(s, to), errNotHere)
+	}
+	return cannotCast(s, to)
+}
+
 var (
 	timestampText = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})(?: (\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?)?(?: UTC)?$`)
 	dateText      = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})$`)
@@ -107,14 +134,14 @@ var (
 func textToTimestamp(s string) (any, error) {
 	at, ok := parseTimestamp(s)
 	if !ok {
-		return nil, cannotCast(s, "timestamp")
+		return nil, notHere(s, strings.Trim(s, blanks), typeTime)
 	}
 	return at.Format("2006-01-02 15:04:05.000"), nil
 }
 
 // parseTimestamp reads a timestamp as Trino's CAST does, and rounds it to milliseconds.
 func parseTimestamp(s string) (time.Time, bool) {
-	m := timestampText.FindStringSubmatch(strings.Trim(s, " "))
+	m := timestampText.FindStringSubmatch(strings.Trim(s, blanks))
 	if m == nil {
 		return time.Time{}, false
 	}
@@ -131,19 +158,10 @@ func parseTimestamp(s string) (time.Time, bool) {
 	return at.Add(time.Duration((picos+milli/2)/milli) * time.Millisecond), true
 }
 
-var decimalSyntax = regexp.MustCompile(`^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$`)
-
-func textToDecimal(s string) (any, error) {
-	if !decimalSyntax.MatchString(s) {
-		return nil, cannotCast(s, "decimal")
-	}
-	return s, nil
-}
-
 func textToDate(s string) (any, error) {
 	m := dateText.FindStringSubmatch(strings.Trim(s, blanks))
 	if m == nil {
-		return nil, cannotCast(s, "date")
+		return nil, notHere(s, strings.Trim(s, blanks), typeDate)
 	}
 	text := fmt.Sprintf("%s-%02s-%02s", m[1], m[2], m[3])
 	if _, err := time.Parse("2006-01-02", text); err != nil {
@@ -158,4 +176,58 @@ func fromVarchar(n, c node, name string) {
 		name = "try_" + name
 	}
 	n["child"] = function(internal+name, c)
+}
+
+// roundWhole rounds n to digits behind the point, which are negative where it changes anything.
+func roundWhole(n, digits int64) int64 {
+	switch {
+	case digits >= 0:
+		return n
+	case digits < -18:
+		return 0
+	}
+	unit := int64(1)
+	for ; digits < 0; digits++ {
+		unit *= 10
+	}
+	rest := n % unit
+	n -= rest
+	switch {
+	case rest*2 >= unit:
+		n += unit
+	case rest*2 <= -unit:
+		n -= unit
+	}
+	return n
+}
+
+// truncateText replaces by zeros what stands behind so many digits of a decimal's text.
+func truncateText(s string, digits int64) string {
+	whole, _, _ := strings.Cut(s, ".")
+	last := int64(len(whole)) + digits // the last byte that stays, the point not counted
+	if digits > 0 {
+		last++
+	}
+	out := []byte(s)
+	for i := range out {
+		if int64(i) >= last && isDigit(out[i]) {
+			out[i] = '0'
+		}
+	}
+	return string(out)
+}
+
+// replaceNothing puts b before each character of s and at its end: replace(s, ”, b).
+func replaceNothing(s, b string) (any, error) {
+	const most = 1 << 20
+	if len(s)*len(b) > most {
+		return nil, errors.New("replace of an empty string to more than 1 MiB is not supported")
+	}
+	var out strings.Builder
+	for _, r := range s {
+		out.WriteString(b)
+		out.WriteRune(r)
+	}
+	out.WriteString(b)
+	return out.String(), nil
 }

@@ -14,7 +14,6 @@ import (
 func moreJSONFunctions() map[string]signature {
 	return map[string]signature{
 		"json_array_contains": sig(typeBool, "json or varchar", "any").by(jsonArrayContains),
-		"json_array_get":      sig(typeJSON, "json or varchar", "integer").by(nativeOf("json_array_get", typeJSON)),
 		"json_size":           sig(typeBigint, "json or varchar", "varchar").by(jsonSize),
 		"is_json_scalar":      sig(typeBool, "json or varchar").by(nativeOf("is_json_scalar", typeBool)),
 	}
@@ -64,17 +63,6 @@ func jsonNatives() map[string]Native {
 			}
 			return text, nil
 		}),
-		"json_array_get": {[]string{"VARCHAR", "BIGINT"}, "VARCHAR", func(args []any) (any, error) {
-			elements, ok := parseArray(args[0].(string))
-			i := args[1].(int64)
-			if i < 0 {
-				i += int64(len(elements))
-			}
-			if !ok || i < 0 || i >= int64(len(elements)) || string(elements[i]) == "null" {
-				return nil, nil
-			}
-			return string(elements[i]), nil
-		}},
 	}
 	for kind, equal := range map[string]func(v, x any) bool{
 		"VARCHAR": func(v, x any) bool { return v == x }, "BOOLEAN": func(v, x any) bool { return v == x },

@@ -16,7 +16,7 @@ func Macros() map[string]string {
 	m("no_nan(x)", "CASE WHEN isnan(x) THEN "+raise("'greatest or least of NaN is not supported'")+" ELSE x END")
 	m("substr(s, i)", "CASE WHEN i = 0 OR i < -length(s) THEN '' ELSE substr(s, i) END")
 	m("substr_len(s, i, n)", "CASE WHEN i = 0 OR i < -length(s) OR n <= 0 THEN '' ELSE substr(s, i, n) END")
-	m("replace(s, a, b)", "CASE WHEN a = '' THEN "+raise("'replace of an empty string is not supported'")+" ELSE replace(s, a, b) END")
+	m("replace(s, a, b)", "CASE WHEN a = '' THEN "+internal+"replace_nothing(s, b) ELSE replace(s, a, b) END")
 	m("split_part(s, d, i)", "CASE WHEN i < 1 THEN "+raise("'Index must be greater than zero'")+" ELSE list_extract(string_split(s, d), i) END")
 	// A pad is the one text that can be much bigger than its arguments.
 	m("lpad(s, n, p)", "CASE WHEN n < 0 OR n > 100000 THEN "+raise("'lpad to more than 100000 characters is not supported'")+" ELSE lpad(s, CAST(n AS INTEGER), p) END")

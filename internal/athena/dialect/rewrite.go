@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -64,22 +65,39 @@ func regexpReplace(t *translator, c *call) (string, error) {
 		}
 		replacement = s
 	}
-	translated, ok := groupReferences(replacement)
+	translated, ok := groupReferences(replacement, c.args[1])
 	if !ok {
-		return "", t.refuse(c.n, "replacement '"+replacement+"'", "groups are $0 to $9")
+		return "", t.refuse(c.n, "replacement '"+replacement+"'", "groups are $0 to $9, and ${name} among the first nine")
 	}
 	if err := t.regexpArgs(c); err != nil {
 		return "", err
+	}
+	if s, ok := literal(c.args[1]); ok {
+		c.args[1] = varcharConst(strings.ReplaceAll(s, "(?<", "(?P<"))
 	}
 	become(c.n, function("regexp_replace", c.args[0], c.args[1], varcharConst(translated), varcharConst("g")))
 	return typeVarchar, nil
 }
 
 // groupReferences turns $1 into \1; ok is false for what has no counterpart.
-func groupReferences(s string) (string, bool) {
+func groupReferences(s string, regexp node) (string, bool) {
+	names := []string(nil)
+	if text, ok := literal(regexp); ok {
+		if re, err := pattern(text); err == nil {
+			names = re.SubexpNames()
+		}
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		switch {
+		case strings.HasPrefix(s[i:], "${"):
+			name, _, closed := strings.Cut(s[i+2:], "}")
+			group := slices.Index(names, name)
+			if !closed || name == "" || group < 1 || group > 9 {
+				return "", false
+			}
+			b.WriteString(`\` + itoa(group))
+			i += len(name) + 2
 		case s[i] == '$':
 			if i+1 >= len(s) || s[i+1] < '0' || s[i+1] > '9' || i+2 < len(s) && s[i+2] >= '0' && s[i+2] <= '9' {
 				return "", false
@@ -109,10 +127,18 @@ func roundTo(t *translator, c *call) (string, error) {
 		become(c.n, copyOf(c.args[0]))
 		return typ, nil
 	case isInteger(typ):
-		return "", t.refuse(c.n, "round of a whole number to digits", "")
+		become(c.n, castTo(function(internal+"round_whole", castTo(c.args[0], "BIGINT"), castTo(c.args[1], "BIGINT")), strings.ToUpper(typ)))
+		return typ, nil
+	case isDecimal(typ) && c.name == "truncate" && len(c.args) == 2:
+		digits := function(internal+"truncate_text", castTo(c.args[0], "VARCHAR"), castTo(c.args[1], "BIGINT"))
+		become(c.n, castDecimal(digits, typ))
+		return typ, nil
 	case isDecimal(typ):
 		return t.roundDecimal(c)
 	default:
+		if c.name == "truncate" && len(c.args) == 2 {
+			return "", t.invalid(c.n, "truncate to digits takes a decimal, this is %s", typ)
+		}
 		if c.name == "truncate" {
 			c.n["function_name"] = "trunc"
 		}

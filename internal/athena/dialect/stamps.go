@@ -252,7 +252,17 @@ func stampNatives() map[string]Native {
 					m[2+i] = "-01"
 				}
 			}
-			return m[1] + m[2] + m[3] + m[4], nil
+			if m[4] == "" {
+				return m[1] + m[2] + m[3], nil
+			}
+			minutes, seconds := ":00", ":00" // DuckDB wants both
+			if m[5] != "" {
+				minutes = m[5][:3]
+			}
+			if m[6] != "" {
+				seconds = m[6]
+			}
+			return m[1] + m[2] + m[3] + m[4][:3] + minutes + seconds + m[8], nil
 		}},
 	}
 }

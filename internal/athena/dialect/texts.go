@@ -11,7 +11,7 @@ import (
 // moreTextFunctions are those that count or turn characters, and regular expressions.
 func moreTextFunctions() map[string]signature {
 	return map[string]signature{
-		"concat_ws":          sig(typeVarchar, "varchar", "varchar", "varchar…"),
+		"concat_ws":          sig(typeVarchar, "varchar", "any", "varchar…").by(concatWS),
 		"reverse":            sig("first", "any").by(reverse),
 		"strpos":             sig(typeBigint, "varchar", "varchar", "integer?").by(strpos),
 		"hamming_distance":   sig(typeBigint, "varchar", "varchar").by(nativeOf("hamming_distance", typeBigint)),
@@ -37,6 +37,17 @@ func reverse(t *translator, c *call) (string, error) {
 	default:
 		return "", t.invalid(c.n, "reverse takes varchar or an array, not %s", typ)
 	}
+}
+
+// concatWS leaves out NULLs.
+func concatWS(t *translator, c *call) (string, error) {
+	switch typ := c.types[1]; {
+	case len(c.args) == 2 && (typ == "array(varchar)" || typ == "array("+typeNull+")"):
+		become(c.n, function("array_to_string", c.args[1], c.args[0]))
+	case typ != typeVarchar && typ != typeNull:
+		return "", t.invalid(c.args[1], "concat_ws joins varchar, or one array of varchar, not %s", describe(typ))
+	}
+	return typeVarchar, nil
 }
 
 func strpos(t *translator, c *call) (string, error) {

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"strings"
+	"time"
 )
 
 func now(t *translator, c *call) (string, error) {
@@ -190,6 +191,28 @@ func atTimeZone(t *translator, c *call) (string, error) {
 	return stamp{digits: s.digits, zone: name}.String(), nil
 }
 
+// withTimezone is the instant at which clocks in the zone show x.
+func withTimezone(t *translator, c *call) (string, error) {
+	zone, ok := literal(c.args[1])
+	loc, known := locationOf(zone)
+	s, isStamp := stampOf(c.types[0])
+	switch {
+	case !isStamp || s.zone != "":
+		return "", t.invalid(c.n, "with_timezone takes a timestamp without a zone, this is %s", describe(c.types[0]))
+	case !ok:
+		return "", t.refuse(c.n, "with_timezone with a computed zone", "write the zone as a literal")
+	case !known:
+		return "", t.invalid(c.args[1], "'%s' is no time zone: write one such as 'UTC' or '+01:00'", zone)
+	case loc != time.UTC && !offsetZone.MatchString(zone):
+		return "", t.refuse(c.args[1], "with_timezone in '"+zone+"'", "when clocks are changed it has no answer, or two; write an offset such as '+01:00'")
+	}
+	if loc == time.UTC {
+		zone = utc
+	}
+	become(c.n, atLocal(c.args[0], zone))
+	return stamp{digits: s.digits, zone: zone}.String(), nil
+}
+
 func fromUnixtime(_ *translator, c *call) (string, error) {
 	become(c.n, function("to_timestamp", castTo(c.args[0], "DOUBLE")))
 	return typeZone, nil
@@ -234,6 +257,9 @@ func dateParse(t *translator, c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if strings.Contains(format, "%V") || strings.Contains(format, "%G") {
+		return "", t.refuse(c.args[1], "date_parse of a week", "use the month and the day")
+	}
 	become(c.n, parsed(c.args[0], format))
 	return typeTime, nil
 }
@@ -247,7 +273,7 @@ func (t *translator) timeFormat(c *call, n node) (string, error) {
 	specifiers := map[byte]string{
 		'Y': "%Y", 'y': "%y", 'm': "%m", 'c': "%-m", 'd': "%d", 'e': "%-d", 'H': "%H", 'k': "%-H", 'h': "%I",
 		'I': "%I", 'l': "%-I", 'i': "%M", 's': "%S", 'S': "%S", 'f': "%f", 'p': "%p", 'M': "%B", 'b': "%b",
-		'W': "%A", 'a': "%a", 'j': "%j", 'T': "%H:%M:%S", 'r': "%I:%M:%S %p", '%': "%%",
+		'W': "%A", 'a': "%a", 'j': "%j", 'v': "%V", 'x': "%G", 'T': "%H:%M:%S", 'r': "%I:%M:%S %p", '%': "%%",
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -257,7 +283,7 @@ func (t *translator) timeFormat(c *call, n node) (string, error) {
 		}
 		i++
 		if i >= len(s) || specifiers[s[i]] == "" {
-			return "", t.refuse(n, "format '"+s+"'", "allowed are %Y %y %m %c %d %e %H %k %h %l %i %s %f %p %M %b %W %a %j %T %r")
+			return "", t.refuse(n, "format '"+s+"'", "allowed are %Y %y %m %c %d %e %H %k %h %l %i %s %f %p %M %b %W %a %j %v %x %T %r")
 		}
 		b.WriteString(specifiers[s[i]])
 	}

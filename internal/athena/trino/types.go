@@ -34,7 +34,7 @@ func columns(from []athena.Column) ([]athena.Column, error) {
 			return nil, refuse("use to_hex, to_base64 or a CAST")
 		}
 		switch {
-		case strings.HasPrefix(typ, "time") && !strings.HasPrefix(typ, "timestamp"), strings.HasPrefix(typ, "interval"), typ == "uuid", typ == "ipaddress":
+		case strings.HasPrefix(typ, "time") && !strings.HasPrefix(typ, "timestamp"), strings.HasPrefix(strings.ToLower(typ), "interval"), typ == "uuid", typ == "ipaddress":
 			typ = "varchar" // their text is what was sent
 		}
 		cols[i] = athena.Column{Name: c.Name, Type: typ}

@@ -11,10 +11,12 @@ SELECT sum(timestamp_ns) FROM audit_logs
 --- min and max
 SELECT min(action), max(action), min(timestamp), max(timestamp), min(dt), max(dt), min(outcome = 'success') FROM audit_logs
 --- min and max of several
+--- refused: functions
 SELECT min(seq, 3), max(seq, 2) FROM audit_logs WHERE retention = 'long'
 --- min_by and max_by
 SELECT min_by(action, timestamp_ns), max_by(action, timestamp_ns), max_by(reason, seq), min_by(actor_email, seq) FROM audit_logs WHERE retention = 'long'
 --- max_by of several
+--- refused: functions
 SELECT max_by(seq, timestamp_ns, 3) FROM audit_logs WHERE retention = 'long'
 --- booleans
 SELECT bool_and(outcome = 'success'), bool_or(outcome = 'failure'), every(seq >= 0), count_if(outcome = 'failure') FROM audit_logs
@@ -27,6 +29,7 @@ SELECT sum(DISTINCT x), avg(DISTINCT x), count(DISTINCT x) FROM (VALUES 1, 1, 2,
 --- distinct of several columns
 SELECT DISTINCT action, outcome FROM audit_logs WHERE retention <> 'standard'
 --- count distinct of several columns
+--- refused: types
 SELECT count(DISTINCT (action, outcome)) FROM audit_logs
 --- approximate counts
 SELECT approx_distinct(outcome), approx_distinct(retention) FROM audit_logs
@@ -39,6 +42,7 @@ SELECT stddev(x), var_pop(x), variance(x), stddev_pop(x) FROM (VALUES 5) AS t(x)
 --- correlation
 SELECT round(corr(x, y), 6), round(covar_pop(x, y), 6), round(regr_slope(y, x), 6), geometric_mean(x) FROM (VALUES (1e0, 2e0), (2e0, 4e0), (3e0, 7e0)) AS t(x, y)
 --- checksum
+--- refused: functions
 SELECT checksum(action) IS NOT NULL FROM audit_logs
 --- bitwise aggregates
 SELECT bitwise_and_agg(x), bitwise_or_agg(x), bitwise_xor_agg(x) FROM (VALUES 6, 3) AS t(x)
@@ -91,6 +95,7 @@ SELECT DISTINCT action FROM audit_logs ORDER BY seq
 --- limit all and zero
 SELECT count(*) FROM (SELECT * FROM audit_logs LIMIT ALL) UNION ALL SELECT count(*) FROM (SELECT * FROM audit_logs LIMIT 0)
 --- limit of ties
+--- refused: sampling and recursion
 SELECT outcome, n FROM (VALUES ('a', 2), ('b', 2), ('c', 1)) AS t(outcome, n) ORDER BY n DESC FETCH FIRST 1 ROWS WITH TIES
 --- percent of failures
 SELECT actor_id, count(*) AS n, count_if(outcome = 'failure') * 100 / count(*) AS percent, round(100e0 * count_if(outcome = 'failure') / count(*), 2) AS exact FROM audit_logs GROUP BY actor_id ORDER BY n DESC, actor_id LIMIT 10

@@ -31,16 +31,35 @@ SELECT DISTINCT action FROM audit_logs WHERE regexp_like(action, '^(user|role)\.
 --- regexp_like is a search
 SELECT regexp_like('abc', 'b'), regexp_like('abc', '^b'), regexp_like('abc', ''), regexp_like('', ''), regexp_like('ABC', 'abc'), regexp_like('ABC', '(?i)abc')
 --- regexp classes
-SELECT regexp_like('a1', '\d'), regexp_like('a_1', '^\w+$'), regexp_like('é', '^\w$'), regexp_like('a b', '\s'), regexp_like('٣', '\d'), regexp_like('é', '[[:alpha:]]'), regexp_like('é', '\p{L}')
+SELECT regexp_like('a1', '\d'), regexp_like('a_1', '^\w+$'), regexp_like('é', '^\w$'), regexp_like('a b', '\s'), regexp_like('٣', '\d'), regexp_like('a', '[[:alpha:]]'), regexp_like('é', '\p{L}')
+--- regexp classes of letters beyond ascii
+--- refused: regular expressions
+SELECT regexp_like('é', '[[:alpha:]]')
+--- regexp of both cases
+SELECT regexp_like('ABC', '(?i)abc'), regexp_like('abc', '(?i)B')
+--- regexp of both cases beyond ascii
+--- refused: regular expressions
+SELECT regexp_like('ÜBER', '(?i)über')
 --- regexp boundaries
-SELECT regexp_like('a cat', '\bcat\b'), regexp_like('concat', '\bcat\b'), regexp_like('é1', '\b1')
+SELECT regexp_like('a cat', '\bcat\b'), regexp_like('concat', '\bcat\b')
+--- regexp boundaries beyond ascii
+--- refused: regular expressions
+SELECT regexp_like('é1', '\b1')
+--- words of actions
+SELECT action, count(*) FROM audit_logs WHERE regexp_like(action, '(?i)\bexport') GROUP BY action
 --- regexp lines
 SELECT regexp_like('a
 b', '^b'), regexp_like('a
 b', '(?m)^b'), regexp_like('a
 b', 'a.b'), regexp_like('a
-b', '(?s)a.b'), regexp_like('a
+b', '(?s)a.b')
+--- regexp of the end of a line
+--- refused: regular expressions
+SELECT regexp_like('a
 ', 'a$')
+--- a computed regular expression
+--- refused: regular expressions
+SELECT regexp_like(action, resource_type) FROM audit_logs WHERE seq = 1
 --- regexp_extract
 SELECT regexp_extract('1a 2b 14m', '\d+'), regexp_extract('1a 2b 14m', '(\d+)([a-z]+)', 2), regexp_extract('abc', 'x'), regexp_extract('abc', '(x)?abc', 1)
 --- regexp_extract of a group that is not there
@@ -60,10 +79,13 @@ SELECT DISTINCT regexp_extract(reason, 'arn:aws:[a-z0-9]+') AS arn FROM audit_lo
 --- a bad regular expression
 SELECT regexp_like('a', '(')
 --- a lookahead
+--- refused: regular expressions
 SELECT regexp_like('foobar', 'foo(?=bar)'), regexp_like('foobaz', 'foo(?!bar)')
 --- a back reference
+--- refused: regular expressions
 SELECT regexp_like('abab', '(ab)\1')
 --- a possessive one
+--- refused: regular expressions
 SELECT regexp_extract('aaa', 'a++')
 --- repeated groups
 SELECT regexp_extract('abcabc', '(abc){2}'), regexp_extract('aaaa', 'a{2,3}'), regexp_extract('aaaa', 'a{2,3}?'), regexp_extract('<a><b>', '<.*?>')

@@ -13,6 +13,7 @@ SELECT k, a, b FROM (VALUES (1, 'x'), (2, 'y')) AS x(k, a) JOIN (VALUES (2, 'p')
 --- full join using
 SELECT k, a, b FROM (VALUES (1, 'x'), (2, 'y')) AS x(k, a) FULL JOIN (VALUES (2, 'p'), (3, 'q')) AS y(k, b) USING (k)
 --- all columns of join using
+--- refused: text in an unclear form
 SELECT * FROM (VALUES (1, 'x'), (2, 'y')) AS x(k, a) JOIN (VALUES (2, 'p'), (3, 'q')) AS y(k, b) USING (k)
 --- natural join
 SELECT * FROM (VALUES (1, 'x')) AS x(k, a) NATURAL JOIN (VALUES (1, 'p')) AS y(k, b)
@@ -37,6 +38,7 @@ SELECT (SELECT max(seq) FROM audit_logs WHERE retention = 'long'), (SELECT actio
 --- scalar subquery of many rows
 SELECT (SELECT seq FROM audit_logs)
 --- scalar subquery of two columns
+--- refused: types
 SELECT (SELECT 1, 2)
 --- correlated subquery
 SELECT a.seq, (SELECT count(*) FROM audit_logs b WHERE b.actor_id = a.actor_id AND b.retention = a.retention) FROM audit_logs a WHERE a.retention = 'long'
@@ -61,6 +63,7 @@ SELECT * FROM (WITH t AS (SELECT 1 AS x) SELECT x + 1 AS y FROM t)
 --- with that hides the table
 WITH audit_logs AS (SELECT 1 AS x) SELECT * FROM audit_logs
 --- recursive with
+--- refused: sampling and recursion
 WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT n FROM t
 --- union
 SELECT outcome FROM audit_logs UNION SELECT retention FROM audit_logs
@@ -103,6 +106,7 @@ SELECT count(*) FROM (SELECT * FROM audit_logs LIMIT 5)
 --- lateral
 SELECT a.x, t.y FROM (VALUES 1, 2) AS a(x) CROSS JOIN LATERAL (SELECT a.x * 10 AS y) AS t
 --- tablesample
+--- refused: sampling and recursion
 SELECT count(*) >= 0 FROM audit_logs TABLESAMPLE BERNOULLI (10)
 --- logic
 SELECT true AND false OR true, NOT true OR true, NOT (true AND false), true IS NOT NULL

@@ -23,7 +23,12 @@ SELECT date_trunc('decade', timestamp '2024-02-29 00:00:00')
 --- date_trunc before 1970
 SELECT date_trunc('hour', timestamp '1969-12-31 23:59:59.999'), date_trunc('week', date '1969-12-31'), date_trunc('quarter', timestamp '0001-02-03 04:05:06')
 --- date_add
-SELECT date_add('day', 1, timestamp '2024-02-28 23:00:00'), date_add('month', 1, timestamp '2024-01-31 10:00:00'), date_add('month', -1, timestamp '2024-03-31 10:00:00'), date_add('year', 1, timestamp '2024-02-29 10:00:00'), date_add('week', -1, timestamp '2024-01-01 00:00:00'), date_add('quarter', 1, timestamp '2023-11-30 00:00:00'), date_add('hour', 25, timestamp '2024-01-01 00:00:00'), date_add('minute', -1, timestamp '2024-01-01 00:00:00'), date_add('second', 90, timestamp '2024-01-01 00:00:00'), date_add('millisecond', 1, timestamp '2024-01-01 00:00:00')
+SELECT date_add('day', 1, timestamp '2024-02-28 23:00:00'), date_add('month', 1, timestamp '2024-01-31 10:00:00'), date_add('month', -1, timestamp '2024-03-31 10:00:00'), date_add('year', 1, timestamp '2024-02-29 10:00:00'), date_add('week', -1, timestamp '2024-01-01 00:00:00'), date_add('quarter', 1, timestamp '2023-11-30 00:00:00'), date_add('hour', 25, timestamp '2024-01-01 00:00:00'), date_add('minute', -1, timestamp '2024-01-01 00:00:00'), date_add('second', 90, timestamp '2024-01-01 00:00:00')
+--- date_add of milliseconds
+SELECT date_add('millisecond', 1, timestamp '2024-01-01 00:00:00.000'), date_add('millisecond', -1, timestamp) FROM audit_logs WHERE retention = 'long'
+--- date_add of milliseconds to seconds
+--- refused: types
+SELECT date_add('millisecond', 1, timestamp '2024-01-01 00:00:00')
 --- date_add to a date
 SELECT date_add('day', 366, date '2024-01-01'), date_add('month', 1, date '2024-01-31'), date_add('week', 1, date '2024-02-26'), date_add('year', -1, date '2024-02-29'), date_add('quarter', -1, date '2024-05-31')
 --- date_add of hours to a date
@@ -45,16 +50,23 @@ SELECT date '2024-01-31' + interval '1' day, date '2024-01-31' + interval '1' mo
 --- hours and dates
 SELECT date '2024-01-31' + interval '1' hour
 --- negative intervals
-SELECT timestamp '2024-01-31 10:00:00' + interval '-1' day, timestamp '2024-01-31 10:00:00' - interval '-1' hour, timestamp '2024-01-31 10:00:00' + interval -'1' day
+SELECT timestamp '2024-01-31 10:00:00' + interval '-1' day, timestamp '2024-01-31 10:00:00' - interval '-1' hour
+--- a sign before the interval
+--- refused: intervals
+SELECT timestamp '2024-01-31 10:00:00' + interval -'1' day
 --- months one after the other
 SELECT date '2024-01-31' + interval '1' month + interval '1' month, date '2024-01-31' + interval '2' month
 --- difference of timestamps
+--- refused: intervals
 SELECT timestamp '2024-01-02 00:00:00' - timestamp '2024-01-01 12:30:00', date '2024-03-01' - date '2024-02-01'
 --- intervals as values
+--- refused: intervals
 SELECT interval '1' day, interval '2' month, interval '1' day + interval '2' hour, interval '90' minute
 --- intervals of several fields
+--- refused: intervals
 SELECT timestamp '2024-01-31 10:00:00' + interval '1 02:03:04' day to second, timestamp '2024-01-31 10:00:00' + interval '1-6' year to month
 --- intervals multiplied
+--- refused: intervals
 SELECT timestamp '2024-01-31 10:00:00' + 3 * interval '1' day, timestamp '2024-01-31 10:00:00' + interval '1' hour * 2
 --- intervals compare
 SELECT interval '60' minute = interval '1' hour, interval '1' day > interval '23' hour
@@ -91,6 +103,7 @@ SELECT from_unixtime(0), from_unixtime(1709208000), from_unixtime(1709208000.5),
 --- from_unixtime of a column
 SELECT from_unixtime(timestamp_ns / 1000000000), to_unixtime(timestamp), from_unixtime(floor(to_unixtime(timestamp) / 3600) * 3600) FROM audit_logs WHERE retention = 'long'
 --- from_unixtime_nanos
+--- refused: functions
 SELECT from_unixtime_nanos(1709208000123456789) > timestamp '2024-02-29 12:00:00'
 --- to_unixtime
 SELECT to_unixtime(timestamp '1970-01-01 00:00:00'), to_unixtime(timestamp '2024-02-29 12:00:00.5'), to_unixtime(timestamp '1969-12-31 23:59:59.999'), to_unixtime(from_unixtime(12345.678))
@@ -149,10 +162,13 @@ SELECT date '2024-13-01'
 --- years with other lengths
 SELECT date '0099-01-01', date '9999-12-31', timestamp '9999-12-31 23:59:59.999', date '0001-01-01' - interval '1' day
 --- time of day
+--- refused: types
 SELECT CAST(timestamp '2024-01-31 10:11:12.345' AS time(3)), time '10:11:12'
 --- human readable
+--- refused: functions
 SELECT human_readable_seconds(3661e0), parse_duration('1h') > interval '59' minute
 --- timezone fields
+--- refused: functions
 SELECT timezone_hour(timestamp '2024-07-01 10:00:00 Europe/Berlin'), timezone_minute(timestamp '2024-07-01 10:00:00 Asia/Kolkata')
 --- the day of an event
 SELECT count(*) FROM audit_logs WHERE CAST(date(timestamp) AS varchar) <> dt
@@ -164,3 +180,11 @@ SELECT dt, count(*) FROM audit_logs WHERE dt IN ('2024-02-29', '2024-03-01', '19
 SELECT dt, count(*) FROM audit_logs WHERE dt LIKE '2024-%' GROUP BY dt
 --- partitions of a computed day
 SELECT count(*) FROM audit_logs WHERE dt = date_format(timestamp '2023-07-11 00:00:00', '%Y-%m-%d')
+--- joda formats
+SELECT format_datetime(timestamp, 'yyyy-MM-dd''T''HH:mm:ss'), format_datetime(timestamp, 'd.M.yy H:m:s'), format_datetime(timestamp, 'EEEE, MMMM dd'), format_datetime(timestamp, 'DDD hh:mm a') FROM audit_logs WHERE retention = 'minimal'
+--- joda parsing
+SELECT parse_datetime('2024-02-29 13:14:15', 'yyyy-MM-dd HH:mm:ss'), parse_datetime('29/02/2024', 'dd/MM/yyyy'), parse_datetime('Feb 29 2024', 'MMM dd yyyy'), parse_datetime('13:14', 'HH:mm')
+--- joda parsing that fails
+SELECT parse_datetime('2024-02-30', 'yyyy-MM-dd')
+--- count_if of nothing
+SELECT count_if(seq > 0), count(*) FILTER (WHERE seq > 0) FROM audit_logs WHERE seq < 0

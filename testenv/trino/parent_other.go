@@ -1,8 +1,0 @@
-//go:build !linux
-
-package trino
-
-import "syscall"
-
-// dieWithParent is a Linux feature.
-func dieWithParent() *syscall.SysProcAttr { return nil }
