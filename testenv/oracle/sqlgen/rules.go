@@ -375,7 +375,6 @@ timestamptz: with_timezone({timestamp}, 'UTC')
 json: json_extract({varchar}, {#jsonpath})
 json: json_extract({json}, {#jsonpath})
 json: TRY(json_parse({varchar}))
-json: json_array_get({json}, {#index})
 
 array(S): ARRAY[{S}, {S}]
 array(S): ARRAY[{S}]
