@@ -368,7 +368,7 @@ timestamptz: date_trunc({#truncunit}, {timestamptz})
 !timestamptz: date_add({#unit}, {#small}, {timestamptz})
 !timestamptz: ({timestamptz} + {#interval})
 timestamptz: from_unixtime({#epoch})
-timestamptz: from_iso8601_timestamp({#isotime}) AT TIME ZONE 'UTC'
+timestamptz: (from_iso8601_timestamp({#isotime}) AT TIME ZONE 'UTC')
 timestamptz: with_timezone({timestamp}, 'UTC')
 
 !json: json_parse({#jsontext})
