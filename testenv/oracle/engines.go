@@ -2,9 +2,12 @@ package oracle
 
 import (
 	"log/slog"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +26,7 @@ const Schema = "audit"
 func Embedded(t testing.TB, files []athena.File) athena.Engine {
 	t.Helper()
 	e, err := duckdb.Open(duckdb.Options{
-		Source: fixed(files), Dir: t.TempDir(), Now: func() time.Time { return Now }, Log: slog.New(slog.DiscardHandler),
+		Source: fixed(files), Roots: roots(files), Dir: t.TempDir(), Now: func() time.Time { return Now }, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -34,6 +37,26 @@ func Embedded(t testing.TB, files []athena.File) athena.Engine {
 		}
 	})
 	return e
+}
+
+// roots are the folders below which the files are.
+func roots(files []athena.File) []string {
+	var all []string
+	for _, f := range files {
+		if root, _, ok := strings.Cut(f.Path, "/retention="); ok && !slices.Contains(all, root) {
+			all = append(all, root)
+		}
+	}
+	return all
+}
+
+// Main runs the tests of a package that calls Embedded or StartTrino. It lets the test's
+// program be a worker of the embedded engine. It does not return.
+func Main(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == duckdb.WorkerCommand {
+		os.Exit(duckdb.Worker())
+	}
+	s3test.Main(m)
 }
 
 // Place is a bucket, and a Trino that reads it.

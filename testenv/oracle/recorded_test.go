@@ -9,10 +9,9 @@ import (
 	"testing"
 
 	"github.com/audit-archiver/archiver/internal/athena"
-	"github.com/audit-archiver/archiver/testenv/s3test"
 )
 
-func TestMain(m *testing.M) { s3test.Main(m) }
+func TestMain(m *testing.M) { Main(m) }
 
 func queries(t *testing.T) []Query {
 	t.Helper()

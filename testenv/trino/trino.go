@@ -38,7 +38,7 @@ const (
 	// User is whom queries run as; the server believes every name.
 	User = "tester"
 
-	startTimeout = 3 * time.Minute
+	startTimeout = 8 * time.Minute // half a minute on a machine that does nothing else
 	stopTimeout  = 20 * time.Second
 	pollEvery    = 200 * time.Millisecond
 )

@@ -19,34 +19,34 @@ import (
 //
 // sql was checked by lex.
 func respell(sql string) (string, error) {
-	tokens, err := tokenize(sql)
+	lexemes, err := lexemesOf(sql)
 	if err != nil {
 		return "", err
 	}
 	out := []byte(sql)
-	for i, tok := range tokens {
+	for i, tok := range lexemes {
 		switch {
-		case tok.is("_2") && tokens.at(i+1).is("("):
+		case tok.is("_2") && lexemes.at(i+1).is("("):
 			return "", errAt(sql, tok.start, athena.ErrRefused, "function _2", "")
-		case tok.is("if") && tokens.at(i+1).is("("):
-			if tokens.arguments(i+1) == 2 {
+		case tok.is("if") && lexemes.at(i+1).is("("):
+			if lexemes.arguments(i+1) == 2 {
 				copy(out[tok.start:], "_2")
 			}
-		case (tok.is("ignore") || tok.is("respect")) && tokens.at(i+1).is("nulls") && tokens.at(i-1).is(")"):
-			after := tokens.at(i + 1).end
+		case (tok.is("ignore") || tok.is("respect")) && lexemes.at(i+1).is("nulls") && lexemes.at(i-1).is(")"):
+			after := lexemes.at(i + 1).end
 			if after >= len(sql) || !isBlank(sql[after]) {
 				return "", errAt(sql, tok.start, athena.ErrSyntax, strings.ToUpper(tok.word)+" NULLS", "OVER belongs behind it, after a blank")
 			}
-			out[tokens.at(i-1).start], out[after] = ' ', ')'
-		case tok.is("within") && tokens.at(i+1).is("group") && tokens.at(i+2).is("(") && tokens.at(i-1).is(")"):
-			if err := tokens.withinGroup(sql, out, i); err != nil {
+			out[lexemes.at(i-1).start], out[after] = ' ', ')'
+		case tok.is("within") && lexemes.at(i+1).is("group") && lexemes.at(i+2).is("(") && lexemes.at(i-1).is(")"):
+			if err := lexemes.withinGroup(sql, out, i); err != nil {
 				return "", err
 			}
 		}
 	}
-	for i := len(tokens) - 1; i >= 0; i-- { // the inner ones first
-		if tokens[i].is("array") && tokens.at(i+1).is("(") {
-			arrayType(out, tokens[i].start, tokens[i+1].start)
+	for i := len(lexemes) - 1; i >= 0; i-- { // the inner ones first
+		if lexemes[i].is("array") && lexemes.at(i+1).is("(") {
+			arrayType(out, lexemes[i].start, lexemes[i+1].start)
 		}
 	}
 	return longer(string(out))
@@ -62,21 +62,21 @@ var reservedHere = map[string]bool{
 
 // longer does what needs room.
 func longer(sql string) (string, error) {
-	tokens, err := tokenize(sql)
+	lexemes, err := lexemesOf(sql)
 	if err != nil {
 		return "", err
 	}
 	inserts := make(map[int]string)
-	for i, tok := range tokens {
+	for i, tok := range lexemes {
 		switch {
-		case tok.is("at") && !tokens.at(i+1).is("time"), reservedHere[tok.word] && tokens.at(i-1).is("as") && !tokens.at(i+1).is("("):
+		case tok.is("at") && !lexemes.at(i+1).is("time"), reservedHere[tok.word] && lexemes.at(i-1).is("as") && !lexemes.at(i+1).is("("):
 			inserts[tok.start] += `"`
 			inserts[tok.end] = `"` + inserts[tok.end]
-		case tok.is("values") && i+1 < len(tokens) && !tokens[i+1].is("("):
-			tokens.values(i+1, inserts)
-		case tok.is(",") && endsList[tokens.at(i+1).word]:
+		case tok.is("values") && i+1 < len(lexemes) && !lexemes[i+1].is("("):
+			lexemes.values(i+1, inserts)
+		case tok.is(",") && endsList[lexemes.at(i+1).word]:
 			return "", errAt(sql, tok.start, athena.ErrSyntax, "comma", "nothing follows it")
-		case tok.is("with") && tokens.at(i+1).is("ties"):
+		case tok.is("with") && lexemes.at(i+1).is("ties"):
 			return "", errAt(sql, tok.start, athena.ErrRefused, "WITH TIES", "use rank()")
 		}
 	}
@@ -98,8 +98,8 @@ var endsList = map[string]bool{
 	"": true, ")": true, "]": true, "from": true, "where": true, "group": true, "having": true, "order": true, "limit": true, "union": true, "except": true, "intersect": true,
 }
 
-// values puts the rows of VALUES 1, 2 in parentheses. i is the token behind VALUES.
-func (l tokenList) values(i int, inserts map[int]string) {
+// values puts the rows of VALUES 1, 2 in parentheses. i is the lexeme behind VALUES.
+func (l lexemeList) values(i int, inserts map[int]string) {
 	depth := 0
 	inserts[l[i].start] += "("
 	for ; i < len(l); i++ {
@@ -121,34 +121,34 @@ func (l tokenList) values(i int, inserts map[int]string) {
 	inserts[end] = ")" + inserts[end]
 }
 
-// token is a word, a quoted text or a single character.
-type token struct {
+// lexeme is a word, a quoted text or a single character.
+type lexeme struct {
 	start, end int
 	word       string // in lower case; of a quoted text only its quote
 }
 
-func (t token) is(word string) bool { return t.word == word }
+func (t lexeme) is(word string) bool { return t.word == word }
 
-type tokenList []token
+type lexemeList []lexeme
 
-// at is the token i, or one that is nothing.
-func (l tokenList) at(i int) token {
+// at is the lexeme i, or one that is nothing.
+func (l lexemeList) at(i int) lexeme {
 	if i < 0 || i >= len(l) {
-		return token{}
+		return lexeme{}
 	}
 	return l[i]
 }
 
-// tokenize leaves out blanks and comments.
-func tokenize(sql string) (tokenList, error) {
-	var tokens tokenList
+// lexemesOf leaves out blanks and comments.
+func lexemesOf(sql string) (lexemeList, error) {
+	var lexemes lexemeList
 	for i := 0; i < len(sql); {
 		if isWordByte(sql[i]) || startsNumber(sql[i:]) {
 			n, err := wordOrNumber(sql, i)
 			if err != nil {
 				return nil, err
 			}
-			tokens = append(tokens, token{i, i + n, strings.ToLower(sql[i : i+n])})
+			lexemes = append(lexemes, lexeme{i, i + n, strings.ToLower(sql[i : i+n])})
 			i += n
 			continue
 		}
@@ -157,17 +157,17 @@ func tokenize(sql string) (tokenList, error) {
 			return nil, err
 		}
 		if !isBlank(sql[i]) && !isComment(sql[i:]) {
-			tokens = append(tokens, token{i, i + n, sql[i : i+1]})
+			lexemes = append(lexemes, lexeme{i, i + n, sql[i : i+1]})
 		}
 		i += n
 	}
-	return tokens, nil
+	return lexemes, nil
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // arguments counts what stands between the parenthesis open and the one that closes it.
-func (l tokenList) arguments(open int) int {
+func (l lexemeList) arguments(open int) int {
 	count, depth := 1, 0
 	for i := open; i < len(l); i++ {
 		switch l[i].word {
@@ -187,8 +187,8 @@ func (l tokenList) arguments(open int) int {
 }
 
 // withinGroup moves the order of listagg into its arguments: the words and the two
-// parentheses between them go. i is the token WITHIN.
-func (l tokenList) withinGroup(sql string, out []byte, i int) error {
+// parentheses between them go. i is the lexeme WITHIN.
+func (l lexemeList) withinGroup(sql string, out []byte, i int) error {
 	open := i - 1
 	for depth := 0; open >= 0; open-- {
 		switch l[open].word {

@@ -74,7 +74,12 @@ func blame(t *testing.T, e *Engine, sql string) string {
 	}
 	text, refusal := sql, error(nil)
 	if text, refusal = dialect.Prepare(sql); refusal == nil {
-		_, text, refusal = e.parser.translate(t.Context(), text, nil, testNow)
+		w, err := e.workers.take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.close()
+		_, text, refusal = parser{w}.translate(text, nil, testNow)
 	}
 	if refusal != nil {
 		if errors.Is(known.Kind, athena.ErrSyntax) {
