@@ -111,7 +111,18 @@ func (t *translator) comparison(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return typeBool, t.comparable(n, []node{left, right}, types)
+	if strings.HasSuffix(text(n, "type"), "DISTINCT_FROM") {
+		_, ok := common(types[0], types[1])
+		if !ok {
+			return "", t.mismatch(n, left, right, types[0], types[1])
+		}
+		return typeBool, nil
+	}
+	if err := t.comparable(n, []node{left, right}, types); err != nil {
+		return "", err
+	}
+	t.compareAsTrino(n, types)
+	return typeBool, nil
 }
 
 func (t *translator) between(n node, s *scope) (string, error) {
@@ -123,7 +134,11 @@ func (t *translator) between(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return typeBool, t.comparable(n, parts, types)
+	if err := t.comparable(n, parts, types); err != nil {
+		return "", err
+	}
+	t.oneByOne(n, parts, types)
+	return typeBool, nil
 }
 
 // comparable refuses what Trino refuses to compare. DuckDB would cast string
@@ -140,7 +155,7 @@ func (t *translator) comparable(n node, parts []node, types []string) error {
 	if typ == typeJSON {
 		return t.refuse(n, "comparison of json", "compare json_extract_scalar(…)")
 	}
-	return nil
+	return t.wholeArrays(n, parts, types)
 }
 
 func (t *translator) mismatch(n, a, b node, typeA, typeB string) error {
@@ -183,7 +198,11 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	case "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL":
 		return typeBool, nil
 	case "COMPARE_IN", "COMPARE_NOT_IN":
-		return typeBool, t.comparable(n, args, types)
+		if err := t.comparable(n, args, types); err != nil {
+			return "", err
+		}
+		t.oneByOne(n, args, types)
+		return typeBool, nil
 	case "OPERATOR_COALESCE":
 		return t.unify(n, "COALESCE", types)
 	case "OPERATOR_TRY":
