@@ -14,7 +14,7 @@ RACE := ./internal/archive ./internal/athena/wire ./internal/buffer/... ./intern
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
 	./internal/receipt ./internal/repair ./internal/streams
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-ledger verify-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -99,6 +99,9 @@ bench-scale: ## the same with 10 M and 100 M events in the archive, and with 1, 
 
 verify-scale: ## how fast `archiver verify` is: 10,000 commits, and 5 M events of content
 	$(GO) -C bench run ./verify $(BENCH)
+
+bench-ledger: ## what share of the CPU of batches is for the ledger, and for receipts
+	$(GO) -C bench run ./ledger $(BENCH)
 
 bench-decoders: ## JSON decoders on our job, and what each lets pass
 	$(GO) -C bench run ./decoders $(BENCH)
