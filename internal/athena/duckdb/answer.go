@@ -30,9 +30,9 @@ func (j *job) answer(ctx context.Context, s *server) error {
 	if err := j.prepare(ctx, s); err != nil {
 		return err
 	}
-	if j.Explain {
+	if j.Explain != "" {
 		var key, text string
-		if err := s.conn.QueryRowContext(ctx, "EXPLAIN ANALYZE "+j.SQL).Scan(&key, &text); err != nil {
+		if err := s.conn.QueryRowContext(ctx, j.Explain+j.SQL).Scan(&key, &text); err != nil {
 			return duckError(err)
 		}
 		return s.out.send(kindText, []byte(text))

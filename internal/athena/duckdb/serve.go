@@ -66,7 +66,9 @@ type server struct {
 	dir   string
 	dirFD int
 	hello hello
-	conn  *sql.Conn
+
+	report sandbox.Report
+	conn   *sql.Conn
 }
 
 // firstRoot is the descriptor of the first folder that the engine hands over.
@@ -87,8 +89,8 @@ func (s *server) serve(ctx context.Context, in io.Reader) error {
 	if err := s.open(ctx); err != nil { // before the walls: it looks at /proc and /sys, and breaks where it may not
 		return err
 	}
-	report := s.enter(sandbox.Folders{Read: s.roots, Write: s.dirFD}, s.hello.Limits)
-	if err := s.out.sendJSON(kindReady, report); err != nil {
+	s.report = s.enter(sandbox.Folders{Read: s.roots, Write: s.dirFD}, s.hello.Limits)
+	if err := s.out.sendJSON(kindReady, s.report); err != nil {
 		return err
 	}
 	for {
@@ -187,7 +189,7 @@ func (s *server) lend(j *job) error {
 			scan.paths = append(scan.paths, path)
 		}
 	}
-	if err := sandbox.Narrow(files, s.dirFD); err != nil {
+	if err := sandbox.Narrow(s.report, files, s.dirFD); err != nil {
 		return err
 	}
 	return closeAll(files)
