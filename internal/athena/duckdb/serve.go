@@ -66,8 +66,10 @@ type server struct {
 	dir   string
 	dirFD int
 	hello hello
-	conn  *sql.Conn
-	read  readCounter
+
+	report sandbox.Report
+	conn   *sql.Conn
+	read   readCounter
 }
 
 // firstRoot is the descriptor of the first folder that the engine hands over.
@@ -89,8 +91,8 @@ func (s *server) serve(ctx context.Context, in io.Reader) error {
 		return err
 	}
 	s.read = openReadCounter()
-	report := s.enter(sandbox.Folders{Read: s.roots, Write: s.dirFD}, s.hello.Limits)
-	if err := s.out.sendJSON(kindReady, report); err != nil {
+	s.report = s.enter(sandbox.Folders{Read: s.roots, Write: s.dirFD}, s.hello.Limits)
+	if err := s.out.sendJSON(kindReady, s.report); err != nil {
 		return err
 	}
 	for {
@@ -190,7 +192,7 @@ func (s *server) lend(j *job) error {
 			scan.paths = append(scan.paths, path)
 		}
 	}
-	if err := sandbox.Narrow(files, s.dirFD); err != nil {
+	if err := sandbox.Narrow(s.report, files, s.dirFD); err != nil {
 		return err
 	}
 	return closeAll(files)
