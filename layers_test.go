@@ -57,6 +57,7 @@ var layers = [][]string{
 		"internal/athena/duckdb",
 		"internal/athena/hot",
 		"internal/athena/httpapi",
+		"internal/athena/needle",
 		"internal/athena/wire",
 		"internal/athena/saved",
 		"internal/athena/trino",

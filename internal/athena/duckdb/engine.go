@@ -11,12 +11,14 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
+	"github.com/audit-archiver/archiver/internal/athena/needle"
 )
 
 // Engine answers queries with DuckDB. It is safe for concurrent use.
 type Engine struct {
 	o       Options
 	parser  *parser
+	needle  *needle.Finder
 	admit   chan struct{} // running and waiting queries
 	running chan struct{} // running queries
 }
@@ -31,7 +33,7 @@ func Open(o Options) (*Engine, error) {
 		return nil, fmt.Errorf("open sql engine: %w", err)
 	}
 	return &Engine{
-		o: o, parser: p,
+		o: o, parser: p, needle: needle.New(o.Dir, o.Threads),
 		admit:   make(chan struct{}, o.Running+o.Waiting),
 		running: make(chan struct{}, o.Running),
 	}, nil
@@ -140,15 +142,47 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cle
 		}
 	}
 	for _, s := range plan.Scans {
-		scan := jobScan{Name: s.Name, MinMS: s.Bounds.MinMS, MaxMS: s.Bounds.MaxMS}
-		for i := range set.Files {
-			if s.Bounds.Match(&set.Files[i]) {
-				scan.Paths = append(scan.Paths, paths[i])
-			}
+		scan, err := e.scan(ctx, s, set.Files, paths, &meta.Stats, end)
+		if err != nil {
+			return athena.Meta{}, err
 		}
 		j.Scans = append(j.Scans, scan)
 	}
 	return meta, nil
+}
+
+// scan says what the engine reads for one mention of the table: files, or the rows that were picked out of them.
+func (e *Engine) scan(ctx context.Context, s dialect.Scan, files []athena.File, paths []string, stats *athena.Stats, end *cleanup) (jobScan, error) {
+	scan := jobScan{Name: s.Name, MinMS: s.Bounds.MinMS, MaxMS: s.Bounds.MaxMS}
+	var committed []athena.File
+	var local []string
+	for i := range files {
+		switch {
+		case !s.Bounds.Match(&files[i]):
+		case files[i].Path != "":
+			scan.Paths = append(scan.Paths, paths[i])
+		default:
+			committed, local = append(committed, files[i]), append(local, paths[i])
+		}
+	}
+	picked, err := e.needle.Select(ctx, committed, local, s.Bounds)
+	if err != nil {
+		return scan, err
+	}
+	if picked == nil {
+		scan.Paths = append(scan.Paths, local...)
+		return scan, nil
+	}
+	end.add(func() {
+		if err := picked.Close(); err != nil {
+			e.o.Log.WarnContext(ctx, "picked rows stay on the disk", "reason", err)
+		}
+	})
+	scan.Picked = picked.Path
+	stats.RowGroupsTotal += picked.Groups
+	stats.RowGroupsRead += picked.GroupsRead
+	stats.BytesRead += picked.BytesRead
+	return scan, nil
 }
 
 // pin fills paths for the wanted files.

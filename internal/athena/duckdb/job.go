@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,10 +31,11 @@ type job struct {
 	Dir                    string
 }
 
-// jobScan is one relation of the job: the rows of Paths with MinMS <= timestamp <= MaxMS.
+// jobScan is one relation of the job: the rows of Paths and of Picked with MinMS <= timestamp <= MaxMS.
 type jobScan struct {
 	Name         string
 	Paths        []string
+	Picked       string // a file that has the partition columns in it; "" is none
 	MinMS, MaxMS int64
 }
 
@@ -94,7 +96,7 @@ func (j *job) settings() []setting {
 	paths := make([]string, 0, len(j.Scans))
 	seen := make(map[string]bool)
 	for _, s := range j.Scans {
-		for _, p := range s.Paths {
+		for _, p := range s.reads() {
 			if !seen[p] {
 				seen[p] = true
 				paths = append(paths, quote(p))
@@ -155,37 +157,53 @@ func (j *job) readBack(ctx context.Context, conn *sql.Conn, settings []setting) 
 	return nil
 }
 
+// reads are the files of the scan.
+func (s *jobScan) reads() []string {
+	if s.Picked == "" {
+		return s.Paths
+	}
+	return append(slices.Clone(s.Paths), s.Picked)
+}
+
 // view defines the relation: the table's columns in order, in Trino's types.
-// The file's timestamps are instants (TIMESTAMP WITH TIME ZONE); the table's
-// have no zone. The conversion would hide the column from the reader's
-// statistics, so the bounds are put on the file's column.
 func (s *jobScan) view() string {
-	var b strings.Builder
-	b.WriteString("CREATE VIEW " + s.Name + " AS SELECT ")
-	for i, c := range athena.Columns() {
-		if i > 0 {
-			b.WriteString(", ")
+	var parts []string
+	if len(s.Paths) > 0 {
+		quoted := make([]string, len(s.Paths))
+		for i, p := range s.Paths {
+			quoted[i] = quote(p)
 		}
-		name := `"` + c.Name + `"`
-		switch {
-		case len(s.Paths) == 0:
-			fmt.Fprintf(&b, "CAST(NULL AS %s) AS %s", strings.ToUpper(c.Type), name)
-		case c.Type == "timestamp":
-			fmt.Fprintf(&b, "make_timestamp(epoch_us(%s)) AS %s", name, name)
-		default:
-			b.WriteString(name)
+		parts = append(parts, s.rows("["+strings.Join(quoted, ", ")+"], hive_partitioning = true, hive_types = {'retention': VARCHAR, 'dt': VARCHAR}"))
+	}
+	if s.Picked != "" {
+		parts = append(parts, s.rows(quote(s.Picked)+", hive_partitioning = false"))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, noRows())
+	}
+	return "CREATE VIEW " + s.Name + " AS " + strings.Join(parts, " UNION ALL ")
+}
+
+func noRows() string {
+	var picks []string
+	for _, c := range athena.Columns() {
+		picks = append(picks, fmt.Sprintf(`CAST(NULL AS %s) AS "%s"`, strings.ToUpper(c.Type), c.Name))
+	}
+	return "SELECT " + strings.Join(picks, ", ") + " WHERE false"
+}
+
+// rows reads files. Their timestamps are instants (TIMESTAMP WITH TIME ZONE); the
+// table's have no zone. The conversion would hide the column from the reader's
+// statistics, so the bounds are put on the file's column.
+func (s *jobScan) rows(files string) string {
+	var picks, conds []string
+	for _, c := range athena.Columns() {
+		pick := `"` + c.Name + `"`
+		if c.Type == "timestamp" {
+			pick = fmt.Sprintf("make_timestamp(epoch_us(%s)) AS %s", pick, pick)
 		}
+		picks = append(picks, pick)
 	}
-	if len(s.Paths) == 0 {
-		b.WriteString(" WHERE false")
-		return b.String()
-	}
-	quoted := make([]string, len(s.Paths))
-	for i, p := range s.Paths {
-		quoted[i] = quote(p)
-	}
-	fmt.Fprintf(&b, " FROM read_parquet([%s], hive_partitioning = true, hive_types = {'retention': VARCHAR, 'dt': VARCHAR})", strings.Join(quoted, ", "))
-	var conds []string
 	for _, c := range []struct {
 		op string
 		ms int64
@@ -196,10 +214,11 @@ func (s *jobScan) view() string {
 		}
 		conds = append(conds, fmt.Sprintf(`"timestamp" %s TIMESTAMPTZ '%s+00'`, c.op, at.Format("2006-01-02 15:04:05.000")))
 	}
+	text := "SELECT " + strings.Join(picks, ", ") + " FROM read_parquet(" + files + ")"
 	if len(conds) > 0 {
-		b.WriteString(" WHERE " + strings.Join(conds, " AND "))
+		text += " WHERE " + strings.Join(conds, " AND ")
 	}
-	return b.String()
+	return text
 }
 
 func clip(s string) string {
