@@ -25,7 +25,8 @@ type Finder struct {
 	class  string
 	groups []groupPlaces
 	index  []indexPart // as readIndex returns them
-	idle   sync.Pool   // of *scratch
+	memory *Memory
+	idle   sync.Pool // of *scratch
 }
 
 // groupPlaces is what is kept of a row group.
@@ -59,15 +60,15 @@ func Findable(name string) bool {
 	return false
 }
 
-// NewFinder reads the footer and the heads of the bloom filters of a file.
-func NewFinder(r io.ReaderAt, size int64, class string) (_ *Finder, err error) {
+// NewFinder reads the footer and the heads of the bloom filters of a file. What is unpacked it puts into memory.
+func NewFinder(r io.ReaderAt, size int64, class string, memory *Memory) (_ *Finder, err error) {
 	defer recoverInto(&err)
 	cols := columns()
 	meta, footer, err := readFooter(r, size, cols)
 	if err != nil {
 		return nil, fmt.Errorf("open parquet file: %w", err)
 	}
-	f := &Finder{cols: cols, class: class, groups: make([]groupPlaces, len(meta.RowGroups))}
+	f := &Finder{cols: cols, class: class, memory: memory, groups: make([]groupPlaces, len(meta.RowGroups))}
 	if f.index, err = readIndex(r, meta, footer); err != nil {
 		return nil, fmt.Errorf("open parquet file: %w", err)
 	}

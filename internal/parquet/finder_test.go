@@ -15,7 +15,7 @@ import (
 func pick(t testing.TB, data []byte, where []Match, most int) ([]event.Row, error) {
 	t.Helper()
 	r := bytes.NewReader(data)
-	f, err := NewFinder(r, int64(len(data)), "standard")
+	f, err := NewFinder(r, int64(len(data)), "standard", NewMemory(1<<20))
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func BenchmarkFind(b *testing.B) {
 	rows := generated(RowGroupRows)
 	data := encode(b, testOptions(), rows, len(rows), nil)
 	r := bytes.NewReader(data)
-	f, err := NewFinder(r, int64(len(data)), "standard")
+	f, err := NewFinder(r, int64(len(data)), "standard", NewMemory(1<<26))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -50,12 +50,19 @@ type indexer struct {
 	keys   []uint32 // the hash's top bits, then the place
 	sorted []uint32
 	starts []uint32
+	value  []byte // of addText
 }
 
 // add notes the value of a row, which is counted within the row group.
 func (x *indexer) add(row int, value []byte) {
 	top := indexHash(value) >> (64 - indexMostBits - indexPrintBits)
 	x.keys = append(x.keys, uint32(top)<<indexPlaceBits|uint32(row/indexRows))
+}
+
+// addText is add of a string.
+func (x *indexer) addText(row int, value string) {
+	x.value = append(x.value[:0], value...)
+	x.add(row, x.value)
 }
 
 // appendTo appends the finished part for a row group of so many rows to dst, returns the number of its entries, and

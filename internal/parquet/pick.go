@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/audit-archiver/archiver/internal/event"
@@ -81,24 +81,18 @@ func (p *picker) open(i int) (*chunk, error) {
 		return nil, err
 	}
 	p.read += c.indexLen
-	var index format.OffsetIndex
-	if _, err := structLen(data); err != nil {
-		return nil, fmt.Errorf("page index: %w", err)
-	}
-	if err := thrift.Unmarshal(new(thrift.CompactProtocol), data, &index); err != nil {
-		return nil, fmt.Errorf("page index: %w", err)
-	}
-	c.pages = make([]pagePlace, len(index.PageLocations))
 	off := c.data
-	for n := range index.PageLocations {
-		l := &index.PageLocations[n]
-		first := n == 0
-		if l.Offset != off || l.CompressedPageSize < 1 || first != (l.FirstRowIndex == 0) || l.FirstRowIndex >= int64(c.rows) ||
-			!first && l.FirstRowIndex <= int64(c.pages[n-1].first) {
-			return nil, fmt.Errorf("page index: %w: page %d is at %d, row %d", errPage, n, l.Offset, l.FirstRowIndex)
+	err := parsePageIndex(data, func(at, size, first int64) error {
+		n := len(c.pages)
+		if at != off || size < 1 || size > c.end-at || (n == 0) != (first == 0) || first >= int64(c.rows) || n > 0 && first <= int64(c.pages[n-1].first) {
+			return fmt.Errorf("%w: page %d is at %d, row %d", errPage, n, at, first)
 		}
-		c.pages[n] = pagePlace{l.Offset, int64(l.CompressedPageSize), int32(l.FirstRowIndex)}
-		off += int64(l.CompressedPageSize)
+		c.pages = append(c.pages, pagePlace{at, size, int32(first)})
+		off += size
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("page index: %w", err)
 	}
 	if off != c.end || len(c.pages) == 0 {
 		return nil, fmt.Errorf("page index: %w: pages end at %d, not at %d", errPage, off, c.end)
@@ -121,39 +115,38 @@ func (c *chunk) pageOf(row int32) int {
 }
 
 // unpack reads one page of size bytes at off, its header included, and returns its content until the next call.
-func (p *picker) unpack(c *chunk, off, size int64) (*format.PageHeader, []byte, error) {
-	if size > c.end-off || off < 4 {
-		return nil, nil, fmt.Errorf("%w: %d bytes at %d", errPage, size, off)
+func (p *picker) unpack(c *chunk, off, size int64) (h pageHeader, _ []byte, _ error) {
+	if size < 1 || size > c.end-off || off < 4 {
+		return h, nil, fmt.Errorf("%w: %d bytes at %d", errPage, size, off)
 	}
 	if int64(cap(p.raw)) < size {
 		p.raw = make([]byte, size)
 	}
 	raw := p.raw[:size]
 	if err := readFull(p.r, raw, off); err != nil {
-		return nil, nil, err
+		return h, nil, err
 	}
 	p.read += size
-	n, err := structLen(raw)
+	h, n, err := parsePageHeader(raw)
 	if err != nil {
-		return nil, nil, fmt.Errorf("page header: %w", err)
+		return h, nil, fmt.Errorf("page header: %w", err)
 	}
-	h := new(format.PageHeader)
-	if err := thrift.Unmarshal(new(thrift.CompactProtocol), raw[:n], h); err != nil {
-		return nil, nil, fmt.Errorf("page header: %w", err)
+	body, full := raw[n:], int64(h.size)
+	if int(h.packed) != len(body) || full < 0 || full > c.unpacked {
+		return h, nil, fmt.Errorf("%w: %d bytes, header says %d, %d before compression", errPage, len(body), h.packed, full)
 	}
-	body, full := raw[n:], int64(h.UncompressedPageSize)
-	if int64(h.CompressedPageSize) != int64(len(body)) || full < 0 || full > c.unpacked {
-		return nil, nil, fmt.Errorf("%w: %d bytes, header says %d, %d before compression", errPage, len(body), h.CompressedPageSize, full)
-	}
-	if uint32(h.CRC) != crc32.ChecksumIEEE(body) {
-		return nil, nil, fmt.Errorf("%w: checksum differs", errPage)
+	if uint32(h.crc) != crc32.ChecksumIEEE(body) {
+		return h, nil, fmt.Errorf("%w: checksum differs", errPage)
 	}
 	if int64(cap(p.unpacked)) < full {
 		p.unpacked = make([]byte, full)
 	}
 	data, err := p.zstd.DecodeAll(body, p.unpacked[:0:full])
-	if err != nil || int64(len(data)) != full {
-		return nil, nil, fmt.Errorf("%w: %d bytes, header says %d: %w", errPage, len(data), full, err)
+	if err != nil {
+		return h, nil, fmt.Errorf("%w: %w", errPage, err)
+	}
+	if int64(len(data)) != full {
+		return h, nil, fmt.Errorf("%w: %d bytes, header says %d", errPage, len(data), full)
 	}
 	return h, data, nil
 }
@@ -163,6 +156,10 @@ func (p *picker) dictionary(c *chunk) error {
 	if c.dict != nil {
 		return nil
 	}
+	key := dictionaryKey{p.f, p.number, c.col.Name}
+	if c.dict = p.f.memory.get(key); c.dict != nil {
+		return nil
+	}
 	if c.chunkPlaces.dict == 0 {
 		return fmt.Errorf("%w: no dictionary", errPage)
 	}
@@ -170,63 +167,14 @@ func (p *picker) dictionary(c *chunk) error {
 	if err != nil {
 		return err
 	}
-	d := h.DictionaryPageHeader
-	if h.Type != format.DictionaryPage || !d.Valid || d.V.Encoding != format.Plain || d.V.NumValues < 0 || d.V.NumValues > RowGroupRows {
+	if h.kind != format.DictionaryPage || !h.hasValues || h.encoding != format.Plain || h.values < 0 || h.values > RowGroupRows {
 		return fmt.Errorf("%w: not a dictionary", errPage)
 	}
-	c.dict = &dictionary{data: append([]byte(nil), data...), count: d.V.NumValues} // outlives the page
+	if c.dict, err = newDictionary(bytes.Clone(data), int(h.values)); err != nil {
+		return err
+	}
+	p.f.memory.put(key, c.dict)
 	return nil
-}
-
-// dictionary is the values of a dictionary page, one behind the other, each with its length before it.
-type dictionary struct {
-	data  []byte
-	count int32
-	marks []int // where each 64th value is, as far as one went
-}
-
-const markEvery = 64
-
-// at returns one value.
-func (d *dictionary) at(id uint32) ([]byte, error) {
-	if int64(id) >= int64(d.count) {
-		return nil, fmt.Errorf("%w: id %d of a dictionary of %d", errPage, id, d.count)
-	}
-	if d.marks == nil {
-		d.marks = append(make([]int, 0, d.count/markEvery+1), 0)
-	}
-	n := min(int(id)/markEvery, len(d.marks)-1)
-	rest := d.data[d.marks[n]:]
-	for at := uint32(n) * markEvery; ; at++ {
-		if at%markEvery == 0 && int(at/markEvery) == len(d.marks) {
-			d.marks = append(d.marks, len(d.data)-len(rest))
-		}
-		v, after, err := cutBytes(rest)
-		if err != nil || at == id {
-			return v, err
-		}
-		rest = after
-	}
-}
-
-// which marks the values that are in is; nil when none is.
-func (d *dictionary) which(is map[string]bool) ([]bool, error) {
-	var found []bool
-	rest := d.data
-	for id := range d.count {
-		v, after, err := cutBytes(rest)
-		if err != nil {
-			return nil, err
-		}
-		if rest = after; !is[string(v)] {
-			continue
-		}
-		if found == nil {
-			found = make([]bool, d.count)
-		}
-		found[id] = true
-	}
-	return found, nil
 }
 
 // cutBytes takes one length-prefixed value off data.
@@ -260,13 +208,12 @@ func (p *picker) load(c *chunk, n int) (*values, error) {
 		return nil, err
 	}
 	rows := c.rowsOf(n)
-	d := h.DataPageHeader
-	if h.Type != format.DataPage || !d.Valid || d.V.NumValues != rows.to-rows.from {
+	if h.kind != format.DataPage || !h.hasData || h.values != rows.to-rows.from {
 		return nil, fmt.Errorf("%w: page %d is not one of %d values", errPage, n, rows.to-rows.from)
 	}
-	v := &values{nullable: c.col.Nullable, number: c.col.kind != kindText, rows: d.V.NumValues}
+	v := &values{nullable: c.col.Nullable, number: c.col.kind != kindText, rows: h.values}
 	if v.nullable {
-		if len(data) < 4 || d.V.DefinitionLevelEncoding != format.RLE {
+		if len(data) < 4 || h.levels != format.RLE {
 			return nil, fmt.Errorf("%w: no levels", errPage)
 		}
 		size := int64(binary.LittleEndian.Uint32(data))
@@ -279,16 +226,16 @@ func (p *picker) load(c *chunk, n int) (*values, error) {
 		data = data[size:]
 	}
 	switch {
-	case v.number && d.V.Encoding == format.DeltaBinaryPacked:
+	case v.number && h.encoding == format.DeltaBinaryPacked:
 		v.ints, err = newDeltas(data)
-	case !v.number && d.V.Encoding == format.Plain:
+	case !v.number && h.encoding == format.Plain:
 		v.plain = data
-	case !v.number && d.V.Encoding == format.RLEDictionary:
+	case !v.number && h.encoding == format.RLEDictionary:
 		if v.coded = true; len(data) > 0 { // none: all NULL
 			v.ids, err = newRuns(data[1:], int(data[0]))
 		}
 	default:
-		return nil, fmt.Errorf("%w: encoding %s", errPage, d.V.Encoding)
+		return nil, fmt.Errorf("%w: encoding %s", errPage, h.encoding)
 	}
 	return v, err
 }

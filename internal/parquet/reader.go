@@ -202,7 +202,7 @@ func (s *scan) value(cur *cursor, c *column, row *event.Row, millis *int64) (err
 		return errUTF8
 	}
 	if s.indexed && c.index > 0 && ok {
-		s.index.columns[c.index-1].add(s.group, []byte(text))
+		s.index.columns[c.index-1].addText(s.group, text)
 	}
 	switch {
 	case c.str != nil:

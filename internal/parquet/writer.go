@@ -51,7 +51,7 @@ const (
 // the library changes what it writes.
 const (
 	encoderName  = "archiver"
-	encoderBuild = "parquet-go-0.32"
+	encoderBuild = "parquet-go-0.32-2"
 )
 
 // errOrder says that rows did not come in the order of (timestamp_ns, seq).

@@ -29,12 +29,15 @@ const (
 	mostRows = 2048
 	// mostMaps is of how many files the places of pages are kept; each takes about 2 KB per row group.
 	mostMaps = 1024
+	// memoryBytes is for what is unpacked again and again: half a megabyte for 131,072 typical events.
+	memoryBytes = 64 << 20
 )
 
 // Finder picks rows. It is safe for concurrent use.
 type Finder struct {
 	dir     string
 	threads int
+	memory  *parquet.Memory
 
 	mu    sync.Mutex
 	clock uint64
@@ -49,7 +52,7 @@ type known struct {
 
 // New returns a Finder that writes into dir, which exists, and works with so many goroutines for each query.
 func New(dir string, threads int) *Finder {
-	return &Finder{dir: dir, threads: threads, maps: make(map[[32]byte]*known)}
+	return &Finder{dir: dir, threads: threads, memory: parquet.NewMemory(memoryBytes), maps: make(map[[32]byte]*known)}
 }
 
 // Selection is the rows that were picked.
@@ -156,7 +159,7 @@ func (f *Finder) know(file *athena.File, r *os.File) (*parquet.Finder, error) {
 	if k != nil {
 		return k.finder, nil
 	}
-	finder, err := parquet.NewFinder(r, file.Size, file.Class)
+	finder, err := parquet.NewFinder(r, file.Size, file.Class, f.memory)
 	if err != nil {
 		return nil, err
 	}
