@@ -31,7 +31,7 @@ var layers = [][]string{
 		"internal/durable",
 		"internal/durable/crashfs",
 	},
-	{"internal/awscreds"},
+	{"internal/awscreds", "internal/sandbox"},
 	{
 		"internal/buffer",
 		"internal/parquet",
@@ -96,6 +96,7 @@ var walls = []struct {
 	{"github.com/parquet-go/", []string{"internal/parquet"}},
 	{"github.com/aws/", []string{"internal/awscreds", "internal/s3store", "internal/kms", "internal/athena/amazon", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
 	{"github.com/duckdb/", []string{"internal/athena/duckdb"}},
+	{"kernel.org/", []string{"internal/sandbox"}},
 	{"github.com/jackc/", []string{"internal/mirror/postgres"}},
 	{"github.com/versity/", []string{"internal/devs3"}},
 	{"github.com/minio/", []string{"testenv"}},

@@ -144,6 +144,10 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 		_, err := makeSuccessor(ctx, c, previous)
 		return err
 	}
+	if host, _, err := net.SplitHostPort(c.Listen); err != nil || loopback(host) {
+		// Whoever reaches it is on this machine. Where SQL cannot be isolated, the log says so.
+		c.Query.Isolation = config.IsolationBestEffort
+	}
 	err := serve(ctx, c, log, successor, func(at opened) error {
 		return announceDev(a, f, devReady{URL: baseURL(c, at.listen), Athena: at.athena, S3: s3.Endpoint(), Bucket: devBucket, Dir: dir,
 			Config: file, Credentials: filepath.Join(dir, "credentials"), RootVKey: c.Archive.RootVKey})

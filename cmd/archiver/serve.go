@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,7 +109,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, successor mak
 	if err != nil {
 		return err
 	}
-	handler, err := n.handler(q, append(mirrors.checks(), watch.checks()...))
+	handler, err := n.handler(q, slices.Concat(q.checks(), mirrors.checks(), watch.checks()))
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
@@ -17,8 +22,9 @@ import (
 // Engine answers queries with DuckDB. It is safe for concurrent use.
 type Engine struct {
 	o       Options
-	parser  *parser
 	needle  *needle.Finder
+	picked  string // folder of the rows that needle finds
+	workers *pool
 	admit   chan struct{} // running and waiting queries
 	running chan struct{} // running queries
 }
@@ -28,19 +34,62 @@ func Open(o Options) (*Engine, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	p, err := newParser()
+	picked, err := os.MkdirTemp(o.Dir, "picked-")
 	if err != nil {
 		return nil, fmt.Errorf("open sql engine: %w", err)
 	}
-	return &Engine{
-		o: o, parser: p, needle: needle.New(o.Dir, o.Threads),
+	o.Roots = append(o.Roots, picked)
+	e := &Engine{
+		o:       o,
+		needle:  needle.New(picked, o.Threads),
+		picked:  picked,
 		admit:   make(chan struct{}, o.Running+o.Waiting),
 		running: make(chan struct{}, o.Running),
-	}, nil
+	}
+	e.workers = newPool(&e.o)
+	return e, nil
+}
+
+// Isolation says what keeps queries from being isolated. It is nil where nothing does,
+// and before that is known.
+func (e *Engine) Isolation() error {
+	if r := e.workers.lastReport(); r != nil && !r.Isolated() {
+		return errors.New(r.String())
+	}
+	return nil
+}
+
+// Probe says what keeps queries from being isolated on this machine, by starting
+// a worker in a folder below dir. athena.ErrNotIsolated is the one answer that is
+// none about its own failure.
+func Probe(ctx context.Context, dir string) error {
+	o := Options{Dir: dir, Log: slog.New(slog.DiscardHandler), Source: noSource{}, Now: time.Now}
+	if err := o.complete(); err != nil {
+		return err
+	}
+	w, err := startWorker(ctx, &o)
+	if err != nil {
+		return fmt.Errorf("start query worker: %w", err)
+	}
+	defer w.close()
+	if !w.report.Isolated() {
+		return fmt.Errorf("%w: %s", athena.ErrNotIsolated, w.report)
+	}
+	return nil
+}
+
+// noSource has no files.
+type noSource struct{}
+
+func (noSource) Files(context.Context, athena.Bounds) (*athena.FileSet, error) {
+	return &athena.FileSet{}, nil
 }
 
 // Close releases the engine.
-func (e *Engine) Close() error { return e.parser.close() }
+func (e *Engine) Close() error {
+	e.workers.close()
+	return os.RemoveAll(e.picked)
+}
 
 // Query checks, translates and runs q. The whole query, the reading of its
 // result included, ends with the engine's timeout.
@@ -84,22 +133,25 @@ func (e *Engine) query(ctx context.Context, q athena.Query, end *cleanup) (athen
 	if err != nil {
 		return nil, err
 	}
-	plan, text, err := e.parser.translate(ctx, sql, q.Params, e.o.Now())
+	w, err := e.workers.take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	j := job{
-		SQL: text, Names: plan.Names, Types: plan.Types, Limit: q.Limit(),
-		MemoryBytes: e.o.MemoryBytes, TempBytes: e.o.TempBytes, Threads: e.o.Threads, Dir: e.o.Dir,
+	end.add(w.close)
+	w.watch(ctx)
+	plan, text, err := parser{w}.translate(sql, q.Params, e.o.Now())
+	if err != nil {
+		return nil, err
 	}
-	meta, err := e.files(ctx, plan, &j, end)
+	j := &job{SQL: text, Names: plan.Names, Types: plan.Types, Limit: q.Limit()}
+	meta, err := e.files(ctx, plan, j, end)
 	if err != nil {
 		return nil, err
 	}
 	if q.Explain {
-		return explain(ctx, j, plan, meta, end)
+		return explain(w, j, plan, meta, end)
 	}
-	r, err := start(ctx, j, meta, end)
+	r, err := start(ctx, w, j, meta, e.o.ResultBytes, end)
 	if err != nil {
 		return nil, err
 	}
@@ -126,13 +178,13 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cle
 		CompleteThrough: set.CompleteThrough, Laggards: set.Laggards,
 		Stats: athena.Stats{FilesTotal: len(set.Files)},
 	}
-	wanted, paths := make([]bool, len(set.Files)), make([]string, len(set.Files))
+	wanted, local := make([]bool, len(set.Files)), make([]jobFile, len(set.Files))
 	for _, s := range plan.Scans {
 		for i := range set.Files {
 			wanted[i] = wanted[i] || s.Bounds.Match(&set.Files[i])
 		}
 	}
-	if err := e.pin(ctx, set.Files, wanted, paths, end); err != nil {
+	if err := e.pin(ctx, set.Files, wanted, local, end); err != nil {
 		return athena.Meta{}, err
 	}
 	for i := range set.Files {
@@ -142,7 +194,7 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cle
 		}
 	}
 	for _, s := range plan.Scans {
-		scan, err := e.scan(ctx, s, set.Files, paths, &meta.Stats, end)
+		scan, err := e.scan(ctx, s, set.Files, local, &meta.Stats, end)
 		if err != nil {
 			return athena.Meta{}, err
 		}
@@ -151,43 +203,51 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cle
 	return meta, nil
 }
 
-// scan says what the engine reads for one mention of the table: files, or the rows that were picked out of them.
-func (e *Engine) scan(ctx context.Context, s dialect.Scan, files []athena.File, paths []string, stats *athena.Stats, end *cleanup) (jobScan, error) {
+// scan says what the worker reads for one mention of the table: files, or in place of
+// committed ones the few rows of them that it can use.
+func (e *Engine) scan(ctx context.Context, s dialect.Scan, files []athena.File, local []jobFile, stats *athena.Stats, end *cleanup) (jobScan, error) {
 	scan := jobScan{Name: s.Name, MinMS: s.Bounds.MinMS, MaxMS: s.Bounds.MaxMS}
 	var committed []athena.File
-	var local []string
+	var whole []jobFile
+	var paths []string
 	for i := range files {
 		switch {
 		case !s.Bounds.Match(&files[i]):
 		case files[i].Path != "":
-			scan.Paths = append(scan.Paths, paths[i])
+			scan.Files = append(scan.Files, local[i])
 		default:
-			committed, local = append(committed, files[i]), append(local, paths[i])
+			committed, whole = append(committed, files[i]), append(whole, local[i])
+			paths = append(paths, filepath.Join(e.o.Roots[local[i].Root], local[i].Name))
 		}
 	}
-	picked, err := e.needle.Select(ctx, committed, local, s.Bounds)
+	picked, err := e.needle.Select(ctx, committed, paths, s.Bounds)
 	if err != nil {
 		return scan, err
 	}
 	if picked == nil {
-		scan.Paths = append(scan.Paths, local...)
+		scan.Files = append(scan.Files, whole...)
+		return scan, nil
+	}
+	stats.RowGroupsTotal += picked.Groups
+	stats.RowGroupsRead += picked.GroupsRead
+	stats.BytesRead += picked.BytesRead
+	if picked.Path == "" {
 		return scan, nil
 	}
 	end.add(func() {
 		if err := picked.Close(); err != nil {
-			e.o.Log.WarnContext(ctx, "picked rows stay on the disk", "reason", err)
+			e.o.Log.WarnContext(ctx, "picked rows stay on the disk", "error", err)
 		}
 	})
-	scan.Picked = picked.Path
-	stats.RowGroupsTotal += picked.Groups
-	stats.RowGroupsRead += picked.GroupsRead
-	stats.BytesRead += picked.BytesRead
-	return scan, nil
+	file, err := e.locate(picked.Path)
+	scan.Picked = &file
+	return scan, err
 }
 
-// pin fills paths for the wanted files.
-func (e *Engine) pin(ctx context.Context, files []athena.File, wanted []bool, paths []string, end *cleanup) error {
+// pin fills local for the wanted files.
+func (e *Engine) pin(ctx context.Context, files []athena.File, wanted []bool, local []jobFile, end *cleanup) error {
 	var committed []athena.File
+	paths := make([]string, len(files))
 	var places []int
 	for i, f := range files {
 		switch {
@@ -198,21 +258,45 @@ func (e *Engine) pin(ctx context.Context, files []athena.File, wanted []bool, pa
 			committed, places = append(committed, f), append(places, i)
 		}
 	}
-	if len(committed) == 0 {
-		return nil
+	if len(committed) > 0 {
+		if e.o.Cache == nil {
+			return errors.New("read committed files: the engine has no cache")
+		}
+		cached, release, err := e.o.Cache.Pin(ctx, committed)
+		if err != nil {
+			return fmt.Errorf("fetch files: %w", err)
+		}
+		end.add(release)
+		for i, p := range cached {
+			paths[places[i]] = p
+		}
 	}
-	if e.o.Cache == nil {
-		return errors.New("read committed files: the engine has no cache")
-	}
-	local, release, err := e.o.Cache.Pin(ctx, committed)
-	if err != nil {
-		return fmt.Errorf("fetch files: %w", err)
-	}
-	end.add(release)
-	for i, p := range local {
-		paths[places[i]] = p
+	for i, path := range paths {
+		if !wanted[i] {
+			continue
+		}
+		var err error
+		if local[i], err = e.locate(path); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// locate says in the words of a job where a file is, and which one it is.
+func (e *Engine) locate(path string) (jobFile, error) {
+	for i, root := range e.o.Roots {
+		name, below := strings.CutPrefix(path, root+string(filepath.Separator))
+		if !below {
+			continue
+		}
+		info, err := os.Lstat(path)
+		if err != nil {
+			return jobFile{}, fmt.Errorf("look at file: %w", err)
+		}
+		return jobFile{Root: i, Name: name, Identity: identityOf(info)}, nil
+	}
+	return jobFile{}, fmt.Errorf("file %s is in none of the folders %v", path, e.o.Roots)
 }
 
 // cleanup runs what was added, last first, once.

@@ -3,7 +3,6 @@
 package duckdb
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -14,23 +13,23 @@ import (
 
 // explain runs j without keeping its rows and answers what was pruned, what was
 // left, and DuckDB's plan with the rows and time of each operator.
-func explain(ctx context.Context, j job, plan *dialect.Plan, meta athena.Meta, end *cleanup) (athena.Result, error) {
+func explain(w *worker, j *job, plan *dialect.Plan, meta athena.Meta, end *cleanup) (athena.Result, error) {
 	begin := time.Now()
-	db, conn, err := j.open(ctx)
+	j.Explain = true
+	if err := w.sendJob(j); err != nil {
+		return nil, err
+	}
+	body, err := w.receive(kindText)
 	if err != nil {
 		return nil, err
 	}
-	end.add(func() { _ = joinClose(nil, conn, db) })
-	var key, text string
-	if err := conn.QueryRowContext(ctx, "EXPLAIN ANALYZE "+j.SQL).Scan(&key, &text); err != nil {
-		return nil, err
-	}
+	text := string(body)
 	meta.Stats.Elapsed = time.Since(begin)
 	lines := []string{
 		fmt.Sprintf("files: %d of %d, %d bytes", meta.Stats.FilesRead, meta.Stats.FilesTotal, meta.Stats.BytesPicked),
 	}
 	for i, s := range plan.Scans {
-		lines = append(lines, fmt.Sprintf("scan %d: %d files, %s", i+1, len(j.Scans[i].Paths), limits(s.Bounds)))
+		lines = append(lines, fmt.Sprintf("scan %d: %d files, %s", i+1, len(j.Scans[i].Files), limits(s.Bounds)))
 	}
 	for line := range strings.Lines(text) {
 		lines = append(lines, strings.TrimRight(line, " \n"))

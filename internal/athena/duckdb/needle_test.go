@@ -3,8 +3,6 @@
 package duckdb
 
 import (
-	"context"
-	"crypto/sha256"
 	"os"
 	"slices"
 	"strings"
@@ -15,33 +13,6 @@ import (
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/testenv/gen"
 )
-
-// local is a cache that has everything.
-type local map[string]string // path by key
-
-func (l local) Pin(_ context.Context, files []athena.File) (paths []string, release func(), err error) {
-	for i := range files {
-		paths = append(paths, l[files[i].Key])
-	}
-	return paths, func() {}, nil
-}
-
-// asCommitted presents hot files as committed ones.
-func asCommitted(t *testing.T, hot []athena.File) (files []athena.File, cache local) {
-	t.Helper()
-	cache = make(local)
-	for _, f := range hot {
-		data, err := os.ReadFile(f.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.SHA256 = sha256.Sum256(data)
-		f.Key, f.VersionID, f.Path = f.Path, "v1", ""
-		cache[f.Key] = f.Key
-		files = append(files, f)
-	}
-	return files, cache
-}
 
 // needleRows are a file with an index, three small ones, and what is alike but not the same.
 func needleRows() []event.Row {
@@ -65,10 +36,9 @@ func needleRows() []event.Row {
 func TestPickedRowsAreTheAnswer(t *testing.T) {
 	rows := needleRows()
 	hot := encode(t, rows)
-	files, cache := asCommitted(t, hot)
+	files, _, cache, dir := committed(t, hot)
 	whole := engineOver(t, hot, nil)
-	dir := t.TempDir()
-	picking := engineOver(t, files, func(o *Options) { o.Cache, o.Dir = cache, dir })
+	picking := engineOver(t, files, func(o *Options) { o.Cache, o.Roots = cache, []string{dir} })
 	some := &rows[12_345]
 	actor, request := "'"+some.ActorID+"'", "'"+some.RequestID.S+"'"
 	for _, tt := range []struct {
@@ -132,7 +102,7 @@ func TestPickedRowsAreTheAnswer(t *testing.T) {
 	} {
 		check(t, whole, picking, sql, picks)
 	}
-	left, err := os.ReadDir(dir)
+	left, err := os.ReadDir(picking.picked)
 	if err != nil || len(left) > 0 {
 		t.Errorf("%d files are left of picked rows, %v", len(left), err)
 	}

@@ -279,5 +279,5 @@ func (f *Finder) write(rows []event.Row) (path string, err error) {
 		}
 	}()
 	out := bufio.NewWriterSize(file, 256<<10)
-	return file.Name(), errors.Join(parquet.WriteRows(out, rows), out.Flush())
+	return file.Name(), errors.Join(parquet.WriteRows(out, rows), out.Flush(), file.Chmod(0o444))
 }

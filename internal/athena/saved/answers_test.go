@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,14 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena/hot"
 	"github.com/audit-archiver/archiver/internal/event"
 )
+
+// TestMain lets this program be the engine's worker.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == duckdb.WorkerCommand {
+		os.Exit(duckdb.Worker())
+	}
+	os.Exit(m.Run())
+}
 
 type fixed []athena.File
 
@@ -53,6 +62,7 @@ var events = []struct {
 
 func engine(t *testing.T) *duckdb.Engine {
 	t.Helper()
+	dir := t.TempDir()
 	set, err := hot.Encode(t.Context(), func(yield func(event.Row, error) bool) {
 		for i, e := range events {
 			at, err := time.Parse(time.RFC3339Nano, e.at)
@@ -74,7 +84,7 @@ func engine(t *testing.T) *duckdb.Engine {
 				return
 			}
 		}
-	}, t.TempDir())
+	}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +93,7 @@ func engine(t *testing.T) *duckdb.Engine {
 			t.Error(err)
 		}
 	})
-	e, err := duckdb.Open(duckdb.Options{Source: fixed(set.Files), Dir: t.TempDir(), Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
+	e, err := duckdb.Open(duckdb.Options{Source: fixed(set.Files), Roots: []string{dir}, Dir: t.TempDir(), Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

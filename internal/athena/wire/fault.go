@@ -96,6 +96,8 @@ func failureOf(ctx context.Context, err error) failure {
 		{athena.ErrTimeout, "QUERY_TIMEOUT", failure{Category: categorySystem, Type: typeTimeout}},
 		{athena.ErrBusy, "TOO_MANY_QUERIES", failure{Category: categorySystem, Type: typeExhausted, Retryable: true}},
 		{athena.ErrNoEngine, "NOT_SUPPORTED", failure{Category: categorySystem, Type: typeInternal}},
+		{athena.ErrNotIsolated, "NOT_ISOLATED", failure{Category: categorySystem, Type: typeInternal}},
+		{athena.ErrCrashed, "ENGINE_CRASHED", failure{Category: categorySystem, Type: typeInternal}},
 	} {
 		if errors.Is(err, k.kind) {
 			k.class.Message = k.word + ": " + err.Error()
