@@ -14,7 +14,7 @@ RACE := ./internal/archive ./internal/athena/wire ./internal/buffer/... ./intern
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
 	./internal/receipt ./internal/repair ./internal/streams
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-query bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -83,7 +83,7 @@ mutants: ## take out one safeguard at a time; the tests must notice each (some m
 client-kills: ## kill -9 applications of all three SDKs and the sidecar N=50 times each
 	CLIENT_KILLS=$(N) $(GO) test -count 1 -timeout 0 -run TestKills -v ./testenv/clients
 
-bench: bench-peers bench-sustained bench-scale bench-decoders ## all benchmarks, into docs/ too with BENCH=-update-docs
+bench: bench-peers bench-sustained bench-scale bench-query bench-decoders ## all benchmarks, into docs/ too with BENCH=-update-docs
 
 bench-peers: ## events/s, latency, CPU, memory and bytes beside peers; all flags: BENCH=-help
 	$(GO) -C bench run ./peers $(BENCH)
@@ -99,6 +99,9 @@ bench-scale: ## the same with 10 M and 100 M events in the archive, and with 1, 
 
 verify-scale: ## how fast `archiver verify` is: 10,000 commits, and 5 M events of content
 	$(GO) -C bench run ./verify $(BENCH)
+
+bench-query: ## SQL over 10 M events: the embedded engine, DuckDB alone, PostgreSQL
+	$(GO) -C bench run ./query $(BENCH)
 
 bench-decoders: ## JSON decoders on our job, and what each lets pass
 	$(GO) -C bench run ./decoders $(BENCH)

@@ -52,7 +52,7 @@ type Server struct {
 	peak int64
 }
 
-// Start makes a database cluster below dir, starts a server on it and waits until it answers.
+// Start makes a database cluster below dir, unless there is one, starts a server on it and waits until it answers.
 func Start(ctx context.Context, dir string) (*Server, error) {
 	bin, err := programs()
 	if err != nil {
@@ -63,11 +63,18 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "postgres")
+	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err == nil {
+		return start(ctx, bin, dir, data, as)
+	}
 	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C")
 	initdb.SysProcAttr, initdb.Dir = as, dir
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
+	return start(ctx, bin, dir, data, as)
+}
+
+func start(ctx context.Context, bin, dir, data string, as *syscall.SysProcAttr) (*Server, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err

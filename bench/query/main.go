@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/bench/page"
+	"github.com/audit-archiver/archiver/internal/athena/duckdb"
 )
 
 type options struct {
@@ -36,6 +37,9 @@ type options struct {
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == duckdb.WorkerCommand { // the engine starts this program for each question
+		os.Exit(duckdb.Worker())
+	}
 	o, err := parseFlags()
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -54,7 +58,7 @@ func parseFlags() (o options, err error) {
 	flag.IntVar(&o.runs, "runs", 7, "times that each question is asked; the median counts")
 	flag.IntVar(&o.threads, "threads", 2, "of the archiver's engine and of DuckDB")
 	flag.StringVar(&o.dir, "dir", "/var/tmp", "where the data lies while it runs")
-	flag.BoolVar(&o.keep, "keep", false, "leave the Parquet files in -dir/archiver-query, and use those that are there")
+	flag.BoolVar(&o.keep, "keep", false, "leave all data in -dir/archiver-query, and use what is there")
 	only := flag.String("only", "", "regular expression: ask only the questions whose names it matches")
 	flag.BoolVar(&o.postgres, "postgres", true, "ask PostgreSQL too; loading it takes minutes")
 	flag.BoolVar(&o.explain, "explain", false, "print what the archiver's engine does for each question")

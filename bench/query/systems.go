@@ -50,7 +50,7 @@ func start(ctx context.Context, o options, dir string, d *data) (systems []syste
 	if !o.postgres {
 		return systems, nil
 	}
-	p, err := startPostgres(ctx, dir, d)
+	p, err := startPostgres(ctx, o, dir, d)
 	if err != nil {
 		return systems, fmt.Errorf("PostgreSQL: %w", err)
 	}
@@ -73,8 +73,8 @@ func startArchiver(o options, dir string, d *data) (*archiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := duckdb.Open(duckdb.Options{Source: source(d.Files), Cache: files, Dir: temp, Threads: o.threads, Now: time.Now,
-		Log: slog.New(slog.DiscardHandler)})
+	engine, err := duckdb.Open(duckdb.Options{Source: source(d.Files), Cache: files, Roots: []string{filepath.Join(dir, "cache")}, Dir: temp, Threads: o.threads,
+		Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	return &archiver{engine: engine, explain: o.explain, told: make(map[string]bool)}, err
 }
 
@@ -226,14 +226,16 @@ type postgres struct {
 	conn *pgconn.PgConn
 }
 
-func startPostgres(ctx context.Context, dir string, d *data) (*postgres, error) {
+func startPostgres(ctx context.Context, o options, dir string, d *data) (*postgres, error) {
 	begun := time.Now()
-	own := filepath.Join(dir, "pg")
-	if err := os.RemoveAll(own); err != nil {
-		return nil, err
-	}
-	if err := os.Mkdir(own, 0o755); err != nil {
-		return nil, err
+	own := filepath.Join(dir, fmt.Sprintf("pg-%d-%d", o.rows, o.files))
+	full := filepath.Join(own, "full") // is there once everything was loaded
+	_, err := os.Stat(full)
+	loaded := err == nil
+	if !loaded {
+		if err := errors.Join(os.RemoveAll(own), os.Mkdir(own, 0o755)); err != nil {
+			return nil, err
+		}
 	}
 	if err := os.Chmod(dir, 0o755); err != nil { // the server runs as another user
 		return nil, err
@@ -243,8 +245,10 @@ func startPostgres(ctx context.Context, dir string, d *data) (*postgres, error) 
 		return nil, err
 	}
 	p := &postgres{Server: server}
-	if p.conn, err = pgconn.Connect(ctx, server.URL); err == nil {
-		err = p.fill(ctx, d)
+	if p.conn, err = pgconn.Connect(ctx, server.URL); err == nil && !loaded {
+		if err = p.fill(ctx, d); err == nil {
+			err = os.WriteFile(full, nil, 0o644)
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, server.Stop())
