@@ -90,6 +90,7 @@ type Writer struct {
 	err    error // the first error; a file with a hole must not be finished
 
 	rowsPerGroup  int // RowGroupRows, less in tests
+	indexLeast    int64
 	bytesPerGroup int // rowGroupBytes, less in tests
 }
 
@@ -108,6 +109,7 @@ func newWriter(w io.Writer, o Options, cols []column) *Writer {
 		arena:         make([][]byte, len(cols)),
 		paged:         make([]paging, len(cols)),
 		rowsPerGroup:  RowGroupRows,
+		indexLeast:    indexLeast,
 		bytesPerGroup: rowGroupBytes,
 	}
 	writer.outputs = writer.file.ColumnWriters()
@@ -201,7 +203,7 @@ func (w *Writer) Close() error {
 
 // finish writes the footer, and the index before it.
 func (w *Writer) finish() error {
-	if w.rows < indexLeast {
+	if w.rows < w.indexLeast {
 		return w.file.Close()
 	}
 	index := w.index.bytes()

@@ -228,6 +228,7 @@ func (e *Engine) scan(ctx context.Context, s dialect.Scan, files []athena.File, 
 		scan.Files = append(scan.Files, whole...)
 		return scan, nil
 	}
+	scan.selection = picked
 	stats.RowGroupsTotal += picked.Groups
 	stats.RowGroupsRead += picked.GroupsRead
 	stats.BytesRead += picked.BytesRead

@@ -30,6 +30,10 @@ func explain(w *worker, j *job, plan *dialect.Plan, meta athena.Meta, end *clean
 	}
 	for i, s := range plan.Scans {
 		lines = append(lines, fmt.Sprintf("scan %d: %d files, %s", i+1, len(j.Scans[i].Files), limits(s.Bounds)))
+		if p := j.Scans[i].selection; p != nil {
+			lines = append(lines, fmt.Sprintf("scan %d: %d rows picked by value out of %d files, of which %d were opened: %d of %d row groups, %d bytes read",
+				i+1, p.Rows, p.Files, p.FilesRead, p.GroupsRead, p.Groups, p.BytesRead))
+		}
 	}
 	for line := range strings.Lines(text) {
 		lines = append(lines, strings.TrimRight(line, " \n"))
@@ -58,6 +62,9 @@ func limits(b athena.Bounds) string {
 	}
 	if b.Classes != nil {
 		parts = append(parts, "retention in ('"+strings.Join(b.Classes, "', '")+"')")
+	}
+	for _, m := range b.Where {
+		parts = append(parts, m.Column+" in ('"+strings.Join(m.Values, "', '")+"')")
 	}
 	if len(parts) == 0 {
 		return "nothing pruned: add a condition on dt or timestamp"

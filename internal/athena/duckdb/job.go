@@ -15,6 +15,7 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
+	"github.com/audit-archiver/archiver/internal/athena/needle"
 )
 
 // job is everything a query needs, as plain data: it is sent to another process.
@@ -33,6 +34,8 @@ type jobScan struct {
 	Files        []jobFile
 	Picked       *jobFile // has the partition columns in it, not in its name; nil: none
 	MinMS, MaxMS int64
+
+	selection *needle.Selection // in the engine: what Picked was picked out of; nil: nothing was
 
 	paths  []string // of Files, in the worker
 	picked string   // of Picked

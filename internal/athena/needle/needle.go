@@ -60,6 +60,7 @@ type Selection struct {
 	Path string // a Parquet file with all columns of the table; "" when no row matches
 	Rows int
 
+	Files, FilesRead   int   // that were looked at, and of which pages were read
 	Groups, GroupsRead int   // row groups of the files
 	BytesRead          int64 // pages, indexes and filters
 }
@@ -104,9 +105,14 @@ func (f *Finder) Select(ctx context.Context, files []athena.File, paths []string
 	if err != nil {
 		return nil, fmt.Errorf("read rows: %w", err)
 	}
-	out := &Selection{Rows: len(rows), Groups: s.groups, GroupsRead: len(s.tasks)}
+	out := &Selection{Rows: len(rows), Files: len(files), Groups: s.groups, GroupsRead: len(s.tasks)}
+	var last *os.File
 	for _, t := range s.tasks {
 		out.BytesRead += t.found.BytesRead()
+		if t.file != last {
+			out.FilesRead++
+		}
+		last = t.file
 	}
 	if len(rows) > 0 {
 		if out.Path, err = f.write(rows); err != nil {
@@ -118,11 +124,9 @@ func (f *Finder) Select(ctx context.Context, files []athena.File, paths []string
 
 // byRank puts what is likely to match the fewest rows first.
 func byRank(where []athena.Match) []athena.Match {
-	rank := func(m athena.Match) int {
-		return slices.Index([]string{"id", "request_id", "resource_id", "actor_id"}, m.Column) & 0xff
-	}
+	rank := []string{"organization_id", "actor_id", "resource_id", "request_id", "id"}
 	where = slices.Clone(where)
-	slices.SortStableFunc(where, func(a, b athena.Match) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(where, func(a, b athena.Match) int { return slices.Index(rank, b.Column) - slices.Index(rank, a.Column) })
 	return where
 }
 
