@@ -122,8 +122,10 @@ func unprivileged(dir string) (*syscall.SysProcAttr, error) {
 		return &syscall.SysProcAttr{}, nil
 	}
 	u, err := user.Lookup("postgres")
-	if err != nil {
-		return nil, err
+	if err != nil { // the programs were unpacked, not installed
+		if u, err = user.Lookup("nobody"); err != nil {
+			return nil, err
+		}
 	}
 	uid, err := strconv.Atoi(u.Uid)
 	if err != nil {

@@ -92,4 +92,10 @@ var mutants = []mutant{
 	{"a lost answer is none", "internal/athena/wire/history.go",
 		"info.Size() != x.Bytes)", "info.Size() < 0)",
 		"./internal/athena/wire", "TestLostAnswer"},
+	{"the value index is compared with the rows", "internal/parquet/reader.go",
+		"	if !bytes.Equal(stored, s.index.data) {", "	if bytes.Equal(stored, nil) {",
+		"./internal/parquet", "TestIndexIsComparedWithTheRows"},
+	{"rows are picked for equality only", "internal/athena/dialect/bounds.go",
+		"		if s, ok := literal(value); ok && op == \"COMPARE_EQUAL\" {\n			b.Where", "		if s, ok := literal(value); ok {\n			b.Where",
+		"./internal/athena/duckdb", "TestPickedRowsAreTheAnswer"},
 }
