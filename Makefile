@@ -14,7 +14,7 @@ RACE := ./internal/archive ./internal/athena/wire ./internal/buffer/... ./intern
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
 	./internal/receipt ./internal/repair ./internal/streams
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-query bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-ledger verify-scale bench-query bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -102,6 +102,9 @@ verify-scale: ## how fast `archiver verify` is: 10,000 commits, and 5 M events o
 
 bench-query: ## SQL over 10 M events: the embedded engine, DuckDB alone, PostgreSQL
 	$(GO) -C bench run ./query $(BENCH)
+
+bench-ledger: ## what share of the CPU of batches is for the ledger, and for receipts
+	$(GO) -C bench run ./ledger $(BENCH)
 
 bench-decoders: ## JSON decoders on our job, and what each lets pass
 	$(GO) -C bench run ./decoders $(BENCH)

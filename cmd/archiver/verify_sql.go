@@ -101,13 +101,28 @@ type unreadObject struct{ error }
 
 func (e *unreadObject) Unwrap() error { return e.error }
 
+// objectError is what the engine says, with the object's key in place of the file in
+// which we gave it.
+type objectError struct {
+	text string
+	error
+}
+
+func (e *objectError) Error() string { return e.text }
+func (e *objectError) Unwrap() error { return e.error }
+
 // read lets the engine answer about one object.
 func (e *currentEngine) read(ctx context.Context, f *verify.SQLFile, class, day string) (err error) {
 	local := filepath.Join(e.files(), "retention="+class, "dt="+day, "object.parquet")
 	if err := e.download(ctx, f.Object, local); err != nil {
 		return &unreadObject{err}
 	}
-	defer func() { err = errors.Join(err, os.Remove(local)) }()
+	defer func() {
+		if err != nil {
+			err = &objectError{strings.ReplaceAll(err.Error(), local, f.Object.Key), err}
+		}
+		err = errors.Join(err, os.Remove(local))
+	}()
 	e.file = athena.File{Path: local, Size: f.Object.Size, Class: class, Day: day, MinTimestampNS: -1 << 63, MaxTimestampNS: 1<<63 - 1}
 	const every = `SELECT id, timestamp, action, actor_id, actor_type, actor_email, resource_type, resource_id, outcome, reason, details,
 		request_id, ip, user_agent, organization_id, received_at, producer, timestamp_ns, stream, seq, retention FROM audit_logs`

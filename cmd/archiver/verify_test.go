@@ -5,9 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/doctor"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
 	"github.com/audit-archiver/archiver/internal/s3store"
 	"github.com/audit-archiver/archiver/internal/verify"
 )
@@ -82,5 +85,36 @@ func TestReportOnATerminal(t *testing.T) {
 	}
 	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r < ' ' && r != '\n' || r == '\u202e' }); i >= 0 {
 		t.Errorf("a control character in %q", out.String())
+	}
+}
+
+// TestEngineNamesTheObject: what the engine says about an object that it cannot read
+// names the object, and not the file in which it was given to it.
+func TestEngineNamesTheObject(t *testing.T) {
+	store := memstore.New(t, time.Now)
+	const key = "audit/events/retention=standard/dt=2026-11-23/forged.parquet"
+	store.PutForged(key, []byte("no Parquet at all, but long enough to be tried"))
+	c := config.Default()
+	c.S3.Prefix = "audit"
+	e, err := openCurrent(c, store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	files := 0
+	for f, err := range e.Files(t.Context(), func(string) bool { return true }) {
+		if files++; err != nil || f.Err == nil {
+			t.Fatalf("%+v, %v", f, err)
+		}
+		if said := f.Err.Error(); !strings.Contains(said, key) || strings.Contains(said, e.dir) {
+			t.Errorf("the engine says %q", said)
+		}
+	}
+	if files != 1 {
+		t.Errorf("%d files", files)
 	}
 }

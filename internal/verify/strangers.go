@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/parquet"
@@ -32,19 +34,36 @@ func (r *run) stranger(v object.Info, kind Kind, detail string) Finding {
 }
 
 // orphans are the versions that signed notes say do not count; "" as version stands
-// for any.
+// for any. A stream speaks for itself and for those that it continues: the key of one
+// stream must not excuse what lies under the name of any other.
 func (r *run) orphans() map[version]bool {
 	all := make(map[version]bool)
-	for _, s := range r.streams {
+	for id, s := range r.streams {
 		for i := range s.Manifests {
 			for _, n := range s.Manifests[i].Notes {
-				if n.Kind == ledger.NoteOrphan && n.Key != "" {
+				if n.Kind != ledger.NoteOrphan {
+					continue
+				}
+				if p, ok := parquet.ParseKey("", n.Key); ok && r.continues(id, p.Stream) {
 					all[version{r.key(n.Key), n.VersionID}] = true
 				}
 			}
 		}
 	}
 	return all
+}
+
+// continues reports whether a stream is another one, or continues it, or a stream that
+// does: so the root key has certified.
+func (r *run) continues(id, other uuid.UUID) bool {
+	for range len(r.streams) { // they may be in a circle
+		s := r.streams[id]
+		if id == other || s == nil {
+			break
+		}
+		id = s.Open.Previous
+	}
+	return id == other
 }
 
 // candidates decides about the versions under events/ that no commit named when they

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/sandbox"
@@ -52,7 +53,7 @@ const (
 
 // hello tells a worker what all of its work has in common.
 type hello struct {
-	Roots []string // the folders of files, for systems without /proc; they are open from descriptor 3 on, in this order
+	Roots []string // the folders of files, as the engine calls them; they are open from descriptor 3 on, in this order
 	Dir   string   // the worker's own folder; it is open after them
 
 	MemoryBytes, TempBytes int64
@@ -82,7 +83,8 @@ func failureOf(err error) failure {
 			}
 		}
 	}
-	return failure{Detail: err.Error()}
+	text, _, _ := strings.Cut(err.Error(), "\n\nLINE ") // DuckDB shows the statement, which is ours
+	return failure{Detail: text}
 }
 
 // detailMost is how much of a worker's words the engine takes.

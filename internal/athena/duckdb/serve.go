@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	duck "github.com/duckdb/duckdb-go/v2"
 
@@ -41,7 +42,9 @@ func work(in, out *os.File, run jobFunc) int {
 	case err == nil, errors.Is(err, io.EOF): // the engine needs no more
 		return 0
 	default:
-		if s.out.sendJSON(kindError, failureOf(err)) != nil {
+		failed := failureOf(err)
+		failed.Detail = s.outside(failed.Detail)
+		if s.out.sendJSON(kindError, failed) != nil {
 			fmt.Fprintln(os.Stderr, "query worker:", err)
 		}
 		return 1
@@ -111,6 +114,14 @@ func (s *server) folders() {
 	}
 	s.dir = nameOf(s.dirFD, s.hello.Dir)
 	closeInherited(s.dirFD + 1)
+}
+
+// outside is text with the files called as the engine calls them.
+func (s *server) outside(text string) string {
+	for i, base := range s.base {
+		text = strings.ReplaceAll(text, base+"/", s.hello.Roots[i]+"/")
+	}
+	return text
 }
 
 // text answers what the dialect asks for.
