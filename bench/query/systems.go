@@ -229,10 +229,8 @@ type postgres struct {
 func startPostgres(ctx context.Context, o options, dir string, d *data) (*postgres, error) {
 	begun := time.Now()
 	own := filepath.Join(dir, fmt.Sprintf("pg-%d-%d", o.rows, o.files))
-	full := filepath.Join(own, "full") // is there once everything was loaded
-	_, err := os.Stat(full)
-	loaded := err == nil
-	if !loaded {
+	there := func(mark string) bool { _, err := os.Stat(filepath.Join(own, mark)); return err == nil }
+	if !there(loadedMark) {
 		if err := errors.Join(os.RemoveAll(own), os.Mkdir(own, 0o755)); err != nil {
 			return nil, err
 		}
@@ -245,9 +243,16 @@ func startPostgres(ctx context.Context, o options, dir string, d *data) (*postgr
 		return nil, err
 	}
 	p := &postgres{Server: server}
-	if p.conn, err = pgconn.Connect(ctx, server.URL); err == nil && !loaded {
-		if err = p.fill(ctx, d); err == nil {
-			err = os.WriteFile(full, nil, 0o644)
+	p.conn, err = pgconn.Connect(ctx, server.URL)
+	for _, step := range []struct {
+		mark string
+		do   func(context.Context, *data) error
+	}{{loadedMark, p.fill}, {indexedMark, p.index}} {
+		if err != nil || there(step.mark) {
+			continue
+		}
+		if err = step.do(ctx, d); err == nil {
+			err = os.WriteFile(filepath.Join(own, step.mark), nil, 0o644)
 		}
 	}
 	if err != nil {
@@ -257,7 +262,13 @@ func startPostgres(ctx context.Context, o options, dir string, d *data) (*postgr
 	return p, nil
 }
 
-// fill loads the events that the files hold, makes the indexes and the statistics.
+// These files say what of a server that is kept was finished.
+const (
+	loadedMark  = "loaded"
+	indexedMark = "indexed"
+)
+
+// fill loads the events that the files hold.
 func (p *postgres) fill(ctx context.Context, d *data) error {
 	if err := p.Run(ctx, pg.Table+"ALTER TABLE audit_logs DROP CONSTRAINT audit_logs_pkey;"); err != nil {
 		return err
@@ -285,7 +296,18 @@ func (p *postgres) fill(ctx context.Context, d *data) error {
 			return err
 		}
 	}
-	return p.Run(ctx, "SET maintenance_work_mem = '1GB'; ALTER TABLE audit_logs ADD PRIMARY KEY (id);"+pg.Indexes+"; VACUUM ANALYZE audit_logs; CHECKPOINT;")
+	return nil
+}
+
+// index makes the indexes and the statistics.
+func (p *postgres) index(ctx context.Context, _ *data) error {
+	if err := p.Run(ctx, "SET maintenance_work_mem = '1GB'; ALTER TABLE audit_logs ADD PRIMARY KEY (id);"+pg.Indexes); err != nil {
+		return err
+	}
+	if err := p.Run(ctx, "VACUUM ANALYZE audit_logs"); err != nil {
+		return err
+	}
+	return p.Run(ctx, "CHECKPOINT")
 }
 
 func (p *postgres) Name() string { return postgresName }
