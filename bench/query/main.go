@@ -31,6 +31,7 @@ type options struct {
 	dir         string
 	keep        bool
 	only        *regexp.Regexp
+	duckdb      bool
 	postgres    bool
 	explain     bool
 	updateDocs  bool
@@ -60,6 +61,7 @@ func parseFlags() (o options, err error) {
 	flag.StringVar(&o.dir, "dir", "/var/tmp", "where the data lies while it runs")
 	flag.BoolVar(&o.keep, "keep", false, "leave all data in -dir/archiver-query, and use what is there")
 	only := flag.String("only", "", "regular expression: ask only the questions whose names it matches")
+	flag.BoolVar(&o.duckdb, "duckdb", true, "ask DuckDB alone too")
 	flag.BoolVar(&o.postgres, "postgres", true, "ask PostgreSQL too; loading it takes minutes")
 	flag.BoolVar(&o.explain, "explain", false, "print what the archiver's engine does for each question")
 	flag.BoolVar(&o.updateDocs, "update-docs", false, "also write the table into ../docs")

@@ -42,11 +42,13 @@ func start(ctx context.Context, o options, dir string, d *data) (systems []syste
 		return nil, fmt.Errorf("archiver: %w", err)
 	}
 	systems = append(systems, a)
-	plain, err := startDuckDB(ctx, o, d)
-	if err != nil {
-		return systems, fmt.Errorf("DuckDB: %w", err)
+	if o.duckdb {
+		plain, err := startDuckDB(ctx, o, d)
+		if err != nil {
+			return systems, fmt.Errorf("DuckDB: %w", err)
+		}
+		systems = append(systems, plain)
 	}
-	systems = append(systems, plain)
 	if !o.postgres {
 		return systems, nil
 	}

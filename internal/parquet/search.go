@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"fmt"
 	"sort"
 )
@@ -54,6 +55,9 @@ func (p *picker) find(i int, wanted []string, within []span, most int) ([]int32,
 		}
 	}
 	s := search{picker: p, chunk: c, is: is, codes: codes, most: most}
+	if len(wanted) == 1 {
+		s.only = []byte(wanted[0])
+	}
 	for n := 0; n < len(c.pages) && len(within) > 0; n++ {
 		rows := c.rowsOf(n)
 		last := sort.Search(len(within), func(k int) bool { return within[k].from >= rows.to })
@@ -76,6 +80,7 @@ type search struct {
 	*picker
 	chunk *chunk
 	is    map[string]bool
+	only  []byte // the one value, when there is only one; nil otherwise
 	codes []bool // of the dictionary; nil: none of its values
 	most  int
 	found []int32
@@ -124,5 +129,11 @@ func (s *search) test(v *values) (bool, error) {
 		return err == nil && s.codes[id], err
 	}
 	text, valid, err := v.text(nil)
-	return valid && s.is[string(text)], err
+	if !valid || err != nil {
+		return false, err
+	}
+	if s.only != nil {
+		return bytes.Equal(text, s.only), nil
+	}
+	return s.is[string(text)], nil
 }
