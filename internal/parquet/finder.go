@@ -225,9 +225,10 @@ func (f *Finder) Find(r io.ReaderAt, g int, where []Match, most int) (_ *Found, 
 	return found, nil
 }
 
-// Rows reads the rows that were found, in order.
-func (f *Found) Rows() (rows []event.Row, err error) {
+// Rows reads the rows that were found, in order, from the same file.
+func (f *Found) Rows(r io.ReaderAt) (rows []event.Row, err error) {
 	defer recoverInto(&err)
+	f.p.r = r
 	rows, err = f.p.fetch(f.places)
 	if err != nil {
 		return nil, fmt.Errorf("row group %d: %w", f.g, err)

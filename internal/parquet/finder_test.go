@@ -32,7 +32,7 @@ func pick(t testing.TB, data []byte, where []Match, most int) ([]event.Row, erro
 		if err != nil {
 			return nil, err
 		}
-		got, err := found.Rows()
+		got, err := found.Rows(r)
 		found.Close()
 		if err != nil {
 			return nil, err

@@ -27,6 +27,8 @@ import (
 const (
 	// mostRows is how many rows are worth being picked one by one: more than that, and reading everything costs less.
 	mostRows = 2048
+	// mostBytes bounds the text of those rows.
+	mostBytes = 32 << 20
 	// mostMaps is of how many files the places of pages are kept; each takes about 2 KB per row group.
 	mostMaps = 1024
 	// memoryBytes is for what is unpacked again and again: half a megabyte for 131,072 typical events.
@@ -79,40 +81,31 @@ func (f *Finder) Select(ctx context.Context, files []athena.File, paths []string
 	if len(b.Where) == 0 || len(files) == 0 {
 		return nil, nil
 	}
-	open, err := f.open(files, paths)
-	defer func() {
-		for _, o := range open {
-			_ = o.file.Close() // it was only read
-		}
-	}()
-	if err != nil {
-		return nil, fmt.Errorf("look for rows: %w", err)
-	}
 	s := &search{threads: f.threads, where: byRank(b.Where)}
 	defer s.close()
-	for _, o := range open {
-		if err := s.plan(o, b); err != nil {
-			return nil, fmt.Errorf("look for rows: %w", err)
+	for i := range files {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		if err := s.plan(f, &files[i], paths[i], b); err != nil {
+			return nil, fmt.Errorf("look for rows in %s: %w", files[i].Key, err)
 		}
 	}
-	if err := s.find(ctx); err != nil {
-		if errors.Is(err, parquet.ErrMany) {
-			return nil, nil
-		}
+	rows, err := s.run(ctx)
+	if errors.Is(err, parquet.ErrMany) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("look for rows: %w", err)
 	}
-	rows, err := s.rows(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read rows: %w", err)
-	}
 	out := &Selection{Rows: len(rows), Files: len(files), Groups: s.groups, GroupsRead: len(s.tasks)}
-	var last *os.File
+	last := ""
 	for _, t := range s.tasks {
 		out.BytesRead += t.found.BytesRead()
-		if t.file != last {
+		if t.path != last {
 			out.FilesRead++
 		}
-		last = t.file
+		last = t.path
 	}
 	if len(rows) > 0 {
 		if out.Path, err = f.write(rows); err != nil {
@@ -128,27 +121,6 @@ func byRank(where []athena.Match) []athena.Match {
 	where = slices.Clone(where)
 	slices.SortStableFunc(where, func(a, b athena.Match) int { return slices.Index(rank, b.Column) - slices.Index(rank, a.Column) })
 	return where
-}
-
-// opened is a file with what is known about it.
-type opened struct {
-	file   *os.File
-	finder *parquet.Finder
-}
-
-func (f *Finder) open(files []athena.File, paths []string) ([]opened, error) {
-	var all []opened
-	for i := range files {
-		file, err := os.Open(paths[i])
-		if err != nil {
-			return all, err
-		}
-		all = append(all, opened{file: file})
-		if all[i].finder, err = f.know(&files[i], file); err != nil {
-			return all, fmt.Errorf("%s: %w", files[i].Key, err)
-		}
-	}
-	return all, nil
 }
 
 // know reads the footer of a file, unless it was read before.
@@ -200,57 +172,83 @@ type search struct {
 
 // task is one row group that may hold rows.
 type task struct {
-	opened
-	group int
-	found *parquet.Found
+	path   string
+	finder *parquet.Finder
+	group  int
+	found  *parquet.Found
+	rows   []event.Row
 }
 
 // plan finds out which row groups of a file may hold rows.
-func (s *search) plan(o opened, b athena.Bounds) error {
-	minNS, maxNS := b.Nanoseconds()
-	for g := range o.finder.Groups() {
-		s.groups++
-		may, err := o.finder.May(o.file, g, s.where, minNS, maxNS)
+func (s *search) plan(f *Finder, file *athena.File, path string, b athena.Bounds) error {
+	return with(path, func(r *os.File) error {
+		finder, err := f.know(file, r)
 		if err != nil {
 			return err
 		}
-		if may {
-			s.tasks = append(s.tasks, &task{opened: o, group: g})
+		minNS, maxNS := b.Nanoseconds()
+		for g := range finder.Groups() {
+			s.groups++
+			may, err := finder.May(r, g, s.where, minNS, maxNS)
+			if err != nil {
+				return err
+			}
+			if may {
+				s.tasks = append(s.tasks, &task{path: path, finder: finder, group: g})
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
-// find looks for the places of the rows.
-func (s *search) find(ctx context.Context) error {
-	var count atomic.Int64
-	return s.each(ctx, func(t *task) (err error) {
-		t.found, err = t.finder.Find(t.file, t.group, s.where, mostRows)
+// with opens a file for a moment: there may be more of them than a process may have open.
+func with(path string, do func(*os.File) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(file), file.Close())
+}
+
+// run finds the places of all rows, and only then reads them: they may be too many.
+func (s *search) run(ctx context.Context) ([]event.Row, error) {
+	var count, size atomic.Int64
+	err := s.each(ctx, func(t *task, r *os.File) (err error) {
+		t.found, err = t.finder.Find(r, t.group, s.where, mostRows)
 		if err == nil && count.Add(int64(t.found.Len())) > mostRows {
 			err = parquet.ErrMany
 		}
 		return err
 	})
-}
-
-// rows reads what was found.
-func (s *search) rows(ctx context.Context) ([]event.Row, error) {
-	parts := make(map[*task]*[]event.Row, len(s.tasks))
-	for _, t := range s.tasks {
-		parts[t] = new([]event.Row)
+	if err != nil {
+		return nil, err
 	}
-	err := s.each(ctx, func(t *task) (err error) {
-		*parts[t], err = t.found.Rows()
+	err = s.each(ctx, func(t *task, r *os.File) (err error) {
+		if t.found.Len() == 0 {
+			return nil
+		}
+		t.rows, err = t.found.Rows(r)
+		for i := range t.rows {
+			size.Add(int64(textBytes(&t.rows[i])))
+		}
+		if err == nil && size.Load() > mostBytes {
+			err = parquet.ErrMany
+		}
 		return err
 	})
 	var all []event.Row
 	for _, t := range s.tasks {
-		all = append(all, *parts[t]...)
+		all = append(all, t.rows...)
 	}
 	return all, err
 }
 
-func (s *search) each(ctx context.Context, do func(*task) error) error {
+// textBytes counts what may be long.
+func textBytes(r *event.Row) int {
+	return len(r.Details.S) + len(r.Reason.S) + len(r.UserAgent.S) + len(r.ActorEmail.S) + len(r.ResourceID.S)
+}
+
+func (s *search) each(ctx context.Context, do func(*task, *os.File) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(s.threads)
 	for _, t := range s.tasks {
@@ -258,7 +256,7 @@ func (s *search) each(ctx context.Context, do func(*task) error) error {
 			if err := context.Cause(ctx); err != nil {
 				return err
 			}
-			return do(t)
+			return with(t.path, func(r *os.File) error { return do(t, r) })
 		})
 	}
 	return g.Wait()
