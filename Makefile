@@ -70,9 +70,9 @@ cycles: ## 10,000 batches sealed, archived, released: open files and files of th
 drill: tools ## tamper with archives in every way on both stores; the auditors must say which
 	DRILL=all $(GO) test -count 1 -timeout 20m -v ./testenv/drill
 
-clients: ## unmodified clients of Amazon Athena (AWS CLI, boto3, PyAthena, awswrangler, Go SDK) against our API
+clients: ## unmodified clients of Amazon Athena, current and older (AWS CLI, boto3, PyAthena, awswrangler, Go SDK)
 	@bash testenv/interop/setup.sh athena
-	ATHENA_CLIENTS=1 $(GO) test -count 1 -timeout 10m -v ./testenv/athenaclients
+	ATHENA_CLIENTS=1 $(GO) test -count 1 -timeout 20m -v ./testenv/athenaclients
 
 soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
 	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults

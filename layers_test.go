@@ -53,11 +53,13 @@ var layers = [][]string{
 		"internal/athena",
 		"internal/athena/amazon",
 		"internal/athena/cache",
+		"internal/athena/catalog",
 		"internal/athena/dialect",
 		"internal/athena/duckdb",
 		"internal/athena/hot",
 		"internal/athena/httpapi",
 		"internal/athena/needle",
+		"internal/athena/results",
 		"internal/athena/wire",
 		"internal/athena/saved",
 		"internal/athena/trino",
@@ -94,7 +96,7 @@ var walls = []struct {
 	rooms   []string
 }{
 	{"github.com/parquet-go/", []string{"internal/parquet"}},
-	{"github.com/aws/", []string{"internal/awscreds", "internal/s3store", "internal/kms", "internal/athena/amazon", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
+	{"github.com/aws/", []string{"internal/awscreds", "internal/s3store", "internal/kms", "internal/athena/amazon", "internal/athena/results", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
 	{"github.com/duckdb/", []string{"internal/athena/duckdb"}},
 	{"kernel.org/", []string{"internal/sandbox"}},
 	{"github.com/jackc/", []string{"internal/mirror/postgres"}},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/cache"
+	"github.com/audit-archiver/archiver/internal/athena/catalog"
 	"github.com/audit-archiver/archiver/internal/athena/duckdb"
 	"github.com/audit-archiver/archiver/internal/athena/httpapi"
 	"github.com/audit-archiver/archiver/internal/config"
@@ -26,6 +27,7 @@ import (
 // queries is the SQL side of a process: engine, cache of files, scratch space.
 type queries struct {
 	engine  *duckdb.Engine
+	catalog *catalog.Catalog
 	files   *cache.Cache // what the engine reads of the bucket
 	prefix  string
 	reader  *ledger.Reader // what the engine takes for the archive
@@ -38,8 +40,8 @@ type queries struct {
 }
 
 // openQueries opens the SQL side of a server. It uses folders below the data
-// folder, whose lock the caller holds.
-func openQueries(c config.Config, store *s3store.Store, line *streams.Line, log *slog.Logger) (*queries, error) {
+// folder, whose lock the caller holds. about is what the archive object says.
+func openQueries(c config.Config, store *s3store.Store, about ledger.Archive, line *streams.Line, log *slog.Logger) (*queries, error) {
 	q := &queries{limits: c.Query, prefix: c.S3.Prefix, scratch: filepath.Join(c.DataDir, "query"), log: log,
 		trusted: c.Query.Isolation == config.IsolationBestEffort}
 	// Hot files and spilled data of a process that was killed.
@@ -51,6 +53,7 @@ func openQueries(c config.Config, store *s3store.Store, line *streams.Line, log 
 		return nil, err
 	}
 	q.reader = reader
+	q.catalog = &catalog.Catalog{Locate: func(context.Context) (athena.TableOptions, error) { return tableOptions(about, c, "", ""), nil }}
 	source := &liveSource{bucketSource: bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, buffer: line.Current().Buffer, dir: q.hotDir()}
 	line.OnSwitch(func(_, now *streams.Stream) { source.follow(now.Buffer) })
 	err = q.open(source, store, filepath.Join(c.DataDir, "cache"))
@@ -72,6 +75,10 @@ func openBucketQueries(c config.Config, store *s3store.Store, log *slog.Logger) 
 		return nil, err
 	}
 	q.reader = reader
+	q.catalog = &catalog.Catalog{Locate: func(ctx context.Context) (athena.TableOptions, error) {
+		about, _, err := fetchArchive(ctx, store, c)
+		return tableOptions(about, c, "", ""), err
+	}}
 	dir := filepath.Join(c.DataDir, "cli-cache")
 	if err := os.MkdirAll(dir, 0o700); err == nil {
 		q.lock, err = durable.Lock(dir)
@@ -106,7 +113,7 @@ func (q *queries) open(source athena.Source, store *s3store.Store, dir string) e
 	}
 	q.files = files
 	q.engine, err = duckdb.Open(duckdb.Options{
-		Source: source, Cache: files, Roots: []string{dir, q.hotDir()}, Dir: work, BestEffort: q.trusted,
+		Source: source, Cache: files, Catalog: q.catalog, Roots: []string{dir, q.hotDir()}, Dir: work, BestEffort: q.trusted,
 		MemoryBytes: int64(q.limits.MemoryBytes), TempBytes: int64(q.limits.TempBytes), ResultBytes: int64(q.limits.ResultBytes),
 		Timeout: q.limits.Timeout, Running: q.limits.Concurrency, Now: time.Now, Log: q.log,
 	})

@@ -90,7 +90,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, successor mak
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	q, err := openQueries(c, n.store, n.line, log.With("part", "query"))
+	q, err := openQueries(c, n.store, n.about, n.line, log.With("part", "query"))
 	if err != nil {
 		return err
 	}

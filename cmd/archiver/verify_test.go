@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/doctor"
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -117,4 +119,38 @@ func TestEngineNamesTheObject(t *testing.T) {
 	if files != 1 {
 		t.Errorf("%d files", files)
 	}
+}
+
+// TestVerifyOptions: what is wrong with the command line is told before anything is
+// looked at, and what would be OK about nothing is wrong.
+func TestVerifyOptions(t *testing.T) {
+	root := must1(ledger.NewKey(ledger.RootName(uuid.New()))).VKey()
+	for name, f := range map[string]verifyFlags{
+		"no key":           {root: "nonsense", levels: "0-3", sample: 1},
+		"a damaged key":    {root: root[:len(root)-2] + "AA", levels: "0-3", sample: 1},
+		"a future":         {root: root, levels: "0-3", sample: 1, since: time.Now().Add(time.Hour).Format(time.RFC3339)},
+		"no time":          {root: root, levels: "0-3", sample: 1, since: "yesterday"},
+		"no sample":        {root: root, levels: "0-3"},
+		"more than all":    {root: root, levels: "0-3", sample: 1.1},
+		"no level":         {root: root, levels: "", sample: 1},
+		"a level 5":        {root: root, levels: "5", sample: 1},
+		"levels upwards":   {root: root, levels: "3-1", sample: 1},
+		"less than none":   {root: root, levels: "0-3", sample: 1, workers: -1},
+		"another's attest": {root: root, levels: "0-3", sample: 1, attest: true},
+	} {
+		if _, err := verifyOptions(config.Default(), f); !errors.As(err, new(usageError)) {
+			t.Errorf("%s: got %v, want a mistake of the command line", name, err)
+		}
+	}
+	now := verifyFlags{root: root, levels: "0-2,4", sample: 0.5, since: time.Now().Add(-time.Hour).Format(time.RFC3339), state: "none"}
+	if o, err := verifyOptions(config.Default(), now); err != nil || o.State != "" || !slices.Equal(o.Levels, []int{0, 1, 2, 4}) {
+		t.Errorf("got %+v, %v", o, err)
+	}
+}
+
+func must1[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

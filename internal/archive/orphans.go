@@ -2,7 +2,12 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -139,6 +144,82 @@ func (l *suspects) like(key string) (through time.Time, ok bool) {
 	}
 	through, ok = l.begins[p.First]
 	return through, ok
+}
+
+// orphans are the versions that no commit names of files that this node has spooled, or
+// signed a commit for: its own bytes, locked. What somebody else has put under such a
+// name stays a finding.
+func (m *mover) orphans(ctx context.Context) (found []Orphan, _ error) {
+	named := make(map[Orphan]bool)
+	for i := range m.stream.Manifests {
+		for _, f := range m.stream.Manifests[i].Files {
+			named[Orphan{f.Key, f.VersionID}] = true
+		}
+	}
+	sent, err := m.sent()
+	if err != nil {
+		return nil, err
+	}
+	found = []Orphan{}
+	bucket := bucket{store: m.o.Store, log: m.o.Logger}
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		key := ledger.Join(m.o.Prefix, name)
+		for v, err := range m.o.Store.Versions(ctx, key) {
+			if err != nil {
+				return nil, fmt.Errorf("look for orphans: %w", err)
+			}
+			o := Orphan{name, v.VersionID}
+			if v.Key != key || v.DeleteMarker || named[o] || len(found) == orphansMost {
+				continue
+			}
+			info, err := m.o.Store.Head(ctx, key, v.VersionID)
+			if err == nil && info.SHA256 == (ledger.Hash{}) {
+				info.SHA256, err = bucket.hash(ctx, v)
+			}
+			switch {
+			case err != nil:
+				return nil, fmt.Errorf("look for orphans: %s version %s: %w", key, v.VersionID, err)
+			case info.SHA256 != sent[name] || info.Mode != object.Compliance:
+				m.o.Logger.ErrorContext(ctx, "this node has not written what is under the name of a file of its own: verify will call it injected",
+					"key", key, "version", v.VersionID)
+			default:
+				found = append(found, o)
+			}
+		}
+	}
+	return found, nil
+}
+
+// sent are the files that this node may have sent, by name, and what their bytes hash to.
+func (m *mover) sent() (map[string]ledger.Hash, error) {
+	files := make(map[string]ledger.Hash)
+	dir := filepath.Join(m.o.Dir, "spool")
+	entries, err := m.o.FS.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		var p plan
+		if _, err := readJSON(m.o.FS, filepath.Join(dir, e.Name(), planName), &p); err != nil {
+			continue // not whole, so nothing of it was sent
+		}
+		for _, f := range p.Files {
+			files[f.Name] = f.SHA256
+		}
+	}
+	var p pending
+	found, err := readJSON(m.o.FS, filepath.Join(m.o.Dir, "ledger", "pending"), &p)
+	if err != nil || !found {
+		return files, err
+	}
+	c, err := ledger.ParseCommit(p.Commit)
+	if err != nil {
+		return nil, fmt.Errorf("our own commit that is not sent: %w", err)
+	}
+	for _, f := range c.Manifest.Files {
+		files[f.Key] = f.SHA256
+	}
+	return files, nil
 }
 
 // end closes the stream. Its last commit names what does not count.

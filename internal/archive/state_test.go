@@ -84,6 +84,34 @@ func TestStateThatWasReadIsOnTheDisk(t *testing.T) {
 	}
 }
 
+// TestBrokenWhenItIsStopped: the journal cannot be written at the very moment in which
+// the process is told to stop. It must not end as if all were well.
+func TestBrokenWhenItIsStopped(t *testing.T) {
+	w := newWorld(t)
+	disk := crashfs.New()
+	w.fs, w.dir = disk, "/data"
+	p := must(w.start())
+	if err := errors.Join(p.send(w.events(3)...), p.drain()); err != nil {
+		t.Fatal(err)
+	}
+	hit := make(chan struct{})
+	disk.Inject(func(op crashfs.Op) error {
+		if op.Kind != crashfs.SyncDir || op.Name != "/data/ledger" {
+			return nil
+		}
+		p.stop()
+		close(hit) // it is the last one
+		return syscall.EIO
+	})
+	if err := p.send(w.events(2)...); err != nil {
+		t.Fatal(err)
+	}
+	<-hit
+	if err := p.end(); !errors.Is(err, errDisk) {
+		t.Errorf("it ends with %v, want errDisk", err)
+	}
+}
+
 // load is what a restart does before it asks the bucket.
 func (w *world) load(fsys durable.FS) (*Archiver, error) {
 	return New(Options{Dir: w.dir, FS: fsys, Store: w.store, Queue: kept{}, Prefix: prefix, Stream: w.open.Stream, OpenSeq: math.MaxInt64,

@@ -216,6 +216,11 @@ func TestIndeterminate(t *testing.T) {
 			if len(r.Unchecked) == 0 || r.Complete {
 				t.Errorf("unchecked %v, complete %v", r.Unchecked, r.Complete)
 			}
+			for _, l := range r.Levels {
+				if l.State == Checked && l.Objects+l.Reused == 0 {
+					t.Errorf("level %d is %s, and nothing was looked at", l.Level, l.State)
+				}
+			}
 			m, err := openMemory(w.state, w.archive.ID)
 			if err != nil {
 				t.Fatal(err)

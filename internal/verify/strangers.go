@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,11 +34,11 @@ func (r *run) stranger(v object.Info, kind Kind, detail string) Finding {
 	return f
 }
 
-// orphans are the versions that signed notes say do not count; "" as version stands
-// for any. A stream speaks for itself and for those that it continues: the key of one
+// orphans are the versions that signed notes say do not count, and which stream says so;
+// "" as version stands for any. A stream speaks for itself and for those that it continues: the key of one
 // stream must not excuse what lies under the name of any other.
-func (r *run) orphans() map[version]bool {
-	all := make(map[version]bool)
+func (r *run) orphans() map[version]uuid.UUID {
+	all := make(map[version]uuid.UUID)
 	for id, s := range r.streams {
 		for i := range s.Manifests {
 			for _, n := range s.Manifests[i].Notes {
@@ -45,7 +46,7 @@ func (r *run) orphans() map[version]bool {
 					continue
 				}
 				if p, ok := parquet.ParseKey("", n.Key); ok && r.continues(id, p.Stream) {
-					all[version{r.key(n.Key), n.VersionID}] = true
+					all[version{r.key(n.Key), n.VersionID}] = id
 				}
 			}
 		}
@@ -88,7 +89,7 @@ func (r *run) candidates(ctx context.Context) error {
 
 // candidate decides about one version under events/ that no commit names, now that
 // the ledger was read again.
-func (r *run) candidate(ctx context.Context, v object.Info, orphans map[version]bool) error {
+func (r *run) candidate(ctx context.Context, v object.Info, orphans map[version]uuid.UUID) error {
 	kind, detail, err := r.classify(ctx, v, orphans)
 	switch {
 	case ctx.Err() != nil:
@@ -103,9 +104,9 @@ func (r *run) candidate(ctx context.Context, v object.Info, orphans map[version]
 
 // classify says what a version under events/ is that no commit names. An error means
 // that it cannot be told.
-func (r *run) classify(ctx context.Context, v object.Info, orphans map[version]bool) (_ Kind, detail string, _ error) {
-	if !v.DeleteMarker && (orphans[version{v.Key, v.VersionID}] || orphans[version{v.Key, ""}]) {
-		return Orphan, "an orphan note names it", nil
+func (r *run) classify(ctx context.Context, v object.Info, orphans map[version]uuid.UUID) (_ Kind, detail string, _ error) {
+	if by := cmp.Or(orphans[version{v.Key, v.VersionID}], orphans[version{v.Key, ""}]); by != uuid.Nil && !v.DeleteMarker {
+		return Orphan, fmt.Sprintf("an orphan note of stream %s names it", by), nil
 	}
 	p, ok := parquet.ParseKey(r.Prefix, v.Key)
 	s := r.streams[p.Stream]

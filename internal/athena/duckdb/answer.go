@@ -30,9 +30,9 @@ func (j *job) answer(ctx context.Context, s *server) error {
 	if err := j.prepare(ctx, s); err != nil {
 		return err
 	}
-	if j.Explain {
+	if j.Explain != "" {
 		var key, text string
-		if err := s.conn.QueryRowContext(ctx, "EXPLAIN ANALYZE "+j.SQL).Scan(&key, &text); err != nil {
+		if err := s.conn.QueryRowContext(ctx, j.Explain+j.SQL).Scan(&key, &text); err != nil {
 			return duckError(err)
 		}
 		return s.out.send(kindText, []byte(text))
@@ -189,7 +189,7 @@ func kindOf(de *duck.Error) error {
 		duck.ErrorTypeMismatchType, duck.ErrorTypeExpression:
 		return &athena.Error{Kind: athena.ErrExecution, Detail: message}
 	case duck.ErrorTypeOutOfMemory:
-		return &athena.Error{Kind: athena.ErrTooBig, Detail: message}
+		return &athena.Error{Kind: athena.ErrTooBig, Detail: message + "; narrow the query, or raise query.memory_bytes or query.temp_bytes"}
 	case duck.ErrorTypeNotImplemented:
 		return &athena.Error{Kind: athena.ErrRefused, Detail: message}
 	}

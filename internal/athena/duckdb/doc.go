@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/catalog"
 )
 
 // Cache makes committed files readable on this machine, checked against their manifest.
@@ -41,6 +42,10 @@ type Cache interface {
 type Options struct {
 	Source athena.Source // required
 	Cache  Cache         // required unless every file is hot
+
+	// Catalog answers SHOW and DESCRIBE. Default: one that does not know where the
+	// files are.
+	Catalog *catalog.Catalog
 
 	// Roots are the folders below which all files lie that queries may read, hot ones
 	// and those of the cache. They must exist. Where this is root, workers run as
@@ -79,6 +84,9 @@ func (o *Options) complete() error {
 	}
 	if o.Now == nil || o.Log == nil {
 		problems = append(problems, errors.New("now and log: must be set"))
+	}
+	if o.Catalog == nil {
+		o.Catalog = new(catalog.Catalog)
 	}
 	setDefault(&o.MemoryBytes, 512<<20)
 	setDefault(&o.TempBytes, 4<<30)

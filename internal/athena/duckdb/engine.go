@@ -94,6 +94,10 @@ func (e *Engine) Close() error {
 // Query checks, translates and runs q. The whole query, the reading of its
 // result included, ends with the engine's timeout.
 func (e *Engine) Query(ctx context.Context, q athena.Query) (athena.Result, error) {
+	st, shown, err := e.read(ctx, q)
+	if err != nil || shown != nil {
+		return shown, err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, e.o.Timeout, athena.ErrTimeout)
 	leave, err := e.enter(ctx)
 	if err != nil {
@@ -103,7 +107,7 @@ func (e *Engine) Query(ctx context.Context, q athena.Query) (athena.Result, erro
 	end := &cleanup{}
 	end.add(cancel)
 	end.add(leave)
-	r, err := e.query(ctx, q, end)
+	r, err := e.query(ctx, q, st, end)
 	if err != nil {
 		err = outcome(ctx, err) // before end cancels ctx
 		end.run()
@@ -128,8 +132,8 @@ func (e *Engine) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-func (e *Engine) query(ctx context.Context, q athena.Query, end *cleanup) (athena.Result, error) {
-	sql, err := dialect.Prepare(q.SQL)
+func (e *Engine) query(ctx context.Context, q athena.Query, st dialect.Statement, end *cleanup) (athena.Result, error) {
+	sql, err := dialect.Prepare(st.Query)
 	if err != nil {
 		return nil, err
 	}
@@ -144,12 +148,13 @@ func (e *Engine) query(ctx context.Context, q athena.Query, end *cleanup) (athen
 		return nil, err
 	}
 	j := &job{SQL: text, Names: plan.Names, Types: plan.Types, Limit: q.Limit()}
-	meta, err := e.files(ctx, plan, j, end)
+	planOnly := st.Sub == dialect.ExplainQuery && !st.Explain.Analyze
+	meta, err := e.files(ctx, plan, j, planOnly, end)
 	if err != nil {
 		return nil, err
 	}
-	if q.Explain {
-		return explain(w, j, plan, meta, end)
+	if st.Sub == dialect.ExplainQuery {
+		return explain(w, j, plan, st.Explain, meta, end)
 	}
 	r, err := start(ctx, w, j, meta, e.o.ResultBytes, end)
 	if err != nil {
@@ -158,8 +163,9 @@ func (e *Engine) query(ctx context.Context, q athena.Query, end *cleanup) (athen
 	return r, nil
 }
 
-// files finds out what the plan's scans read and makes it readable here.
-func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cleanup) (athena.Meta, error) {
+// files finds out what the plan's scans read and makes it readable here. For a plan
+// only, that is the smallest file of each scan: all have the same columns.
+func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, planOnly bool, end *cleanup) (athena.Meta, error) {
 	hint := athena.Everything()
 	for i, s := range plan.Scans {
 		if i == 0 {
@@ -174,28 +180,24 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cle
 	if set.Release != nil {
 		end.add(set.Release)
 	}
-	meta := athena.Meta{
-		CompleteThrough: set.CompleteThrough, Laggards: set.Laggards,
-		Stats: athena.Stats{FilesTotal: len(set.Files)},
-	}
+	meta := athena.Meta{CompleteThrough: set.CompleteThrough, Laggards: set.Laggards}
+	picks := choose(plan, set.Files, planOnly, &meta.Stats)
 	wanted, local := make([]bool, len(set.Files)), make([]jobFile, len(set.Files))
-	for _, s := range plan.Scans {
-		for i := range set.Files {
-			wanted[i] = wanted[i] || s.Bounds.Match(&set.Files[i])
+	for _, pick := range picks {
+		for _, i := range pick {
+			wanted[i] = true
 		}
 	}
 	if err := e.pin(ctx, set.Files, wanted, local, end); err != nil {
 		return athena.Meta{}, err
 	}
-	for i := range set.Files {
-		if wanted[i] {
-			meta.Stats.FilesRead++
-			meta.Stats.BytesPicked += set.Files[i].Size
-		}
-	}
-	for _, s := range plan.Scans {
-		scan, err := e.scan(ctx, s, set.Files, local, &meta.Stats, end)
-		if err != nil {
+	for n, s := range plan.Scans {
+		scan := jobScan{Name: s.Name, MinMS: s.Bounds.MinMS, MaxMS: s.Bounds.MaxMS}
+		if planOnly {
+			for _, i := range picks[n] {
+				scan.Files = append(scan.Files, local[i])
+			}
+		} else if err := e.narrow(ctx, &scan, s.Bounds, picks[n], set.Files, local, &meta.Stats, end); err != nil {
 			return athena.Meta{}, err
 		}
 		j.Scans = append(j.Scans, scan)
@@ -203,37 +205,34 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cle
 	return meta, nil
 }
 
-// scan says what the worker reads for one mention of the table: files, or in place of
-// committed ones the few rows of them that it can use.
-func (e *Engine) scan(ctx context.Context, s dialect.Scan, files []athena.File, local []jobFile, stats *athena.Stats, end *cleanup) (jobScan, error) {
-	scan := jobScan{Name: s.Name, MinMS: s.Bounds.MinMS, MaxMS: s.Bounds.MaxMS}
+// narrow says what the worker reads for one mention of the table: the chosen files, or in
+// place of committed ones the few rows of them that it can use.
+func (e *Engine) narrow(ctx context.Context, scan *jobScan, b athena.Bounds, chosen []int, files []athena.File, local []jobFile, stats *athena.Stats, end *cleanup) error {
 	var committed []athena.File
 	var whole []jobFile
 	var paths []string
-	for i := range files {
-		switch {
-		case !s.Bounds.Match(&files[i]):
-		case files[i].Path != "":
+	for _, i := range chosen {
+		if files[i].Path != "" {
 			scan.Files = append(scan.Files, local[i])
-		default:
-			committed, whole = append(committed, files[i]), append(whole, local[i])
-			paths = append(paths, filepath.Join(e.o.Roots[local[i].Root], local[i].Name))
+			continue
 		}
+		committed, whole = append(committed, files[i]), append(whole, local[i])
+		paths = append(paths, filepath.Join(e.o.Roots[local[i].Root], local[i].Name))
 	}
-	picked, err := e.needle.Select(ctx, committed, paths, s.Bounds)
+	picked, err := e.needle.Select(ctx, committed, paths, b)
 	if err != nil {
-		return scan, err
+		return err
 	}
 	if picked == nil {
 		scan.Files = append(scan.Files, whole...)
-		return scan, nil
+		return nil
 	}
 	scan.selection = picked
 	stats.RowGroupsTotal += picked.Groups
 	stats.RowGroupsRead += picked.GroupsRead
 	stats.BytesRead += picked.BytesRead
 	if picked.Path == "" {
-		return scan, nil
+		return nil
 	}
 	end.add(func() {
 		if err := picked.Close(); err != nil {
@@ -242,7 +241,40 @@ func (e *Engine) scan(ctx context.Context, s dialect.Scan, files []athena.File, 
 	})
 	file, err := e.locate(picked.Path)
 	scan.Picked = &file
-	return scan, err
+	return err
+}
+
+// choose finds the files that each scan reads, and counts them.
+func choose(plan *dialect.Plan, files []athena.File, planOnly bool, stats *athena.Stats) [][]int {
+	picks := make([][]int, len(plan.Scans))
+	read := make([]bool, len(files))
+	for n := range plan.Scans {
+		s := &plan.Scans[n]
+		least := -1
+		for i := range files {
+			if !s.Bounds.Match(&files[i]) {
+				continue
+			}
+			read[i] = true
+			s.Files++
+			s.Bytes += files[i].Size
+			if picks[n] = append(picks[n], i); least < 0 || files[i].Size < files[least].Size {
+				least = i
+			}
+		}
+		if planOnly && least >= 0 {
+			picks[n] = []int{least}
+		}
+	}
+	stats.FilesTotal = len(files)
+	for i, r := range read {
+		stats.BytesTotal += files[i].Size
+		if r {
+			stats.FilesRead++
+			stats.BytesPicked += files[i].Size
+		}
+	}
+	return picks
 }
 
 // pin fills local for the wanted files.

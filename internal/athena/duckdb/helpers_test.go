@@ -20,12 +20,22 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/hot"
 	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/sandbox"
 )
 
 // TestMain lets this program be its own worker.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == WorkerCommand {
-		os.Exit(Worker())
+	if len(os.Args) == 2 {
+		switch os.Args[1] {
+		case WorkerCommand:
+			os.Exit(Worker())
+		case hostileCommand:
+			os.Exit(work(os.Stdin, os.Stdout, sandbox.Enter, hostile))
+		case wallessCommand:
+			os.Exit(walless())
+		case holderCommand:
+			os.Exit(holdEngine())
+		}
 	}
 	os.Exit(m.Run())
 }

@@ -24,8 +24,8 @@ type job struct {
 	Names   []string // of the answer's columns
 	Types   []string // as far as the translation knows them; "unknown" is NULL's
 	Scans   []jobScan
-	Limit   int64 // rows
-	Explain bool  // answer the plan, with what each operator did
+	Limit   int64  // rows
+	Explain string // EXPLAIN with its options: answer the plan; "" for the rows
 }
 
 // jobScan is one relation of the job: the rows of Files and of Picked with MinMS <= timestamp <= MaxMS.

@@ -56,7 +56,7 @@ func (p parser) translate(query string, params []string, now time.Time) (*dialec
 	if err != nil {
 		return nil, "", err
 	}
-	plan, err := dialect.Translate(query, tree, now)
+	plan, err := dialect.Translate(query, tree, now, p.tree)
 	if err != nil {
 		return nil, "", err
 	}

@@ -84,11 +84,12 @@ func (r *result) next(ctx context.Context) error {
 		if err := context.Cause(r.ctx); err != nil {
 			return outcome(r.ctx, err)
 		}
-		if err := r.turn(); err != nil {
-			if errors.Is(err, io.EOF) {
-				return io.EOF
-			}
+		end, err := r.turn()
+		switch {
+		case err != nil:
 			return outcome(r.ctx, err)
+		case end:
+			return io.EOF
 		}
 	}
 	if r.seen++; r.seen > r.limit {
@@ -100,30 +101,30 @@ func (r *result) next(ctx context.Context) error {
 // errAnswerBytes is for an answer that is longer than Options.ResultBytes.
 var errAnswerBytes = &athena.Error{Kind: athena.ErrTooBig, Detail: "the answer has more bytes than query.result_bytes allows; select fewer columns, or narrow it"}
 
-// turn gets the next rows; after the last it returns io.EOF.
-func (r *result) turn() error {
+// turn gets the next rows, or the word of the worker that these were all.
+func (r *result) turn() (end bool, _ error) {
 	k, body, err := r.w.next()
 	if err != nil {
-		return err
+		return false, err
 	}
 	switch k {
 	case kindRows:
 		if len(body) == 0 || len(body) > rowsMost || len(r.row) == 0 {
-			return errRow
+			return false, errRow
 		}
 		if r.bytes -= int64(len(body)); r.bytes < 0 {
-			return errAnswerBytes
+			return false, errAnswerBytes
 		}
 		r.rows.rest = body
-		return nil
+		return false, nil
 	case kindEnd:
 		var stats jobStats
 		if err := json.Unmarshal(body, &stats); err != nil || stats.Rows != r.seen {
-			return fmt.Errorf("run query: the worker sent %d rows and says %q", r.seen, clip(string(body)))
+			return false, fmt.Errorf("run query: the worker sent %d rows and says %q", r.seen, clip(string(body)))
 		}
-		return io.EOF
+		return true, nil
 	default:
-		return fmt.Errorf("run query: the worker sent frame %q", byte(k))
+		return false, fmt.Errorf("run query: the worker sent frame %q", byte(k))
 	}
 }
 

@@ -24,19 +24,21 @@ import (
 // with the one argument [WorkerCommand]. It puts itself into the sandbox, serves one
 // query over standard input and output, and returns the exit code. Only an engine
 // starts it.
-func Worker() int { return work(os.Stdin, os.Stdout, nil) }
+func Worker() int {
+	return work(os.Stdin, os.Stdout, sandbox.Enter, func(ctx context.Context, s *server, j *job) error { return j.answer(ctx, s) })
+}
 
-// job handler of tests, in place of job.answer.
-type jobFunc func(ctx context.Context, s *server, j *job) error
+// What tests do in another way.
+type (
+	enterFunc func(sandbox.Folders, sandbox.Limits) sandbox.Report
+	jobFunc   func(ctx context.Context, s *server, j *job) error
+)
 
-func work(in, out *os.File, run jobFunc) int {
+func work(in, out *os.File, enter enterFunc, run jobFunc) int {
 	s := &server{
-		in:  frameReader{r: bufio.NewReader(in)},
-		out: frameWriter{bufio.NewWriter(out)},
-		run: run,
-	}
-	if s.run == nil {
-		s.run = func(ctx context.Context, s *server, j *job) error { return j.answer(ctx, s) }
+		in:    frameReader{r: bufio.NewReader(in)},
+		out:   frameWriter{bufio.NewWriter(out)},
+		enter: enter, run: run,
 	}
 	switch err := s.serve(context.Background(), in); {
 	case err == nil, errors.Is(err, io.EOF): // the engine needs no more
@@ -55,7 +57,9 @@ func work(in, out *os.File, run jobFunc) int {
 type server struct {
 	in  frameReader
 	out frameWriter
-	run jobFunc
+
+	enter enterFunc
+	run   jobFunc
 
 	base  []string // how the folders of files are called here
 	roots []int
@@ -83,7 +87,7 @@ func (s *server) serve(ctx context.Context, in io.Reader) error {
 	if err := s.open(ctx); err != nil { // before the walls: it looks at /proc and /sys, and breaks where it may not
 		return err
 	}
-	report := sandbox.Enter(sandbox.Folders{Read: s.roots, Write: s.dirFD}, s.hello.Limits)
+	report := s.enter(sandbox.Folders{Read: s.roots, Write: s.dirFD}, s.hello.Limits)
 	if err := s.out.sendJSON(kindReady, report); err != nil {
 		return err
 	}

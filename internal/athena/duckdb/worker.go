@@ -205,7 +205,7 @@ func (w *worker) broken(err error) error {
 	gone := w.gone()
 	var exit *exec.ExitError
 	if !errors.As(gone, &exit) {
-		return fmt.Errorf("query worker: %w", err)
+		return fmt.Errorf("query worker: it ended too early: %v", err) //nolint:errorlint // an io.EOF would be the end of an answer
 	}
 	return w.death(exit.ProcessState, err)
 }
@@ -222,10 +222,12 @@ func (w *worker) death(state *os.ProcessState, err error) error {
 	switch {
 	case status.Signaled() && status.Signal() == syscall.SIGKILL && errors.Is(err, io.EOF):
 		return overrun("the system stopped it: there is no more memory, or it took too much processor time; narrow it")
+	case status.Signaled() && status.Signal() == syscall.SIGXFSZ:
+		return overrun(fmt.Sprintf("a temporary file takes more than %d bytes; narrow it, or raise query.temp_bytes", w.o.TempBytes))
 	case status.Signaled() || state.ExitCode() == 2: // 2: Go's runtime met a signal
 		return fmt.Errorf("%w: its process ended with %s", athena.ErrCrashed, state)
 	}
-	return fmt.Errorf("query worker: %w (%s)", err, state)
+	return fmt.Errorf("query worker: %v (%s)", err, state) //nolint:errorlint // as in broken
 }
 
 func overrun(detail string) error { return &athena.Error{Kind: athena.ErrTooBig, Detail: detail} }

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package saved
+package saved_test
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/duckdb"
 	"github.com/audit-archiver/archiver/internal/athena/hot"
+	"github.com/audit-archiver/archiver/internal/athena/saved"
 	"github.com/audit-archiver/archiver/internal/event"
 )
 
@@ -28,6 +29,8 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) // a Tuesday
 
 type fixed []athena.File
 
@@ -108,7 +111,7 @@ func engine(t *testing.T) *duckdb.Engine {
 // found are the seq of the events in an answer, or its first columns where it counts.
 func found(t *testing.T, e *duckdb.Engine, name string, values map[string]string) string {
 	t.Helper()
-	q, ok := Find(name)
+	q, ok := saved.Find(name)
 	if !ok {
 		t.Fatalf("no query %s", name)
 	}

@@ -107,6 +107,9 @@ func failureOf(ctx context.Context, err error) failure {
 	if f := new(fault); errors.As(err, &f) {
 		return failure{Category: categoryUser, Type: typeUser, Message: f.message}
 	}
+	if known := new(athena.Error); errors.As(err, &known) && errors.Is(known, athena.ErrResults) {
+		return failure{Category: categorySystem, Type: typeInternal, Retryable: true, Message: "RESULTS_NOT_STORED: " + known.Error()}
+	}
 	if errors.Is(err, athena.ErrForged) {
 		return failure{Category: categorySystem, Type: typeInternal, Message: "FORGED_CONTENT: " + athena.ErrForged.Error() + "; tell the archive's operator"}
 	}
