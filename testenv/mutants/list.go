@@ -144,4 +144,10 @@ var mutants = []mutant{
 	{"SQL that cannot be isolated is refused", "internal/athena/duckdb/pool.go",
 		"case !p.o.BestEffort && !s.w.report.Isolated():", "case false:",
 		"./internal/athena/duckdb", "TestWhatCannotBeIsolatedIsRefused"},
+	{"the value index is compared with the rows", "internal/parquet/reader.go",
+		"	if !bytes.Equal(stored, s.index.data) {", "	if bytes.Equal(stored, nil) {",
+		"./internal/parquet", "TestIndexIsComparedWithTheRows"},
+	{"rows are picked for equality only", "internal/athena/dialect/bounds.go",
+		"		if s, ok := literal(value); ok && op == \"COMPARE_EQUAL\" {\n			b.Where", "		if s, ok := literal(value); ok {\n			b.Where",
+		"./internal/athena/duckdb", "TestPickedRowsAreTheAnswer"},
 }

@@ -173,23 +173,35 @@ func (s *server) job(ctx context.Context, body []byte, in io.Reader) error {
 func (s *server) lend(j *job) error {
 	seen := make(map[jobFile]string)
 	var files []int
+	name := func(f jobFile) (string, error) {
+		if path, known := seen[f]; known {
+			return path, nil
+		}
+		if f.Root < 0 || f.Root >= len(s.roots) {
+			return "", errors.New("open job: a file is in no folder")
+		}
+		fd, err := openSame(s.roots[f.Root], s.base[f.Root], f)
+		if err != nil {
+			return "", err
+		}
+		files = append(files, fd)
+		seen[f] = s.base[f.Root] + "/" + f.Name
+		return seen[f], nil
+	}
 	for i := range j.Scans {
 		scan := &j.Scans[i]
 		for _, f := range scan.Files {
-			path, known := seen[f]
-			if !known {
-				if f.Root < 0 || f.Root >= len(s.roots) {
-					return errors.New("open job: a file is in no folder")
-				}
-				fd, err := openSame(s.roots[f.Root], s.base[f.Root], f)
-				if err != nil {
-					return err
-				}
-				files = append(files, fd)
-				path = s.base[f.Root] + "/" + f.Name
-				seen[f] = path
+			path, err := name(f)
+			if err != nil {
+				return err
 			}
 			scan.paths = append(scan.paths, path)
+		}
+		if scan.Picked != nil {
+			var err error
+			if scan.picked, err = name(*scan.Picked); err != nil {
+				return err
+			}
 		}
 	}
 	if err := sandbox.Narrow(s.report, files, s.dirFD); err != nil {
