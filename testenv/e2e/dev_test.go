@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/audit-archiver/archiver/testenv/promise"
 )
 
 // binary is the program under test, built once.
@@ -154,11 +156,8 @@ func (d *dev) stop(t testing.TB) {
 
 // answer of POST /v1/events.
 type answer struct {
-	Stream string `json:"stream"`
-	Events []struct {
-		ID  string `json:"id"`
-		Seq int64  `json:"seq"`
-	} `json:"events"`
+	Stream string           `json:"stream"`
+	Events []promise.Stored `json:"events"`
 }
 
 // post sends events and returns the answer, or an error for any other outcome.
