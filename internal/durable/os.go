@@ -111,12 +111,10 @@ func (f osFile) Size() (int64, error) {
 const directUnit = 4096
 
 // zeros are never written to, so they take no memory: the kernel has one page for all.
-var zeros = func() []byte {
-	const most = 8 << 20
-	room := new([most + directUnit]byte)[:]
-	skip := -uintptr(unsafe.Pointer(&room[0])) % directUnit
-	return room[skip:][:most]
-}()
+var (
+	zeroRoom [8<<20 + directUnit]byte
+	zeros    = zeroRoom[-uintptr(unsafe.Pointer(&zeroRoom))%directUnit:][:8<<20]
+)
 
 // WriteZeros costs a fifth of the processor time of writing zeros through the page
 // cache, which would be filled with pages that nobody reads.
