@@ -14,7 +14,7 @@ RACE := ./internal/archive ./internal/athena/wire ./internal/buffer/... ./intern
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
 	./internal/receipt ./internal/repair ./internal/streams
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale verify-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-ledger verify-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -70,9 +70,9 @@ cycles: ## 10,000 batches sealed, archived, released: open files and files of th
 drill: tools ## tamper with archives in every way on both stores; the auditors must say which
 	DRILL=all $(GO) test -count 1 -timeout 20m -v ./testenv/drill
 
-clients: ## unmodified clients of Amazon Athena (AWS CLI, boto3, PyAthena, awswrangler, Go SDK) against our API
+clients: ## unmodified clients of Amazon Athena, current and older (AWS CLI, boto3, PyAthena, awswrangler, Go SDK)
 	@bash testenv/interop/setup.sh athena
-	ATHENA_CLIENTS=1 $(GO) test -count 1 -timeout 10m -v ./testenv/athenaclients
+	ATHENA_CLIENTS=1 $(GO) test -count 1 -timeout 20m -v ./testenv/athenaclients
 
 soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
 	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults
@@ -99,6 +99,9 @@ bench-scale: ## the same with 10 M and 100 M events in the archive, and with 1, 
 
 verify-scale: ## how fast `archiver verify` is: 10,000 commits, and 5 M events of content
 	$(GO) -C bench run ./verify $(BENCH)
+
+bench-ledger: ## what share of the CPU of batches is for the ledger, and for receipts
+	$(GO) -C bench run ./ledger $(BENCH)
 
 bench-decoders: ## JSON decoders on our job, and what each lets pass
 	$(GO) -C bench run ./decoders $(BENCH)

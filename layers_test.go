@@ -31,7 +31,7 @@ var layers = [][]string{
 		"internal/durable",
 		"internal/durable/crashfs",
 	},
-	{"internal/awscreds"},
+	{"internal/awscreds", "internal/sandbox"},
 	{
 		"internal/buffer",
 		"internal/parquet",
@@ -53,10 +53,12 @@ var layers = [][]string{
 		"internal/athena",
 		"internal/athena/amazon",
 		"internal/athena/cache",
+		"internal/athena/catalog",
 		"internal/athena/dialect",
 		"internal/athena/duckdb",
 		"internal/athena/hot",
 		"internal/athena/httpapi",
+		"internal/athena/results",
 		"internal/athena/wire",
 		"internal/athena/saved",
 		"internal/athena/trino",
@@ -93,8 +95,9 @@ var walls = []struct {
 	rooms   []string
 }{
 	{"github.com/parquet-go/", []string{"internal/parquet"}},
-	{"github.com/aws/", []string{"internal/awscreds", "internal/s3store", "internal/kms", "internal/athena/amazon", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
+	{"github.com/aws/", []string{"internal/awscreds", "internal/s3store", "internal/kms", "internal/athena/amazon", "internal/athena/results", "internal/mirror/cloudwatch", "internal/devs3"}}, // versitygw speaks the SDK's types
 	{"github.com/duckdb/", []string{"internal/athena/duckdb"}},
+	{"kernel.org/", []string{"internal/sandbox"}},
 	{"github.com/jackc/", []string{"internal/mirror/postgres"}},
 	{"github.com/versity/", []string{"internal/devs3"}},
 	{"github.com/minio/", []string{"testenv"}},

@@ -5,10 +5,12 @@ package page
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 )
 
 // Replace puts text between the lines `<!-- name:begin … -->` and `<!-- name:end -->` of a file.
@@ -62,7 +64,12 @@ func Number(v float64) string {
 	case v < 99.5:
 		return fmt.Sprintf("%.1f", v)
 	}
-	s := fmt.Sprintf("%.0f", v)
+	return Count(int64(math.Round(v)))
+}
+
+// Count is a number of things, with separators of thousands.
+func Count(n int64) string {
+	s := strconv.FormatInt(n, 10)
 	for at := len(s) - 3; at > 0; at -= 3 {
 		s = s[:at] + "," + s[at:]
 	}

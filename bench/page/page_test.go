@@ -41,6 +41,14 @@ func TestNumber(t *testing.T) {
 	}
 }
 
+func TestCount(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 20: "20", 999: "999", 1000: "1,000", 10_001: "10,001", 2_000_000: "2,000,000"} {
+		if got := Count(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}
+
 func TestMedian(t *testing.T) {
 	if got := Median([]float64{9, 1, 4}); got != 4 {
 		t.Errorf("odd: %v", got)

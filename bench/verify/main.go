@@ -131,8 +131,8 @@ func measure(ctx context.Context, binary, dir string, s shape, table *strings.Bu
 		if took.rows > 0 {
 			rate = page.Number(float64(took.rows) / took.wall.Seconds())
 		}
-		fmt.Fprintf(table, "| %s | %s | %s | %.1f | %s | %.1f | %s | %s |\n", page.Number(float64(s.commits)), page.Number(float64(s.commits*s.rows)),
-			r.name, took.wall.Seconds(), rate, took.cpu.Seconds(), page.Number(float64(took.peak)/1e6), page.Number(float64(took.reused)))
+		fmt.Fprintf(table, "| %s | %s | %s | %.1f | %s | %.1f | %s | %s |\n", page.Count(int64(s.commits)), page.Count(int64(s.commits)*int64(s.rows)),
+			r.name, took.wall.Seconds(), rate, took.cpu.Seconds(), page.Number(float64(took.peak)/1e6), page.Count(took.reused))
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,15 +15,14 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
+	"github.com/audit-archiver/archiver/internal/athena/results"
 	"github.com/audit-archiver/archiver/internal/athena/saved"
 	"github.com/audit-archiver/archiver/internal/athena/wire"
 	"github.com/audit-archiver/archiver/internal/awscreds"
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/ingest"
 )
-
-// athenaDatabase is the name that Athena's clients know the archive by.
-const athenaDatabase = "audit"
 
 // athenaAPI is the door for Athena's clients; nil when the configuration has none.
 type athenaAPI struct {
@@ -46,12 +44,20 @@ func openAthena(ctx context.Context, c config.Config, q *queries, log *slog.Logg
 		}
 		keys[i] = wire.Key{Principal: k.Name, AccessKey: access, Secret: secret, Role: wire.Role(k.Role)}
 	}
-	location := "s3://" + path.Join(c.S3.Bucket, c.S3.Prefix, "events") + "/"
-	server, err := wire.New(wire.Options{
-		Engine: q.engine, Keys: keys, Dir: filepath.Join(c.DataDir, "athena"), Log: log, Database: athenaDatabase,
-		Table: map[string]string{"classification": "parquet", "location": location, "EXTERNAL": "TRUE"},
-		Named: complianceQueries(), MaxRows: c.Query.MaxRows, HistoryBytes: int64(c.Athena.HistoryBytes), Running: c.Query.Concurrency,
-	})
+	table, err := tableParameters(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	o := wire.Options{
+		Engine: q.engine, Keys: keys, Dir: filepath.Join(c.DataDir, "athena"), Log: log, Database: dialect.Database,
+		Table: table, Named: complianceQueries(), MaxRows: c.Query.MaxRows, HistoryBytes: int64(c.Athena.HistoryBytes), Running: c.Query.Concurrency,
+	}
+	if c.Athena.Results.Bucket != "" {
+		if o.Results, err = openResults(ctx, c, log); err != nil {
+			return nil, err
+		}
+	}
+	server, err := wire.New(o)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +70,39 @@ func openAthena(ctx context.Context, c config.Config, q *queries, log *slog.Logg
 		return nil, errors.Join(fmt.Errorf("athena.%w", err), server.Close())
 	}
 	return &athenaAPI{server: server, ln: ln, log: log}, nil
+}
+
+// tableParameters are Glue's, with the location that clients look for among them.
+func tableParameters(ctx context.Context, q *queries) (map[string]string, error) {
+	table, err := q.catalog.Properties(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("athena api: %w", err)
+	}
+	table["location"] = strings.TrimSuffix(table["storage.location.template"], "retention=${retention}/dt=${dt}/")
+	return table, nil
+}
+
+// openResults opens the bucket that answers go into for older clients. One that does
+// not answer is told and no reason not to start: queries say so too.
+func openResults(ctx context.Context, c config.Config, log *slog.Logger) (*results.Bucket, error) {
+	bucket, err := resultsBucket(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := bucket.Check(ctx); err != nil {
+		log.WarnContext(ctx, "queries over the Athena API will fail: their answers cannot be stored", "error", err)
+	}
+	return bucket, nil
+}
+
+func resultsBucket(ctx context.Context, c config.Config) (*results.Bucket, error) {
+	r := c.ResultsBucket()
+	bucket, err := results.Open(ctx, results.Options{Bucket: r.Bucket, Prefix: r.Prefix, Region: r.Region, Endpoint: r.Endpoint,
+		PathStyle: r.PathStyle, CredentialsFile: r.CredentialsFile, Profile: r.Profile, CAFile: r.CAFile})
+	if err != nil {
+		return nil, fmt.Errorf("athena.results: %w", err)
+	}
+	return bucket, nil
 }
 
 // packSpace makes the ids of the compliance pack's queries from their names, so that

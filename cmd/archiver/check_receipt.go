@@ -37,9 +37,10 @@ missing there is proof of loss: the archive's own key said that it had it.
 
 Exit codes:
   0  the receipt is true; with --config: and all of its events are in the archive
-  1  it did not work, or the receipt is not a true one
+  1  it did not work, or there is no receipt in the file
   2  the command line or the configuration is wrong
-  3  an event of the receipt is missing from the archive, or has other content there
+  3  it is no true receipt; or one of its events is missing from the archive, or has
+     other content there
   4  an event is not committed yet, or could not be looked at`,
 		Example: `  archiver check-receipt --root archiver/0193a1b2-…+5f0c…+AQ… receipt.json
   archiver check-receipt --config archiver.yaml answer.json --json`,
@@ -214,7 +215,7 @@ func readReceipts(file, root string) ([]*ledger.Received, error) {
 	for i, text := range texts {
 		r, err := ledger.CheckReceipt(text, root)
 		if err != nil {
-			return nil, fmt.Errorf("%s: receipt %d of %d: %w", file, i+1, len(texts), err)
+			return nil, fmt.Errorf("%s: receipt %d of %d is no true one: %w: %w", file, i+1, len(texts), err, errViolation)
 		}
 		all = append(all, r)
 	}
@@ -222,6 +223,9 @@ func readReceipts(file, root string) ([]*ledger.Received, error) {
 }
 
 func splitReceipts(raw []byte) ([]json.RawMessage, error) {
+	if len(raw) == 0 {
+		return nil, errors.New("there is nothing in it")
+	}
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) != nil {
 		var answer struct {
@@ -230,13 +234,13 @@ func splitReceipts(raw []byte) ([]json.RawMessage, error) {
 			Open     *string            `json:"open"`
 		}
 		if err := json.Unmarshal(raw, &answer); err != nil {
-			return nil, fmt.Errorf("neither a receipt nor an answer with receipts: %w", err)
+			return nil, fmt.Errorf("neither a receipt nor an answer with receipts: %w: %w", err, errViolation)
 		}
 		switch {
 		case answer.Open != nil:
 			return []json.RawMessage{raw}, nil
 		case answer.Receipts == nil:
-			return nil, errors.New("neither a receipt nor an answer with receipts: ask for one with Prefer: receipt")
+			return nil, fmt.Errorf("neither a receipt nor an answer with receipts (ask for one with Prefer: receipt): %w", errViolation)
 		case len(*answer.Receipts) == 0 && answer.Missing != "":
 			return nil, fmt.Errorf("the answer has no receipt: %s", answer.Missing)
 		}

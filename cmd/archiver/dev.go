@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -28,6 +29,7 @@ const (
 
 type devFlags struct {
 	dir, listen, s3Listen, athenaListen string
+	athenaResults                       string
 	sealAge                             time.Duration
 	listenSet, sealAgeSet, athenaSet    bool
 	allowRemoteS3                       bool
@@ -66,6 +68,7 @@ Exit codes:
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8420", "`address` for events and SQL")
 	cmd.Flags().StringVar(&f.s3Listen, "s3-listen", "127.0.0.1:8421", "`address` of the S3 endpoint")
 	cmd.Flags().StringVar(&f.athenaListen, "athena-listen", "127.0.0.1:8422", "`address` of Athena's API; empty: not served")
+	cmd.Flags().StringVar(&f.athenaResults, "athena-results", "", "`bucket` at the S3 endpoint that answers of Athena's API go into too, for older clients")
 	cmd.Flags().BoolVar(&f.allowRemoteS3, "s3-allow-remote", false, "let --s3-listen be an address that other machines reach (no TLS)")
 	cmd.Flags().DurationVar(&f.sealAge, "seal-age", 5*time.Second, "longest `time` that an event waits before it is archived")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print one JSON document when ready")
@@ -127,6 +130,9 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 	if err := saveDevConfig(file, c); err != nil {
 		return err
 	}
+	if err := createDevResults(ctx, c, log); err != nil {
+		return err
+	}
 	// A dev server without its S3 endpoint is of no use: end together.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -144,6 +150,10 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 		_, err := makeSuccessor(ctx, c, previous)
 		return err
 	}
+	if host, _, err := net.SplitHostPort(c.Listen); err != nil || loopback(host) {
+		// Whoever reaches it is on this machine. Where SQL cannot be isolated, the log says so.
+		c.Query.Isolation = config.IsolationBestEffort
+	}
 	err := serve(ctx, c, log, successor, func(at opened) error {
 		return announceDev(a, f, devReady{URL: baseURL(c, at.listen), Athena: at.athena, S3: s3.Endpoint(), Bucket: devBucket, Dir: dir,
 			Config: file, Credentials: filepath.Join(dir, "credentials"), RootVKey: c.Archive.RootVKey})
@@ -151,6 +161,19 @@ func serveDev(ctx context.Context, a *app, dir string, s3 *devs3.Server, c confi
 	cancel(nil)
 	<-s3Ended
 	return err
+}
+
+// createDevResults makes the bucket for answers, if there shall be one at our endpoint.
+func createDevResults(ctx context.Context, c config.Config, log *slog.Logger) error {
+	if c.Athena.Results.Bucket == "" || c.Athena.Results.Endpoint != "" {
+		return nil
+	}
+	bucket, err := resultsBucket(ctx, c)
+	if err != nil {
+		return err
+	}
+	log.InfoContext(ctx, "answers of the Athena API are stored", "location", bucket.Location(""))
+	return bucket.Create(ctx)
 }
 
 func loopback(host string) bool {

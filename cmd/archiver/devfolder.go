@@ -135,6 +135,9 @@ func devConfig(dir string, f devFlags) (config.Config, error) {
 	if f.athenaSet {
 		c.Athena.Listen = f.athenaListen
 	}
+	if f.athenaResults != "" {
+		c.Athena.Results.Bucket = f.athenaResults
+	}
 	if f.listenSet {
 		c.Listen = f.listen
 	}
@@ -179,7 +182,7 @@ func withRelativePaths(c config.Config, dir string) config.Config {
 	c.Athena.Keys = slices.Clone(c.Athena.Keys)
 	paths := []*string{&c.DataDir, &c.Stream.KeyFile, &c.Stream.OpenFile, &c.Stream.NextDir, &c.S3.CredentialsFile,
 		&c.S3.CAFile, &c.Archive.RootKeyFile, &c.TLS.CertFile, &c.TLS.KeyFile,
-		&c.KMS.CredentialsFile, &c.Mirror.Postgres.PasswordFile, &c.Mirror.CloudWatch.CredentialsFile}
+		&c.KMS.CredentialsFile, &c.Athena.Results.CredentialsFile, &c.Athena.Results.CAFile, &c.Mirror.Postgres.PasswordFile, &c.Mirror.CloudWatch.CredentialsFile}
 	for i := range c.Athena.Keys {
 		paths = append(paths, &c.Athena.Keys[i].CredentialsFile)
 	}

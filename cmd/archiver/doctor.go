@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/duckdb"
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/doctor"
 	"github.com/audit-archiver/archiver/internal/durable"
@@ -69,6 +72,7 @@ Exit codes:
 				return err
 			}
 			report.Checks = append(report.Checks, doctor.Disk(durable.OS(), c.DataDir)...)
+			report.Checks = append(report.Checks, isolationCheck(cmd.Context()))
 			if asJSON {
 				err = printJSON(a.out, report)
 			} else {
@@ -83,6 +87,28 @@ Exit codes:
 	addConfigFlag(cmd, &file)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// isolationCheck tries whether SQL can be isolated on this machine, for this user.
+func isolationCheck(ctx context.Context) doctor.Check {
+	c := doctor.Check{Name: "sql-isolation", Level: doctor.Should, Result: doctor.Pass, Seen: "a worker ran with all of its walls",
+		Do: "run it on Linux 5.13 or later with Landlock; until then SQL is refused (docs/security.md)"}
+	dir, err := os.MkdirTemp("", "archiver-doctor-")
+	if err == nil {
+		err = errors.Join(duckdb.Probe(ctx, dir), os.RemoveAll(dir))
+	}
+	switch {
+	case err == nil:
+		return c
+	case errors.Is(err, athena.ErrNoEngine):
+		c.Result = doctor.NotApplicable
+	case errors.Is(err, athena.ErrNotIsolated):
+		c.Result = doctor.Fail
+	default:
+		c.Result = doctor.CouldNotLook
+	}
+	c.Seen = err.Error()
+	return c
 }
 
 // doctorOptions are for the bucket of a configuration, and for the archive in it.

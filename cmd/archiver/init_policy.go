@@ -25,6 +25,7 @@ const (
 	policyKept         policyState = "kept"          // the very policy was there
 	policyForeign      policyState = "foreign"       // there is another one, which was left alone
 	policyNotEvaluated policyState = "not_evaluated" // the store takes policies and does nothing about them; it was taken back
+	policyUnproved     policyState = "unproved"      // the store refused before what the policy denies, so nothing shows whether it counts
 	policyUnsupported  policyState = "unsupported"   // the store takes no policies
 	policyNotAsked     policyState = "not_asked"     // --no-policy
 )
@@ -38,6 +39,8 @@ func (s policyState) saying() string {
 		return "The bucket has its policy already."
 	case policyForeign:
 		return "The bucket has a policy of its own, which was left alone. Compare it with: archiver policy --for bucket"
+	case policyUnproved:
+		return "The store refuses uploads without a lock already, so nothing would show whether it does what a bucket policy says: it got none. See: archiver policy --for bucket"
 	case policyNotAsked:
 		return "The bucket got no policy, as asked. See: archiver policy --for bucket"
 	}
@@ -75,6 +78,15 @@ func applyPolicy(ctx context.Context, c config.Config, store s3store.Prober, bre
 	case current.Value.Raw != "":
 		return policyForeign, nil
 	}
+	if storeKind(c) != policy.AWS { // Amazon evaluates each policy, whatever else denies the same
+		denied, err := evaluates(ctx, c, store, settings.Lock, 0)
+		if err != nil {
+			return "", fmt.Errorf("find out what the store refuses without a policy: %w", err)
+		}
+		if denied {
+			return policyUnproved, nil
+		}
+	}
 	if err := store.SetPolicy(ctx, text); err != nil {
 		if storeKind(c) != policy.AWS && (s3store.Unsupported(err) || s3store.Refused(err) && !s3store.Denied(err)) {
 			return policyUnsupported, nil // it does not know all conditions
@@ -95,7 +107,8 @@ func applyPolicy(ctx context.Context, c config.Config, store s3store.Prober, bre
 	return policyNotEvaluated, store.RemovePolicy(ctx)
 }
 
-// evaluates tries an upload without a lock, which the policy denies to everybody. In a
+// evaluates tries an upload without a lock, which the policy denies to everybody, until
+// it is denied or within has passed; at least once. In a
 // bucket with a default retention the upload asks for a short GOVERNANCE lock, which is
 // denied as well: without it the object would be locked for as long as the default says.
 func evaluates(ctx context.Context, c config.Config, store s3store.Prober, lock s3store.Setting[s3store.LockSetting], within time.Duration) (bool, error) {

@@ -78,7 +78,7 @@ func exitCode(err error) int {
 	case errors.As(err, new(usageError)), errors.As(err, new(*config.Error)):
 		return exitUsage
 	case errors.Is(err, athena.ErrSyntax), errors.Is(err, athena.ErrRefused), errors.Is(err, athena.ErrInvalid), errors.Is(err, athena.ErrExecution),
-		errors.Is(err, athena.ErrTooManyRows), errors.Is(err, athena.ErrTooBig), errors.Is(err, athena.ErrNoEngine):
+		errors.Is(err, athena.ErrTooManyRows), errors.Is(err, athena.ErrTooBig), errors.Is(err, athena.ErrNoEngine), errors.Is(err, athena.ErrNotIsolated):
 		return exitUsage // of SQL
 	}
 	return exitFailure

@@ -10,7 +10,17 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/audit-archiver/archiver/internal/athena/duckdb"
 )
+
+// TestMain lets this program be what the SQL engine starts.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == duckdb.WorkerCommand {
+		main()
+	}
+	os.Exit(m.Run())
+}
 
 // outcome is what a caller of the program sees.
 type outcome struct {

@@ -33,13 +33,14 @@ func evaluateAgain(ctx context.Context, s *pack.Statement, files []pack.Whole) i
 			fail(fmt.Errorf("where: %w", err))
 			return
 		}
-		table, err := unpack(files, dir)
+		root := filepath.Join(dir, "files")
+		table, err := unpack(files, root)
 		if err != nil {
 			fail(err)
 			return
 		}
 		engine, err := duckdb.Open(duckdb.Options{
-			Source: table, Dir: dir, Timeout: time.Hour, Running: 1, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+			Source: table, Roots: []string{root}, Dir: dir, BestEffort: true, Timeout: time.Hour, Running: 1, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			fail(err)
@@ -67,10 +68,13 @@ func (p packTable) Files(context.Context, athena.Bounds) (*athena.FileSet, error
 // keys come from verified commits, so they are of one form.
 func unpack(files []pack.Whole, dir string) (packTable, error) {
 	var table packTable
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
 	for i := range files {
 		f := &files[i]
 		name := filepath.Join(dir, filepath.FromSlash(f.Key))
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		if err := athena.MakeFolder(dir, filepath.Dir(name)); err != nil {
 			return nil, err
 		}
 		out, err := os.Create(name)
@@ -78,7 +82,7 @@ func unpack(files []pack.Whole, dir string) (packTable, error) {
 			return nil, err
 		}
 		_, err = io.Copy(out, f.Content)
-		if err = errors.Join(err, out.Close()); err != nil {
+		if err = errors.Join(err, out.Chmod(0o444), out.Close()); err != nil {
 			return nil, err
 		}
 		table = append(table, athena.File{

@@ -1,11 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -59,17 +58,8 @@ func TestEvaluatesLocksNothing(t *testing.T) {
 				_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code><Message>by policy</Message></Error>")
 			}))
 			defer server.Close()
-			c := config.Default()
-			c.S3.Endpoint, c.S3.Bucket, c.S3.PathStyle = server.URL, "audit", true
-			c.S3.CredentialsFile = filepath.Join(t.TempDir(), "credentials")
-			if err := os.WriteFile(c.S3.CredentialsFile, []byte("[default]\naws_access_key_id = a\naws_secret_access_key = b\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			store, err := openStore(t.Context(), c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			counts, err := evaluates(t.Context(), c, s3store.Prober{Store: store}, tt.lock, time.Second)
+			c, store := storeAt(t, server.URL)
+			counts, err := evaluates(t.Context(), c, store, tt.lock, time.Second)
 			if err != nil || !counts {
 				t.Errorf("evaluated: %v, %v", counts, err)
 			}
@@ -78,4 +68,47 @@ func TestEvaluatesLocksNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUnprovedPolicy: a store that refuses an upload without a lock in any case, and does
+// nothing about policies, must not make init say that one is in force.
+func TestUnprovedPolicy(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		status, code := http.StatusNotImplemented, "NotImplemented"
+		_, about := r.URL.Query()["policy"]
+		switch {
+		case about && r.Method == http.MethodGet:
+			status, code = http.StatusNotFound, "NoSuchBucketPolicy"
+		case about:
+			asked++
+			w.WriteHeader(http.StatusNoContent)
+			return
+		case r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/probe/"):
+			status, code = http.StatusForbidden, "AccessDenied"
+		}
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><Message>so it is</Message></Error>", code)
+	}))
+	defer server.Close()
+	c, store := storeAt(t, server.URL)
+	c.Retention.Classes = []config.Class{{Name: "standard", Days: 365}}
+	state, err := applyPolicy(t.Context(), c, store, "", "")
+	if err != nil || state != policyUnproved || asked > 0 {
+		t.Errorf("init says %q, %v, and has changed the policy %d times", state, err, asked)
+	}
+}
+
+// storeAt is a bucket at that address.
+func storeAt(t *testing.T, url string) (config.Config, s3store.Prober) {
+	t.Helper()
+	c := config.Default()
+	c.S3.Endpoint, c.S3.Bucket, c.S3.PathStyle = url, "audit", true
+	c.S3.CredentialsFile = write(t, "credentials", "[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
+	store, err := openStore(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, s3store.Prober{Store: store}
 }

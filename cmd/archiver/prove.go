@@ -40,7 +40,8 @@ Exit codes:
   0  the proof was printed or written
   1  it did not work
   2  the command line or the configuration is wrong, or the id is of several events
-  3  the archive was looked at, and the event is missing or has other content
+  3  the archive was looked at, and the event is missing or has other content; or the
+     receipt is no true one
   4  the event is not committed yet, there is none with the id, or it could not be looked at`,
 		Example: `  archiver prove --config archiver.yaml --id 01980c9e-6e1f-7c3a-9d55-0b7a1f1c2d3e > event.tlog-proof
   archiver prove --config archiver.yaml --id 01980c9e-6e1f-7c3a-9d55-0b7a1f1c2d3e --day 2026-11-23 --producer billing

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/cache"
+	"github.com/audit-archiver/archiver/internal/athena/catalog"
 	"github.com/audit-archiver/archiver/internal/athena/duckdb"
 	"github.com/audit-archiver/archiver/internal/athena/httpapi"
 	"github.com/audit-archiver/archiver/internal/config"
@@ -25,20 +27,23 @@ import (
 // queries is the SQL side of a process: engine, cache of files, scratch space.
 type queries struct {
 	engine  *duckdb.Engine
+	catalog *catalog.Catalog
 	files   *cache.Cache // what the engine reads of the bucket
 	prefix  string
 	reader  *ledger.Reader // what the engine takes for the archive
 	limits  config.Query
 	scratch string
+	trusted bool      // whoever runs this writes the SQL: see Query.Isolation
 	remove  bool      // scratch is ours alone and goes with us
 	lock    io.Closer // of the folder; nil when it is inside one that is locked
 	log     *slog.Logger
 }
 
 // openQueries opens the SQL side of a server. It uses folders below the data
-// folder, whose lock the caller holds.
-func openQueries(c config.Config, store *s3store.Store, line *streams.Line, log *slog.Logger) (*queries, error) {
-	q := &queries{limits: c.Query, prefix: c.S3.Prefix, scratch: filepath.Join(c.DataDir, "query"), log: log}
+// folder, whose lock the caller holds. about is what the archive object says.
+func openQueries(c config.Config, store *s3store.Store, about ledger.Archive, line *streams.Line, log *slog.Logger) (*queries, error) {
+	q := &queries{limits: c.Query, prefix: c.S3.Prefix, scratch: filepath.Join(c.DataDir, "query"), log: log,
+		trusted: c.Query.Isolation == config.IsolationBestEffort}
 	// Hot files and spilled data of a process that was killed.
 	if err := os.RemoveAll(q.scratch); err != nil {
 		return nil, fmt.Errorf("query folder: %w", err)
@@ -48,7 +53,8 @@ func openQueries(c config.Config, store *s3store.Store, line *streams.Line, log 
 		return nil, err
 	}
 	q.reader = reader
-	source := &liveSource{bucketSource: bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, buffer: line.Current().Buffer, dir: q.scratch}
+	q.catalog = &catalog.Catalog{Locate: func(context.Context) (athena.TableOptions, error) { return tableOptions(about, c, "", ""), nil }}
+	source := &liveSource{bucketSource: bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, buffer: line.Current().Buffer, dir: q.hotDir()}
 	line.OnSwitch(func(_, now *streams.Stream) { source.follow(now.Buffer) })
 	err = q.open(source, store, filepath.Join(c.DataDir, "cache"))
 	if errors.Is(err, athena.ErrNoEngine) { // events are taken and archived all the same
@@ -63,12 +69,16 @@ func openQueries(c config.Config, store *s3store.Store, line *streams.Line, log 
 // beside a running server too: it keeps its own cache, and does without one when
 // another command is using it.
 func openBucketQueries(c config.Config, store *s3store.Store, log *slog.Logger) (_ *queries, err error) {
-	q := &queries{limits: c.Query, prefix: c.S3.Prefix, log: log}
+	q := &queries{limits: c.Query, prefix: c.S3.Prefix, log: log, trusted: true}
 	reader, err := ledger.NewReader(store, c.S3.Prefix, c.Archive.RootVKey)
 	if err != nil {
 		return nil, err
 	}
 	q.reader = reader
+	q.catalog = &catalog.Catalog{Locate: func(ctx context.Context) (athena.TableOptions, error) {
+		about, _, err := fetchArchive(ctx, store, c)
+		return tableOptions(about, c, "", ""), err
+	}}
 	dir := filepath.Join(c.DataDir, "cli-cache")
 	if err := os.MkdirAll(dir, 0o700); err == nil {
 		q.lock, err = durable.Lock(dir)
@@ -91,8 +101,11 @@ func openBucketQueries(c config.Config, store *s3store.Store, log *slog.Logger) 
 }
 
 func (q *queries) open(source athena.Source, store *s3store.Store, dir string) error {
-	if err := os.MkdirAll(q.scratch, 0o700); err != nil {
-		return fmt.Errorf("query folder: %w", err)
+	work := filepath.Join(q.scratch, "work")
+	for _, dir := range []string{q.hotDir(), work} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("query folder: %w", err)
+		}
 	}
 	files, err := cache.Open(cache.Options{Dir: dir, Store: store, MaxBytes: int64(q.limits.CacheBytes), Log: q.log})
 	if err != nil {
@@ -100,10 +113,29 @@ func (q *queries) open(source athena.Source, store *s3store.Store, dir string) e
 	}
 	q.files = files
 	q.engine, err = duckdb.Open(duckdb.Options{
-		Source: source, Cache: files, Dir: q.scratch, MemoryBytes: int64(q.limits.MemoryBytes),
+		Source: source, Cache: files, Catalog: q.catalog, Roots: []string{dir, q.hotDir()}, Dir: work, BestEffort: q.trusted,
+		MemoryBytes: int64(q.limits.MemoryBytes), TempBytes: int64(q.limits.TempBytes), ResultBytes: int64(q.limits.ResultBytes),
 		Timeout: q.limits.Timeout, Running: q.limits.Concurrency, Now: time.Now, Log: q.log,
 	})
 	return err
+}
+
+// hotDir is where rows lie that are not in the bucket yet. Queries may read all of it,
+// so nothing else is there.
+func (q *queries) hotDir() string { return filepath.Join(q.scratch, "hot") }
+
+// checks say whether SQL is answered, and how. Events are taken either way.
+func (q *queries) checks() []ingest.Check {
+	return []ingest.Check{{Name: "query", Ready: func(context.Context) error {
+		missing := q.engine.Isolation()
+		switch {
+		case missing == nil:
+			return nil
+		case q.trusted:
+			return ingest.Degraded{Reason: "SQL runs without complete isolation (query.isolation): " + missing.Error()}
+		}
+		return ingest.Degraded{Reason: "SQL is refused: " + missing.Error()}
+	}}}
 }
 
 // Close releases everything. No query may be running.

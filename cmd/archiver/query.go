@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 type queryFlags struct {
@@ -33,7 +34,8 @@ func newQueryCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   `query (--url URL | --config FILE) ("SELECT …" | --saved NAME | --saved list)`,
 		Short: "Answer SQL about an archive",
-		Long: `Answer one SELECT in Athena's SQL about the table audit_logs.
+		Long: `Answer one SELECT in Athena's SQL about the table audit_logs and its views, or one
+SHOW, DESCRIBE or EXPLAIN. What changes something is refused.
 
 With --url a running server answers, the rows in its WAL included. With --config the
 bucket alone is read: the files that verified commits name, by version; it needs no
@@ -56,6 +58,8 @@ Exit codes:
   archiver query --config archiver.yaml --format csv "SELECT * FROM audit_logs WHERE dt = '2026-11-23'" > day.csv
   archiver query --url https://archiver.internal --token-file token "SELECT count(*) FROM audit_logs"
   archiver query --config archiver.yaml --saved failed-logins --param hours=1
+  archiver query --config archiver.yaml "SELECT actor_id, count(*) FROM failed_logins WHERE dt = '2026-11-23' GROUP BY actor_id"
+  archiver query --config archiver.yaml "SHOW PARTITIONS audit_logs"
   archiver query --config archiver.yaml --explain --param "'alice'" "SELECT * FROM audit_logs WHERE dt = '2026-11-23' AND actor_id = ?"`,
 		Args: arguments(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -103,7 +107,7 @@ func runQuery(ctx context.Context, a *app, f queryFlags, args []string) error {
 		return errors.Join(err, result.Close())
 	}
 	if m := result.Meta(); format == athena.FormatTable {
-		if len(m.Notes) == 0 {
+		if len(m.Notes) == 0 && aboutRows(q.SQL) {
 			fmt.Fprintln(a.err, completeness(m.CompleteThrough))
 		}
 		for _, note := range m.Notes {
@@ -111,6 +115,12 @@ func runQuery(ctx context.Context, a *app, f queryFlags, args []string) error {
 		}
 	}
 	return result.Close()
+}
+
+// aboutRows reports whether the answer rests on rows, so that it may be complete or not.
+func aboutRows(sql string) bool {
+	st, err := dialect.Read(sql)
+	return err != nil || st.Type != dialect.TypeUtility || st.Sub == dialect.ShowPartitions
 }
 
 // completeness says how far an answer reaches.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -56,7 +58,10 @@ func benchmarkBatches(b *testing.B, query string) {
 			}
 		}
 	})
-	stop() // seals, and archives the rest
+	if err := archivedBench(ready.URL + "/metrics"); err != nil {
+		b.Error(err)
+	}
+	stop()
 	if code := <-ended; code != exitOK {
 		b.Errorf("exit code %d", code)
 	}
@@ -109,6 +114,32 @@ func postBench(url string, body []byte) error {
 		err = fmt.Errorf("%s: %.300s", answer.Status, text)
 	}
 	return err
+}
+
+// archivedBench waits until nothing is left in the log. The seal age brings the rest
+// there: what the end of the program did not archive would be missing in the profile.
+func archivedBench(url string) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		answer, err := http.Get(url)
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(answer.Body)
+		if err = errors.Join(err, answer.Body.Close()); err != nil {
+			return err
+		}
+		value := func(name string) string {
+			_, after, _ := strings.Cut(string(text), "\n"+name+" ")
+			line, _, _ := strings.Cut(after, "\n")
+			return line
+		}
+		if first := value("archiver_wal_first_seq"); first != "" && first == value("archiver_wal_next_seq") {
+			return nil
+		}
+	}
+	return nil
 }
 
 func cpuTime(b *testing.B) time.Duration {

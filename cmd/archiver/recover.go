@@ -41,6 +41,10 @@ commit is taken. What it had acknowledged and not copied yet is only on its disk
 It may be cut short and run again, here or elsewhere; the end is the same. Begin with
 --dry-run: what is missing becomes a signed gap, which cannot be undone.
 
+Files that the server had sent and that no commit names do not count: signed notes name
+them, so that verify does not call them injected. To find them, everything under events/
+is listed: one request for 1,000 objects of the archive.
+
 Exit codes:
   0  the stream is closed, and everything that was copied is in the archive
   1  it did not work; run it again

@@ -58,6 +58,7 @@ Exit codes of every command:
 		newPolicyCommand(a),
 		newProveCommand(a),
 		newQueryCommand(a),
+		newQueryWorkerCommand(),
 		newRecoverCommand(a),
 		newRepairCommand(a),
 		newSchemaCommand(a),

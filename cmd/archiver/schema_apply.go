@@ -11,22 +11,24 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/saved"
 	"github.com/audit-archiver/archiver/internal/config"
 )
 
 type applyFlags struct {
 	file, engine, table string
-	dryRun              bool
+	dryRun, views       bool
 }
 
 func newSchemaApplyCommand(a *app) *cobra.Command {
 	var f applyFlags
 	cmd := &cobra.Command{
 		Use:   "apply",
-		Short: "Declare the table in Amazon Athena or Trino",
+		Short: "Declare the table and its views in Amazon Athena or Trino",
 		Long: `Declare the table in the database of query.amazon or the schema of query.trino. What
 will be run is printed first. A table that is there is compared and never changed: what
 differs is listed. Then drop its definition, which deletes no file, and apply again.
+Views hold nothing: those of the compliance pack are made anew.
 
 Exit codes:
   0  the table is there as it should be; with --dry-run: it is, or would be
@@ -62,6 +64,7 @@ Exit codes:
 	addConfigFlag(cmd, &f.file)
 	cmd.Flags().StringVar(&f.engine, "engine", "", "`name` of the engine: amazon or trino")
 	cmd.Flags().StringVar(&f.table, "table", "audit_logs", "`name` of the table")
+	cmd.Flags().BoolVar(&f.views, "views", true, "the views of the compliance pack too")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "look, print, and change nothing")
 	return cmd
 }
@@ -84,21 +87,33 @@ func applySchema(ctx context.Context, a *app, engine athena.Engine, f applyFlags
 	if err != nil {
 		return fmt.Errorf("look at the table: %w", err)
 	}
+	var statements []string
 	if there {
-		return compareSchema(a, seen, ddl, o)
+		if err := compareSchema(a, seen, ddl, o); err != nil {
+			return err
+		}
+	} else {
+		schema := "CREATE DATABASE IF NOT EXISTS " + o.Database
+		if f.engine == config.EngineTrino {
+			schema = "CREATE SCHEMA IF NOT EXISTS " + o.Database
+		}
+		statements = append(statements, schema, strings.TrimRight(ddl, ";\n"))
 	}
-	schema := "CREATE DATABASE IF NOT EXISTS " + o.Database
-	if f.engine == config.EngineTrino {
-		schema = "CREATE SCHEMA IF NOT EXISTS " + o.Database
+	if f.views {
+		for _, v := range saved.Views() {
+			statements = append(statements, athena.ViewDDL(o, v))
+		}
 	}
-	ddl = strings.TrimRight(ddl, ";\n")
-	fmt.Fprintf(a.out, "%s;\n%s;\n", schema, ddl)
+	for _, sql := range statements {
+		fmt.Fprintf(a.out, "%s;\n", sql)
+	}
 	if f.dryRun {
 		return nil
 	}
-	for _, sql := range []string{schema, ddl} {
-		if _, err := lines(ctx, engine, sql); err != nil {
-			return fmt.Errorf("declare the table: %w", err)
+	for _, sql := range statements {
+		if _, err := lines(ctx, engine, athena.Query{SQL: sql, Declare: true}); err != nil {
+			what, _, _ := strings.Cut(sql, "\n")
+			return fmt.Errorf("%s: %w", what, err)
 		}
 	}
 	return nil
@@ -106,12 +121,12 @@ func applySchema(ctx context.Context, a *app, engine athena.Engine, f applyFlags
 
 // declared is the text of SHOW CREATE TABLE; there is false when there is no such table.
 func declared(ctx context.Context, engine athena.Engine, o athena.TableOptions) (text string, there bool, _ error) {
-	found, err := lines(ctx, engine, "SELECT table_name FROM information_schema.tables WHERE table_schema = "+
-		athena.TextLiteral(o.Database)+" AND table_name = "+athena.TextLiteral(o.Table))
+	found, err := lines(ctx, engine, athena.Query{SQL: "SELECT table_name FROM information_schema.tables WHERE table_schema = " +
+		athena.TextLiteral(o.Database) + " AND table_name = " + athena.TextLiteral(o.Table)})
 	if err != nil || len(found) == 0 {
 		return "", false, err
 	}
-	shown, err := lines(ctx, engine, "SHOW CREATE TABLE "+o.Database+"."+o.Table)
+	shown, err := lines(ctx, engine, athena.Query{SQL: "SHOW CREATE TABLE " + o.Database + "." + o.Table})
 	return strings.Join(shown, "\n"), err == nil, err
 }
 
@@ -139,9 +154,9 @@ func squeeze(s string) string {
 	return strings.ToLower(strings.NewReplacer("`", "", `"`, "", " ", "", "\n", "", "\t", "").Replace(s))
 }
 
-// lines runs sql and returns its answer as text.
-func lines(ctx context.Context, engine athena.Engine, sql string) (out []string, err error) {
-	r, err := engine.Query(ctx, athena.Query{SQL: sql})
+// lines runs q and returns its answer as text.
+func lines(ctx context.Context, engine athena.Engine, q athena.Query) (out []string, err error) {
+	r, err := engine.Query(ctx, q)
 	if err != nil {
 		return nil, err
 	}

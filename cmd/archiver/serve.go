@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,7 +90,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, successor mak
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	q, err := openQueries(c, n.store, n.line, log.With("part", "query"))
+	q, err := openQueries(c, n.store, n.about, n.line, log.With("part", "query"))
 	if err != nil {
 		return err
 	}
@@ -108,7 +109,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, successor mak
 	if err != nil {
 		return err
 	}
-	handler, err := n.handler(q, append(mirrors.checks(), watch.checks()...))
+	handler, err := n.handler(q, slices.Concat(q.checks(), mirrors.checks(), watch.checks()))
 	if err != nil {
 		return err
 	}

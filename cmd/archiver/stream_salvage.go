@@ -33,6 +33,8 @@ its folder is not used any more.
 
 serve must not run. Begin with --dry-run, and look first whether a copy of the damaged
 file exists: what is lost is signed as lost for ever. It may be cut short and run again.
+Everything under events/ is listed once, to name in the ledger what this server had sent
+and no commit names.
 
 Exit codes:
   0  everything was intact, and is archived

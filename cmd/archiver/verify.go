@@ -183,9 +183,12 @@ func verifyOptions(c config.Config, f verifyFlags) (o verify.Options, err error)
 	if o.Root == "" {
 		o.Root = c.Archive.RootVKey
 	}
+	_, errRoot := ledger.ParseRootName(o.Root)
 	switch {
 	case o.Root == "":
 		return o, usagef("the root verifier key is missing: set archive.root_vkey, or --root")
+	case errRoot != nil:
+		return o, usagef("the root verifier key (--root, or archive.root_vkey): %w", errRoot)
 	case !(f.sample > 0 && f.sample <= 1):
 		return o, usagef("--sample %g: must be above 0 and at most 1", f.sample)
 	case f.attest && o.Root != c.Archive.RootVKey:
@@ -196,6 +199,9 @@ func verifyOptions(c config.Config, f verifyFlags) (o verify.Options, err error)
 	if f.since != "" {
 		if o.Since, err = time.Parse(time.RFC3339, f.since); err != nil {
 			return o, usagef("--since %s: is no RFC 3339 time such as 2026-11-01T00:00:00Z", f.since)
+		}
+		if o.Since.After(time.Now()) { // a year that was mistyped would be OK about nothing
+			return o, usagef("--since %s: has not come yet, so there is nothing to look at", f.since)
 		}
 	}
 	if o.Levels, err = parseLevels(f.levels); err != nil {

@@ -40,8 +40,12 @@ func openCurrent(c config.Config, store object.Store) (_ *currentEngine, err err
 	if e.dir, err = os.MkdirTemp("", "archiver-verify-"); err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
+	if err := os.Mkdir(e.files(), 0o700); err != nil {
+		return nil, errors.Join(fmt.Errorf("verify: %w", err), os.RemoveAll(e.dir))
+	}
+	// The SQL is ours, the files are anybody's.
 	e.engine, err = duckdb.Open(duckdb.Options{
-		Source: (*oneFile)(e), Dir: e.dir, MemoryBytes: int64(c.Query.MemoryBytes), Timeout: time.Hour, Running: 1,
+		Source: (*oneFile)(e), Roots: []string{e.files()}, Dir: e.dir, BestEffort: true, MemoryBytes: int64(c.Query.MemoryBytes), Timeout: time.Hour, Running: 1,
 		Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -49,6 +53,9 @@ func openCurrent(c config.Config, store object.Store) (_ *currentEngine, err err
 	}
 	return e, nil
 }
+
+// files is the folder of the one object.
+func (e *currentEngine) files() string { return filepath.Join(e.dir, "files") }
 
 // Close removes the scratch space.
 func (e *currentEngine) Close() error {
@@ -94,13 +101,28 @@ type unreadObject struct{ error }
 
 func (e *unreadObject) Unwrap() error { return e.error }
 
+// objectError is what the engine says, with the object's key in place of the file in
+// which we gave it.
+type objectError struct {
+	text string
+	error
+}
+
+func (e *objectError) Error() string { return e.text }
+func (e *objectError) Unwrap() error { return e.error }
+
 // read lets the engine answer about one object.
 func (e *currentEngine) read(ctx context.Context, f *verify.SQLFile, class, day string) (err error) {
-	local := filepath.Join(e.dir, "retention="+class, "dt="+day, "object.parquet")
+	local := filepath.Join(e.files(), "retention="+class, "dt="+day, "object.parquet")
 	if err := e.download(ctx, f.Object, local); err != nil {
 		return &unreadObject{err}
 	}
-	defer func() { err = errors.Join(err, os.Remove(local)) }()
+	defer func() {
+		if err != nil {
+			err = &objectError{strings.ReplaceAll(err.Error(), local, f.Object.Key), err}
+		}
+		err = errors.Join(err, os.Remove(local))
+	}()
 	e.file = athena.File{Path: local, Size: f.Object.Size, Class: class, Day: day, MinTimestampNS: -1 << 63, MaxTimestampNS: 1<<63 - 1}
 	const every = `SELECT id, timestamp, action, actor_id, actor_type, actor_email, resource_type, resource_id, outcome, reason, details,
 		request_id, ip, user_agent, organization_id, received_at, producer, timestamp_ns, stream, seq, retention FROM audit_logs`
@@ -129,7 +151,7 @@ func (e *currentEngine) read(ctx context.Context, f *verify.SQLFile, class, day 
 }
 
 func (e *currentEngine) download(ctx context.Context, info object.Info, local string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(local), 0o700); err != nil {
+	if err := athena.MakeFolder(e.files(), filepath.Dir(local)); err != nil {
 		return err
 	}
 	// Without naming the version, as other engines read: what the listing said may
@@ -144,7 +166,7 @@ func (e *currentEngine) download(ctx context.Context, info object.Info, local st
 		return err
 	}
 	_, err = io.Copy(out, body)
-	return errors.Join(err, out.Close())
+	return errors.Join(err, out.Chmod(0o444), out.Close())
 }
 
 // oneFile is the engine's table while it reads one object.

@@ -5,9 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/doctor"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
 	"github.com/audit-archiver/archiver/internal/s3store"
 	"github.com/audit-archiver/archiver/internal/verify"
 )
@@ -83,4 +88,69 @@ func TestReportOnATerminal(t *testing.T) {
 	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r < ' ' && r != '\n' || r == '\u202e' }); i >= 0 {
 		t.Errorf("a control character in %q", out.String())
 	}
+}
+
+// TestEngineNamesTheObject: what the engine says about an object that it cannot read
+// names the object, and not the file in which it was given to it.
+func TestEngineNamesTheObject(t *testing.T) {
+	store := memstore.New(t, time.Now)
+	const key = "audit/events/retention=standard/dt=2026-11-23/forged.parquet"
+	store.PutForged(key, []byte("no Parquet at all, but long enough to be tried"))
+	c := config.Default()
+	c.S3.Prefix = "audit"
+	e, err := openCurrent(c, store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	files := 0
+	for f, err := range e.Files(t.Context(), func(string) bool { return true }) {
+		if files++; err != nil || f.Err == nil {
+			t.Fatalf("%+v, %v", f, err)
+		}
+		if said := f.Err.Error(); !strings.Contains(said, key) || strings.Contains(said, e.dir) {
+			t.Errorf("the engine says %q", said)
+		}
+	}
+	if files != 1 {
+		t.Errorf("%d files", files)
+	}
+}
+
+// TestVerifyOptions: what is wrong with the command line is told before anything is
+// looked at, and what would be OK about nothing is wrong.
+func TestVerifyOptions(t *testing.T) {
+	root := must1(ledger.NewKey(ledger.RootName(uuid.New()))).VKey()
+	for name, f := range map[string]verifyFlags{
+		"no key":           {root: "nonsense", levels: "0-3", sample: 1},
+		"a damaged key":    {root: root[:len(root)-2] + "AA", levels: "0-3", sample: 1},
+		"a future":         {root: root, levels: "0-3", sample: 1, since: time.Now().Add(time.Hour).Format(time.RFC3339)},
+		"no time":          {root: root, levels: "0-3", sample: 1, since: "yesterday"},
+		"no sample":        {root: root, levels: "0-3"},
+		"more than all":    {root: root, levels: "0-3", sample: 1.1},
+		"no level":         {root: root, levels: "", sample: 1},
+		"a level 5":        {root: root, levels: "5", sample: 1},
+		"levels upwards":   {root: root, levels: "3-1", sample: 1},
+		"less than none":   {root: root, levels: "0-3", sample: 1, workers: -1},
+		"another's attest": {root: root, levels: "0-3", sample: 1, attest: true},
+	} {
+		if _, err := verifyOptions(config.Default(), f); !errors.As(err, new(usageError)) {
+			t.Errorf("%s: got %v, want a mistake of the command line", name, err)
+		}
+	}
+	now := verifyFlags{root: root, levels: "0-2,4", sample: 0.5, since: time.Now().Add(-time.Hour).Format(time.RFC3339), state: "none"}
+	if o, err := verifyOptions(config.Default(), now); err != nil || o.State != "" || !slices.Equal(o.Levels, []int{0, 1, 2, 4}) {
+		t.Errorf("got %+v, %v", o, err)
+	}
+}
+
+func must1[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

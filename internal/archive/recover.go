@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -110,7 +107,7 @@ func Recover(ctx context.Context, o RecoverOptions) (_ Recovered, err error) {
 		return Recovered{}, err
 	}
 	if o.DryRun {
-		return r.plan(&before, batches), nil
+		return r.plan(ctx, &before, batches)
 	}
 	a, err := r.archiver(&before)
 	if err != nil {
@@ -186,8 +183,8 @@ func (r *recovery) fetch(ctx context.Context, s *ledger.Stream, about ledger.Arc
 		return nil, err
 	}
 	for _, b := range batches {
-		for _, lost := range b.Lost {
-			r.o.Log.ErrorContext(ctx, "acknowledged, but neither archived nor shipped", "first", lost.First, "last", lost.Last)
+		if b.Lost {
+			r.o.Log.ErrorContext(ctx, "acknowledged, but neither archived nor shipped", "first", b.First, "last", b.Last)
 		}
 	}
 	return batches, nil
@@ -237,30 +234,15 @@ func (r *recovery) archive(ctx context.Context, a *Archiver, batches []*buffer.S
 	if err := r.batches(ctx, a, batches, said, "neither archived nor shipped"); err != nil {
 		return err
 	}
-	err := a.retry(ctx, committing, func(ctx context.Context) error {
-		if a.pending != nil {
-			return a.resume(ctx)
-		}
-		orphans, err := r.orphans(ctx)
-		if err != nil {
-			return err
-		}
-		m := a.manifest(nil, append([]ledger.Note{said, {Kind: ledger.NoteRotate}}, orphans...)...)
-		return a.publish(ctx, m, a.state.NextBatch, Identity{})
-	})
-	if err != nil {
-		return fmt.Errorf("close the stream: %w", gone(err))
-	}
-	return nil
+	return gone(r.end(ctx, a, said, ledger.Note{Kind: ledger.NoteRotate}))
 }
 
-// batches archives each batch, with a note of what is lost of it, and why.
+// batches archives each batch, with a note of what is lost, and why.
 func (r *recovery) batches(ctx context.Context, a *Archiver, batches []*buffer.ShippedBatch, said ledger.Note, why string) error {
 	for _, b := range batches {
 		j := &job{batch: b.Batch, notes: []ledger.Note{said}}
-		for _, lost := range b.Lost {
-			j.notes = append(j.notes, ledger.Note{Kind: ledger.NoteGap, Text: why,
-				Range: &ledger.Range{First: lost.First, Last: lost.Last}})
+		if b.Lost {
+			j.notes = append(j.notes, ledger.Note{Kind: ledger.NoteGap, Text: why, Range: &ledger.Range{First: b.First, Last: b.Last}})
 		}
 		if err := a.retry(ctx, spooling, func(ctx context.Context) error { return a.prepare(ctx, j) }); err != nil {
 			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, err)
@@ -271,44 +253,6 @@ func (r *recovery) batches(ctx context.Context, a *Archiver, batches []*buffer.S
 	}
 	return nil
 }
-
-// orphans names the files that the node has sent and that no commit names: it was
-// lost before it had shipped where their batch ended. They do not count, but whoever
-// reads the bucket without the ledger meets their rows a second time. They are looked
-// for in the partitions of what was recovered.
-func (r *recovery) orphans(ctx context.Context) (notes []ledger.Note, _ error) {
-	s, _, err := r.stream(ctx)
-	if err != nil {
-		return nil, err
-	}
-	named, places := make(map[string]bool), make(map[string]bool)
-	for i := range s.Manifests {
-		for _, f := range s.Manifests[i].Files {
-			named[f.Key] = true
-			if s.Manifests[i].Has(ledger.NoteRecover) {
-				places[ledger.DataPrefix(f.Class, f.Day, s.Open.Stream)] = true
-			}
-		}
-	}
-	for _, place := range slices.Sorted(maps.Keys(places)) {
-		for v, err := range r.o.Store.Versions(ctx, ledger.Join(r.o.Prefix, place)) {
-			if err != nil {
-				return nil, fmt.Errorf("look for orphans: %w", err)
-			}
-			key := strings.TrimPrefix(v.Key, ledger.Join(r.o.Prefix, ""))
-			if v.DeleteMarker || named[key] || len(notes) == orphansMost {
-				continue
-			}
-			r.o.Log.WarnContext(ctx, "a file that no commit names", "key", v.Key, "version", v.VersionID)
-			notes = append(notes, ledger.Note{Kind: ledger.NoteOrphan, Key: key, VersionID: v.VersionID,
-				Text: "sent before the node was lost, or by somebody else; its shipped rows are recovered"})
-		}
-	}
-	return notes, nil
-}
-
-// orphansMost leaves room for the other notes of the commit.
-const orphansMost = 200
 
 // gone says what another commit under the stream's next index means here.
 func gone(err error) error {
@@ -344,20 +288,27 @@ func (r *recovery) result(s *ledger.Stream) Recovered {
 }
 
 // plan tells what a recovery would do.
-func (r *recovery) plan(s *ledger.Stream, batches []*buffer.ShippedBatch) Recovered {
-	return r.result(s).with(batches)
+func (r *recovery) plan(ctx context.Context, s *ledger.Stream, batches []*buffer.ShippedBatch) (Recovered, error) {
+	orphans, err := r.orphans(ctx, s, batches)
+	if err != nil {
+		return Recovered{}, err
+	}
+	return r.result(s).with(batches, orphans), nil
 }
 
 // with adds batches that are still to be archived, and the commit that closes the
-// stream.
-func (out Recovered) with(batches []*buffer.ShippedBatch) Recovered {
+// stream and names the orphans.
+func (out Recovered) with(batches []*buffer.ShippedBatch, orphans []ledger.Note) Recovered {
 	for _, b := range batches {
 		out.Last = b.Last
 		out.Commits++
 		out.Rows += b.Count
-		for _, lost := range b.Lost {
-			out.Lost = append(out.Lost, ledger.Range{First: lost.First, Last: lost.Last})
+		if b.Lost {
+			out.Lost = append(out.Lost, ledger.Range{First: b.First, Last: b.Last})
 		}
+	}
+	for _, n := range orphans {
+		out.Orphans = append(out.Orphans, n.Key)
 	}
 	out.Commits++
 	return out

@@ -153,30 +153,6 @@ func TestRecover(t *testing.T) {
 	}
 }
 
-// checkOldNode: the folder comes back, and cannot go on, on its machine or another.
-func (w *world) checkOldNode(t *testing.T) {
-	t.Helper()
-	keys := w.store.Keys()
-	for _, machine := range []string{w.id.Machine, "another"} {
-		w.id.Machine = machine
-		p := must(w.start())
-		err := <-p.arcErr
-		if !errors.Is(err, ErrRecovered) || !errors.Is(err, ErrConflict) {
-			t.Errorf("the old folder on machine %s: %v, want ErrRecovered", machine, err)
-		}
-		if s := p.archiver.Status(); s.Started || !s.Stopped {
-			t.Errorf("status %+v", s)
-		}
-		p.stop()
-		if err := errors.Join(<-p.bufErr, p.buffer.Close()); err != nil {
-			t.Error(err)
-		}
-	}
-	if now := w.store.Keys(); !slices.Equal(now, keys) {
-		t.Errorf("the old folder wrote %v", now)
-	}
-}
-
 // TestRecoverNothing: a node that had archived all, or shipped nothing.
 func TestRecoverNothing(t *testing.T) {
 	w := newWorld(t)
@@ -355,98 +331,5 @@ func TestRecoverWithGaps(t *testing.T) {
 		if total != view.Streams[0].Head.NextSeq {
 			t.Errorf("rows and gaps make %d, the stream ends at %d", total, view.Streams[0].Head.NextSeq)
 		}
-	}
-}
-
-// meddling lets something happen before a Put of a key.
-type meddling struct {
-	*memstore.Store
-	key    string
-	before func()
-}
-
-func (m *meddling) Put(ctx context.Context, p object.Put) (string, error) {
-	if p.Key == m.key && m.before != nil {
-		f := m.before
-		m.before = nil
-		f()
-	}
-	return m.Store.Put(ctx, p)
-}
-
-// TestNodeIsNotLost: it commits while it is being recovered. One of the two is
-// first; the other one stops, and nothing is lost or doubled.
-func TestNodeIsNotLost(t *testing.T) {
-	w := newWorld(t)
-	w.loseNode(t)
-	o := w.elsewhere(nil, w.root)
-	o.Store = &meddling{w.store, commitKeyOf(w, 2), func() {
-		p := must(w.start())
-		if err := errors.Join(p.drain(), p.end()); err != nil {
-			t.Error(err)
-		}
-	}}
-	if _, err := Recover(t.Context(), o); !errors.Is(err, ErrGone) {
-		t.Fatalf("got %v, want ErrGone", err)
-	}
-	got := must(Recover(t.Context(), w.elsewhere(nil, w.root)))
-	if got.First != 32 || got.Last != 38 || !got.Closed {
-		t.Errorf("recovered %+v", got)
-	}
-	w.checkRecovered(t)
-	w.checkOldNode(t)
-}
-
-// TestRecoverLate: the retention of what is recovered has passed since it was sealed.
-func TestRecoverLate(t *testing.T) {
-	w := newWorld(t)
-	w.loseNode(t)
-	w.clock.advance(30 * 24 * time.Hour)
-	must(Recover(t.Context(), w.elsewhere(nil, w.root)))
-	w.checkRecovered(t)
-}
-
-// TestRecoverOrphan: a node sent the files of a batch whose end it had not shipped.
-// What was shipped is there once, and the file is told of as one that does not count.
-func TestRecoverOrphan(t *testing.T) {
-	w := newWorld(t)
-	w.fs, w.dir = crashfs.New(), "/data"
-	p := must(w.start())
-	s := p.shipper()
-	if err := errors.Join(p.send(w.events(3)...), p.drain(), p.appendOpen(2), s.ship(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	shipped := len(w.sent)
-	tried := make(chan struct{}, 1)
-	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
-		if c.Op != "put" || !strings.HasPrefix(c.Key, prefix+"/ledger/") {
-			return nil
-		}
-		select {
-		case tried <- struct{}{}:
-		default:
-		}
-		return &memstore.Fault{Err: memstore.ErrLost}
-	})
-	if err := p.send(w.events(2)...); err != nil {
-		t.Fatal(err)
-	}
-	<-tried // the files are in the bucket, the commit is not
-	_ = p.end()
-	w.store.Intercept(nil)
-	w.sent = w.sent[:shipped]
-	got := must(Recover(t.Context(), w.elsewhere(nil, w.root)))
-	if got.Rows != 2 || len(got.Orphans) != 2 { // of two classes and days
-		t.Errorf("recovered %+v", got)
-	}
-	rows, view := int64(0), w.view()
-	for f := range view.Files() {
-		rows += f.Rows
-		if slices.Contains(got.Orphans, f.Key) {
-			t.Errorf("%s is named, and an orphan", f.Key)
-		}
-	}
-	if len(view.Findings) > 0 || rows != int64(shipped) {
-		t.Errorf("%d rows, findings %v", rows, view.Findings)
 	}
 }

@@ -43,13 +43,14 @@ func (a *Archiver) retry(ctx context.Context, h half, step func(context.Context)
 			a.fail(h, nil, false)
 			return nil
 		}
+		if final(err) { // also when ctx has ended meanwhile: no restart mends it
+			a.fail(h, err, true)
+			return err
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		a.fail(h, err, final(err))
-		if final(err) {
-			return err
-		}
+		a.fail(h, err, false)
 		// Full jitter on the upper half: writers that failed together do not
 		// return together, and none returns at once.
 		rest := wait/2 + rand.N(wait/2)

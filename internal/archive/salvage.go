@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
 )
 
 // SalvageOptions say whose log to salvage. Of Options, Queue, FirstSeq, OpenSeq and Ship
@@ -66,8 +68,8 @@ func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Dam
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	if o.DryRun {
-		before := Recovered{Stream: o.Stream, First: head.NextSeq, Last: head.NextSeq - 1, Lost: []ledger.Range{}, Orphans: []string{}, Remarks: []string{}}
-		return before.with(log.Batches), log.Damage, nil
+		out, err := r.planSalvage(ctx, a, head, log.Batches)
+		return out, log.Damage, err
 	}
 	said := ledger.Note{Kind: ledger.NoteRecover, Host: o.Identity.Host, Text: "from a damaged log"}
 	for _, b := range log.Batches {
@@ -76,19 +78,34 @@ func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Dam
 	if err := r.batches(ctx, a, log.Batches, said, "damaged in the log of its node"); err != nil {
 		return fail(err)
 	}
-	err = a.retry(ctx, committing, func(ctx context.Context) error {
-		if a.pending != nil {
-			return a.resume(ctx)
-		}
-		m := a.manifest(nil, said, ledger.Note{Kind: ledger.NoteRotate, Stream: o.Successor})
-		return a.publish(ctx, m, a.state.NextBatch, a.state.Identity)
-	})
-	if err != nil {
-		return fail(fmt.Errorf("close the stream: %w", err))
+	if err := r.end(ctx, a, said, ledger.Note{Kind: ledger.NoteRotate, Stream: o.Successor}); err != nil {
+		return fail(err)
 	}
 	s, _, err := r.stream(ctx)
 	if err != nil {
 		return fail(fmt.Errorf("after the salvage: %w", err))
 	}
 	return r.result(&s), log.Damage, nil
+}
+
+// planSalvage tells what a salvage would do. Head is where the stream is once the
+// commit that the node had signed last is there.
+func (r *recovery) planSalvage(ctx context.Context, a *Archiver, head ledger.Head, batches []*buffer.ShippedBatch) (Recovered, error) {
+	out := Recovered{Stream: r.o.Stream, First: head.NextSeq, Last: head.NextSeq - 1, Lost: []ledger.Range{}, Orphans: []string{}, Remarks: []string{}}
+	s, _, err := r.stream(ctx)
+	if errors.Is(err, object.ErrNotFound) { // nothing of the stream is in the bucket yet
+		return out.with(batches, nil), nil
+	}
+	if err != nil {
+		return Recovered{}, err
+	}
+	if a.pending != nil && head.Index == s.Head.Index+1 {
+		c, err := ledger.ParseCommit(a.pending.Commit)
+		if err != nil {
+			return Recovered{}, err
+		}
+		s.Head, s.Manifests = head, append(slices.Clip(s.Manifests), c.Manifest)
+	}
+	orphans, err := r.orphans(ctx, &s, batches)
+	return out.with(batches, orphans), err
 }

@@ -141,8 +141,8 @@ func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part, s *sp
 		if row[0], err = log.Read(at.ref); err != nil {
 			return fmt.Errorf("read seq %d from the WAL: %w", at.ref.Seq(), err)
 		}
-		leaf = event.AppendLeaf(leaf[:0], &row[0])
-		tree.Add(event.HashLeaf(leaf))
+		leaf = event.AppendPrefixed(leaf[:0], &row[0])
+		tree.Add(event.HashPrefixed(leaf))
 		at.leaf = maphash.Bytes(leafSeed, leaf)
 		if err := w.Write(row...); err != nil {
 			return fmt.Errorf("write seq %d: %w", at.ref.Seq(), err)
@@ -171,7 +171,7 @@ func compare(ctx context.Context, f io.ReaderAt, size int64, p *part) error {
 		if n == len(p.rows) {
 			return fmt.Errorf("more than %d rows", n)
 		}
-		leaf = event.AppendLeaf(leaf[:0], &row)
+		leaf = event.AppendPrefixed(leaf[:0], &row)
 		if maphash.Bytes(leafSeed, leaf) != p.rows[n].leaf {
 			return fmt.Errorf("row %d (seq %d): differs from the WAL", n, p.rows[n].ref.Seq())
 		}

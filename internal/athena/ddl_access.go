@@ -12,6 +12,7 @@ type AccessOptions struct {
 	WorkGroup     string // default primary
 	ResultsBucket string // required; never the archive's
 	Partition     string // of AWS: aws, aws-cn, aws-us-gov; default aws
+	Views         []View // that are declared beside the table
 }
 
 // statement is one of an IAM policy.
@@ -81,7 +82,7 @@ func ReaderPolicy(o AccessOptions) (Policy, error) {
 type object = map[string]any
 
 // Terraform is a configuration in Terraform's JSON syntax (main.tf.json): database,
-// table, a workgroup whose results go to a bucket of their own and are gone after a
+// table, views, a workgroup whose results go to a bucket of their own and are gone after a
 // month, and the policy of readers.
 func Terraform(o AccessOptions) (map[string]any, error) {
 	if err := o.complete(); err != nil {
@@ -106,16 +107,31 @@ func Terraform(o AccessOptions) (map[string]any, error) {
 		parameters[k] = strings.ReplaceAll(v, "${", "$${") // what Terraform would expand
 	}
 	in, store := table.TableInput, table.TableInput.StorageDescriptor
+	const database = "${aws_glue_catalog_database.audit.name}"
 	const results = "${aws_s3_bucket.audit_results.id}"
+	tables := object{"audit_logs": object{
+		"name": in.Name, "database_name": database, "table_type": in.TableType, "parameters": parameters,
+		"partition_keys": columns(in.PartitionKeys),
+		"storage_descriptor": object{"location": store.Location, "input_format": store.InputFormat, "output_format": store.OutputFormat,
+			"columns":     columns(store.Columns),
+			"ser_de_info": object{"serialization_library": store.SerdeInfo.SerializationLibrary, "parameters": store.SerdeInfo.Parameters}},
+	}}
+	for _, v := range o.Views {
+		view, err := GlueView(o.TableOptions, v)
+		if err != nil {
+			return nil, err
+		}
+		in := view.TableInput
+		tables[v.Name] = object{
+			"name": in.Name, "database_name": database, "table_type": in.TableType, "parameters": in.Parameters, "description": v.About,
+			"view_original_text": in.ViewOriginalText, "view_expanded_text": in.ViewExpandedText,
+			"storage_descriptor": object{"columns": columns(in.StorageDescriptor.Columns)},
+			"depends_on":         []string{"aws_glue_catalog_table.audit_logs"},
+		}
+	}
 	resources := object{
-		"aws_glue_catalog_database": object{"audit": object{"name": o.Database}},
-		"aws_glue_catalog_table": object{"audit_logs": object{
-			"name": in.Name, "database_name": "${aws_glue_catalog_database.audit.name}", "table_type": in.TableType, "parameters": parameters,
-			"partition_keys": columns(in.PartitionKeys),
-			"storage_descriptor": object{"location": store.Location, "input_format": store.InputFormat, "output_format": store.OutputFormat,
-				"columns":     columns(store.Columns),
-				"ser_de_info": object{"serialization_library": store.SerdeInfo.SerializationLibrary, "parameters": store.SerdeInfo.Parameters}},
-		}},
+		"aws_glue_catalog_database":         object{"audit": object{"name": o.Database}},
+		"aws_glue_catalog_table":            tables,
 		"aws_s3_bucket":                     object{"audit_results": object{"bucket": o.ResultsBucket}},
 		"aws_s3_bucket_public_access_block": object{"audit_results": object{"bucket": results, "block_public_acls": true, "block_public_policy": true, "ignore_public_acls": true, "restrict_public_buckets": true}},
 		"aws_s3_bucket_lifecycle_configuration": object{"audit_results": object{"bucket": results,

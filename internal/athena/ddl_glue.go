@@ -29,6 +29,8 @@ type GlueInput struct {
 	Parameters        map[string]string `json:"Parameters"`
 	PartitionKeys     []GlueColumn      `json:"PartitionKeys"`
 	StorageDescriptor GlueStorage       `json:"StorageDescriptor"`
+	ViewOriginalText  string            `json:"ViewOriginalText,omitempty"`
+	ViewExpandedText  string            `json:"ViewExpandedText,omitempty"`
 }
 
 // GlueStorage is Glue's StorageDescriptor.
@@ -85,14 +87,7 @@ func TrinoDDL(o TableOptions) (string, error) {
 	if err := o.check(); err != nil {
 		return "", fmt.Errorf("table definition: %w", err)
 	}
-	name := trinoName(o.table())
-	if o.Database != "" {
-		var parts []string
-		for _, part := range strings.Split(o.Database, ".") {
-			parts = append(parts, trinoName(part))
-		}
-		name = strings.Join(append(parts, name), ".")
-	}
+	name := o.qualified(o.table())
 	from, to := o.days()
 	var classes []string
 	for _, c := range o.Classes {

@@ -1,7 +1,9 @@
 package athena
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -116,5 +118,44 @@ func TestTerraform(t *testing.T) {
 	}
 	if strings.Contains(strings.ReplaceAll(string(raw), "$${", ""), "${retention}") {
 		t.Error("Terraform would expand ${retention}")
+	}
+}
+
+func TestViewsForGlueAndTerraform(t *testing.T) {
+	o := accessForTest()
+	v := View{Name: "failed", About: "Some; rows.", Where: "outcome = 'failure'"}
+	o.Views = []View{v}
+	g, err := GlueView(o.TableOptions, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := g.TableInput
+	encoded, ok := strings.CutPrefix(in.ViewOriginalText, "/* Presto View: ")
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(encoded, " */"))
+	var definition struct {
+		OriginalSQL, Catalog, Schema string
+		Columns                      []GlueColumn
+	}
+	if err := errors.Join(err, json.Unmarshal(raw, &definition)); !ok || err != nil {
+		t.Fatalf("%s: %v", in.ViewOriginalText, err)
+	}
+	if in.TableType != "VIRTUAL_VIEW" || in.Parameters["presto_view"] != "true" || in.Parameters["comment"] != "Presto View" || in.ViewExpandedText != "/* Presto View */" ||
+		len(in.PartitionKeys) != 0 || len(in.StorageDescriptor.Columns) != 22 || in.StorageDescriptor.Columns[1].Type != "timestamp" {
+		t.Errorf("%+v", in)
+	}
+	if definition.Catalog != "awsdatacatalog" || definition.Schema != "audit" || len(definition.Columns) != 22 || definition.Columns[1] != (GlueColumn{Name: "timestamp", Type: "timestamp(3)"}) ||
+		!strings.HasSuffix(definition.OriginalSQL, "FROM \"audit\".\"audit_logs\"\nWHERE outcome = 'failure'") {
+		t.Errorf("%+v", definition)
+	}
+	if want := "CREATE OR REPLACE VIEW \"audit\".\"failed\" AS\n" + definition.OriginalSQL; ViewDDL(o.TableOptions, v) != want {
+		t.Errorf("the statement %s is another definition than %s", ViewDDL(o.TableOptions, v), want)
+	}
+	doc, err := Terraform(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := doc["resource"].(object)["aws_glue_catalog_table"].(object)["failed"].(object)
+	if view["view_original_text"] != in.ViewOriginalText || view["table_type"] != "VIRTUAL_VIEW" {
+		t.Errorf("%v", view)
 	}
 }

@@ -22,7 +22,8 @@ const MaxSQLBytes = 262_144
 // Query is one question. It holds plain data only, so that it can be sent to
 // an engine behind a process boundary.
 type Query struct {
-	// SQL is a single SELECT in Athena's spelling. Each ? stands for a parameter.
+	// SQL is one statement in Athena's spelling: SELECT, SHOW, DESCRIBE or EXPLAIN.
+	// Each ? stands for a parameter.
 	SQL string
 	// Params are the values of the ?, in their order: each the text of one SQL
 	// literal, as in Athena's ExecutionParameters: 'abc', 5, TIMESTAMP '2026-11-23 00:00:00'.
@@ -32,6 +33,10 @@ type Query struct {
 	// type varchar, a line a row. The embedded engine runs the query for it and
 	// says what it read; the others plan only.
 	Explain bool
+	// Declare lets the statement change what is declared, which is refused otherwise.
+	// It is for tables and views in Athena or Trino (archiver schema apply); the
+	// embedded engine has nothing to declare and refuses all the same.
+	Declare bool
 	// MaxRows is the most rows the answer may have; passing it is ErrTooManyRows,
 	// never a truncation. 0 means DefaultMaxRows.
 	MaxRows int64
@@ -45,8 +50,8 @@ func (q Query) Limit() int64 {
 	return q.MaxRows
 }
 
-// Column is one column of an answer. Type is a Trino type name: varchar,
-// bigint, integer, boolean, double, real, date, timestamp, timestamp with time
+// Column is one column of an answer. Type is a Trino type name: varchar (string,
+// which is the same, in answers to SHOW and DESCRIBE, as in Athena), bigint, integer, boolean, double, real, date, timestamp, timestamp with time
 // zone, decimal(p,s), json, array(T), map(K, V), row(name T, …), unknown.
 // timestamp means timestamp(3), as in Athena.
 type Column struct {
@@ -58,7 +63,8 @@ type Column struct {
 type Stats struct {
 	FilesTotal  int   `json:"files_total"`  // files of the archive at the time of the query
 	FilesRead   int   `json:"files_read"`   // files left after pruning
-	BytesPicked int64 `json:"bytes_picked"` // size of those files
+	BytesTotal  int64 `json:"bytes_total"`  // size of the files of the archive
+	BytesPicked int64 `json:"bytes_picked"` // size of the files left after pruning
 	BytesRead   int64 `json:"bytes_read"`   // read for this answer, from the store or the cache; 0 when not known
 
 	RowGroupsTotal int `json:"row_groups_total"` // of the files left after pruning; 0 when not known

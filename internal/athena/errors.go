@@ -15,7 +15,10 @@ var (
 	ErrTooBig      = errors.New("query exceeds limits") // 422: memory or temporary space
 	ErrTimeout     = errors.New("query timed out")      // 504
 	ErrBusy        = errors.New("too many queries")     // 503: come back
+	ErrResults     = errors.New("answer not stored")    // the bucket of results does not take it
 	ErrNoEngine    = errors.New("no embedded SQL engine in this build")
+	ErrNotIsolated = errors.New("SQL cannot be isolated here")       // 501: and is not answered, unless the operator lets it
+	ErrCrashed     = errors.New("the SQL engine crashed")            // 500: this query's process only
 	ErrForged      = errors.New("content differs from the manifest") // the store or the disk lies; page a human
 )
 

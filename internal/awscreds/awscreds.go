@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 )
 
 // age is how old keys from a file may be before it is read again.
@@ -29,10 +30,24 @@ type Source struct {
 	Now func() time.Time
 }
 
-// Options are the source for [awsconfig.LoadDefaultConfig]. A file is read at once,
+// Config is what a client of a service is made of: these keys, a region, and a transport.
+// The SDK logs nothing. Only local files are read.
+func (s Source) Config(ctx context.Context, region string, transport aws.HTTPClient) (aws.Config, error) {
+	keys, err := s.options(ctx)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	c, err := awsconfig.LoadDefaultConfig(ctx, append(keys, awsconfig.WithRegion(region), awsconfig.WithHTTPClient(transport), awsconfig.WithLogger(logging.Nop{}))...)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("aws configuration: %w", err)
+	}
+	return c, nil
+}
+
+// options are the source for [awsconfig.LoadDefaultConfig]. A file is read at once,
 // so that one without keys is an error before the first request; the default chain
 // is not asked.
-func (s Source) Options(ctx context.Context) ([]func(*awsconfig.LoadOptions) error, error) {
+func (s Source) options(ctx context.Context) ([]func(*awsconfig.LoadOptions) error, error) {
 	switch {
 	case s.File != "":
 		if _, err := s.read(ctx); err != nil {

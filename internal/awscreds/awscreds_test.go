@@ -1,7 +1,6 @@
 package awscreds_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,7 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"github.com/audit-archiver/archiver/internal/awscreds"
 )
@@ -25,11 +24,7 @@ func write(t *testing.T, name, profile, key string) {
 
 func load(t *testing.T, s awscreds.Source) aws.CredentialsProvider {
 	t.Helper()
-	options, err := s.Options(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	sdk, err := awsconfig.LoadDefaultConfig(t.Context(), options...)
+	sdk, err := s.Config(t.Context(), "eu-central-1", awshttp.NewBuildableClient())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +106,7 @@ func TestWrongFile(t *testing.T) {
 		{file, "", "credentials " + file + ": profile default has no access key"},
 		{file, "other", "credentials " + file + ": "},
 	} {
-		_, err := awscreds.Source{File: tt.file, Profile: tt.profile, Now: time.Now}.Options(context.Background())
+		_, err := awscreds.Source{File: tt.file, Profile: tt.profile, Now: time.Now}.Config(t.Context(), "eu-central-1", awshttp.NewBuildableClient())
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s, profile %q: %v, want %q", tt.file, tt.profile, err, tt.want)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
-	"os"
 	"path"
 	"strings"
 	"testing"
@@ -358,87 +357,5 @@ func remove(t testing.TB, fsys *crashfs.FS, name string) {
 	t.Helper()
 	if err := fsys.Remove(path.Join("/wal", name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
-	}
-}
-
-func TestOtherStreamIsRefused(t *testing.T) {
-	fsys, _ := smallLog(t)
-	o := smallOptions(fsys)
-	o.Stream = uuid.Max
-	if _, err := Open(o); !errors.Is(err, ErrCorrupt) {
-		t.Fatal(err)
-	}
-}
-
-// TestBlankLastSegment: a file system check may leave a file without content.
-func TestBlankLastSegment(t *testing.T) {
-	for _, size := range []int{0, 100, segmentMin} {
-		fsys, n := smallLog(t)
-		put(t, fsys, segmentName(1), make([]byte, size))
-		r := start(t, smallOptions(fsys))
-		mustHold(t, r.Buffer, n)
-		r.mustHalt(t)
-	}
-	fsys := crashfs.New() // nothing but a blank segment: a new log
-	if err := fsys.MkdirAll("/wal", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	put(t, fsys, segmentName(0), nil)
-	r := start(t, smallOptions(fsys))
-	r.mustAppend(t, testEvent(0))
-	mustHold(t, r.Buffer, 1)
-}
-
-// TestStaleFrames puts intact frames of an earlier use of a file where the log
-// ends: they fit in length, place, seq and time, but they are not of this log.
-func TestStaleFrames(t *testing.T) {
-	old, n := smallLog(t)
-	r := start(t, smallOptions(old))
-	r.mustAppend(t, testEvents(n, 1)...)
-	r.mustHalt(t)
-	stale := file(t, old, segmentName(0))
-
-	fsys, n := smallLog(t)
-	fresh := file(t, fsys, segmentName(0))
-	end := frameOffsets(t, fresh)
-	from := end[len(end)-1]
-	copy(fresh[from:], stale[from:])
-	put(t, fsys, segmentName(0), fresh)
-	r = start(t, smallOptions(fsys))
-	mustHold(t, r.Buffer, n)
-	r.mustHalt(t)
-}
-
-// TestChain: a frame that is whole and of this use, but not the next one.
-func TestChain(t *testing.T) {
-	fsys, n := smallLog(t)
-	segment := file(t, fsys, segmentName(0))
-	offsets := frameOffsets(t, segment)
-	end := offsets[len(offsets)-1]
-	h, _, err := decodeHeader(segment)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := testEvent(n)
-	payload := appendRecord(make([]byte, frameHead), &e)
-	f := frame{kind: typeEvents, count: 1, firstSeq: int64(n), received: 1 << 50, prev: 0xBAD}
-	b, _ := finishFrame(payload, &f, h.salt())
-	copy(segment[end:], b)
-	put(t, fsys, segmentName(0), segment)
-	if err := mustRefuse(t, fsys, "wrong chain"); err.Offset != end || err.Seq != int64(n) {
-		t.Errorf("error does not name the place: %v", err)
-	}
-}
-
-func TestPartialSpareIsRemoved(t *testing.T) {
-	fsys, n := smallLog(t)
-	put(t, fsys, sparePrefix+"x"+segmentSuffix, make([]byte, 1000))
-	b, err := Open(smallOptions(fsys))
-	if err != nil {
-		t.Fatal(err)
-	}
-	mustHold(t, b, n)
-	if _, err := durable.ReadFile(fsys, "/wal/"+sparePrefix+"x"+segmentSuffix); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("partial spare: %v", err)
 	}
 }

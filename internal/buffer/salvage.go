@@ -26,7 +26,7 @@ type Damage struct {
 // Salvaged is what is intact of a log that Open refuses.
 type Salvaged struct {
 	// Batches are those that the log has sealed, as far as their seals are there, and
-	// what no seal covers. They say what is lost of them.
+	// what no seal covers; what is lost of them is in batches of its own.
 	Batches []*ShippedBatch
 	Damage  []Damage // none: Open would not have refused it
 	files   []durable.File
@@ -225,9 +225,7 @@ func (s *salvage) gather(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.log.lose(end); err != nil {
-		return err
-	}
+	s.log.lose(end)
 	var err error
 	s.out.Batches, err = s.log.End(at)
 	return err

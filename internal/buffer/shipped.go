@@ -25,7 +25,8 @@ type Shipped struct {
 	first   int64 // … of the batch that is being put together
 	pieces  []io.ReaderAt
 	sums    map[int64]uint32 // checksum of the frame that begins with a seq
-	open    shippedBatch
+	open    []shippedPart
+	classes map[string]bool // that are in it
 	batches []*ShippedBatch
 
 	// What the seal of the next batch must not fall behind.
@@ -41,27 +42,22 @@ type ShippedOptions struct {
 	Retention func(class string) (time.Duration, bool)
 }
 
-// ShippedBatch is a batch that was put together. Its Count is less than its range
-// by what is lost of it.
+// ShippedBatch is a batch that was put together, or a part of one: where something is
+// lost it is cut, so that rows and what is lost are in batches of their own. The log's
+// writer may have sent the files of the whole batch. Files with some of its rows must
+// not have their names.
 type ShippedBatch struct {
 	*Batch
-	Lost   []Lost // in order
-	Sealed bool   // by the log itself
+	Lost   bool // its range is in no piece: Count is 0
+	Sealed bool // by the log itself, as a whole or as a part of it
 }
 
-// Lost is a range of seqs, both inclusive, that is in no piece.
-type Lost struct{ First, Last int64 }
-
-// lostMost bounds the ranges that one batch may have lost: each is told in a note of
-// its commit.
-const lostMost = 200
-
-// shippedBatch is the batch that is being put together.
-type shippedBatch struct {
-	runs    []shippedRun
-	lost    []Lost
-	classes map[string]bool
-	count   int64
+// shippedPart is a part of the batch that is being put together: rows that follow each
+// other, or what is lost between such.
+type shippedPart struct {
+	first int64
+	count int64 // of rows; 0: it is lost
+	runs  []shippedRun
 }
 
 // shippedRun is a part of a piece: frames of events that follow each other.
@@ -73,7 +69,7 @@ type shippedRun struct {
 // NewShipped begins to put a log together.
 func NewShipped(o ShippedOptions) *Shipped {
 	return &Shipped{o: o, next: o.NextSeq, first: o.NextSeq, sums: make(map[int64]uint32),
-		open: shippedBatch{classes: make(map[string]bool)}, through: o.Through.UnixMilli()}
+		classes: make(map[string]bool), through: o.Through.UnixMilli()}
 }
 
 // ErrContradiction: two pieces tell the same part of the log differently. At least
@@ -124,9 +120,7 @@ func (s *Shipped) addEvents(f *frame, piece uint32) error {
 	case f.firstSeq < s.next:
 		return fmt.Errorf("%w: about seq %d to %d", ErrContradiction, f.firstSeq, end-1)
 	}
-	if err := s.lose(f.firstSeq); err != nil {
-		return err
-	}
+	s.lose(f.firstSeq)
 	seq := f.firstSeq
 	err := f.records(func(_ int64, raw []byte) error {
 		e, err := event.DecodeBinary(raw)
@@ -134,19 +128,23 @@ func (s *Shipped) addEvents(f *frame, piece uint32) error {
 			return fmt.Errorf("seq %d: %w", seq, err)
 		}
 		seq++
-		s.open.classes[e.Retention] = true
+		s.classes[e.Retention] = true
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if n := len(s.open.runs); n > 0 && s.open.runs[n-1].piece == piece && s.open.runs[n-1].end == f.offset {
-		s.open.runs[n-1].end = f.next()
-	} else {
-		s.open.runs = append(s.open.runs, shippedRun{piece, f.offset, f.next()})
+	if n := len(s.open); n == 0 || s.open[n-1].count == 0 {
+		s.open = append(s.open, shippedPart{first: f.firstSeq})
 	}
+	part := &s.open[len(s.open)-1]
+	if n := len(part.runs); n > 0 && part.runs[n-1].piece == piece && part.runs[n-1].end == f.offset {
+		part.runs[n-1].end = f.next()
+	} else {
+		part.runs = append(part.runs, shippedRun{piece, f.offset, f.next()})
+	}
+	part.count += f.count
 	s.sums[f.firstSeq] = f.sum
-	s.open.count += f.count
 	s.next, s.received = end, f.received
 	return nil
 }
@@ -161,12 +159,11 @@ func (s *Shipped) addSeal(sl *seal, at time.Time) error {
 			return err
 		}
 	}
-	if sl.first != s.first || sl.last+1 < s.next {
+	// A recovery that was cut short may have archived the first parts of the batch.
+	if rest := s.first == s.o.NextSeq && sl.first < s.first; sl.first != s.first && !rest || sl.last+1 < s.next {
 		return fmt.Errorf("%w: about batch %d, seq %d to %d", ErrContradiction, sl.number, sl.first, sl.last)
 	}
-	if err := s.lose(sl.last + 1); err != nil {
-		return err
-	}
+	s.lose(sl.last + 1)
 	s.cut(sl, true)
 	return nil
 }
@@ -183,16 +180,11 @@ func (s *Shipped) End(at time.Time) ([]*ShippedBatch, error) {
 }
 
 // lose notes that what lies before next is in no piece.
-func (s *Shipped) lose(next int64) error {
-	if next <= s.next {
-		return nil
+func (s *Shipped) lose(next int64) {
+	if next > s.next {
+		s.open = append(s.open, shippedPart{first: s.next})
+		s.next = next
 	}
-	if len(s.open.lost) == lostMost {
-		return fmt.Errorf("more than %d ranges are lost before seq %d", lostMost, next)
-	}
-	s.open.lost = append(s.open.lost, Lost{s.next, next - 1})
-	s.next = next
-	return nil
 }
 
 // cutUnsealed ends a batch before next, whose seal is in no piece.
@@ -200,14 +192,12 @@ func (s *Shipped) cutUnsealed(next int64, at time.Time) error {
 	if next < s.next {
 		return fmt.Errorf("%w: a batch begins with seq %d, but there is a seq %d in the one before", ErrContradiction, next, s.next-1)
 	}
-	if err := s.lose(next); err != nil {
-		return err
-	}
+	s.lose(next)
 	// What was received in the same millisecond as its last event may be lost, so the
 	// millisecond before is the last one that is complete.
 	sl := &seal{first: s.first, last: next - 1,
 		sealedAt: max(at.Unix(), s.sealedAt), through: max(s.through, s.received-1)}
-	for class := range s.open.classes {
+	for class := range s.classes {
 		period, ok := s.o.Retention(class)
 		if !ok {
 			return fmt.Errorf("seal seq %d to %d: retention class %q is not known", s.first, next-1, class)
@@ -219,16 +209,24 @@ func (s *Shipped) cutUnsealed(next int64, at time.Time) error {
 	return nil
 }
 
+// cut ends a batch. Only its last part is complete up to what the seal says.
 func (s *Shipped) cut(sl *seal, sealed bool) {
-	b := &ShippedBatch{Lost: s.open.lost, Sealed: sealed, Batch: &Batch{
-		Stream: s.o.Stream, Number: int64(len(s.batches)), First: sl.first, Last: sl.last, Count: s.open.count,
-		SealedAt: time.Unix(sl.sealedAt, 0).UTC(), Through: time.UnixMilli(sl.through).UTC(), RetainUntil: sl.retainUntil(),
-		Rows: &shippedRows{stream: s.o.Stream, pieces: slices.Clip(s.pieces), runs: s.open.runs, first: sl.first},
-	}}
-	s.batches = append(s.batches, b)
+	for i, part := range s.open {
+		last := sl.last
+		if i+1 < len(s.open) {
+			last = s.open[i+1].first - 1
+		} else {
+			s.through = sl.through
+		}
+		s.batches = append(s.batches, &ShippedBatch{Lost: part.count == 0, Sealed: sealed, Batch: &Batch{
+			Stream: s.o.Stream, Number: int64(len(s.batches)), First: part.first, Last: last, Count: part.count,
+			SealedAt: time.Unix(sl.sealedAt, 0).UTC(), Through: time.UnixMilli(s.through).UTC(), RetainUntil: sl.retainUntil(),
+			Rows: &shippedRows{stream: s.o.Stream, pieces: slices.Clip(s.pieces), runs: part.runs, first: part.first},
+		}})
+	}
 	s.first, s.next = sl.last+1, sl.last+1
-	s.sealedAt, s.through = sl.sealedAt, sl.through
-	s.open = shippedBatch{classes: make(map[string]bool)}
+	s.sealedAt = sl.sealedAt
+	s.open, s.classes = nil, make(map[string]bool)
 }
 
 // eachFrame walks over the frames in r from start to end, each checked by itself.

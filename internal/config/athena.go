@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strconv"
@@ -17,6 +18,44 @@ type Athena struct {
 	// HistoryBytes is what queries of the last 45 days and their answers may take in
 	// DataDir; the oldest go first. An answer may have a quarter of it. Default: 1GiB.
 	HistoryBytes Size `yaml:"history_bytes,omitempty"`
+	// Results puts each answer into a bucket too, for clients that look for it there:
+	// older PyAthena and awswrangler. Without it answers are read over the API alone.
+	Results AthenaResults `yaml:"results,omitempty"`
+}
+
+// AthenaResults is a bucket for answers. They are no evidence: they are not locked, and
+// a lifecycle rule of the bucket should let them expire.
+type AthenaResults struct {
+	// Bucket is never the archive's. Empty: no such bucket.
+	Bucket string `yaml:"bucket,omitempty"`
+	// Prefix of every key. Default: empty.
+	Prefix string `yaml:"prefix,omitempty"`
+	// Endpoint is the URL of an S3 service. Empty: that of s3.
+	Endpoint string `yaml:"endpoint,omitempty"`
+	// Region. Empty: that of s3.
+	Region string `yaml:"region,omitempty"`
+	// PathStyle puts the bucket into the path instead of the host name. Where s3 has
+	// it and Endpoint is empty, it is so here.
+	PathStyle bool `yaml:"path_style,omitempty"`
+	// CredentialsFile is an AWS shared-credentials file. Empty: the keys of s3.
+	CredentialsFile string `yaml:"credentials_file,omitempty" kind:"path"`
+	// Profile within the credentials file.
+	Profile string `yaml:"profile,omitempty"`
+	// CAFile adds PEM certificates to the system's. Empty: that of s3.
+	CAFile string `yaml:"ca_file,omitempty" kind:"path"`
+}
+
+// ResultsBucket is Athena.Results with what it takes over from S3.
+func (c *Config) ResultsBucket() AthenaResults {
+	r := c.Athena.Results
+	if r.Endpoint == "" {
+		r.Endpoint, r.PathStyle = c.S3.Endpoint, r.PathStyle || c.S3.PathStyle
+	}
+	if r.CredentialsFile == "" && r.Profile == "" {
+		r.CredentialsFile, r.Profile = c.S3.CredentialsFile, c.S3.Profile
+	}
+	r.Region, r.CAFile = cmp.Or(r.Region, c.S3.Region), cmp.Or(r.CAFile, c.S3.CAFile)
+	return r
 }
 
 // AthenaKey is one client of the Athena API.
@@ -49,6 +88,7 @@ func (c *Config) checkAthena(k *checker) {
 			k.complain(at("credentials_file"), "must not be empty")
 		}
 	}
+	c.checkResults(k)
 	if c.Athena.Listen == "" {
 		return
 	}
@@ -66,4 +106,24 @@ func (c *Config) checkAthena(k *checker) {
 	if !loopback(host) && (c.TLS.CertFile == "" || c.TLS.KeyFile == "") {
 		k.complain("athena.listen", "%s is not loopback: set tls", c.Athena.Listen)
 	}
+}
+
+func (c *Config) checkResults(k *checker) {
+	r := c.Athena.Results
+	if r.Bucket == "" {
+		if r != (AthenaResults{}) {
+			k.complain("athena.results.bucket", "must be set, or leave athena.results out")
+		}
+		return
+	}
+	if !bucketName.MatchString(r.Bucket) {
+		k.complain("athena.results.bucket", "%q is no name of a bucket", r.Bucket)
+	}
+	if r.Bucket == c.S3.Bucket {
+		k.complain("athena.results.bucket", "is the archive's: results are neither locked nor evidence, and their readers need rights there; name another bucket")
+	}
+	if r.Prefix != "" && !prefixName.MatchString(r.Prefix) {
+		k.complain("athena.results.prefix", "%q is not path/of/letters without slashes at the ends", r.Prefix)
+	}
+	checkEndpoint(k, "athena.results.endpoint", r.Endpoint)
 }

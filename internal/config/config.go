@@ -230,8 +230,17 @@ type Query struct {
 	CacheBytes  Size          `yaml:"cache_bytes"`  // local copies of archived files. Default: 4GiB.
 	MaxRows     int64         `yaml:"max_rows"`     // of an answer; more is an error, never a truncation. Default: 1000000.
 	Timeout     time.Duration `yaml:"timeout"`      // of one query. Default: 60s.
-	MemoryBytes Size          `yaml:"memory_bytes"` // of the engine. Default: 1GiB.
+	MemoryBytes Size          `yaml:"memory_bytes"` // of one query. Default: 1GiB.
+	TempBytes   Size          `yaml:"temp_bytes"`   // of one query's temporary files, in DataDir. Default: 4GiB.
+	ResultBytes Size          `yaml:"result_bytes"` // of one answer. Default: 4GiB.
 	Concurrency int           `yaml:"concurrency"`  // queries at a time; more wait. Default: 2.
+
+	// Isolation of SQL from this machine: required, or best-effort. A query runs in a
+	// process of its own that can reach nothing but the files it reads. Where the
+	// kernel cannot promise that, required refuses queries, and best-effort answers
+	// them with what isolation there is, which is for SQL of people who may do what
+	// this process may. Default: required.
+	Isolation string `yaml:"isolation"`
 
 	Amazon Amazon `yaml:"amazon"`
 	Trino  Trino  `yaml:"trino"`

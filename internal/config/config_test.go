@@ -206,6 +206,14 @@ func TestProblems(t *testing.T) {
 			minimal + "athena: {listen: '127.0.0.1:x', history_bytes: 1MiB}\n",
 			[]string{"line 2: athena.listen: port \"x\"", "athena.listen: nobody could sign in", "athena.history_bytes: 1MiB is not between"},
 		},
+		"results in the archive": {
+			minimal + "athena: {results: {bucket: audit, prefix: '/x', endpoint: ftp://x}}\n",
+			[]string{"athena.results.bucket: is the archive's", "athena.results.prefix: \"/x\"", "athena.results.endpoint"},
+		},
+		"results nowhere": {
+			minimal + "athena: {results: {prefix: x}}\n",
+			[]string{"athena.results.bucket: must be set, or leave athena.results out"},
+		},
 		"athena open to the world": {
 			minimal + "athena:\n  listen: 0.0.0.0:8422\n  keys:\n  - {name: a, credentials_file: f, role: root}\n  - {name: a, role: viewer}\n  - {name: ' ', credentials_file: f, role: admin}\n",
 			[]string{

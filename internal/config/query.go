@@ -12,6 +12,12 @@ const (
 	EngineTrino  = "trino"
 )
 
+// The values of Query.Isolation.
+const (
+	IsolationRequired   = "required"
+	IsolationBestEffort = "best-effort"
+)
+
 // Amazon is the amazon engine: `archiver query --engine amazon` and `archiver schema apply`.
 type Amazon struct {
 	// Region of Athena and Glue. Empty: that of the bucket.
@@ -60,6 +66,7 @@ type Trino struct {
 func defaultQuery() Query {
 	return Query{
 		Engine: EngineDuckDB, CacheBytes: 4 * GiB, MaxRows: 1_000_000, Timeout: time.Minute, MemoryBytes: GiB, Concurrency: 2,
+		TempBytes: 4 * GiB, ResultBytes: 4 * GiB, Isolation: IsolationRequired,
 		Amazon: Amazon{Database: "audit", WorkGroup: "primary", Timeout: 30 * time.Minute, PriceCentsPerTB: 500},
 		Trino:  Trino{Catalog: "hive", Schema: "audit", Timeout: 30 * time.Minute},
 	}
@@ -72,6 +79,9 @@ func (c *Config) checkQuery(k *checker) {
 	between(k, "query.max_rows", q.MaxRows, 1, 1_000_000_000)
 	between(k, "query.timeout", q.Timeout, time.Second, 24*time.Hour)
 	between(k, "query.memory_bytes", q.MemoryBytes, 64*MiB, TiB)
+	between(k, "query.temp_bytes", q.TempBytes, MiB, 64*TiB)
+	between(k, "query.result_bytes", q.ResultBytes, MiB, 64*TiB)
+	oneOf(k, "query.isolation", q.Isolation, IsolationRequired, IsolationBestEffort)
 	between(k, "query.concurrency", q.Concurrency, 1, 1000)
 	checkEndpoint(k, "query.amazon.endpoint", q.Amazon.Endpoint)
 	between(k, "query.amazon.timeout", q.Amazon.Timeout, time.Second, 24*time.Hour)

@@ -31,14 +31,16 @@ func AppendLeaf(dst []byte, r *Row) []byte {
 // LeafHash returns SHA-256(0x00 || leaf bytes), the RFC 6962 leaf hash of r.
 func LeafHash(r *Row) [sha256.Size]byte {
 	var room [1024]byte // most events fit; append grows past it for the others
-	return sha256.Sum256(AppendLeaf(append(room[:0], leafPrefix), r))
+	return HashPrefixed(AppendPrefixed(room[:0], r))
 }
 
-// HashLeaf is [LeafHash] of a row whose leaf bytes are at hand.
-func HashLeaf(leaf []byte) [sha256.Size]byte {
-	var room [1024]byte
-	return sha256.Sum256(append(append(room[:0], leafPrefix), leaf...))
+// AppendPrefixed appends what is hashed for the leaf of r: 0x00 || leaf bytes.
+func AppendPrefixed(dst []byte, r *Row) []byte {
+	return AppendLeaf(append(dst, leafPrefix), r)
 }
+
+// HashPrefixed is [LeafHash] of the row of which [AppendPrefixed] made b.
+func HashPrefixed(b []byte) [sha256.Size]byte { return sha256.Sum256(b) }
 
 // fingerprint returns the first 8 bytes of SHA-256 over the fields as they were
 // sent: e without what the archive adds. Two events that differ may share one only

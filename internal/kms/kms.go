@@ -24,10 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
-	"github.com/aws/smithy-go/logging"
 
 	"github.com/audit-archiver/archiver/internal/awscreds"
 )
@@ -165,18 +163,9 @@ func newClient(ctx context.Context, cfg Config) (*awskms.Client, error) {
 		t.ResponseHeaderTimeout = cfg.Timeout / 2 // a black hole is noticed in time for another attempt
 		t.IdleConnTimeout = idleTimeout
 	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })
-	options := []func(*awsconfig.LoadOptions) error{
-		awsconfig.WithRegion(cfg.Region),
-		awsconfig.WithHTTPClient(transport),
-		awsconfig.WithLogger(logging.Nop{}),
-	}
-	keys, err := awscreds.Source{File: cfg.CredentialsFile, Profile: cfg.Profile, Now: cfg.Now}.Options(ctx)
+	sdk, err := awscreds.Source{File: cfg.CredentialsFile, Profile: cfg.Profile, Now: cfg.Now}.Config(ctx, cfg.Region, transport)
 	if err != nil {
 		return nil, err
-	}
-	sdk, err := awsconfig.LoadDefaultConfig(ctx, append(options, keys...)...)
-	if err != nil {
-		return nil, fmt.Errorf("aws configuration: %w", err)
 	}
 	return awskms.NewFromConfig(sdk, func(o *awskms.Options) {
 		if cfg.Endpoint != "" {

@@ -15,9 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go/logging"
 
 	"github.com/audit-archiver/archiver/internal/awscreds"
 )
@@ -130,18 +128,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	options := []func(*awsconfig.LoadOptions) error{
-		awsconfig.WithRegion(cfg.Region),
-		awsconfig.WithHTTPClient(httpClient),
-		awsconfig.WithLogger(logging.Nop{}),
-	}
-	keys, err := awscreds.Source{File: cfg.CredentialsFile, Profile: cfg.Profile, Now: cfg.Now}.Options(ctx)
+	sdk, err := awscreds.Source{File: cfg.CredentialsFile, Profile: cfg.Profile, Now: cfg.Now}.Config(ctx, cfg.Region, httpClient)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
-	}
-	sdk, err := awsconfig.LoadDefaultConfig(ctx, append(options, keys...)...)
-	if err != nil {
-		return nil, fmt.Errorf("open store: aws configuration: %w", err)
 	}
 	client := awss3.NewFromConfig(sdk, func(o *awss3.Options) {
 		o.BaseEndpoint = optional(cfg.Endpoint)

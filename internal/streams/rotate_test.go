@@ -3,11 +3,13 @@ package streams
 import (
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
@@ -295,4 +297,31 @@ func TestRotateUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.check()
+}
+
+// TestBrokenWhenItIsStopped: the journal cannot be written at the very moment in which
+// the process is told to stop. It must not end as if all were well.
+func TestBrokenWhenItIsStopped(t *testing.T) {
+	disk := crashfs.New()
+	w := newWorld(t, disk, "/data")
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain()); err != nil {
+		t.Fatal(err)
+	}
+	hit := make(chan struct{})
+	disk.Inject(func(op crashfs.Op) error {
+		if op.Kind != crashfs.SyncDir || op.Name != "/data/ledger" {
+			return nil
+		}
+		p.stop()
+		close(hit) // it is the last one
+		return syscall.EIO
+	})
+	if err := errors.Join(p.send(w.events(2)...), p.line.Current().Buffer.Seal(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	<-hit
+	if err := p.end(); !errors.Is(err, durable.ErrSync) {
+		t.Errorf("it ends with %v, want ErrSync", err)
+	}
 }

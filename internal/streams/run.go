@@ -84,8 +84,12 @@ func (l *Line) write(ctx context.Context, s *Stream) (*certified, error) {
 		next, err = l.archive(ctx, s)
 	}
 	switch {
-	case next != nil || ctx.Err() != nil:
-		return next, nil //nolint:nilerr // it was told to stop
+	case next != nil:
+		return next, nil
+	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Cause(ctx))): // it was told to stop
+		return nil, nil
+	case ctx.Err() != nil: // and could not have gone on
+		return nil, err
 	case errors.Is(err, archive.ErrClosed), errors.Is(err, archive.ErrConflict):
 		return l.leave(ctx, s, err)
 	default:

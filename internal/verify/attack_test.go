@@ -299,3 +299,23 @@ func TestExpired(t *testing.T) {
 	wants(t, w.verify(), OK, "expired 2 "+a.path(0)+" "+marker, "expired 2 "+a.path(1)+" "+a.files[1].VersionID)
 	wants(t, w.verify(), OK, "expired 2 "+a.path(0)+" "+marker, "expired 2 "+a.path(1)+" "+a.files[1].VersionID)
 }
+
+// TestOrphanNoteOfAStranger: whoever has the key of one stream can sign that any file
+// does not count. It must excuse files of that stream, and of those that it continues.
+func TestOrphanNoteOfAStranger(t *testing.T) {
+	w, a, b := victim(t)
+	next := w.successor(a.open.Stream)
+	last := w.successor(next.open.Stream)
+	for _, by := range []*writer{a, b, next, last} {
+		by.commit(by.head.Empty(w.now, "test", ledger.Note{Kind: ledger.NoteStart}), nil)
+	}
+	stray := ledger.DataName("standard", "2026-11-23", a.open.Stream, 900, 909)
+	id := w.put(prefix+"/"+stray, []byte("forged"), w.now.AddDate(0, 0, 9))
+	at := fmt.Sprintf(" 2 %s/%s %s", prefix, stray, id)
+	wants(t, w.verify(), Violation, "injected"+at)
+	note := ledger.Note{Kind: ledger.NoteOrphan, Key: stray, VersionID: id}
+	b.commit(b.head.Empty(w.now, "test", note), nil)
+	wants(t, w.verify(), Violation, "injected"+at)
+	last.commit(last.head.Empty(w.now, "test", note), nil)
+	wants(t, w.verify(), OK, "orphan"+at)
+}

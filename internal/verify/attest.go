@@ -25,6 +25,7 @@ type repairs struct {
 // is the current one.
 type repaired struct {
 	ledger.RepairedObject
+	signer  string // name of the key
 	current string // version id
 }
 
@@ -33,12 +34,15 @@ func (p *repairs) isCopy(key, id string, sum ledger.Hash) bool {
 	return slices.ContainsFunc(p.objects[key], func(o repaired) bool { return o.VersionID == id && o.SHA256 == sum })
 }
 
-// cover reports whether a signed repair has put the committed content over a foreign
-// version or a delete marker, and whether it is what readers get.
-func (p *repairs) cover(key, foreign, committed string, sum ledger.Hash) bool {
-	return slices.ContainsFunc(p.objects[key], func(o repaired) bool {
-		return o.SHA256 == sum && slices.Contains(o.Over, foreign) && (o.current == o.VersionID || o.current == committed)
-	})
+// cover returns who signed that a repair has put the committed content over a foreign
+// version or a delete marker, if that is what readers get; "" when nobody did.
+func (p *repairs) cover(key, foreign, committed string, sum ledger.Hash) (signer string) {
+	for _, o := range p.objects[key] {
+		if o.SHA256 == sum && slices.Contains(o.Over, foreign) && (o.current == o.VersionID || o.current == committed) {
+			return o.signer
+		}
+	}
+	return ""
 }
 
 // attestations reads what lies under attest/. What does not verify may be signed by
@@ -87,23 +91,13 @@ func (r *run) gather(group []object.Info, info object.Info) []object.Info {
 func (r *run) attestation(ctx context.Context, versions []object.Info) error {
 	found := false
 	for _, v := range versions {
-		if v.DeleteMarker || v.Size > ledger.MaxAttestBytes {
-			continue
+		a, may, err := r.mayAttest(ctx, v)
+		if err != nil {
+			return err
 		}
-		a, err := r.readAttestation(ctx, v)
-		if ctx.Err() != nil {
-			return fmt.Errorf("verify: %w", context.Cause(ctx))
-		}
-		var unread *unreadError
-		switch {
-		case errors.As(err, &unread):
-			r.unable(Unchecked{Level: 1, Key: v.Key, Version: v.VersionID, Why: err.Error()})
-			found = true // do not call it foreign
-		case err != nil:
-		default:
-			found = true
+		if found = found || may; a != nil {
 			r.repairs.valid[version{v.Key, v.VersionID}] = true
-			if err := r.takeRepair(ctx, &a); err != nil {
+			if err := r.takeRepair(ctx, a); err != nil {
 				return err
 			}
 		}
@@ -116,6 +110,26 @@ func (r *run) attestation(ctx context.Context, versions []object.Info) error {
 	}
 	r.repairs.doubt = append(r.repairs.doubt, versions)
 	return nil
+}
+
+// mayAttest returns the attestation that a version is; nil when it is none. One that
+// cannot be read may be one: that is reported, and it must not be called foreign. The
+// error is that of ctx.
+func (r *run) mayAttest(ctx context.Context, v object.Info) (_ *ledger.Attestation, may bool, _ error) {
+	if v.DeleteMarker || v.Size > ledger.MaxAttestBytes {
+		return nil, false, nil
+	}
+	a, err := r.readAttestation(ctx, v)
+	switch {
+	case ctx.Err() != nil:
+		return nil, false, fmt.Errorf("verify: %w", context.Cause(ctx))
+	case errors.As(err, new(*unreadError)):
+		r.unable(Unchecked{Level: 1, Key: v.Key, Version: v.VersionID, Why: err.Error()})
+		return nil, true, nil
+	case err != nil:
+		return nil, false, nil //nolint:nilerr // it is none
+	}
+	return &a, true, nil
 }
 
 // unreadError says that an object could not be read, which says nothing about it.
@@ -181,7 +195,7 @@ func (r *run) takeRepair(ctx context.Context, a *ledger.Attestation) error {
 		case err != nil && !errors.Is(err, object.ErrNotFound): // hidden again, then
 			r.unable(Unchecked{Level: 1, Key: key, Why: err.Error()})
 		}
-		r.repairs.objects[key] = append(r.repairs.objects[key], repaired{o, info.VersionID})
+		r.repairs.objects[key] = append(r.repairs.objects[key], repaired{o, a.Signer, info.VersionID})
 	}
 	return nil
 }
@@ -201,19 +215,11 @@ func (r *run) judgeAttestations(ctx context.Context) error {
 func (r *run) judgeAttestation(ctx context.Context, versions []object.Info) error {
 	own := -1
 	for i, v := range versions {
-		if v.DeleteMarker || v.Size > ledger.MaxAttestBytes {
-			continue
+		_, may, err := r.mayAttest(ctx, v)
+		if err != nil {
+			return err
 		}
-		_, err := r.readAttestation(ctx, v)
-		if ctx.Err() != nil {
-			return fmt.Errorf("verify: %w", context.Cause(ctx))
-		}
-		var unread *unreadError
-		switch {
-		case errors.As(err, &unread):
-			r.unable(Unchecked{Level: 1, Key: v.Key, Version: v.VersionID, Why: err.Error()})
-			own = i // do not call it foreign
-		case err == nil:
+		if may {
 			own = i // the oldest
 		}
 	}

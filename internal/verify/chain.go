@@ -58,6 +58,7 @@ func (r *run) judgeLedger() {
 	r.overflow(r.view.MoreFindings)
 	if r.unread != nil {
 		r.unable(Unchecked{Level: 1, Why: r.unread.Error()})
+		r.blind(2, 3, 4) // there may be more that is committed
 	}
 	if known := r.memory.object; known != (ledger.Hash{}) && known != r.view.Object.SHA256 {
 		r.find(Finding{Kind: Fork, Level: 1, Key: ledger.ArchiveKey(r.Prefix), Version: r.view.Object.VersionID, First: -1, Last: -1,
@@ -112,8 +113,11 @@ func (r *run) forgive(f Finding, is *ledger.Accepted) Finding {
 			is = &r.view.Object
 		}
 	}
-	if is != nil && (f.Kind == Replaced || f.Kind == Injected || f.Kind == Hidden) && r.repairs.cover(f.Key, f.Version, is.VersionID, is.SHA256) {
-		f.Kind = Repaired
+	if is == nil || f.Kind != Replaced && f.Kind != Injected && f.Kind != Hidden {
+		return f
+	}
+	if by := r.repairs.cover(f.Key, f.Version, is.VersionID, is.SHA256); by != "" {
+		f.Kind, f.Detail = Repaired, "covered by a repair that "+by+" signed"
 	}
 	return f
 }

@@ -58,6 +58,18 @@ func (c *collector) unable(u Unchecked) {
 	}
 }
 
+// blind says that levels could not be looked at at all, for a reason that is reported
+// already. Those that nobody asked for stay as they are.
+func (c *collector) blind(levels ...int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, level := range levels {
+		if c.levels[level].State == Checked {
+			c.levels[level].State = LevelIndeterminate
+		}
+	}
+}
+
 // begin says that a level is looked at.
 func (c *collector) begin(level int) {
 	c.mu.Lock()
@@ -115,7 +127,7 @@ var actions = map[Kind]string{
 	UnknownKey:  "it does not belong here: find out who wrote it; nothing of it is part of the archive",
 	BadSetting:  "set the bucket up as `archiver doctor` says",
 	Expired:     "nothing: its time is over",
-	Repaired:    "nothing: a signed repair put the committed bytes over it",
+	Repaired:    "nothing, if you know of the repair: it put the committed bytes over it",
 	Pending:     "nothing: look again after the writer's next commit",
 	Orphan:      "nothing: a signed note says that it does not count. Other SQL engines read it until its lock runs out",
 }

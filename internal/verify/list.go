@@ -147,14 +147,14 @@ func (l *lister) version(ctx context.Context, v object.Info) error {
 	id, _, sum, until := l.is.object()
 	f := l.finding(l.is)
 	f.Version = v.VersionID
-	switch covered := l.repairs.cover(v.Key, v.VersionID, id, sum); {
+	switch by := l.repairs.cover(v.Key, v.VersionID, id, sum); {
 	case v.VersionID == id && !v.DeleteMarker:
 		l.seen, l.is.seen = true, true
 		return nil
 	case !v.DeleteMarker && l.repairs.isCopy(v.Key, v.VersionID, sum):
 		return l.copy(ctx, l.is, v)
-	case covered:
-		f.Kind, f.Detail = Repaired, "covered by a signed repair"
+	case by != "":
+		f.Kind, f.Detail = Repaired, "covered by a repair that "+by+" signed"
 	case v.DeleteMarker && l.over(until):
 		f.Kind, f.Detail = Expired, "a delete marker after the lock's end"
 	case v.DeleteMarker && v.IsLatest:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -172,7 +173,13 @@ func TestRepaired(t *testing.T) {
 
 	w.attest(body, a.key)
 	repaired := []string{"repaired 1 " + a.keys[1] + " " + commit, "repaired 2 " + a.path(0) + " " + marker, "repaired 2 " + a.path(0) + " " + forged}
-	wants(t, w.verify(), Violation, append(repaired, "replaced 2 "+a.path(0)+" "+other)...)
+	r := w.verify()
+	wants(t, r, Violation, append(repaired, "replaced 2 "+a.path(0)+" "+other)...)
+	for _, f := range r.Findings { // an auditor sees by whose word it is no violation
+		if f.Kind == Repaired && !strings.Contains(f.Detail, a.key.Name()) {
+			t.Errorf("%s is repaired, and the detail is %q", f.Version, f.Detail)
+		}
+	}
 	body.Objects[0].Over = append(body.Objects[0].Over, other)
 	w.attest(body, w.root)
 	repaired = append(repaired, "repaired 2 "+a.path(0)+" "+other)

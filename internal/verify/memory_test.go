@@ -135,7 +135,7 @@ func TestGapsAndMoves(t *testing.T) {
 }
 
 func TestOrphansAndPending(t *testing.T) {
-	w, a, b := victim(t)
+	w, a, _ := victim(t)
 	m, bodies := a.batch(30)
 	a.send(&m, bodies)
 	var pending, injected, orphans []string
@@ -169,8 +169,7 @@ func TestOrphansAndPending(t *testing.T) {
 		a.commit(beat, nil)
 		wants(t, w.verify(), tt.result, tt.want...)
 	}
-	empty := b.head.Empty(w.now, "test", notes...)
-	b.commit(empty, nil)
+	a.commit(a.head.Empty(w.now, "test", notes...), nil)
 	wants(t, w.verify(), OK, orphans...)
 }
 
@@ -216,6 +215,11 @@ func TestIndeterminate(t *testing.T) {
 			wants(t, r, Indeterminate)
 			if len(r.Unchecked) == 0 || r.Complete {
 				t.Errorf("unchecked %v, complete %v", r.Unchecked, r.Complete)
+			}
+			for _, l := range r.Levels {
+				if l.State == Checked && l.Objects+l.Reused == 0 {
+					t.Errorf("level %d is %s, and nothing was looked at", l.Level, l.State)
+				}
 			}
 			m, err := openMemory(w.state, w.archive.ID)
 			if err != nil {

@@ -1,11 +1,14 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
@@ -31,20 +34,37 @@ func (r *run) stranger(v object.Info, kind Kind, detail string) Finding {
 	return f
 }
 
-// orphans are the versions that signed notes say do not count; "" as version stands
-// for any.
-func (r *run) orphans() map[version]bool {
-	all := make(map[version]bool)
-	for _, s := range r.streams {
+// orphans are the versions that signed notes say do not count, and which stream says so;
+// "" as version stands for any. A stream speaks for itself and for those that it continues: the key of one
+// stream must not excuse what lies under the name of any other.
+func (r *run) orphans() map[version]uuid.UUID {
+	all := make(map[version]uuid.UUID)
+	for id, s := range r.streams {
 		for i := range s.Manifests {
 			for _, n := range s.Manifests[i].Notes {
-				if n.Kind == ledger.NoteOrphan && n.Key != "" {
-					all[version{r.key(n.Key), n.VersionID}] = true
+				if n.Kind != ledger.NoteOrphan {
+					continue
+				}
+				if p, ok := parquet.ParseKey("", n.Key); ok && r.continues(id, p.Stream) {
+					all[version{r.key(n.Key), n.VersionID}] = id
 				}
 			}
 		}
 	}
 	return all
+}
+
+// continues reports whether a stream is another one, or continues it, or a stream that
+// does: so the root key has certified.
+func (r *run) continues(id, other uuid.UUID) bool {
+	for range len(r.streams) { // they may be in a circle
+		s := r.streams[id]
+		if id == other || s == nil {
+			break
+		}
+		id = s.Open.Previous
+	}
+	return id == other
 }
 
 // candidates decides about the versions under events/ that no commit named when they
@@ -69,7 +89,7 @@ func (r *run) candidates(ctx context.Context) error {
 
 // candidate decides about one version under events/ that no commit names, now that
 // the ledger was read again.
-func (r *run) candidate(ctx context.Context, v object.Info, orphans map[version]bool) error {
+func (r *run) candidate(ctx context.Context, v object.Info, orphans map[version]uuid.UUID) error {
 	kind, detail, err := r.classify(ctx, v, orphans)
 	switch {
 	case ctx.Err() != nil:
@@ -84,9 +104,9 @@ func (r *run) candidate(ctx context.Context, v object.Info, orphans map[version]
 
 // classify says what a version under events/ is that no commit names. An error means
 // that it cannot be told.
-func (r *run) classify(ctx context.Context, v object.Info, orphans map[version]bool) (_ Kind, detail string, _ error) {
-	if !v.DeleteMarker && (orphans[version{v.Key, v.VersionID}] || orphans[version{v.Key, ""}]) {
-		return Orphan, "an orphan note names it", nil
+func (r *run) classify(ctx context.Context, v object.Info, orphans map[version]uuid.UUID) (_ Kind, detail string, _ error) {
+	if by := cmp.Or(orphans[version{v.Key, v.VersionID}], orphans[version{v.Key, ""}]); by != uuid.Nil && !v.DeleteMarker {
+		return Orphan, fmt.Sprintf("an orphan note of stream %s names it", by), nil
 	}
 	p, ok := parquet.ParseKey(r.Prefix, v.Key)
 	s := r.streams[p.Stream]

@@ -86,11 +86,14 @@ func (w *world) put(key string, body []byte, until time.Time) string {
 	return id
 }
 
-func (w *world) stream() *writer {
+func (w *world) stream() *writer { return w.successor(uuid.Nil) }
+
+// successor continues another stream; Nil: none.
+func (w *world) successor(previous uuid.UUID) *writer {
 	w.t.Helper()
 	id := uuid.New()
 	s := &writer{world: w, key: must(ledger.NewKey(ledger.StreamName(w.archive.ID, id)))}
-	s.raw = must(ledger.SignOpen(ledger.Open{Archive: w.archive.ID, Stream: id, VKey: s.key.VKey(), OpenedAt: w.now,
+	s.raw = must(ledger.SignOpen(ledger.Open{Archive: w.archive.ID, Stream: id, VKey: s.key.VKey(), Previous: previous, OpenedAt: w.now,
 		RetainUntil: w.archive.RetainUntil(w.now)}, w.root))
 	s.open = must(ledger.ParseOpen(s.raw, w.root.VKey()))
 	s.head = must(ledger.NewHead(s.raw, w.root.VKey()))

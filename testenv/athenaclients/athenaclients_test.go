@@ -29,15 +29,17 @@ import (
 )
 
 const (
-	python = "../../.tools/athena/bin/python"
-	events = 2500 // three pages
-	region = "eu-central-1"
+	python    = "../../.tools/athena/bin/python"
+	oldPython = "../../.tools/athena-old/bin/python"
+	events    = 2500 // three pages
+	region    = "eu-central-1"
 )
 
 // server is what dev says when it is ready.
 type server struct {
 	URL         string `json:"url"`
 	Athena      string `json:"athena_url"`
+	S3          string `json:"s3_endpoint"`
 	Credentials string `json:"credentials"`
 }
 
@@ -51,34 +53,55 @@ func TestClients(t *testing.T) {
 	t.Run("aws-sdk-go-v2", func(t *testing.T) { checkGoSDK(t, s) })
 	t.Run("amazon engine", func(t *testing.T) { checkAmazonEngine(t, s) })
 	for _, client := range []string{"boto3", "awscli", "pyathena", "pyathena_frames", "sqlalchemy", "awswrangler"} {
-		t.Run(client, func(t *testing.T) {
-			if _, err := os.Stat(python); err != nil {
-				const message = "clients of Athena are missing: run `bash testenv/interop/setup.sh athena` (needs Python 3.11 or later)"
-				if os.Getenv("CI") == "true" {
-					t.Fatal(message)
-				}
-				t.Skip("NOT CHECKED: " + message)
-			}
-			cmd := exec.CommandContext(t.Context(), python, "check.py", client)
-			cmd.Env = append(os.Environ(), "ATHENA_URL="+s.Athena, fmt.Sprint("EVENTS=", events), "ACCESS_KEY="+access)
-			out, err := cmd.CombinedOutput()
-			if err != nil || !strings.Contains(string(out), "ok: "+client) {
-				t.Fatalf("%v\n%s", err, out)
-			}
-		})
+		t.Run(client, func(t *testing.T) { s.check(t, python, client, "ACCESS_KEY="+access) })
+	}
+}
+
+// TestOldClients: the last releases that look for answers in S3 alone, with a bucket
+// for results; and one that does not, to see that both ways are open.
+func TestOldClients(t *testing.T) {
+	if os.Getenv("ATHENA_CLIENTS") == "" {
+		t.Skip("run by make clients, which installs the clients")
+	}
+	s := start(t, "--athena-results", "audit-results")
+	s.post(t)
+	// The region is that of the bucket: S3 wants it in signatures.
+	env := []string{"ACCESS_KEY=" + s.setEnvironment(t), "OLD_CLIENTS=1", "AWS_ENDPOINT_URL_ATHENA=" + s.Athena, "AWS_ENDPOINT_URL_S3=" + s.S3,
+		"AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1"}
+	for _, client := range []string{"pyathena_frames", "awswrangler", "pyathena"} {
+		t.Run(client, func(t *testing.T) { s.check(t, oldPython, client, env...) })
+	}
+	t.Run("current awswrangler", func(t *testing.T) { s.check(t, python, "awswrangler", env...) })
+}
+
+// check runs one check of check.py.
+func (s *server) check(t *testing.T, python, client string, env ...string) {
+	t.Helper()
+	if _, err := os.Stat(python); err != nil {
+		const message = "clients of Athena are missing: run `bash testenv/interop/setup.sh athena` (needs Python 3.11 or later)"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(message)
+		}
+		t.Skip("NOT CHECKED: " + message)
+	}
+	cmd := exec.CommandContext(t.Context(), python, "check.py", client)
+	cmd.Env = append(append(os.Environ(), "ATHENA_URL="+s.Athena, fmt.Sprint("EVENTS=", events)), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "ok: "+client) {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }
 
 // start builds the program and runs dev in a folder of the test's own.
-func start(t *testing.T) *server {
+func start(t *testing.T, flags ...string) *server {
 	t.Helper()
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "archiver")
 	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/archiver").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	cmd := exec.Command(binary, "dev", "--json", "--dir", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0",
-		"--s3-listen", "127.0.0.1:0", "--athena-listen", "127.0.0.1:0", "--seal-age", "1s")
+	cmd := exec.Command(binary, append([]string{"dev", "--json", "--dir", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0",
+		"--s3-listen", "127.0.0.1:0", "--athena-listen", "127.0.0.1:0", "--seal-age", "1s"}, flags...)...)
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()

@@ -15,10 +15,14 @@ import urllib.parse
 import uuid
 
 URL = os.environ["ATHENA_URL"]
+# Older releases are pointed here by AWS_ENDPOINT_URL_ATHENA and AWS_ENDPOINT_URL_S3, as their users do it.
+OLD = os.environ.get("OLD_CLIENTS") == "1"
 EVENTS = int(os.environ["EVENTS"])
-REGION = "eu-central-1"
+REGION = os.environ.get("AWS_DEFAULT_REGION", "eu-central-1")
 
 COUNT = "SELECT count(*) AS n FROM audit_logs"
+VIEWS = ["changes", "data_exports", "deletions", "failed_logins", "outside_hours", "privilege_changes", "sensitive_access"]
+TABLES = ["audit_logs", *VIEWS]
 ALL = "SELECT id, actor_id, reason, seq FROM audit_logs ORDER BY seq"
 NULLS = "SELECT CAST(NULL AS varchar) AS nothing, '' AS empty, 'null' AS word"
 SLOW = "SELECT sum(a.seq + b.seq + c.seq) AS n FROM audit_logs a, audit_logs b, audit_logs c"
@@ -163,7 +167,15 @@ def check_awscli():
     execution = ask("start-query-execution", "--query-string", SLOW)["QueryExecutionId"]
     ask("stop-query-execution", "--query-execution-id", execution)
     tables = ask("list-table-metadata", "--catalog-name", "AwsDataCatalog", "--database-name", "audit")["TableMetadataList"]
-    same([t["Name"] for t in tables], ["audit_logs"])
+    same([t["Name"] for t in tables], TABLES)
+    same([t["TableType"] for t in tables], ["EXTERNAL_TABLE"] + ["VIRTUAL_VIEW"] * len(VIEWS))
+    execution, x = finished("SHOW TABLES")
+    same((x["StatementType"], x["SubstatementType"]), ("UTILITY", "SHOW_TABLES"))
+    rows = ask("get-query-results", "--query-execution-id", execution)["ResultSet"]["Rows"]
+    same([r["Data"][0]["VarCharValue"] for r in rows], TABLES, "no header")
+    _, x = finished("DROP TABLE audit_logs")
+    same((x["Status"]["State"], x["StatementType"], x["SubstatementType"]), ("FAILED", "DDL", "DROP_TABLE"))
+    same("the archive is immutable" in x["Status"]["StateChangeReason"], True, x["Status"]["StateChangeReason"])
     wrong = call("list-work-groups", env={"AWS_ACCESS_KEY_ID": os.environ["ACCESS_KEY"], "AWS_SECRET_ACCESS_KEY": "wrong"})
     same("InvalidSignatureException" in wrong.stderr, True, wrong.stderr)
 
@@ -171,7 +183,9 @@ def check_awscli():
 def connect(**more):
     import pyathena
 
-    return pyathena.connect(region_name=REGION, endpoint_url=URL, schema_name="audit", work_group="primary", poll_interval=0.05, **more)
+    if not OLD:
+        more["endpoint_url"] = URL
+    return pyathena.connect(region_name=REGION, schema_name="audit", work_group="primary", poll_interval=0.05, **more)
 
 
 def check_pyathena():
@@ -193,6 +207,17 @@ def check_pyathena():
     same(cursor.execute("SELECT count(*) FROM audit_logs WHERE actor_id = %(a)s", {"a": "user-1"}).fetchone()[0], len(range(1, EVENTS, 7)), "pyformat")
     same(cursor.execute("SELECT id FROM audit_logs WHERE false").fetchall(), [], "no rows")
     fails(pyathena.error.OperationalError, lambda: cursor.execute(WRONG), "nope")
+    same([r[0] for r in cursor.execute("SHOW TABLES")], TABLES, "tables")
+    same([r[0] for r in cursor.execute("SHOW VIEWS LIKE 'd*'")], ["data_exports", "deletions"], "views")
+    described = [r[0].split("\t") for r in cursor.execute("DESCRIBE audit_logs")]
+    same([c.strip() for c in described[1][:2]], ["timestamp", "timestamp"], "a line of DESCRIBE")
+    same(cursor.execute("SHOW CREATE VIEW deletions").fetchone()[0], "CREATE VIEW audit.deletions AS", "view")
+    same(cursor.execute("SHOW PARTITIONS audit_logs").fetchone()[0].split("/")[0], "retention=standard", "partition")
+    same("files: " in cursor.execute("EXPLAIN " + COUNT).fetchone()[0], True, "plan")
+    same(cursor.execute("SELECT count(*) FROM failed_logins f JOIN audit_logs a ON f.id = a.id").fetchone(), (0,), "a view")
+    query = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'audit' AND table_type = 'VIEW' ORDER BY 1"
+    same([r[0] for r in cursor.execute(query)], VIEWS, "information_schema")
+    fails(pyathena.error.OperationalError, lambda: cursor.execute("INSERT INTO audit_logs SELECT * FROM audit_logs"), "the archive is immutable")
     wrong = connect(aws_access_key_id=os.environ["ACCESS_KEY"], aws_secret_access_key="wrong").cursor()
     fails(pyathena.error.DatabaseError, lambda: wrong.execute(COUNT), "InvalidSignatureException")
 
@@ -206,10 +231,13 @@ def check_pyathena_frames():
     frame = connect(cursor_class=PandasCursor).cursor().execute(TYPES).as_pandas()
     same(list(frame.columns), NAMES)
     same(int(frame["c_bigint"][0]), 9007199254740993)
-    table = connect(cursor_class=ArrowCursor).cursor().execute(ALL).as_arrow()
-    same(table["seq"].to_pylist(), list(range(EVENTS)), "arrow")
-    table = connect(cursor_class=ArrowCursor).cursor().execute(TYPES).as_arrow()
-    same(table.column_names, NAMES)
+    if not OLD:  # that one asks Amazon's S3, through pyarrow, whatever AWS_ENDPOINT_URL_S3 says
+        table = connect(cursor_class=ArrowCursor).cursor().execute(ALL).as_arrow()
+        same(table["seq"].to_pylist(), list(range(EVENTS)), "arrow")
+        table = connect(cursor_class=ArrowCursor).cursor().execute(TYPES).as_arrow()
+        same(table.column_names, NAMES)
+    same(list(connect(cursor_class=PandasCursor).cursor().execute("SHOW TABLES").as_pandas()["tab_name"]), TABLES, "lines")
+    same(len(connect(cursor_class=PandasCursor).cursor().execute("SELECT id FROM audit_logs WHERE false").as_pandas()), 0, "no rows")
 
 
 def check_sqlalchemy():
@@ -223,7 +251,9 @@ def check_sqlalchemy():
         same(db.execute(sa.text(COUNT)).scalar(), EVENTS)
         inspector = sa.inspect(engine)
         same(inspector.get_schema_names(), ["audit"])
-        same(inspector.get_table_names(), ["audit_logs"])
+        same("audit_logs" in inspector.get_table_names(), True)
+        same(sorted(inspector.get_view_names()), VIEWS)
+        same("failed_logins AS" in inspector.get_view_definition("failed_logins"), True, inspector.get_view_definition("failed_logins"))
         same("actor_id" in [c["name"] for c in inspector.get_columns("audit_logs")], True)
         same(inspector.has_table("nope"), False)
         logs = sa.Table("audit_logs", sa.MetaData(), autoload_with=engine)
@@ -235,7 +265,8 @@ def check_awswrangler():
     import awswrangler as wr
     import boto3
 
-    wr.config.athena_endpoint_url = URL
+    if not OLD:
+        wr.config.athena_endpoint_url = URL
     session = boto3.Session(region_name=REGION)
 
     def read(sql, **more):
@@ -248,6 +279,7 @@ def check_awswrangler():
     same(int(frame["c_bigint"][0]), 9007199254740993)
     same(int(read(BY_ACTOR, params=["'user-1'", "0"], paramstyle="qmark")["n"][0]), len(range(1, EVENTS, 7)), "parameters")
     same(len(read("SELECT id FROM audit_logs WHERE false")), 0, "no rows")
+    same(int(read("SELECT count(*) AS n FROM changes")["n"][0]), EVENTS, "a view")
     fails(wr.exceptions.QueryFailed, lambda: read(WRONG), "nope")
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Go tests need of Python, pinned, each into a folder of its own below .tools/ of the repository:
 # PyArrow and DuckDB (testenv/interop), moto's server (testenv/cloudwatch); with the argument athena, in place of
-# them, the clients of Amazon Athena (testenv/athenaclients).
+# them, the clients of Amazon Athena (testenv/athenaclients), in their newest releases and in the last ones that read
+# answers from S3 alone.
 # Does nothing for what is there already: the key is the hash of the requirements and of this script.
 # Without a Python for them it says so and fails in CI only, as the tests that need them do.
 set -euo pipefail
@@ -39,7 +40,10 @@ install() {
 
 failed=0
 case ${1:-} in
-  athena) install athena "$here/../athenaclients/requirements.txt" "clients of Athena" || failed=1 ;;
+  athena)
+    install athena "$here/../athenaclients/requirements.txt" "clients of Athena" || failed=1
+    install athena-old "$here/../athenaclients/requirements-old.txt" "older clients of Athena" || failed=1
+    ;;
   *)
     install venv "$here/requirements.txt" "PyArrow and DuckDB" || failed=1
     install moto "$here/../cloudwatch/requirements.txt" "moto" || failed=1

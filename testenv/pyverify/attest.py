@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ledger import a_hash, a_time, document, members, open_note, text
 from signatures import Refused, want
+from spelling import a_hash, a_time, document, members, open_note, text
 
 NAME = re.compile(r"attest/([a-z][a-z0-9-]{0,31})/([0-9a-f]{16})\.note")
 

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ledger import a_uuid, leaf
 from signatures import Refused, want
+from spelling import a_uuid, leaf
 
 MILLIS = pa.timestamp("ms", tz="UTC")
 TEXT, LONG = pa.string(), pa.int64()

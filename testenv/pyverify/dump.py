@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 import attest
-from ledger import Stream, check_archive, check_open, root_archive, verifier_key
+from ledger import Stream, check_archive, check_open, root_archive
 from signatures import Refused
+from spelling import verifier_key
 
 Version = dict[str, Any]
 Manifest = dict[str, Any]

@@ -121,7 +121,8 @@ class Objects:
             for chain in v.chains.values():
                 for m in chain.manifests:
                     for n in m["notes"]:
-                        if n["kind"] == "orphan" and n.get("key") == name and n.get("version_id", "") in ("", x["version_id"]):
+                        about = n["kind"] == "orphan" and n.get("key") == name and n.get("version_id", "") in ("", x["version_id"])
+                        if about and match and self.continues(chain.id, match[3]):
                             return "orphan"
         if x["delete_marker"] or not match or match[3] not in v.chains:
             return "injected"
@@ -138,6 +139,14 @@ class Objects:
             return "injected"
         v.unable(2, key, x["version_id"], "a file of the stream's next batch, it seems, and nothing was committed since that tells")
         return ""
+
+    def continues(self, stream: str, other: str) -> bool:
+        """Whether a stream is another one, or continues it, or a stream that does."""
+        seen: set[str] = set()
+        while stream != other and stream in self.v.chains and stream not in seen:
+            seen.add(stream)
+            stream = self.v.chains[stream].stream.open.get("previous", "")
+        return stream == other
 
     def lock(self, x: Version, stream: str, seqs: tuple[int, int], until: float) -> None:
         if until and self.v.over(until):

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import content
-from ledger import EPOCH, Stream, a_hash, a_time, a_uuid, check_archive, check_open, document, integer, members, root_archive, sha256, text
+from ledger import Stream, check_archive, check_open, root_archive
 from signatures import Refused, want
+from spelling import EPOCH, a_hash, a_time, a_uuid, document, integer, members, sha256, text
 
 BLOCK = 512
 OPEN_NAME = re.compile(r"ledger/([0-9a-f-]{36})/open")

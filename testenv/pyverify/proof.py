@@ -7,8 +7,9 @@ from typing import Any
 
 import content
 from attest import signer_of
-from ledger import a_hash, a_time, a_uuid, check_open, document, files_root, integer, leaf, members, open_note, tree_hash, u, unbase64, verifier_key
+from ledger import check_open, files_root
 from signatures import Refused, want
+from spelling import a_hash, a_time, a_uuid, document, integer, leaf, members, open_note, tree_hash, u, unbase64, verifier_key
 
 VERSION = 1
 MAX_PROOF = 256 << 10

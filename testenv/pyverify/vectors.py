@@ -7,8 +7,8 @@ from typing import Any
 
 import content
 import proof
-from ledger import leaf
 from signatures import Refused, want
+from spelling import leaf
 
 
 def events(folder: str) -> int:

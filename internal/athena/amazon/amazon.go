@@ -22,9 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	awsathena "github.com/aws/aws-sdk-go-v2/service/athena"
-	"github.com/aws/smithy-go/logging"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/awscreds"
@@ -128,18 +126,9 @@ func newClient(ctx context.Context, o Options) (*awsathena.Client, error) {
 		t.ResponseHeaderTimeout = callTimeout
 		t.IdleConnTimeout = idleTimeout
 	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })
-	options := []func(*awsconfig.LoadOptions) error{
-		awsconfig.WithRegion(o.Region),
-		awsconfig.WithHTTPClient(transport),
-		awsconfig.WithLogger(logging.Nop{}),
-	}
-	keys, err := awscreds.Source{File: o.CredentialsFile, Profile: o.Profile, Now: time.Now}.Options(ctx)
+	sdk, err := awscreds.Source{File: o.CredentialsFile, Profile: o.Profile, Now: time.Now}.Config(ctx, o.Region, transport)
 	if err != nil {
 		return nil, err
-	}
-	sdk, err := awsconfig.LoadDefaultConfig(ctx, append(options, keys...)...)
-	if err != nil {
-		return nil, fmt.Errorf("aws configuration: %w", err)
 	}
 	return awsathena.NewFromConfig(sdk, func(c *awsathena.Options) {
 		if o.Endpoint != "" {

@@ -218,12 +218,38 @@ func TestTheNumberOfRowsIsBounded(t *testing.T) {
 	}
 }
 
+// TestLinesOfShowAndDescribe: Athena's lines, as the columns that it announces.
+func TestLinesOfShowAndDescribe(t *testing.T) {
+	s := script(t, map[string][]string{
+		"GetQueryExecution": {strings.Replace(state("SUCCEEDED", ""), `"DML"`, `"UTILITY"`, 1)},
+		"GetQueryResults": {`{"ResultSet":{` + columns("string", "string", "string") + `,` +
+			rows([]string{"id                  \tstring              \t                    "}, []string{"\t \t "}, []string{"# Partition Information\t \t "}, []string{"a\tb\tc\td  "}) + `}}`},
+	})
+	r, err := engine(t, s, nil).Query(t.Context(), athena.Query{SQL: "DESCRIBE audit_logs"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := read(t, r)
+	want := `"id","string","" "","","" "# Partition Information","","" "a","b","c\td"`
+	if got := strings.Join(lines, " "); err != nil || got != want {
+		t.Errorf("%s, %v; want %s", got, err, want)
+	}
+	for _, sql := range []string{"DROP TABLE audit_logs", "EXPLAIN ANALYZE INSERT INTO x SELECT 1", "UNLOAD (SELECT 1) TO 's3://b/'"} {
+		if _, err := engine(t, s, nil).Query(t.Context(), athena.Query{SQL: sql}); !errors.Is(err, athena.ErrRefused) {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	if n := s.count("StartQueryExecution"); n != 1 {
+		t.Errorf("%d statements reached Athena", n)
+	}
+}
+
 func TestAStatementWithoutRows(t *testing.T) {
 	s := script(t, map[string][]string{
 		"GetQueryExecution": {strings.Replace(state("SUCCEEDED", ""), `"DML"`, `"DDL"`, 1)},
 		"GetQueryResults":   {`{"ResultSet":{"Rows":[]}}`},
 	})
-	r, err := engine(t, s, nil).Query(t.Context(), athena.Query{SQL: "CREATE DATABASE x"})
+	r, err := engine(t, s, nil).Query(t.Context(), athena.Query{SQL: "CREATE DATABASE x", Declare: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 // Query starts q in Athena and waits until its answer is there to be read.
@@ -41,6 +42,11 @@ func (e *Engine) Query(ctx context.Context, q athena.Query) (athena.Result, erro
 func (e *Engine) input(q athena.Query) (*awsathena.StartQueryExecutionInput, error) {
 	if len(q.SQL) > athena.MaxSQLBytes {
 		return nil, &athena.Error{Kind: athena.ErrRefused, Detail: fmt.Sprintf("query is %d bytes long, Athena takes %d", len(q.SQL), athena.MaxSQLBytes)}
+	}
+	if !q.Declare {
+		if err := dialect.Refuse(q.SQL); err != nil {
+			return nil, err
+		}
 	}
 	params, err := athena.CheckLiterals(q.Params)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,6 +27,7 @@ type result struct {
 	ended  bool // in Athena: there is nothing to stop
 
 	cols  []athena.Column
+	lines bool // each row is one text: what SHOW or DESCRIBE prints
 	stats athena.Stats
 	page  []athenatypes.Row
 	token *string // of the next page
@@ -64,8 +66,23 @@ func (r *result) open() error {
 	if x.StatementType == athenatypes.StatementTypeDml && len(r.page) > 0 && isHeader(r.page[0], names) {
 		r.page = r.page[1:]
 	}
+	r.lines = x.StatementType == athenatypes.StatementTypeUtility
 	r.row = make([]any, len(r.cols))
 	return nil
+}
+
+// cells takes apart a line of SHOW or DESCRIBE, in which the values are separated by
+// tabs and made as wide as others by blanks.
+func cells(line string, n int) []any {
+	row := make([]any, n)
+	parts := strings.SplitN(line, "\t", n)
+	for i := range row {
+		row[i] = ""
+		if i < len(parts) {
+			row[i] = strings.TrimRight(parts[i], " ")
+		}
+	}
+	return row
 }
 
 func isHeader(row athenatypes.Row, names []string) bool {
@@ -93,7 +110,7 @@ func (r *result) turn(token *string) (*athenatypes.ResultSet, error) {
 // types of their elements: they stay that text.
 func typeOf(info athenatypes.ColumnInfo) string {
 	switch t := aws.ToString(info.Type); t {
-	case "boolean", "tinyint", "smallint", "integer", "bigint", "double", "real", "date", "timestamp", "timestamp with time zone", "json", "unknown":
+	case "boolean", "tinyint", "smallint", "integer", "bigint", "double", "real", "date", "timestamp", "timestamp with time zone", "json", "string", "unknown":
 		return t
 	case "float":
 		return "real"
@@ -137,6 +154,10 @@ func (r *result) next(ctx context.Context) error {
 	}
 	data := r.page[0].Data
 	r.page = r.page[1:]
+	if r.lines && len(data) == 1 && data[0].VarCharValue != nil {
+		r.row = cells(*data[0].VarCharValue, len(r.cols))
+		return nil
+	}
 	if len(data) != len(r.cols) {
 		return fmt.Errorf("read answer of query %s: row %d has %d values for %d columns", r.id, r.count, len(data), len(r.cols))
 	}

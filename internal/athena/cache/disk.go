@@ -49,8 +49,11 @@ func (c *Cache) scan() error {
 	}
 	var files []found
 	err := filepath.WalkDir(c.o.Dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		switch {
+		case err != nil:
 			return err
+		case d.IsDir():
+			return athena.MakeFolder(c.o.Dir, path) // earlier versions closed them
 		}
 		rel, err := filepath.Rel(c.o.Dir, path)
 		if err != nil {
@@ -135,7 +138,7 @@ func check(path string, f *athena.File) (_ *stamp, err error) {
 // fetch brings the version that the manifest names. It appears under path only
 // when it is the right one.
 func (c *Cache) fetch(ctx context.Context, path string, f *athena.File) (_ *stamp, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := athena.MakeFolder(c.o.Dir, filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	body, err := c.o.Store.Get(ctx, f.Key, f.VersionID)

@@ -15,19 +15,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 )
 
-// Table is the one table there is. Users may also write audit.audit_logs and
+// Table is the one table there is; all else are views over it. Users may also write audit.audit_logs and
 // "AwsDataCatalog"."audit"."audit_logs".
 const Table = "audit_logs"
 
 // The names under which Table may be found.
 const (
-	database = "audit"
-	catalog  = "awsdatacatalog"
+	Database = "audit"
+	Catalog  = "awsdatacatalog"
 )
 
 // Scan is one mention of the table: the relation that the translated query
@@ -35,6 +34,10 @@ const (
 type Scan struct {
 	Name   string
 	Bounds athena.Bounds
+
+	// What the engine finds out about it.
+	Files int
+	Bytes int64 // of these files
 }
 
 // Plan is a checked and translated query.
@@ -49,21 +52,16 @@ type Plan struct {
 // parser would read differently from Trino's without leaving a trace in the
 // tree, and takes away a trailing semicolon.
 func Prepare(sql string) (string, error) {
-	if len(sql) > athena.MaxSQLBytes {
-		return "", &athena.Error{Kind: athena.ErrRefused, Detail: fmt.Sprintf("query is %d bytes long, at most %d are read", len(sql), athena.MaxSQLBytes)}
-	}
-	if i := strings.IndexByte(sql, 0); i >= 0 {
-		return "", errAt(sql, i, athena.ErrSyntax, "character U+0000", "")
-	}
-	if !utf8.ValidString(sql) {
-		return "", &athena.Error{Kind: athena.ErrSyntax, Detail: "query is not valid UTF-8"}
+	if err := readable(sql); err != nil {
+		return "", err
 	}
 	return lex(sql)
 }
 
 // Translate checks the tree that json_serialize_sql made of sql (which Prepare
-// returned) and translates it. now is what now() means throughout the query.
-func Translate(sql string, tree []byte, now time.Time) (*Plan, error) {
+// returned) and translates it. now is what now() means throughout the query. parse is
+// json_serialize_sql, for the definitions of the views that the query names.
+func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([]byte, error)) (*Plan, error) {
 	doc, err := decode(tree)
 	if err != nil {
 		return nil, err
@@ -71,7 +69,7 @@ func Translate(sql string, tree []byte, now time.Time) (*Plan, error) {
 	if doc["error"] == true {
 		return nil, parseError(sql, doc)
 	}
-	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions()}
+	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions(), parse: parse}
 	statements, _ := doc["statements"].([]any)
 	if len(statements) != 1 {
 		return nil, &athena.Error{Kind: athena.ErrRefused, Construct: fmt.Sprintf("%d statements", len(statements)), Detail: "send exactly one SELECT"}
@@ -96,7 +94,7 @@ func Translate(sql string, tree []byte, now time.Time) (*Plan, error) {
 func parseError(sql string, doc node) error {
 	message, _ := doc["error_message"].(string)
 	if doc["error_type"] == "not implemented" {
-		return &athena.Error{Kind: athena.ErrRefused, Construct: firstWord(sql), Detail: "only SELECT is answered"}
+		return &athena.Error{Kind: athena.ErrRefused, Construct: firstWord(sql), Detail: answered}
 	}
 	if message == "Wrong number of arguments to IF." {
 		message = "write IF(condition, value, NULL)"
@@ -108,7 +106,7 @@ func parseError(sql string, doc node) error {
 		}
 	}
 	if word := firstWord(sql); !mayStartSelect(word) {
-		e.Kind, e.Construct, e.Detail = athena.ErrRefused, word, "only SELECT is answered"
+		e.Kind, e.Construct, e.Detail = athena.ErrRefused, word, answered
 	}
 	return e
 }

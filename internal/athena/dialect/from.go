@@ -46,8 +46,11 @@ func (t *translator) table(n node, s *scope) error {
 	}
 	cols, isCTE := s.cte(name)
 	if !isCTE || len(path) > 1 {
-		if !isTablePath(path) {
-			return t.fail(n, athena.ErrInvalid, "table "+strings.Join(path, "."), "the only table is "+Table)
+		if query, ok := definition(path); ok {
+			return t.expand(n, s, alias, query)
+		}
+		if r, ok := Resolve(path); !ok || r != Table {
+			return t.fail(n, athena.ErrInvalid, "table "+strings.Join(path, "."), "the table is "+Table+"; SHOW TABLES lists the views over it")
 		}
 		cols = tableColumns()
 		scan := fmt.Sprintf("%sscan%d", internal, len(t.scans))

@@ -12,6 +12,7 @@ type translator struct {
 	now   time.Time
 	scans []Scan
 	fns   map[string]signature
+	parse func(sql string) ([]byte, error)
 	depth int
 }
 

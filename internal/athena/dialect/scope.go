@@ -117,7 +117,10 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 		}
 	}
 	if len(names) > 2 { // "AwsDataCatalog"."audit"."audit_logs"."action", audit.audit_logs.action
-		if !isTablePath(names[:len(names)-1]) {
+		path := names[:len(names)-1]
+		_, isTable := Resolve(path)
+		_, isOther := definition(path)
+		if !isTable && !isOther {
 			return "", t.refuse(n, strings.Join(names, "."), "fields of a row are not supported")
 		}
 		names = names[len(names)-2:]
@@ -162,20 +165,4 @@ const microLayout = "2006-01-02 15:04:05.000000"
 // nowConst is the instant of the query: the same everywhere in it, as in Trino.
 func (t *translator) nowConst() node {
 	return castTo(varcharConst(t.now.Format(microLayout)+"+00"), "TIMESTAMP WITH TIME ZONE")
-}
-
-func isTablePath(names []string) bool {
-	lower := make([]string, len(names))
-	for i, n := range names {
-		lower[i] = strings.ToLower(n)
-	}
-	switch len(lower) {
-	case 1:
-		return lower[0] == Table
-	case 2:
-		return lower[0] == database && lower[1] == Table
-	case 3:
-		return lower[0] == catalog && lower[1] == database && lower[2] == Table
-	}
-	return false
 }

@@ -6,8 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
@@ -16,7 +21,7 @@ import (
 // Engine answers queries with DuckDB. It is safe for concurrent use.
 type Engine struct {
 	o       Options
-	parser  *parser
+	workers *pool
 	admit   chan struct{} // running and waiting queries
 	running chan struct{} // running queries
 }
@@ -26,23 +31,63 @@ func Open(o Options) (*Engine, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	p, err := newParser()
-	if err != nil {
-		return nil, fmt.Errorf("open sql engine: %w", err)
-	}
-	return &Engine{
-		o: o, parser: p,
+	e := &Engine{
+		o:       o,
 		admit:   make(chan struct{}, o.Running+o.Waiting),
 		running: make(chan struct{}, o.Running),
-	}, nil
+	}
+	e.workers = newPool(&e.o)
+	return e, nil
+}
+
+// Isolation says what keeps queries from being isolated. It is nil where nothing does,
+// and before that is known.
+func (e *Engine) Isolation() error {
+	if r := e.workers.lastReport(); r != nil && !r.Isolated() {
+		return errors.New(r.String())
+	}
+	return nil
+}
+
+// Probe says what keeps queries from being isolated on this machine, by starting
+// a worker in a folder below dir. athena.ErrNotIsolated is the one answer that is
+// none about its own failure.
+func Probe(ctx context.Context, dir string) error {
+	o := Options{Dir: dir, Log: slog.New(slog.DiscardHandler), Source: noSource{}, Now: time.Now}
+	if err := o.complete(); err != nil {
+		return err
+	}
+	w, err := startWorker(ctx, &o)
+	if err != nil {
+		return fmt.Errorf("start query worker: %w", err)
+	}
+	defer w.close()
+	if !w.report.Isolated() {
+		return fmt.Errorf("%w: %s", athena.ErrNotIsolated, w.report)
+	}
+	return nil
+}
+
+// noSource has no files.
+type noSource struct{}
+
+func (noSource) Files(context.Context, athena.Bounds) (*athena.FileSet, error) {
+	return &athena.FileSet{}, nil
 }
 
 // Close releases the engine.
-func (e *Engine) Close() error { return e.parser.close() }
+func (e *Engine) Close() error {
+	e.workers.close()
+	return nil
+}
 
 // Query checks, translates and runs q. The whole query, the reading of its
 // result included, ends with the engine's timeout.
 func (e *Engine) Query(ctx context.Context, q athena.Query) (athena.Result, error) {
+	st, shown, err := e.read(ctx, q)
+	if err != nil || shown != nil {
+		return shown, err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, e.o.Timeout, athena.ErrTimeout)
 	leave, err := e.enter(ctx)
 	if err != nil {
@@ -52,7 +97,7 @@ func (e *Engine) Query(ctx context.Context, q athena.Query) (athena.Result, erro
 	end := &cleanup{}
 	end.add(cancel)
 	end.add(leave)
-	r, err := e.query(ctx, q, end)
+	r, err := e.query(ctx, q, st, end)
 	if err != nil {
 		err = outcome(ctx, err) // before end cancels ctx
 		end.run()
@@ -77,35 +122,40 @@ func (e *Engine) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-func (e *Engine) query(ctx context.Context, q athena.Query, end *cleanup) (athena.Result, error) {
-	sql, err := dialect.Prepare(q.SQL)
+func (e *Engine) query(ctx context.Context, q athena.Query, st dialect.Statement, end *cleanup) (athena.Result, error) {
+	sql, err := dialect.Prepare(st.Query)
 	if err != nil {
 		return nil, err
 	}
-	plan, text, err := e.parser.translate(ctx, sql, q.Params, e.o.Now())
+	w, err := e.workers.take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	j := job{
-		SQL: text, Names: plan.Names, Types: plan.Types, Limit: q.Limit(),
-		MemoryBytes: e.o.MemoryBytes, TempBytes: e.o.TempBytes, Threads: e.o.Threads, Dir: e.o.Dir,
-	}
-	meta, err := e.files(ctx, plan, &j, end)
+	end.add(w.close)
+	w.watch(ctx)
+	plan, text, err := parser{w}.translate(sql, q.Params, e.o.Now())
 	if err != nil {
 		return nil, err
 	}
-	if q.Explain {
-		return explain(ctx, j, plan, meta, end)
+	j := &job{SQL: text, Names: plan.Names, Types: plan.Types, Limit: q.Limit()}
+	planOnly := st.Sub == dialect.ExplainQuery && !st.Explain.Analyze
+	meta, err := e.files(ctx, plan, j, planOnly, end)
+	if err != nil {
+		return nil, err
 	}
-	r, err := start(ctx, j, meta, end)
+	if st.Sub == dialect.ExplainQuery {
+		return explain(w, j, plan, st.Explain, meta, end)
+	}
+	r, err := start(ctx, w, j, meta, e.o.ResultBytes, end)
 	if err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// files finds out what the plan's scans read and makes it readable here.
-func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cleanup) (athena.Meta, error) {
+// files finds out what the plan's scans read and makes it readable here. For a plan
+// only, that is the smallest file of each scan: all have the same columns.
+func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, planOnly bool, end *cleanup) (athena.Meta, error) {
 	hint := athena.Everything()
 	for i, s := range plan.Scans {
 		if i == 0 {
@@ -120,40 +170,64 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, end *cle
 	if set.Release != nil {
 		end.add(set.Release)
 	}
-	meta := athena.Meta{
-		CompleteThrough: set.CompleteThrough, Laggards: set.Laggards,
-		Stats: athena.Stats{FilesTotal: len(set.Files)},
-	}
-	wanted, paths := make([]bool, len(set.Files)), make([]string, len(set.Files))
-	for _, s := range plan.Scans {
-		for i := range set.Files {
-			wanted[i] = wanted[i] || s.Bounds.Match(&set.Files[i])
+	meta := athena.Meta{CompleteThrough: set.CompleteThrough, Laggards: set.Laggards}
+	picks := choose(plan, set.Files, planOnly, &meta.Stats)
+	wanted, local := make([]bool, len(set.Files)), make([]jobFile, len(set.Files))
+	for _, pick := range picks {
+		for _, i := range pick {
+			wanted[i] = true
 		}
 	}
-	if err := e.pin(ctx, set.Files, wanted, paths, end); err != nil {
+	if err := e.pin(ctx, set.Files, wanted, local, end); err != nil {
 		return athena.Meta{}, err
 	}
-	for i := range set.Files {
-		if wanted[i] {
-			meta.Stats.FilesRead++
-			meta.Stats.BytesPicked += set.Files[i].Size
-		}
-	}
-	for _, s := range plan.Scans {
+	for n, s := range plan.Scans {
 		scan := jobScan{Name: s.Name, MinMS: s.Bounds.MinMS, MaxMS: s.Bounds.MaxMS}
-		for i := range set.Files {
-			if s.Bounds.Match(&set.Files[i]) {
-				scan.Paths = append(scan.Paths, paths[i])
-			}
+		for _, i := range picks[n] {
+			scan.Files = append(scan.Files, local[i])
 		}
 		j.Scans = append(j.Scans, scan)
 	}
 	return meta, nil
 }
 
-// pin fills paths for the wanted files.
-func (e *Engine) pin(ctx context.Context, files []athena.File, wanted []bool, paths []string, end *cleanup) error {
+// choose finds the files that each scan reads, and counts them.
+func choose(plan *dialect.Plan, files []athena.File, planOnly bool, stats *athena.Stats) [][]int {
+	picks := make([][]int, len(plan.Scans))
+	read := make([]bool, len(files))
+	for n := range plan.Scans {
+		s := &plan.Scans[n]
+		least := -1
+		for i := range files {
+			if !s.Bounds.Match(&files[i]) {
+				continue
+			}
+			read[i] = true
+			s.Files++
+			s.Bytes += files[i].Size
+			if picks[n] = append(picks[n], i); least < 0 || files[i].Size < files[least].Size {
+				least = i
+			}
+		}
+		if planOnly && least >= 0 {
+			picks[n] = []int{least}
+		}
+	}
+	stats.FilesTotal = len(files)
+	for i, r := range read {
+		stats.BytesTotal += files[i].Size
+		if r {
+			stats.FilesRead++
+			stats.BytesPicked += files[i].Size
+		}
+	}
+	return picks
+}
+
+// pin fills local for the wanted files.
+func (e *Engine) pin(ctx context.Context, files []athena.File, wanted []bool, local []jobFile, end *cleanup) error {
 	var committed []athena.File
+	paths := make([]string, len(files))
 	var places []int
 	for i, f := range files {
 		switch {
@@ -164,21 +238,45 @@ func (e *Engine) pin(ctx context.Context, files []athena.File, wanted []bool, pa
 			committed, places = append(committed, f), append(places, i)
 		}
 	}
-	if len(committed) == 0 {
-		return nil
+	if len(committed) > 0 {
+		if e.o.Cache == nil {
+			return errors.New("read committed files: the engine has no cache")
+		}
+		cached, release, err := e.o.Cache.Pin(ctx, committed)
+		if err != nil {
+			return fmt.Errorf("fetch files: %w", err)
+		}
+		end.add(release)
+		for i, p := range cached {
+			paths[places[i]] = p
+		}
 	}
-	if e.o.Cache == nil {
-		return errors.New("read committed files: the engine has no cache")
-	}
-	local, release, err := e.o.Cache.Pin(ctx, committed)
-	if err != nil {
-		return fmt.Errorf("fetch files: %w", err)
-	}
-	end.add(release)
-	for i, p := range local {
-		paths[places[i]] = p
+	for i, path := range paths {
+		if !wanted[i] {
+			continue
+		}
+		var err error
+		if local[i], err = e.locate(path); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// locate says in the words of a job where a file is, and which one it is.
+func (e *Engine) locate(path string) (jobFile, error) {
+	for i, root := range e.o.Roots {
+		name, below := strings.CutPrefix(path, root+string(filepath.Separator))
+		if !below {
+			continue
+		}
+		info, err := os.Lstat(path)
+		if err != nil {
+			return jobFile{}, fmt.Errorf("look at file: %w", err)
+		}
+		return jobFile{Root: i, Name: name, Identity: identityOf(info)}, nil
+	}
+	return jobFile{}, fmt.Errorf("file %s is in none of the folders %v", path, e.o.Roots)
 }
 
 // cleanup runs what was added, last first, once.

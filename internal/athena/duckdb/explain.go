@@ -3,7 +3,7 @@
 package duckdb
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -12,30 +12,93 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
-// explain runs j without keeping its rows and answers what was pruned, what was
-// left, and DuckDB's plan with the rows and time of each operator.
-func explain(ctx context.Context, j job, plan *dialect.Plan, meta athena.Meta, end *cleanup) (athena.Result, error) {
+// explain answers what was pruned, what was left, and DuckDB's plan. With ANALYZE j
+// runs, without its rows being kept, and each operator says what it did; without, j
+// has one file of each scan, and nothing but footers is read.
+func explain(w *worker, j *job, plan *dialect.Plan, x dialect.Explain, meta athena.Meta, end *cleanup) (athena.Result, error) {
 	begin := time.Now()
-	db, conn, err := j.open(ctx)
+	j.Explain = explainPrefix(x)
+	if err := w.sendJob(j); err != nil {
+		return nil, err
+	}
+	body, err := w.receive(kindText)
 	if err != nil {
 		return nil, err
 	}
-	end.add(func() { _ = joinClose(nil, conn, db) })
-	var key, text string
-	if err := conn.QueryRowContext(ctx, "EXPLAIN ANALYZE "+j.SQL).Scan(&key, &text); err != nil {
+	text := string(body)
+	meta.Stats.Elapsed = time.Since(begin)
+	if x.Kind == "VALIDATE" {
+		return athena.Rows([]athena.Column{{Name: "Valid", Type: "boolean"}}, [][]any{{true}}, meta, end.run), nil
+	}
+	lines, err := planLines(plan, x, meta.Stats, text)
+	if err != nil {
 		return nil, err
 	}
-	meta.Stats.Elapsed = time.Since(begin)
-	lines := []string{
-		fmt.Sprintf("files: %d of %d, %d bytes", meta.Stats.FilesRead, meta.Stats.FilesTotal, meta.Stats.BytesPicked),
+	return athena.Lines("Query Plan", lines, meta, end.run), nil
+}
+
+// explainPrefix is what DuckDB wants before a query. TYPE LOGICAL and DISTRIBUTED are
+// one for it.
+func explainPrefix(x dialect.Explain) string {
+	switch {
+	case x.Analyze && x.JSON:
+		return "EXPLAIN (ANALYZE, FORMAT json) "
+	case x.Analyze:
+		return "EXPLAIN ANALYZE "
+	case x.JSON:
+		return "EXPLAIN (FORMAT json) "
 	}
-	for i, s := range plan.Scans {
-		lines = append(lines, fmt.Sprintf("scan %d: %d files, %s", i+1, len(j.Scans[i].Paths), limits(s.Bounds)))
+	return "EXPLAIN "
+}
+
+func planLines(plan *dialect.Plan, x dialect.Explain, stats athena.Stats, text string) ([]string, error) {
+	switch {
+	case x.Kind == "IO":
+		return jsonLines(ioPlan(plan, stats))
+	case x.JSON:
+		return jsonLines(jsonPlan{Stats: stats, Scans: scansOf(plan), Operators: json.RawMessage(text)})
+	}
+	lines := []string{fmt.Sprintf("files: %d of %d, %d of %d bytes", stats.FilesRead, stats.FilesTotal, stats.BytesPicked, stats.BytesTotal)}
+	for i, s := range scansOf(plan) {
+		lines = append(lines, fmt.Sprintf("scan %d: %d files, %s", i+1, s.Files, s.Limits))
+	}
+	if !x.Analyze {
+		lines = append(lines, "not run: EXPLAIN ANALYZE says what each operator does")
 	}
 	for line := range strings.Lines(text) {
 		lines = append(lines, strings.TrimRight(line, " \n"))
 	}
-	return athena.Lines("Query Plan", lines, meta, end.run), nil
+	return lines, nil
+}
+
+// jsonPlan is EXPLAIN (FORMAT JSON).
+type jsonPlan struct {
+	Stats     athena.Stats    `json:"stats"`
+	Scans     []scanPlan      `json:"scans"`
+	Operators json.RawMessage `json:"operators"` // DuckDB's
+}
+
+type scanPlan struct {
+	Table  string `json:"table"`
+	Files  int    `json:"files"`
+	Bytes  int64  `json:"bytes"`
+	Limits string `json:"limits"`
+}
+
+func scansOf(plan *dialect.Plan) []scanPlan {
+	scans := make([]scanPlan, len(plan.Scans))
+	for i, s := range plan.Scans {
+		scans[i] = scanPlan{Table: dialect.Table, Files: s.Files, Bytes: s.Bytes, Limits: limits(s.Bounds)}
+	}
+	return scans
+}
+
+func jsonLines(doc any) ([]string, error) {
+	raw, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("explain: %w", err)
+	}
+	return strings.Split(string(raw), "\n"), nil
 }
 
 // limits says which rows a scan can use.

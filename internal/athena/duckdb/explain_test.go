@@ -3,29 +3,105 @@
 package duckdb
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 )
 
-func TestExplain(t *testing.T) {
-	e := engineOver(t, encode(t, sample()), nil)
-	cols, rows, err := answerTo(t, e, athena.Query{Explain: true,
-		SQL: "SELECT seq FROM audit_logs WHERE dt = ? AND actor_id = 'user-7'", Params: []string{"'2024-05-05'"}})
+// plan is the text of an answer of one column.
+func plan(t *testing.T, e *Engine, q athena.Query) string {
+	t.Helper()
+	cols, rows, err := answerTo(t, e, q)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", q.SQL, err)
 	}
 	if len(cols) != 1 || cols[0] != (athena.Column{Name: "Query Plan", Type: "varchar"}) {
 		t.Errorf("columns %v", cols)
 	}
-	text := strings.Join(rows, "\n")
-	for _, want := range []string{"files: 1 of ", "scan 1: 1 files, dt in ('2024-05-05')", "READ_PARQUET"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q in\n%s", want, text)
+	var text []string
+	for _, row := range rows {
+		var cells []string
+		if err := json.Unmarshal([]byte(row), &cells); err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, cells[0])
+	}
+	return strings.Join(text, "\n")
+}
+
+func TestExplain(t *testing.T) {
+	e := engineOver(t, encode(t, sample()), nil)
+	const sql = "SELECT seq FROM audit_logs WHERE dt = ? AND actor_id = 'user-7'"
+	params := []string{"'2024-05-05'"}
+	for _, tt := range []struct {
+		q    athena.Query
+		want []string
+		not  string
+	}{
+		{athena.Query{SQL: sql, Explain: true}, []string{"files: 1 of 5, ", "scan 1: 1 files, dt in ('2024-05-05')", "READ_PARQUET", "Total Time"}, "not run"},
+		{athena.Query{SQL: "EXPLAIN ANALYZE " + sql}, []string{"files: 1 of 5, ", "READ_PARQUET", "Total Time"}, "not run"},
+		{athena.Query{SQL: "EXPLAIN " + sql}, []string{"files: 1 of 5, ", "scan 1: 1 files, dt in ('2024-05-05')", "not run", "READ_PARQUET"}, "Total Time"},
+		{athena.Query{SQL: "EXPLAIN (TYPE LOGICAL) " + sql, Explain: true}, []string{"not run"}, "Total Time"},
+		{athena.Query{SQL: "EXPLAIN (FORMAT JSON) " + sql}, []string{`"files_read": 1`, `"limits": "dt in ('2024-05-05')"`, `"operators": [`}, "nothing pruned"},
+		{athena.Query{SQL: "EXPLAIN ANALYZE (FORMAT JSON) " + sql}, []string{`"files_read": 1`, `"operators": {`}, "nothing pruned"},
+		{athena.Query{SQL: "EXPLAIN (TYPE IO) " + sql}, []string{`"schemaTable": {`, `"columnName": "dt"`, `"value": "2024-05-05"`, `"none": false`}, "READ_PARQUET"},
+	} {
+		tt.q.Params = params
+		text := plan(t, e, tt.q)
+		for _, want := range tt.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: no %q in\n%s", tt.q.SQL, want, text)
+			}
+		}
+		if strings.Contains(text, tt.not) {
+			t.Errorf("%s: %q in\n%s", tt.q.SQL, tt.not, text)
 		}
 	}
-	if _, rows, err = answerTo(t, e, athena.Query{Explain: true, SQL: "SELECT count(*) FROM audit_logs"}); err != nil || !strings.Contains(strings.Join(rows, "\n"), "nothing pruned") {
-		t.Errorf("%v, %v", rows, err)
+	if text := plan(t, e, athena.Query{SQL: "EXPLAIN SELECT count(*) FROM audit_logs"}); !strings.Contains(text, "nothing pruned") || !strings.Contains(text, "files: 5 of 5") {
+		t.Error(text)
+	}
+	if text := plan(t, e, athena.Query{SQL: "EXPLAIN (TYPE IO) SELECT 1 FROM failed_logins WHERE dt > '2030-01-01' AND timestamp < now()"}); !strings.Contains(text, `"none": true`) || !strings.Contains(text, `"columnName": "timestamp"`) {
+		t.Error(text)
+	}
+}
+
+func TestExplainValidates(t *testing.T) {
+	e := engineOver(t, encode(t, sample()), nil)
+	cols, rows, err := answer(t, e, "EXPLAIN (TYPE VALIDATE) SELECT seq FROM audit_logs")
+	if err != nil || len(rows) != 1 || rows[0] != "[true]" || cols[0] != (athena.Column{Name: "Valid", Type: "boolean"}) {
+		t.Errorf("%v %v, %v", cols, rows, err)
+	}
+	for sql, says := range map[string]string{
+		"EXPLAIN (TYPE VALIDATE)\n SELECT nope FROM audit_logs": "line 2:9: invalid query: column nope does not exist here",
+		"EXPLAIN SELECT getenv('HOME')":                         "line 1:16: not supported: function getenv",
+	} {
+		if _, _, err := answer(t, e, sql); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %s", sql, err, says)
+		}
+	}
+}
+
+// countingCache hands out files that are there and remembers which.
+type countingCache struct{ pinned int }
+
+func (c *countingCache) Pin(_ context.Context, files []athena.File) ([]string, func(), error) {
+	c.pinned += len(files)
+	return nil, nil, errors.New("away")
+}
+
+// TestExplainFetchesOneFile: a plan must not cost what the query does.
+func TestExplainFetchesOneFile(t *testing.T) {
+	files := encode(t, sample())
+	for i := range files {
+		files[i].Key, files[i].Path = files[i].Path, ""
+	}
+	c := &countingCache{}
+	e := engineOver(t, files, func(o *Options) { o.Cache = c })
+	if _, _, err := answer(t, e, "EXPLAIN SELECT a.seq FROM audit_logs a JOIN audit_logs b ON a.seq = b.seq"); err == nil || c.pinned != 1 {
+		t.Errorf("%d files are fetched, %v", c.pinned, err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,44 +17,46 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
-// job is everything a query needs, as plain data: it could run in another process.
+// job is everything a query needs, as plain data: it is sent to another process.
 type job struct {
-	SQL   string
-	Names []string // of the answer's columns
-	Types []string // as far as the translation knows them; "unknown" is NULL's
-	Scans []jobScan
-	Limit int64 // rows
-
-	MemoryBytes, TempBytes int64
-	Threads                int
-	Dir                    string
+	SQL     string
+	Names   []string // of the answer's columns
+	Types   []string // as far as the translation knows them; "unknown" is NULL's
+	Scans   []jobScan
+	Limit   int64  // rows
+	Explain string // EXPLAIN with its options: answer the plan; "" for the rows
 }
 
-// jobScan is one relation of the job: the rows of Paths with MinMS <= timestamp <= MaxMS.
+// jobScan is one relation of the job: the rows of Files with MinMS <= timestamp <= MaxMS.
 type jobScan struct {
 	Name         string
-	Paths        []string
+	Files        []jobFile
 	MinMS, MaxMS int64
+
+	paths []string // of Files, in the worker
 }
 
-// open makes a database that can do this job and nothing else.
-func (j *job) open(ctx context.Context) (*sql.DB, *sql.Conn, error) {
-	connector, err := duck.NewConnector("", nil)
-	if err != nil {
-		return nil, nil, fmt.Errorf("start database: %w", err)
-	}
-	db := sql.OpenDB(connector)
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, nil, joinClose(fmt.Errorf("connect: %w", err), db)
-	}
-	if err := j.prepare(ctx, conn); err != nil {
-		return nil, nil, joinClose(err, conn, db)
-	}
-	return db, conn, nil
+// jobFile is a file that a job may read.
+type jobFile struct {
+	Root     int    // which of the folders
+	Name     string // below it: …/retention=<class>/dt=<day>/<name>
+	Identity identity
 }
 
-func (j *job) prepare(ctx context.Context, conn *sql.Conn) error {
+// identity is a file as the engine saw it when its content was checked.
+type identity struct {
+	Dev, Ino             uint64
+	Size, Mtime, Changed int64
+}
+
+// jobStats is what the worker tells at the end of an answer.
+type jobStats struct {
+	Rows int64
+}
+
+// prepare makes the database able to do this job and nothing else.
+func (j *job) prepare(ctx context.Context, s *server) error {
+	conn := s.conn
 	var statements []string
 	for name, statement := range dialect.Macros() {
 		if strings.Contains(j.SQL, name) {
@@ -66,35 +68,28 @@ func (j *job) prepare(ctx context.Context, conn *sql.Conn) error {
 			return fmt.Errorf("register %s: %w", dialect.NumberText, err)
 		}
 	}
-	settings := j.settings()
-	for _, s := range settings {
-		statements = append(statements, "SET "+s.name+" = "+s.value)
+	for i := range j.Scans {
+		statements = append(statements, j.Scans[i].view())
 	}
-	for _, s := range j.Scans {
-		statements = append(statements, s.view())
-	}
-	statements = append(statements, "SET lock_configuration = true")
 	for _, s := range statements {
 		if _, err := conn.ExecContext(ctx, s); err != nil {
 			return fmt.Errorf("prepare database: %s: %w", clip(s), err)
 		}
 	}
-	return j.readBack(ctx, conn, settings)
+	locks := j.locks()
+	if err := makeSettings(ctx, conn, locks); err != nil {
+		return err
+	}
+	return readBack(ctx, conn, slices.Concat(s.settings(), locks))
 }
 
-type setting struct {
-	name  string
-	value string // as written in SET
-	want  string // as current_setting prints it; "" is not compared
-}
-
-// settings in the order in which they must be made: external access last, since
-// nothing about files can be changed after it.
-func (j *job) settings() []setting {
-	paths := make([]string, 0, len(j.Scans))
+// locks are the settings after which nothing about files and settings can be changed,
+// in the order in which they must be made.
+func (j *job) locks() []setting {
+	var paths []string
 	seen := make(map[string]bool)
 	for _, s := range j.Scans {
-		for _, p := range s.Paths {
+		for _, p := range s.paths {
 			if !seen[p] {
 				seen[p] = true
 				paths = append(paths, quote(p))
@@ -102,35 +97,16 @@ func (j *job) settings() []setting {
 		}
 	}
 	return []setting{
-		{"TimeZone", "'UTC'", "UTC"},
-		{"Calendar", "'gregorian'", "gregorian"},
-		{"default_null_order", "'nulls_last'", "NULLS_LAST"},
-		{"default_order", "'asc'", "ASC"},
-		{"lambda_syntax", "'ENABLE_SINGLE_ARROW'", "ENABLE_SINGLE_ARROW"},
-		{"ieee_floating_point_ops", "true", "true"},
-		{"integer_division", "false", "false"}, // the dialect divides whole numbers itself
-		{"scalar_subquery_error_on_multiple_rows", "true", "true"},
-		{"old_implicit_casting", "false", "false"},
-		{"preserve_insertion_order", "true", "true"},
-		{"late_materialization_max_rows", "1000", "1000"},
-		{"threads", strconv.Itoa(j.Threads), strconv.Itoa(j.Threads)},
-		{"memory_limit", fmt.Sprintf("'%dKiB'", j.MemoryBytes>>10), ""},
-		{"temp_directory", quote(j.Dir), j.Dir},
-		{"max_temp_directory_size", fmt.Sprintf("'%dKiB'", j.TempBytes>>10), ""},
-		{"autoinstall_known_extensions", "false", "false"},
-		{"autoload_known_extensions", "false", "false"},
-		{"allow_community_extensions", "false", "false"},
-		{"allow_unsigned_extensions", "false", "false"},
 		{"allowed_directories", "[]", ""},
 		{"allowed_paths", "[" + strings.Join(paths, ", ") + "]", ""},
 		{"enable_external_access", "false", "false"},
+		{"lock_configuration", "true", "true"},
 	}
 }
 
 // readBack trusts no SET: an option that a new version renamed or ignores must
 // stop the query.
-func (j *job) readBack(ctx context.Context, conn *sql.Conn, settings []setting) error {
-	settings = append(settings, setting{"lock_configuration", "true", "true"})
+func readBack(ctx context.Context, conn *sql.Conn, settings []setting) error {
 	var picks []string
 	var compared []setting
 	for _, s := range settings {
@@ -168,7 +144,7 @@ func (s *jobScan) view() string {
 		}
 		name := `"` + c.Name + `"`
 		switch {
-		case len(s.Paths) == 0:
+		case len(s.paths) == 0:
 			fmt.Fprintf(&b, "CAST(NULL AS %s) AS %s", strings.ToUpper(c.Type), name)
 		case c.Type == "timestamp":
 			fmt.Fprintf(&b, "make_timestamp(epoch_us(%s)) AS %s", name, name)
@@ -176,12 +152,12 @@ func (s *jobScan) view() string {
 			b.WriteString(name)
 		}
 	}
-	if len(s.Paths) == 0 {
+	if len(s.paths) == 0 {
 		b.WriteString(" WHERE false")
 		return b.String()
 	}
-	quoted := make([]string, len(s.Paths))
-	for i, p := range s.Paths {
+	quoted := make([]string, len(s.paths))
+	for i, p := range s.paths {
 		quoted[i] = quote(p)
 	}
 	fmt.Fprintf(&b, " FROM read_parquet([%s], hive_partitioning = true, hive_types = {'retention': VARCHAR, 'dt': VARCHAR})", strings.Join(quoted, ", "))

@@ -4,50 +4,23 @@ package duckdb
 
 import (
 	"bytes"
-	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"time"
 
-	duck "github.com/duckdb/duckdb-go/v2"
-
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
-// parser is a database without data that turns SQL into syntax trees and back.
-type parser struct{ db *sql.DB }
-
-func newParser() (*parser, error) {
-	connector, err := duck.NewConnector("", nil)
-	if err != nil {
-		return nil, fmt.Errorf("start parser: %w", err)
-	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(1) // settings below are the database's, but one connection is plenty
-	for _, s := range []string{
-		"SET memory_limit = '256MB'", "SET threads = 1", "SET temp_directory = ''",
-		"SET autoinstall_known_extensions = false", "SET autoload_known_extensions = false",
-		"SET enable_external_access = false", "SET lock_configuration = true",
-	} {
-		if _, err := db.Exec(s); err != nil {
-			return nil, errors.Join(fmt.Errorf("start parser: %s: %w", s, err), db.Close())
-		}
-	}
-	return &parser{db}, nil
-}
-
-func (p *parser) close() error { return p.db.Close() }
+// parser turns SQL into syntax trees and back. The work is done by DuckDB, in the
+// worker: the text is as hostile there as it is when it runs.
+type parser struct{ w *worker }
 
 // tree parses query.
-func (p *parser) tree(ctx context.Context, query string) ([]byte, error) {
-	var tree string
-	// json_serialize_sql takes a literal only; this is the one place where text is quoted.
-	err := p.db.QueryRowContext(ctx, "SELECT CAST(json_serialize_sql("+quote(query)+") AS VARCHAR)").Scan(&tree)
+func (p parser) tree(query string) ([]byte, error) {
+	tree, err := p.w.ask(kindParse, query)
 	if err != nil {
 		return nil, fmt.Errorf("parse query: %w", err)
 	}
@@ -55,12 +28,12 @@ func (p *parser) tree(ctx context.Context, query string) ([]byte, error) {
 }
 
 // bound parses query and puts params into its tree.
-func (p *parser) bound(ctx context.Context, query string, params []string) ([]byte, error) {
+func (p parser) bound(query string, params []string) ([]byte, error) {
 	numbered, places, err := dialect.Number(query)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := p.tree(ctx, numbered)
+	tree, err := p.tree(numbered)
 	if err != nil || len(places)+len(params) == 0 {
 		return tree, err
 	}
@@ -70,7 +43,7 @@ func (p *parser) bound(ctx context.Context, query string, params []string) ([]by
 	}
 	values := []byte("{}")
 	if len(checked) > 0 {
-		if values, err = p.tree(ctx, "SELECT "+strings.Join(checked, ", ")); err != nil {
+		if values, err = p.tree("SELECT " + strings.Join(checked, ", ")); err != nil {
 			return nil, err
 		}
 	}
@@ -78,22 +51,21 @@ func (p *parser) bound(ctx context.Context, query string, params []string) ([]by
 }
 
 // translate returns the plan of query and its text in DuckDB's dialect.
-func (p *parser) translate(ctx context.Context, query string, params []string, now time.Time) (*dialect.Plan, string, error) {
-	tree, err := p.bound(ctx, query, params)
+func (p parser) translate(query string, params []string, now time.Time) (*dialect.Plan, string, error) {
+	tree, err := p.bound(query, params)
 	if err != nil {
 		return nil, "", err
 	}
-	plan, err := dialect.Translate(query, tree, now)
+	plan, err := dialect.Translate(query, tree, now, p.tree)
 	if err != nil {
 		return nil, "", err
 	}
-	var text string
-	err = p.db.QueryRowContext(ctx, "SELECT json_deserialize_sql("+quote(string(plan.Tree))+")").Scan(&text)
+	text, err := p.w.ask(kindPrint, string(plan.Tree))
 	if err != nil {
 		return nil, "", fmt.Errorf("print translated query: %w", err)
 	}
 	// The printer is not ours. What runs must be what was checked.
-	again, err := p.tree(ctx, text)
+	again, err := p.tree(text)
 	if err != nil {
 		return nil, "", err
 	}

@@ -119,7 +119,7 @@ func (e *encoder) write(g group, rows []event.Row) (err error) {
 		return cmp.Or(cmp.Compare(a.TimestampNS, b.TimestampNS), cmp.Compare(a.Seq, b.Seq))
 	})
 	dir := filepath.Join(e.set.dir, "retention="+g.class, "dt="+g.day)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := athena.MakeFolder(filepath.Dir(e.set.dir), dir); err != nil {
 		return err
 	}
 	path := filepath.Join(dir, fmt.Sprintf("%d.parquet", len(e.set.Files)))
@@ -138,6 +138,9 @@ func (e *encoder) write(g group, rows []event.Row) (err error) {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := buf.Flush(); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o444); err != nil {
 		return err
 	}
 	info, err := f.Stat()

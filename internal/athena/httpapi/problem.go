@@ -50,6 +50,8 @@ func problemOf(err error) problem {
 		{athena.ErrTimeout, http.StatusGatewayTimeout, "query-timeout", "The query took too long"},
 		{athena.ErrBusy, http.StatusServiceUnavailable, "busy", "Too many queries are running"},
 		{athena.ErrNoEngine, http.StatusNotImplemented, "no-engine", "This build answers no SQL"},
+		{athena.ErrNotIsolated, http.StatusNotImplemented, "not-isolated", "This server cannot isolate SQL"},
+		{athena.ErrCrashed, http.StatusInternalServerError, "engine-crashed", "The query crashed its own process"},
 		{syscall.ENOSPC, http.StatusServiceUnavailable, "no-space", "There is no disk space for the query"},
 		{athena.ErrForged, http.StatusInternalServerError, "forged", "Content of the archive differs from its signed manifest"},
 	} {

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package saved
+package saved_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,8 +18,19 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/duckdb"
 	"github.com/audit-archiver/archiver/internal/athena/hot"
+	"github.com/audit-archiver/archiver/internal/athena/saved"
 	"github.com/audit-archiver/archiver/internal/event"
 )
+
+// TestMain lets this program be the engine's worker.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == duckdb.WorkerCommand {
+		os.Exit(duckdb.Worker())
+	}
+	os.Exit(m.Run())
+}
+
+var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) // a Tuesday
 
 type fixed []athena.File
 
@@ -53,6 +65,7 @@ var events = []struct {
 
 func engine(t *testing.T) *duckdb.Engine {
 	t.Helper()
+	dir := t.TempDir()
 	set, err := hot.Encode(t.Context(), func(yield func(event.Row, error) bool) {
 		for i, e := range events {
 			at, err := time.Parse(time.RFC3339Nano, e.at)
@@ -74,7 +87,7 @@ func engine(t *testing.T) *duckdb.Engine {
 				return
 			}
 		}
-	}, t.TempDir())
+	}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +96,7 @@ func engine(t *testing.T) *duckdb.Engine {
 			t.Error(err)
 		}
 	})
-	e, err := duckdb.Open(duckdb.Options{Source: fixed(set.Files), Dir: t.TempDir(), Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
+	e, err := duckdb.Open(duckdb.Options{Source: fixed(set.Files), Roots: []string{dir}, Dir: t.TempDir(), Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +111,7 @@ func engine(t *testing.T) *duckdb.Engine {
 // found are the seq of the events in an answer, or its first columns where it counts.
 func found(t *testing.T, e *duckdb.Engine, name string, values map[string]string) string {
 	t.Helper()
-	q, ok := Find(name)
+	q, ok := saved.Find(name)
 	if !ok {
 		t.Fatalf("no query %s", name)
 	}

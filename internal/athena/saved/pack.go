@@ -1,18 +1,10 @@
 package saved
 
-import "strings"
-
 const (
 	columns = `"timestamp", "action", actor_id, actor_type, actor_email, resource_type, resource_id, outcome, reason, request_id, ip, organization_id, id`
 	window  = `"timestamp" >= ? AND dt >= ?`
 	order   = "\nORDER BY timestamp_ns, \"stream\", seq"
 )
-
-// words are parts of an action's name: user.login has user and login. A word
-// matches at its begin and end only, so that relogin.x is no login.
-func words(list ...string) string {
-	return `regexp_like(lower("action"), '(^|[._:/-])(` + strings.Join(list, "|") + `)($|[._:/-])')`
-}
 
 func hours(def string) Param {
 	return Param{Name: "hours", Type: Hours, Default: def, About: "how far back, in hours, by the time of the event"}
@@ -37,7 +29,7 @@ func ofThings() []Query {
 			About:      "Every event about the resource whose action does not end in a word for reading (read, get, list, view, search, export, download), with its details.",
 			Frameworks: []string{"SOC 2 CC8.1", "HIPAA 164.312(c)(1)", "GDPR Art. 5(1)(f)", "PCI DSS 10.2.1.7"},
 			SQL: "SELECT " + columns + ", details\nFROM audit_logs\nWHERE " + window + " AND resource_type = ? AND resource_id = ?\n" +
-				"  AND NOT regexp_like(lower(\"action\"), '(^|[._:/-])(read|get|list|view|viewed|search|export|exported|download|downloaded)$')" + order,
+				"  AND NOT " + isReading + order,
 			Params: []Param{{Name: "type", Type: Text, About: "resource_type, exactly"}, {Name: "id", Type: Text, About: "resource_id, exactly"}, hours("8760")},
 			args:   []string{"since", "day", "type", "id"},
 		},
@@ -46,7 +38,7 @@ func ofThings() []Query {
 			About:      "Events with outcome failure whose action has the word login, signin, authenticate or mfa, counted by actor and address; those with at least so many failures, most first.",
 			Frameworks: []string{"SOC 2 CC6.1", "SOC 2 CC7.2", "HIPAA 164.308(a)(5)(ii)(C)", "PCI DSS 10.2.1.4"},
 			SQL: "SELECT actor_id, ip, count(*) AS failures, min(\"timestamp\") AS first_at, max(\"timestamp\") AS last_at\nFROM audit_logs\nWHERE " + window +
-				" AND outcome = 'failure' AND " + words("login", "log_in", "signin", "sign_in", "authenticate", "authentication", "mfa") +
+				" AND " + isFailedLogin +
 				"\nGROUP BY actor_id, ip\nHAVING count(*) >= ?\nORDER BY failures DESC, actor_id, ip",
 			Params: []Param{hours("24"), {Name: "least", Type: Count, Default: "1", About: "fewest failures to be listed"}},
 			args:   []string{"since", "day", "least"},
@@ -55,10 +47,9 @@ func ofThings() []Query {
 			Name: "data-exports", Title: "Exports and downloads of data",
 			About:      "Events whose action has the word export, exported, download, downloaded or dump, whether they succeeded or not.",
 			Frameworks: []string{"SOC 2 CC6.7", "HIPAA 164.312(b)", "GDPR Art. 5(1)(f)", "GDPR Art. 44", "PCI DSS 10.2.1.1"},
-			SQL: "SELECT " + columns + ", details\nFROM audit_logs\nWHERE " + window + " AND " +
-				words("export", "exported", "download", "downloaded", "dump") + order,
-			Params: []Param{hours("168")},
-			args:   []string{"since", "day"},
+			SQL:        "SELECT " + columns + ", details\nFROM audit_logs\nWHERE " + window + " AND " + isExport + order,
+			Params:     []Param{hours("168")},
+			args:       []string{"since", "day"},
 		},
 		{
 			Name: "sensitive-access", Title: "Access to one kind of sensitive data",
@@ -79,10 +70,9 @@ func ofRisks() []Query {
 			Name: "privilege-changes", Title: "Changes of rights",
 			About:      "Events whose action has a word for rights: role, permission, grant, revoke, privilege, policy, admin, group, member, api_key, token.",
 			Frameworks: []string{"SOC 2 CC6.2", "SOC 2 CC6.3", "HIPAA 164.308(a)(4)", "GDPR Art. 32", "PCI DSS 10.2.1.5"},
-			SQL: "SELECT " + columns + ", details\nFROM audit_logs\nWHERE " + window + " AND " +
-				words("roles?", "permissions?", "grant(ed)?", "revoked?", "privileges?", "polic(y|ies)", "admins?", "groups?", "members?", "api_?keys?", "tokens?") + order,
-			Params: []Param{hours("168")},
-			args:   []string{"since", "day"},
+			SQL:        "SELECT " + columns + ", details\nFROM audit_logs\nWHERE " + window + " AND " + isPrivilege + order,
+			Params:     []Param{hours("168")},
+			args:       []string{"since", "day"},
 		},
 		{
 			Name: "outside-hours", Title: "What people did outside of working hours",
@@ -99,10 +89,9 @@ func ofRisks() []Query {
 			Name: "deletions", Title: "What was deleted",
 			About:      "Events whose action has the word delete, deleted, remove, removed, destroy, purge, erase or drop, whether they succeeded or not.",
 			Frameworks: []string{"SOC 2 CC6.5", "HIPAA 164.310(d)(2)(i)", "GDPR Art. 17", "PCI DSS 10.2.1.7"},
-			SQL: "SELECT " + columns + ", details\nFROM audit_logs\nWHERE " + window + " AND " +
-				words("deleted?", "removed?", "destroy(ed)?", "purged?", "erased?", "drop(ped)?") + order,
-			Params: []Param{hours("168")},
-			args:   []string{"since", "day"},
+			SQL:        "SELECT " + columns + ", details\nFROM audit_logs\nWHERE " + window + " AND " + isDeletion + order,
+			Params:     []Param{hours("168")},
+			args:       []string{"since", "day"},
 		},
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 const (
@@ -166,6 +167,11 @@ func statement(q athena.Query) (string, error) {
 		return "", err
 	}
 	sql := strings.TrimRight(q.SQL, "; \t\r\n") // the protocol knows no semicolon
+	if !q.Declare {
+		if sql, err = spoken(sql); err != nil {
+			return "", err
+		}
+	}
 	if q.Explain {
 		sql = "EXPLAIN " + sql
 	}
@@ -173,6 +179,35 @@ func statement(q athena.Query) (string, error) {
 		sql = "EXECUTE IMMEDIATE " + athena.TextLiteral(sql) + " USING " + strings.Join(params, ", ")
 	}
 	return sql, nil
+}
+
+// spoken is sql in Trino's grammar. What Athena has and Trino lacks is refused by name;
+// what would change something, too; and what is not known here, Trino judges.
+func spoken(sql string) (string, error) {
+	if err := dialect.Refuse(sql); err != nil {
+		return "", err
+	}
+	st, err := dialect.Read(sql)
+	if err != nil {
+		return sql, nil //nolint:nilerr // Trino's grammar has more
+	}
+	advice := ""
+	switch {
+	case st.Sub == dialect.ShowDatabases && st.Match == nil && st.Database == nil:
+		return "SHOW SCHEMAS", nil
+	case st.Sub == dialect.ShowPartitions:
+		advice = `SELECT * FROM "` + dialect.Table + `$partitions"`
+	case st.Sub == dialect.ShowProperties, st.Formatted:
+		advice = "SHOW CREATE TABLE"
+	case st.Sub == dialect.ShowViews:
+		advice = "SELECT table_name FROM information_schema.views"
+	case st.Match != nil:
+		advice = "SELECT table_name FROM information_schema.tables WHERE regexp_like(table_name, '…')"
+	default:
+		return sql, nil
+	}
+	return "", &athena.Error{Kind: athena.ErrRefused, Construct: strings.ReplaceAll(st.Sub, "_", " ") + " in this form",
+		Detail: "Trino has no such statement; write " + advice}
 }
 
 // authorization reads the secret anew for each query: it may have been rotated.

@@ -204,7 +204,7 @@ func TestAnAnswerThatIsNotWholeIsAnError(t *testing.T) {
 
 func TestAStatementWithoutRows(t *testing.T) {
 	_, o := serve(t, queued, strings.Replace(done, `{"id"`, `{"updateType":"CREATE TABLE","id"`, 1))
-	lines, cols, _, err := run(t.Context(), t, o, athena.Query{SQL: "CREATE TABLE x (y bigint)"})
+	lines, cols, _, err := run(t.Context(), t, o, athena.Query{SQL: "CREATE TABLE x (y bigint)", Declare: true})
 	if err != nil || len(lines) != 0 || len(cols) != 0 {
 		t.Errorf("rows %v, columns %v, %v", lines, cols, err)
 	}
@@ -263,5 +263,26 @@ func TestOptionsThatDoNotWork(t *testing.T) {
 	}
 	if _, err := Open(Options{Server: "trino:8080"}); err == nil || !strings.Contains(err.Error(), "http://host:port") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestStatements: what is sent, and what Trino lacks, with what to write instead.
+func TestStatements(t *testing.T) {
+	for sql, want := range map[string]string{
+		"SHOW DATABASES;": "SHOW SCHEMAS", "SHOW TABLES FROM audit": "SHOW TABLES FROM audit", "SHOW FUNCTIONS LIKE 'x'": "SHOW FUNCTIONS LIKE 'x'",
+		"DESCRIBE audit_logs": "DESCRIBE audit_logs", "SHOW COLUMNS FROM deletions": "SHOW COLUMNS FROM deletions", "EXPLAIN (FORMAT GRAPHVIZ) SELECT 1": "EXPLAIN (FORMAT GRAPHVIZ) SELECT 1",
+	} {
+		if got, err := statement(athena.Query{SQL: sql}); err != nil || got != want {
+			t.Errorf("%s: %s, %v", sql, got, err)
+		}
+	}
+	for sql, says := range map[string]string{
+		"SHOW PARTITIONS audit_logs": `SHOW PARTITIONS in this form: Trino has no such statement; write SELECT * FROM "audit_logs$partitions"`, "SHOW TBLPROPERTIES audit_logs": "write SHOW CREATE TABLE",
+		"SHOW VIEWS": "information_schema.views", "SHOW TABLES 'a*'": "regexp_like", "SHOW SCHEMAS LIKE 'a'": "regexp_like", "DESCRIBE FORMATTED audit_logs": "write SHOW CREATE TABLE",
+		"DROP TABLE audit_logs": "DROP TABLE", "EXPLAIN ANALYZE DELETE FROM audit_logs": "DELETE: the archive is immutable",
+	} {
+		if _, err := statement(athena.Query{SQL: sql}); !errors.Is(err, athena.ErrRefused) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %s", sql, err, says)
+		}
 	}
 }

@@ -59,7 +59,14 @@ func (s *Server) answer(ctx context.Context, id string, st statement) (a answere
 	}
 	if st.act != nil {
 		s.history.change(id, func(x *execution) { x.State, x.Started = stateRunning, s.o.Now() })
-		return a, st.act()
+		if err := st.act(); err != nil {
+			return a, err
+		}
+		out, err := s.newOutput(id, st, nil)
+		if err != nil {
+			return a, err
+		}
+		return a, errors.Join(out.put(ctx), out.close())
 	}
 	result, err := s.ask(ctx, id, st.query)
 	if err != nil {
@@ -67,7 +74,15 @@ func (s *Server) answer(ctx context.Context, id string, st statement) (a answere
 	}
 	defer func() { err = errors.Join(err, result.Close()) }()
 	a.columns = result.Columns()
-	if a.rows, a.bytes, err = writeRows(ctx, s.history.file(id, rowsSuffix), s.o.HistoryBytes/4, result); err != nil {
+	out, err := s.newOutput(id, st, a.columns)
+	if err != nil {
+		return a, err
+	}
+	defer func() { err = errors.Join(err, out.close()) }()
+	if a.rows, a.bytes, err = writeRows(ctx, s.history.file(id, rowsSuffix), s.o.HistoryBytes/4, st, result, out); err != nil {
+		return a, err
+	}
+	if err := out.put(ctx); err != nil {
 		return a, err
 	}
 	meta := result.Meta()

@@ -96,6 +96,8 @@ func failureOf(ctx context.Context, err error) failure {
 		{athena.ErrTimeout, "QUERY_TIMEOUT", failure{Category: categorySystem, Type: typeTimeout}},
 		{athena.ErrBusy, "TOO_MANY_QUERIES", failure{Category: categorySystem, Type: typeExhausted, Retryable: true}},
 		{athena.ErrNoEngine, "NOT_SUPPORTED", failure{Category: categorySystem, Type: typeInternal}},
+		{athena.ErrNotIsolated, "NOT_ISOLATED", failure{Category: categorySystem, Type: typeInternal}},
+		{athena.ErrCrashed, "ENGINE_CRASHED", failure{Category: categorySystem, Type: typeInternal}},
 	} {
 		if errors.Is(err, k.kind) {
 			k.class.Message = k.word + ": " + err.Error()
@@ -104,6 +106,9 @@ func failureOf(ctx context.Context, err error) failure {
 	}
 	if f := new(fault); errors.As(err, &f) {
 		return failure{Category: categoryUser, Type: typeUser, Message: f.message}
+	}
+	if known := new(athena.Error); errors.As(err, &known) && errors.Is(known, athena.ErrResults) {
+		return failure{Category: categorySystem, Type: typeInternal, Retryable: true, Message: "RESULTS_NOT_STORED: " + known.Error()}
 	}
 	if errors.Is(err, athena.ErrForged) {
 		return failure{Category: categorySystem, Type: typeInternal, Message: "FORGED_CONTENT: " + athena.ErrForged.Error() + "; tell the archive's operator"}

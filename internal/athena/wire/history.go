@@ -38,6 +38,7 @@ type execution struct {
 	SQL       string   `json:"sql"`              // as it was sent
 	Params    []string `json:"params,omitempty"` // as they were sent
 	Database  string   `json:"database"`
+	Output    string   `json:"output,omitzero"` // where clients find the answer in S3; "" for managed results
 
 	Kind string `json:"kind"` // DML, DDL, UTILITY
 	Sub  string `json:"sub"`  // SELECT, SHOW_TABLES, …

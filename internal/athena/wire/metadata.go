@@ -3,13 +3,12 @@ package wire
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 	"github.com/audit-archiver/archiver/internal/parquet"
 )
-
-// tableName is the one table that clients are told of.
-const tableName = "audit_logs"
 
 func (s *Server) getWorkGroup(c *call) (any, error) {
 	var in listRequest
@@ -19,16 +18,21 @@ func (s *Server) getWorkGroup(c *call) (any, error) {
 	if err := checkWorkGroup(in.WorkGroup); err != nil {
 		return nil, err
 	}
+	configuration := object{
+		// What a client wants of its own does not count.
+		"EnforceWorkGroupConfiguration":   true,
+		"PublishCloudWatchMetricsEnabled": false,
+		"RequesterPaysEnabled":            false,
+		"EngineVersion":                   engineVersions(),
+		// Managed results have no place in S3: that is what this says to clients.
+		"ManagedQueryResultsConfiguration": object{"Enabled": s.o.Results == nil},
+	}
+	if s.o.Results != nil {
+		configuration["ResultConfiguration"] = object{"OutputLocation": s.o.Results.Location("")}
+	}
 	return object{"WorkGroup": object{
 		"Name": workGroup, "State": "ENABLED", "Description": "Queries about an audit archive", "CreationTime": 0,
-		"Configuration": object{
-			// Results are managed and have no place in S3: that is what this says to clients.
-			"ManagedQueryResultsConfiguration": object{"Enabled": true},
-			"EnforceWorkGroupConfiguration":    true,
-			"PublishCloudWatchMetricsEnabled":  false,
-			"RequesterPaysEnabled":             false,
-			"EngineVersion":                    engineVersions(),
-		},
+		"Configuration": configuration,
 	}}, nil
 }
 
@@ -116,19 +120,38 @@ func (s *Server) listDatabases(c *call) (any, error) {
 	return object{"DatabaseList": []any{s.database()}}, nil
 }
 
-// table is TableMetadata. Its types are Hive's; those of results are Trino's.
-func (s *Server) table() object {
+// table is TableMetadata of the table or of a view; nil when there is none of that
+// name. Its types are Hive's; those of results are Trino's.
+func (s *Server) table(name string) object {
+	view, isView := dialect.View(name)
+	if name != dialect.Table && !isView {
+		return nil
+	}
+	o := object{"Name": name, "CreateTime": 0, "LastAccessTime": 0, "TableType": "EXTERNAL_TABLE", "Parameters": s.o.Table}
 	columns, partitions := []any{}, []any{}
 	for _, col := range parquet.Schema() {
 		o := object{"Name": col.Name, "Type": col.HiveType, "Comment": col.Comment}
-		if col.Partition {
+		if col.Partition && !isView {
 			partitions = append(partitions, o)
 		} else {
 			columns = append(columns, o)
 		}
 	}
-	return object{"Name": tableName, "CreateTime": 0, "LastAccessTime": 0, "TableType": "EXTERNAL_TABLE",
-		"Columns": columns, "PartitionKeys": partitions, "Parameters": s.o.Table}
+	o["Columns"], o["PartitionKeys"] = columns, partitions
+	if isView {
+		o["TableType"], o["Parameters"] = "VIRTUAL_VIEW", object{"presto_view": "true", "comment": view.About}
+	}
+	return o
+}
+
+// tableNames are the names of the table and its views, in order.
+func tableNames() []string {
+	names := []string{dialect.Table}
+	for _, v := range dialect.Views() {
+		names = append(names, v.Name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (s *Server) getTable(c *call) (any, error) {
@@ -139,21 +162,24 @@ func (s *Server) getTable(c *call) (any, error) {
 	if err := s.checkPlace(in, true); err != nil {
 		return nil, err
 	}
-	if !strings.EqualFold(in.TableName, tableName) {
+	table := s.table(strings.ToLower(in.TableName))
+	if table == nil {
 		return nil, metadata("Table %s not found.", in.TableName)
 	}
-	return object{"TableMetadata": s.table()}, nil
+	return object{"TableMetadata": table}, nil
 }
 
 func (s *Server) listTables(c *call) (any, error) {
 	var in struct {
 		place
+		listRequest
 		Expression string
 	}
-	if err := errors.Join(onePage(c, 50), c.read(&in)); err != nil {
+	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	if err := s.checkPlace(in.place, true); err != nil {
+	n, err := in.pageSize(50)
+	if err := errors.Join(err, s.checkPlace(in.place, true)); err != nil {
 		return nil, err
 	}
 	// Glue's filter: a pattern for the whole name, in which * alone means anything.
@@ -162,9 +188,15 @@ func (s *Server) listTables(c *call) (any, error) {
 	if err != nil {
 		return nil, invalid("Expression is no pattern: %v", err)
 	}
-	list := []any{}
-	if in.Expression == "" || filter.MatchString(tableName) {
-		list = append(list, s.table())
+	list, last := []any{}, ""
+	for _, name := range tableNames() {
+		if in.Expression != "" && !filter.MatchString(name) || name <= in.NextToken {
+			continue
+		}
+		if len(list) == n {
+			return object{"TableMetadataList": list, "NextToken": last}, nil
+		}
+		list, last = append(list, s.table(name)), name
 	}
 	return object{"TableMetadataList": list}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 // startRequest is what decides what a query is. Where a client wants its answer is
@@ -45,6 +46,9 @@ func (s *Server) startQuery(c *call) (any, error) {
 	x := &execution{ID: uuid.NewString(), Principal: c.who.Principal, Token: extra.ClientRequestToken, Request: hex.EncodeToString(hash[:]),
 		SQL: in.QueryString, Params: in.ExecutionParameters, Database: s.o.Database, Kind: st.kind, Sub: st.sub,
 		State: stateQueued, Submitted: s.o.Now()}
+	if s.o.Results != nil {
+		x.Output = s.o.Results.Location(outputName(x.ID, x.Kind, x.Sub))
+	}
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
@@ -234,7 +238,7 @@ func (s *Server) page(x *execution, n int, token string) (any, error) {
 		if offset > x.Bytes {
 			return nil, badToken()
 		}
-	} else if x.Kind == kindDML {
+	} else if x.Kind == dialect.TypeDML {
 		// The names are the first row of the first page, and of that one only.
 		names := make([]any, len(x.Columns))
 		header := make([]athena.Column, len(x.Columns))
@@ -325,12 +329,16 @@ func (s *Server) describe(x *execution) object {
 	statistics["ResultReuseInformation"] = object{"ReusedPreviousResult": false}
 	d := object{
 		"QueryExecutionId": x.ID, "Query": x.SQL, "StatementType": x.Kind, "SubstatementType": x.Sub, "WorkGroup": workGroup,
-		"QueryExecutionContext":            object{"Database": x.Database, "Catalog": catalogName},
-		"EngineVersion":                    engineVersions(),
-		"ManagedQueryResultsConfiguration": object{"Enabled": true},
-		"ResultReuseConfiguration":         object{"ResultReuseByAgeConfiguration": object{"Enabled": false}},
-		"Status":                           status,
-		"Statistics":                       statistics,
+		"QueryExecutionContext":    object{"Database": x.Database, "Catalog": catalogName},
+		"EngineVersion":            engineVersions(),
+		"ResultReuseConfiguration": object{"ResultReuseByAgeConfiguration": object{"Enabled": false}},
+		"Status":                   status,
+		"Statistics":               statistics,
+	}
+	if x.Output != "" {
+		d["ResultConfiguration"] = object{"OutputLocation": x.Output}
+	} else {
+		d["ManagedQueryResultsConfiguration"] = object{"Enabled": true}
 	}
 	if len(x.Params) > 0 {
 		d["ExecutionParameters"] = x.Params

@@ -85,16 +85,6 @@ func TestDescription(t *testing.T) {
 	w.call(ann, "GetQueryRuntimeStatistics", object{"QueryExecutionId": id})
 }
 
-func TestUtilityHasNoHeader(t *testing.T) {
-	w := newWorld(t, nil)
-	w.engine.answers["SHOW TABLES"] = answer{columns: []athena.Column{{Name: "tab_name", Type: "varchar"}}, rows: [][]any{{"audit_logs"}}}
-	id := w.start(ann, "SHOW TABLES")
-	w.finish()
-	if rows, _ := w.page(ann, object{"QueryExecutionId": id}); !reflect.DeepEqual(rows, [][]string{{"audit_logs"}}) {
-		t.Errorf("%q", rows)
-	}
-}
-
 func TestTypes(t *testing.T) {
 	w := newWorld(t, nil)
 	at := time.Date(2026, 1, 31, 10, 11, 12, 345e6, time.UTC)

@@ -12,13 +12,15 @@ import (
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 // A file of rows has a line for each row, and the line is the row's JSON in
 // GetQueryResults, so a page is a piece of the file. JSON has no raw line breaks.
 
-// writeRows stores an answer and makes it durable. It returns what was written.
-func writeRows(ctx context.Context, name string, most int64, result athena.Result) (rows, bytes int64, err error) {
+// writeRows stores the answer to st and makes it durable, and gives each row to also.
+// It returns what was written.
+func writeRows(ctx context.Context, name string, most int64, st statement, result athena.Result, also *output) (rows, bytes int64, err error) {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return 0, 0, fmt.Errorf("store answer: %w", err)
@@ -35,7 +37,13 @@ func writeRows(ctx context.Context, name string, most int64, result athena.Resul
 		if err != nil {
 			return 0, 0, err
 		}
+		if st.kind == dialect.TypeUtility {
+			columns, values = lineColumn(), []any{lineOf(st.sub, values)}
+		}
 		if line, err = appendRow(line[:0], columns, values); err != nil {
+			return 0, 0, err
+		}
+		if err := also.row(columns, values); err != nil {
 			return 0, 0, err
 		}
 		rows, bytes = rows+1, bytes+int64(len(line))
@@ -140,8 +148,22 @@ func parsePageToken(id, token string) (offset int64, err error) {
 	return offset, nil
 }
 
+// column is ColumnInfo.
+type column struct {
+	CatalogName   string
+	SchemaName    string
+	TableName     string
+	Name          string
+	Label         string
+	Type          string
+	Precision     int
+	Scale         int
+	Nullable      string
+	CaseSensitive bool
+}
+
 // columnInfo describes a column as Athena does.
-func columnInfo(c athena.Column) object {
+func columnInfo(c athena.Column) column {
 	base, args, _ := strings.Cut(strings.TrimSuffix(c.Type, ")"), "(")
 	precision, scale := 0, 0
 	switch base {
@@ -167,6 +189,6 @@ func columnInfo(c athena.Column) object {
 	if base == "real" {
 		base = "float" // Athena's name in results
 	}
-	return object{"CatalogName": "hive", "SchemaName": "", "TableName": "", "Name": c.Name, "Label": c.Name, "Type": base,
-		"Precision": precision, "Scale": scale, "Nullable": "UNKNOWN", "CaseSensitive": base == "varchar"}
+	return column{CatalogName: "hive", Name: c.Name, Label: c.Name, Type: base, Precision: precision, Scale: scale,
+		Nullable: "UNKNOWN", CaseSensitive: base == "varchar"}
 }

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/audit-archiver/archiver/internal/athena"
 )
 
 const shippedID = "6f1c8a52-3a0e-4b5c-9a67-0d0f5c1f2a3b"
@@ -108,11 +110,33 @@ func TestMetadata(t *testing.T) {
 	if table["TableType"] != "EXTERNAL_TABLE" || len(table["PartitionKeys"].([]any)) != 2 || len(table["Columns"].([]any)) < 15 {
 		t.Errorf("%v", table)
 	}
-	for expression, n := range map[string]int{"": 1, "*": 1, ".*": 1, "audit*": 1, "AUDIT_LOGS": 1, "logs": 0, "x|audit_logs": 1} {
+	for expression, n := range map[string]int{"": 8, "*": 8, ".*": 8, "audit*": 1, "AUDIT_LOGS": 1, "logs": 0, "x|audit_logs": 1, "*s": 8, "failed*": 1} {
 		place["Expression"] = expression
 		if list := w.call(ann, "ListTableMetadata", place)["TableMetadataList"].([]any); len(list) != n {
 			t.Errorf("%q finds %d tables", expression, len(list))
 		}
+	}
+	delete(place, "Expression")
+	place["MaxResults"] = 3
+	var names []string
+	for {
+		page := w.call(ann, "ListTableMetadata", place)
+		for _, table := range page["TableMetadataList"].([]any) {
+			names = append(names, table.(map[string]any)["Name"].(string))
+		}
+		next, more := page["NextToken"]
+		if !more {
+			break
+		}
+		place["NextToken"] = next
+	}
+	if want := tableNames(); !reflect.DeepEqual(names, want) {
+		t.Errorf("in pages: %q, want %q", names, want)
+	}
+	delete(place, "NextToken")
+	view := w.call(ann, "GetTableMetadata", object{"CatalogName": "AwsDataCatalog", "DatabaseName": "audit", "TableName": "Failed_Logins"})["TableMetadata"].(map[string]any)
+	if view["Name"] != "failed_logins" || view["TableType"] != "VIRTUAL_VIEW" || len(view["PartitionKeys"].([]any)) != 0 || len(view["Columns"].([]any)) != len(athena.Columns()) {
+		t.Errorf("%v", view)
 	}
 	place["Expression"] = "("
 	w.refused("InvalidRequestException", ann, "ListTableMetadata", place)

@@ -5,13 +5,7 @@ import (
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
-)
-
-// Kinds of statements.
-const (
-	kindDML     = "DML"
-	kindDDL     = "DDL"
-	kindUtility = "UTILITY"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 // statement is what an execution does: ask the engine, or change what is prepared.
@@ -26,8 +20,6 @@ var (
 	isExecute    = regexp.MustCompile(`(?is)^\s*EXECUTE\s+"?` + preparedName + `"?(?:\s+USING\s+(.*?))?\s*;?\s*$`)
 	isPrepare    = regexp.MustCompile(`(?is)^\s*PREPARE\s+"?` + preparedName + `"?\s+FROM\s+(.+)$`)
 	isDeallocate = regexp.MustCompile(`(?is)^\s*DEALLOCATE\s+PREPARE\s+"?` + preparedName + `"?\s*;?\s*$`)
-	comment      = regexp.MustCompile(`(?s)^\s*(?:--[^\n]*(?:\n|$)|/\*.*?\*/)`)
-	words        = regexp.MustCompile(`^[\s(]*([A-Za-z]+)(?:\s+([A-Za-z]+))?`)
 )
 
 // statement finds out what a request is. The engine judges the SQL itself.
@@ -55,40 +47,22 @@ func (s *Server) statement(c *call, in *startRequest) (statement, error) {
 	}
 	switch {
 	case prepare != nil:
-		return statement{kind: kindDDL, sub: "PREPARE", act: func() error {
+		return statement{kind: dialect.TypeDDL, sub: "PREPARE", act: func() error {
 			return s.saved.setPrepared(prepared{Name: prepare[1], SQL: prepare[2], Modified: s.o.Now()}, either)
 		}}, nil
 	case deallocate != nil:
-		return statement{kind: kindDDL, sub: "DEALLOCATE_PREPARE", act: func() error { return s.saved.dropPrepared(deallocate[1]) }}, nil
+		return statement{kind: dialect.TypeDDL, sub: "DEALLOCATE_PREPARE", act: func() error { return s.saved.dropPrepared(deallocate[1]) }}, nil
 	}
 	st := classify(sql)
 	st.query = athena.Query{SQL: sql, Params: in.ExecutionParameters, MaxRows: s.o.MaxRows}
 	return st, nil
 }
 
-// classify names a statement as Athena does, by its first words.
+// classify names a statement as Athena does. What is not answered has a name too:
+// the engine says why.
 func classify(sql string) statement {
-	for at := comment.FindStringIndex(sql); at != nil; at = comment.FindStringIndex(sql) {
-		sql = sql[at[1]:]
-	}
-	m := words.FindStringSubmatch(sql)
-	if m == nil {
-		return statement{kind: kindDML, sub: "SELECT"}
-	}
-	first, second := strings.ToUpper(m[1]), strings.ToUpper(m[2])
-	switch first {
-	case "EXPLAIN":
-		return statement{kind: kindUtility, sub: "EXPLAIN"}
-	case "SHOW":
-		return statement{kind: kindUtility, sub: "SHOW_" + second}
-	case "DESCRIBE", "DESC":
-		return statement{kind: kindUtility, sub: "DESCRIBE_TABLE"}
-	case "CREATE", "ALTER", "DROP", "MSCK":
-		return statement{kind: kindDDL, sub: strings.Trim(first+"_"+second, "_")}
-	case "INSERT", "UPDATE", "DELETE", "MERGE", "UNLOAD":
-		return statement{kind: kindDML, sub: first}
-	}
-	return statement{kind: kindDML, sub: "SELECT"}
+	st, _ := dialect.Read(sql) //nolint:errcheck // see above
+	return statement{kind: st.Type, sub: st.Sub}
 }
 
 // splitLiterals splits at commas outside of quotes and parentheses.

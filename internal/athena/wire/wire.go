@@ -7,7 +7,8 @@
 // first page is read.
 //
 // Results are what Athena calls managed: they are read over the API, and no
-// client is told a place in S3.
+// client is told a place in S3. With a bucket for results, older clients find them
+// there as well.
 package wire
 
 import (
@@ -70,6 +71,7 @@ type Options struct {
 	Database string            // default audit
 	Table    map[string]string // Glue's parameters of the table: classification, location, …
 	Named    []NamedQuery      // that come with the program; they cannot be changed
+	Results  Results           // nil: results are managed
 
 	MaxRows      int64 // of an answer; default athena.DefaultMaxRows
 	HistoryBytes int64 // of Dir, approximately; default 1 GiB. One answer has at most a quarter of it

@@ -12,11 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/logging"
 
 	"github.com/audit-archiver/archiver/internal/awscreds"
 )
@@ -34,18 +32,9 @@ const (
 
 // newClient reads local files only.
 func newClient(ctx context.Context, o Options) (*awslogs.Client, error) {
-	options := []func(*awsconfig.LoadOptions) error{
-		awsconfig.WithRegion(o.Region),
-		awsconfig.WithHTTPClient(newHTTPClient(o.Timeout)),
-		awsconfig.WithLogger(logging.Nop{}),
-	}
-	keys, err := awscreds.Source{File: o.CredentialsFile, Profile: o.Profile, Now: o.Now}.Options(ctx)
+	sdk, err := awscreds.Source{File: o.CredentialsFile, Profile: o.Profile, Now: o.Now}.Config(ctx, o.Region, newHTTPClient(o.Timeout))
 	if err != nil {
 		return nil, err
-	}
-	sdk, err := awsconfig.LoadDefaultConfig(ctx, append(options, keys...)...)
-	if err != nil {
-		return nil, fmt.Errorf("aws configuration: %w", err)
 	}
 	return awslogs.NewFromConfig(sdk, func(c *awslogs.Options) {
 		if o.Endpoint != "" {

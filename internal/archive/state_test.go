@@ -1,0 +1,120 @@
+package archive
+
+import (
+	"errors"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"path"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
+)
+
+// TestStateThatWasReadIsOnTheDisk: the folder could not be synced when the state moved
+// on, so what a restart reads is in memory only. The journal is the other trace of the
+// commit, and must not go before the state is on the disk: a loss of power would take
+// both, and the index would be signed a second time.
+func TestStateThatWasReadIsOnTheDisk(t *testing.T) {
+	w := newWorld(t)
+	disk := crashfs.New()
+	w.fs, w.dir = disk, "/data"
+	p := must(w.start())
+	if err := errors.Join(p.send(w.events(3)...), p.drain()); err != nil {
+		t.Fatal(err)
+	}
+	moved := false
+	disk.Inject(func(op crashfs.Op) error {
+		switch {
+		case op.Kind == crashfs.Rename && strings.HasPrefix(op.Name, "/data/ledger/state"):
+			moved = true
+		case op.Kind == crashfs.SyncDir && op.Name == "/data/ledger" && moved:
+			return syscall.EIO
+		}
+		return nil
+	})
+	if err := p.send(w.events(2)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-p.arcErr; !errors.Is(err, errDisk) {
+		t.Fatalf("got %v, want errDisk", err)
+	}
+	p.arcErr <- nil
+	if err := p.end(); err != nil {
+		t.Fatal(err)
+	}
+	disk.Inject(nil)
+
+	const index = 2 // of the commit that is in the bucket: after a start note and a batch
+	// known says whether a machine that lost power now knows of the commit by its state,
+	// and by its journal.
+	known := func(seed uint64) (byState, byJournal bool) {
+		after := disk.Crash(rand.New(rand.NewPCG(seed, 0)), 50)
+		var s state
+		var p pending
+		must(readJSON(after, path.Join(w.dir, "ledger", "state"), &s))
+		must(readJSON(after, path.Join(w.dir, "ledger", "pending"), &p))
+		return s.Head.Index == index, p.Index == index
+	}
+	const crashes = 64
+	lost := 0
+	for seed := range uint64(crashes) {
+		if byState, byJournal := known(seed); !byJournal {
+			t.Fatalf("crash %d: the journal is gone before a restart", seed)
+		} else if !byState {
+			lost++
+		}
+	}
+	if lost == 0 || lost == crashes {
+		t.Fatalf("%d of %d crashes lose the state: the test does not test what it should", lost, crashes)
+	}
+	restarted, err := w.load(disk)
+	if err != nil || restarted.pending != nil || restarted.state.Head.Index != index {
+		t.Fatalf("restarted with %+v: %v", restarted, err)
+	}
+	for seed := range uint64(crashes) {
+		if byState, byJournal := known(seed); !byState && !byJournal {
+			t.Fatalf("crash %d: state and journal are gone, and the commit is in the bucket", seed)
+		}
+	}
+}
+
+// TestBrokenWhenItIsStopped: the journal cannot be written at the very moment in which
+// the process is told to stop. It must not end as if all were well.
+func TestBrokenWhenItIsStopped(t *testing.T) {
+	w := newWorld(t)
+	disk := crashfs.New()
+	w.fs, w.dir = disk, "/data"
+	p := must(w.start())
+	if err := errors.Join(p.send(w.events(3)...), p.drain()); err != nil {
+		t.Fatal(err)
+	}
+	hit := make(chan struct{})
+	disk.Inject(func(op crashfs.Op) error {
+		if op.Kind != crashfs.SyncDir || op.Name != "/data/ledger" {
+			return nil
+		}
+		p.stop()
+		close(hit) // it is the last one
+		return syscall.EIO
+	})
+	if err := p.send(w.events(2)...); err != nil {
+		t.Fatal(err)
+	}
+	<-hit
+	if err := p.end(); !errors.Is(err, errDisk) {
+		t.Errorf("it ends with %v, want errDisk", err)
+	}
+}
+
+// load is what a restart does before it asks the bucket.
+func (w *world) load(fsys durable.FS) (*Archiver, error) {
+	return New(Options{Dir: w.dir, FS: fsys, Store: w.store, Queue: kept{}, Prefix: prefix, Stream: w.open.Stream, OpenSeq: math.MaxInt64,
+		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test",
+		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+}

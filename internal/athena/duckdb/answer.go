@@ -1,0 +1,204 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	duck "github.com/duckdb/duckdb-go/v2"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// The worker's side of an answer. It lies in a temporary table: there DuckDB counts
+// it against the memory limit and spills it; the driver would hold a whole result in
+// memory that nobody counts.
+
+// pageRows bounds what is outside of DuckDB's accounts: with the longest
+// details, 200 MB.
+const pageRows = 4096
+
+const answerTable = "__audit_answer"
+
+// answer runs j and sends all of its answer.
+func (j *job) answer(ctx context.Context, s *server) error {
+	if err := j.prepare(ctx, s); err != nil {
+		return err
+	}
+	if j.Explain != "" {
+		var key, text string
+		if err := s.conn.QueryRowContext(ctx, j.Explain+j.SQL).Scan(&key, &text); err != nil {
+			return duckError(err)
+		}
+		return s.out.send(kindText, []byte(text))
+	}
+	cols, text, err := j.describe(ctx, s.conn)
+	if err != nil {
+		return duckError(err)
+	}
+	if _, err := s.conn.ExecContext(ctx, "CREATE TEMP TABLE "+answerTable+" AS "+text); err != nil {
+		return duckError(err)
+	}
+	var count int64
+	if err := s.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+answerTable).Scan(&count); err != nil {
+		return duckError(err)
+	}
+	if count > j.Limit {
+		return tooManyRows(j.Limit)
+	}
+	if err := s.out.sendJSON(kindColumns, cols); err != nil {
+		return err
+	}
+	a := &sender{server: s, cols: cols}
+	for from := int64(0); from < count; from += pageRows {
+		if err := a.page(ctx, from); err != nil {
+			return duckError(err)
+		}
+	}
+	if err := a.flush(); err != nil {
+		return err
+	}
+	return s.out.sendJSON(kindEnd, jobStats{Rows: count})
+}
+
+func tooManyRows(limit int64) error {
+	return &athena.Error{Kind: athena.ErrTooManyRows, Detail: fmt.Sprintf("the answer has more than %d rows; add a LIMIT or narrow the query", limit)}
+}
+
+// sender is an answer on its way.
+type sender struct {
+	*server
+	cols []athena.Column
+	buf  []byte
+}
+
+// page sends pageRows rows.
+func (a *sender) page(ctx context.Context, from int64) (err error) {
+	text := fmt.Sprintf("SELECT * FROM %s WHERE rowid >= %d AND rowid < %d ORDER BY rowid", answerTable, from, from+pageRows)
+	rows, err := a.conn.QueryContext(ctx, text)
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinClose(err, rows) }()
+	raw, refs := make([]any, len(a.cols)), make([]any, len(a.cols))
+	for i := range raw {
+		refs[i] = &raw[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(refs...); err != nil {
+			return fmt.Errorf("read row: %w", err)
+		}
+		if err := a.add(raw); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// add sends what the driver gave as the contract has it.
+func (a *sender) add(raw []any) error {
+	for i, v := range raw {
+		value, err := goValue(a.cols[i].Type, v)
+		if err != nil {
+			return &athena.Error{Kind: athena.ErrExecution, Construct: "column " + a.cols[i].Name, Detail: err.Error()}
+		}
+		raw[i] = value
+	}
+	before := len(a.buf)
+	var err error
+	if a.buf, err = appendRow(a.buf, raw); err != nil {
+		return err
+	}
+	if len(a.buf)-before > rowsMost-rowsUsual {
+		return &athena.Error{Kind: athena.ErrTooBig, Detail: fmt.Sprintf("a row of the answer has %d bytes, and may have %d; return less in one row", len(a.buf)-before, rowsMost-rowsUsual)}
+	}
+	if len(a.buf) < rowsUsual {
+		return nil
+	}
+	return a.flush()
+}
+
+func (a *sender) flush() error {
+	if len(a.buf) == 0 {
+		return nil
+	}
+	err := a.out.send(kindRows, a.buf)
+	a.buf = a.buf[:0]
+	return err
+}
+
+// describe asks for the types of the answer and returns the text that is run:
+// one row more than the limit, and JSON as its text.
+func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Column, text string, err error) {
+	rows, err := conn.QueryContext(ctx, "SELECT column_type FROM (DESCRIBE "+j.SQL+")")
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { err = joinClose(err, rows) }()
+	var names, picks []string
+	for rows.Next() {
+		var duckType string
+		if err := rows.Scan(&duckType); err != nil {
+			return nil, "", err
+		}
+		i := len(cols)
+		if i >= len(j.Names) {
+			return nil, "", errors.New("describe query: more columns than the translation knows")
+		}
+		typ, err := trinoType(duckType)
+		if err != nil {
+			return nil, "", &athena.Error{Kind: athena.ErrRefused, Construct: "column " + j.Names[i], Detail: err.Error()}
+		}
+		if j.Types[i] == "unknown" { // DuckDB calls a bare NULL an integer
+			typ = "unknown"
+		}
+		name := fmt.Sprintf("c%d", i)
+		names = append(names, name)
+		if typ == "json" {
+			name = "CAST(" + name + " AS VARCHAR) AS " + name
+		}
+		picks = append(picks, name)
+		cols = append(cols, athena.Column{Name: j.Names[i], Type: typ})
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", err
+	}
+	if len(cols) != len(j.Names) {
+		return nil, "", errors.New("describe query: fewer columns than the translation knows")
+	}
+	text = fmt.Sprintf("SELECT %s FROM (%s) AS answer(%s) LIMIT %d",
+		strings.Join(picks, ", "), j.SQL, strings.Join(names, ", "), j.Limit+1)
+	return cols, text, nil
+}
+
+// kindOf says what a DuckDB error means to the query.
+func kindOf(de *duck.Error) error {
+	message, _, _ := strings.Cut(de.Msg, "\n")
+	if kind, rest, ok := strings.Cut(message, ": "); ok && strings.HasSuffix(kind, "Error") {
+		message = rest
+	}
+	switch de.Type {
+	case duck.ErrorTypeBinder, duck.ErrorTypeCatalog, duck.ErrorTypeParser, duck.ErrorTypeSyntax:
+		return &athena.Error{Kind: athena.ErrInvalid, Detail: message}
+	case duck.ErrorTypeConversion, duck.ErrorTypeInvalidInput, duck.ErrorTypeOutOfRange, duck.ErrorTypeDivideByZero,
+		duck.ErrorTypeMismatchType, duck.ErrorTypeExpression:
+		return &athena.Error{Kind: athena.ErrExecution, Detail: message}
+	case duck.ErrorTypeOutOfMemory:
+		return &athena.Error{Kind: athena.ErrTooBig, Detail: message + "; narrow the query, or raise query.memory_bytes or query.temp_bytes"}
+	case duck.ErrorTypeNotImplemented:
+		return &athena.Error{Kind: athena.ErrRefused, Detail: message}
+	}
+	return de
+}
+
+func joinClose(err error, closers ...io.Closer) error {
+	for _, c := range closers {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
