@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,6 +75,7 @@ func TestKills(t *testing.T) {
 		cancel()
 		load.Wait()
 	}
+	patientQueries(t, dir)
 	d := startDev(t, dir)
 	served := check(t, "right after the restart", book, d.rows(t, "--url", d.URL))
 	d.waitArchived(t)
@@ -83,6 +85,20 @@ func TestKills(t *testing.T) {
 		rounds, book.Acked(), stored, stored, stored-book.Acked())
 	if served != stored {
 		t.Errorf("%d events right after the restart, %d from the bucket", served, stored)
+	}
+}
+
+// patientQueries lets a query take as long as reading all of it takes.
+func patientQueries(t *testing.T, dir string) {
+	t.Helper()
+	const before, after = "\n  max_rows: 1000000\n  timeout: 1m0s\n", "\n  max_rows: 1000000\n  timeout: 1h\n"
+	name := filepath.Join(dir, "archiver.yaml")
+	raw, err := os.ReadFile(name)
+	if err != nil || !strings.Contains(string(raw), before) {
+		t.Fatalf("%s does not have %q: %v", name, before, err)
+	}
+	if err := os.WriteFile(name, []byte(strings.Replace(string(raw), before, after, 1)), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

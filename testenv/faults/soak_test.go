@@ -20,7 +20,7 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Skip("make soak MINUTES=10")
 	}
-	s := newSite(t)
+	s := newSite(t, "query: {timeout: 1h}") // some hundred files and a million rows, on a machine that may be busy
 	until := time.Now().Add(time.Duration(minutes * float64(time.Minute)))
 	rounds, kills, outages := 0, 0, 0
 	for ; time.Now().Before(until); rounds++ {
