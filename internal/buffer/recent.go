@@ -254,16 +254,16 @@ func (t *recent) seqAt(slot uint32) int64 {
 // slotsLeast is the size of the smallest table.
 const slotsLeast = 16
 
-// expect makes room for so many marks that are about to be restored: tables that
-// double again and again move each of them twice.
+// expect makes room for so many marks that are about to be restored, but for no more
+// than a full window has: tables that double again and again move each of them twice.
 func (t *recent) expect(marks int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	more := int(min(marks, t.most)) / len(t.index)
 	for i := range t.index {
 		s := &t.index[i]
+		used := int(min(int64(s.used*len(t.index))+marks, t.most)) / len(t.index)
 		size := max(slotsLeast, len(s.slots))
-		for 4*(s.used+more) > 3*size {
+		for 4*used > 3*size {
 			size *= 2
 		}
 		if size > len(s.slots) {
