@@ -28,7 +28,7 @@ var mutants = []mutant{
 		"	if err == nil && n < len(p) {", "	if false && n < len(p) {",
 		"./internal/buffer", "TestShortWrite"},
 	{"If-None-Match", "internal/s3store/s3store.go",
-		"		IfNoneMatch:               aws.String(\"*\"),\n", "",
+		"		IfNoneMatch:               ifNoneMatch,\n", "",
 		"./internal/s3store", "TestContractEmbedded|TestPutRequest"},
 	{"the checksum of an upload", "internal/s3store/s3store.go",
 		"		ChecksumSHA256:            &sum,\n", "",
