@@ -10,6 +10,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -20,21 +21,16 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/hot"
 	"github.com/audit-archiver/archiver/internal/event"
-	"github.com/audit-archiver/archiver/internal/sandbox"
 )
 
 // TestMain lets this program be its own worker.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 {
-		switch os.Args[1] {
-		case WorkerCommand:
+		if os.Args[1] == WorkerCommand {
 			os.Exit(Worker())
-		case hostileCommand:
-			os.Exit(work(os.Stdin, os.Stdout, sandbox.Enter, hostile))
-		case wallessCommand:
-			os.Exit(walless())
-		case holderCommand:
-			os.Exit(holdEngine())
+		}
+		if other := others[os.Args[1]]; other != nil {
+			os.Exit(other())
 		}
 	}
 	os.Exit(m.Run())
@@ -80,7 +76,7 @@ func encode(t testing.TB, rows []event.Row) []athena.File {
 func engineOver(t testing.TB, files []athena.File, change func(*Options)) *Engine {
 	t.Helper()
 	o := Options{
-		Source: &fixed{files: files}, Dir: t.TempDir(),
+		Source: &fixed{files: files}, Dir: t.TempDir(), BestEffort: runtime.GOOS != "linux",
 		Now: func() time.Time { return testNow }, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	for _, f := range files {

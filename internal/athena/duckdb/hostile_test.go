@@ -1,4 +1,4 @@
-//go:build cgo
+//go:build cgo && linux
 
 package duckdb
 
@@ -20,11 +20,19 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/sandbox"
 )
 
 // A hostile worker runs whatever SQL a test gives it: the dialect is not asked. Only
 // the test program can be one, by its own second name.
 const hostileCommand = "hostile-worker"
+
+// others are what this program is under other names.
+var others = map[string]func() int{
+	hostileCommand: func() int { return work(os.Stdin, os.Stdout, sandbox.Enter, hostile) },
+	wallessCommand: walless,
+	holderCommand:  holdEngine,
+}
 
 // Modes of a hostile job, in job.Types.
 const (

@@ -1,4 +1,4 @@
-//go:build cgo
+//go:build cgo && linux
 
 package duckdb
 
@@ -81,7 +81,7 @@ func openFiles(t *testing.T) int {
 	t.Helper()
 	names, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		t.Skip("no /proc") // where there is no sandbox either
+		t.Fatal(err)
 	}
 	return len(names)
 }
