@@ -24,7 +24,6 @@ type values struct {
 	nullable, coded, number bool
 
 	at     int32 // row within the page
-	rows   int32
 	levels runs
 	ids    runs
 	plain  []byte
@@ -41,7 +40,7 @@ func (p *picker) load(c *chunk, n int) (*values, error) {
 	if h.kind != format.DataPage || !h.hasData || h.values != rows.to-rows.from {
 		return nil, fmt.Errorf("%w: page %d is not one of %d values", errPage, n, rows.to-rows.from)
 	}
-	v := &values{nullable: c.col.Nullable, number: c.col.kind != kindText, rows: h.values}
+	v := &values{nullable: c.col.Nullable, number: c.col.kind != kindText}
 	if v.nullable {
 		if len(data) < 4 || h.levels != format.RLE {
 			return nil, fmt.Errorf("%w: no levels", errPage)

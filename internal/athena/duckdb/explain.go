@@ -75,8 +75,8 @@ func planLines(plan *dialect.Plan, j *job, x dialect.Explain, meta athena.Meta, 
 	for i, s := range scansOf(plan) {
 		lines = append(lines, fmt.Sprintf("scan %d: %d files, %s", i+1, s.Files, s.Limits))
 		if p := j.Scans[i].selection; p != nil {
-			lines = append(lines, fmt.Sprintf("scan %d: %d rows picked by value out of %d files, of which %d were opened: %d of %d row groups, %d bytes read",
-				i+1, p.Rows, p.Files, p.FilesRead, p.GroupsRead, p.Groups, p.BytesRead))
+			lines = append(lines, fmt.Sprintf("scan %d: %d rows with %s picked out of %d files, of which %d were opened: %d of %d row groups, %d bytes read",
+				i+1, p.Rows, values(plan.Scans[i].Bounds), p.Files, p.FilesRead, p.GroupsRead, p.Groups, p.BytesRead))
 		}
 	}
 	if meta.Expired.Files > 0 {
@@ -124,6 +124,15 @@ func jsonLines(doc any) ([]string, error) {
 	return strings.Split(string(raw), "\n"), nil
 }
 
+// values says by which values rows were picked.
+func values(b athena.Bounds) string {
+	parts := make([]string, len(b.Where))
+	for i, m := range b.Where {
+		parts[i] = m.Column + " in ('" + strings.Join(m.Values, "', '") + "')"
+	}
+	return strings.Join(parts, " and ")
+}
+
 // limits says which rows a scan can use.
 func limits(b athena.Bounds) string {
 	var parts []string
@@ -145,9 +154,6 @@ func limits(b athena.Bounds) string {
 	}
 	if b.Classes != nil {
 		parts = append(parts, "retention in ('"+strings.Join(b.Classes, "', '")+"')")
-	}
-	for _, m := range b.Where {
-		parts = append(parts, m.Column+" in ('"+strings.Join(m.Values, "', '")+"')")
 	}
 	if len(parts) == 0 {
 		return "nothing pruned: add a condition on dt or timestamp"

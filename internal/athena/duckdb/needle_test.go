@@ -132,3 +132,16 @@ func check(t *testing.T, whole, picking *Engine, sql string, picks bool) {
 		t.Errorf("%s:\n got %d rows %.300v, %v\nwant %d rows %.300v", sql, len(got), got, err, len(want), want)
 	}
 }
+
+func TestExplainTellsWhatWasPicked(t *testing.T) {
+	files, _, cache, dir := committed(t, encode(t, needleRows()))
+	e := engineOver(t, files, func(o *Options) { o.Cache, o.Roots = cache, []string{dir} })
+	_, lines, err := answerTo(t, e, athena.Query{SQL: "SELECT * FROM audit_logs WHERE actor_id IN ('needle', 'x')", Explain: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "3 rows with actor_id in ('needle', 'x') picked out of 4 files, of which 1 were opened: 1 of 4 row groups, "
+	if text := strings.Join(lines, "\n"); !strings.Contains(text, want) {
+		t.Errorf("no %q in\n%s", want, text)
+	}
+}
