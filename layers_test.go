@@ -58,6 +58,7 @@ var layers = [][]string{
 		"internal/athena/duckdb",
 		"internal/athena/hot",
 		"internal/athena/httpapi",
+		"internal/athena/needle",
 		"internal/athena/results",
 		"internal/athena/wire",
 		"internal/athena/saved",

@@ -262,6 +262,7 @@ func (b *Buffer) commit(buf []byte, f *frame) (start position, size int64, err e
 	}
 	f.prev = w.state.chain
 	buf, sum := finishFrame(buf, f, w.header.salt())
+	buf = fillPage(buf, w.offset, w.header.size)
 	if err := writeAll(w.file, buf, w.offset); err != nil {
 		return start, 0, b.fail(fmt.Errorf("write segment %d at %d: %w", w.header.number, w.offset, err))
 	}
@@ -275,6 +276,18 @@ func (b *Buffer) commit(buf []byte, f *frame) (start position, size int64, err e
 		w.buf = nil
 	}
 	return start, size, nil
+}
+
+// page is the unit of the kernel's cache. A write that ends within a page makes it read
+// the rest of that from the disk first, since new segments are not in the cache.
+const page = 4096
+
+// fillPage appends zeros to what is written at offset of a file of that size, up to the
+// end of a page. There is nothing behind the end mark that anybody needs.
+func fillPage(buf []byte, offset, size int64) []byte {
+	var zeros [page]byte
+	end := offset + int64(len(buf))
+	return append(buf, zeros[:min((page-end%page)%page, size-end)]...)
 }
 
 // publish shows readers what the last sync made durable. It comes before the

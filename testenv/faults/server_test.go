@@ -241,7 +241,7 @@ func (v *server) send(t testing.TB, body []byte) error {
 // stored sends n new events in one request, which must be taken.
 func (v *server) stored(t testing.TB, n int) {
 	t.Helper()
-	if err := v.send(t, v.site.promise.invent(n, 0)); err != nil {
+	if err := v.send(t, v.site.promise.Invent(n, 0)); err != nil {
 		t.Fatalf("%v\n%s", err, v.log)
 	}
 }

@@ -35,10 +35,14 @@ func explain(w *worker, j *job, plan *dialect.Plan, x dialect.Explain, meta athe
 	}
 	read.addTo(&meta.Stats)
 	meta.Stats.Elapsed = time.Since(begin)
+	planned := meta
+	if !x.Analyze { // these files would be read
+		meta.Stats.FilesRead, meta.Stats.BytesPicked = 0, 0
+	}
 	if x.Kind == "VALIDATE" {
 		return athena.Rows([]athena.Column{{Name: "Valid", Type: "boolean"}}, [][]any{{true}}, meta, end.run), nil
 	}
-	lines, err := planLines(plan, x, meta, text)
+	lines, err := planLines(plan, j, x, planned, text)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +63,7 @@ func explainPrefix(x dialect.Explain) string {
 	return "EXPLAIN "
 }
 
-func planLines(plan *dialect.Plan, x dialect.Explain, meta athena.Meta, text string) ([]string, error) {
+func planLines(plan *dialect.Plan, j *job, x dialect.Explain, meta athena.Meta, text string) ([]string, error) {
 	stats := meta.Stats
 	switch {
 	case x.Kind == "IO":
@@ -70,6 +74,10 @@ func planLines(plan *dialect.Plan, x dialect.Explain, meta athena.Meta, text str
 	lines := []string{fmt.Sprintf("files: %d of %d, %d of %d bytes", stats.FilesRead, stats.FilesTotal, stats.BytesPicked, stats.BytesTotal)}
 	for i, s := range scansOf(plan) {
 		lines = append(lines, fmt.Sprintf("scan %d: %d files, %s", i+1, s.Files, s.Limits))
+		if p := j.Scans[i].selection; p != nil {
+			lines = append(lines, fmt.Sprintf("scan %d: %d rows picked by value out of %d files, of which %d were opened: %d of %d row groups, %d bytes read",
+				i+1, p.Rows, p.Files, p.FilesRead, p.GroupsRead, p.Groups, p.BytesRead))
+		}
 	}
 	if meta.Expired.Files > 0 {
 		lines = append(lines, meta.Expired.String())
@@ -137,6 +145,9 @@ func limits(b athena.Bounds) string {
 	}
 	if b.Classes != nil {
 		parts = append(parts, "retention in ('"+strings.Join(b.Classes, "', '")+"')")
+	}
+	for _, m := range b.Where {
+		parts = append(parts, m.Column+" in ('"+strings.Join(m.Values, "', '")+"')")
 	}
 	if len(parts) == 0 {
 		return "nothing pruned: add a condition on dt or timestamp"

@@ -75,6 +75,23 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainCostsNothing: what a query would read is in the text; what was read is not that.
+func TestExplainCostsNothing(t *testing.T) {
+	e := engineOver(t, encode(t, sample()), nil)
+	for sql, read := range map[string]int{"EXPLAIN SELECT seq FROM audit_logs": 0, "EXPLAIN ANALYZE SELECT seq FROM audit_logs": 5} {
+		r, err := e.Query(t.Context(), athena.Query{SQL: sql})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := r.Meta().Stats; s.FilesRead != read || (s.BytesPicked > 0) != (read > 0) || s.FilesTotal != 5 {
+			t.Errorf("%s: %+v", sql, s)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestExplainValidates(t *testing.T) {
 	e := engineOver(t, encode(t, sample()), nil)
 	cols, rows, err := answer(t, e, "EXPLAIN (TYPE VALIDATE) SELECT seq FROM audit_logs")

@@ -131,8 +131,9 @@ func (r *result) turn() (end bool, _ error) {
 
 // addTo takes over what a worker says that it has read. It is for people alone.
 func (s *jobStats) addTo(to *athena.Stats) {
-	to.BytesRead = max(0, s.BytesRead)
-	to.RowGroupsTotal, to.RowGroupsRead = max(0, s.RowGroupsTotal), max(0, s.RowGroupsRead)
+	to.BytesRead += max(0, s.BytesRead)
+	to.RowGroupsTotal += max(0, s.RowGroupsTotal)
+	to.RowGroupsRead += max(0, s.RowGroupsRead)
 }
 
 func (r *result) Close() error {
