@@ -71,7 +71,7 @@ func startArchiver(o options, dir string, d *data) (*archiver, error) {
 	if err := os.MkdirAll(temp, 0o755); err != nil {
 		return nil, err
 	}
-	files, err := cache.Open(cache.Options{Dir: filepath.Join(dir, "cache"), Store: d, MaxBytes: 1 << 40, Log: slog.New(slog.DiscardHandler)})
+	files, err := cache.Open(cache.Options{Dir: filepath.Join(dir, "cache"), Store: d, MaxBytes: 1 << 40, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}

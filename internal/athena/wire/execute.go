@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -92,6 +93,9 @@ func (s *Server) answer(ctx context.Context, id string, st statement) (a answere
 	}
 	if t := meta.CompleteThrough; !t.IsZero() {
 		a.reason = "complete through " + t.UTC().Format("2006-01-02T15:04:05.000Z")
+	}
+	if meta.Expired.Files > 0 {
+		a.reason = strings.TrimPrefix(a.reason+"; "+meta.Expired.String(), "; ")
 	}
 	return a, nil
 }

@@ -75,7 +75,8 @@ func (r *result) Next(ctx context.Context) ([]any, error) {
 }
 
 func (r *result) Meta() athena.Meta {
-	return athena.Meta{CompleteThrough: time.Date(2026, 1, 31, 10, 11, 12, 345e6, time.UTC), Stats: athena.Stats{BytesPicked: 42}}
+	return athena.Meta{CompleteThrough: time.Date(2026, 1, 31, 10, 11, 12, 345e6, time.UTC), Stats: athena.Stats{BytesPicked: 42},
+		Expired: athena.Expired{Files: 2, Rows: 30, From: "2024-01-01", To: "2024-02-01"}}
 }
 
 func (r *result) Close() error { return nil }

@@ -73,7 +73,7 @@ func TestDescription(t *testing.T) {
 	if scanned := x["Statistics"].(map[string]any)["DataScannedInBytes"]; scanned != 42.0 {
 		t.Errorf("scanned %v", scanned)
 	}
-	if state, reason := w.state(ann, id); state != stateSucceeded || reason != "complete through 2026-01-31T10:11:12.345Z" {
+	if state, reason := w.state(ann, id); state != stateSucceeded || !strings.HasPrefix(reason, "complete through 2026-01-31T10:11:12.345Z; 2 files with 30 rows of 2024-01-01 to 2024-02-01 are not in this answer") {
 		t.Errorf("%s, %q", state, reason)
 	}
 	show := w.start(ann, "-- what is there?\n /* x */ show tables")
