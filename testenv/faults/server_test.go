@@ -209,6 +209,11 @@ func (v *server) call(ctx context.Context, method, path string, body []byte) ([]
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	return answerOf(req)
+}
+
+// answerOf sends a request and returns the body of a 200.
+func answerOf(req *http.Request) ([]byte, error) {
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, err

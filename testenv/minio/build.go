@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/audit-archiver/archiver/testenv/proc"
 )
 
 // built remembers a build for the life of the process: a failure costs minutes.
@@ -38,7 +40,7 @@ func build(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := lockFile(filepath.Join(dir, "lock"))
+	unlock, err := proc.Lock(filepath.Join(dir, "lock"))
 	if err != nil {
 		return "", err
 	}

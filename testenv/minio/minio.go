@@ -16,8 +16,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/audit-archiver/archiver/testenv/proc"
 )
 
 const (
@@ -99,7 +102,7 @@ func Run(binary, dir string) (*Server, error) {
 		"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(),
 	}
 	srv.cmd.Stdout, srv.cmd.Stderr = log, log
-	srv.cmd.SysProcAttr = dieWithParent()
+	srv.cmd.SysProcAttr = proc.DieWithParent(syscall.SIGKILL)
 	if err := srv.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("run minio: %w", err)
 	}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/audit-archiver/archiver/testenv/proc"
 )
 
 // User makes a user of a running server whose only policy is the given one, and
@@ -45,7 +47,7 @@ func buildAddUser(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(tools, 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := lockFile(filepath.Join(tools, "adduser.lock"))
+	unlock, err := proc.Lock(filepath.Join(tools, "adduser.lock"))
 	if err != nil {
 		return "", err
 	}

@@ -29,6 +29,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/audit-archiver/archiver/testenv/proc"
 )
 
 const (
@@ -188,7 +190,7 @@ func (s *Server) SocketFile() string { return filepath.Join(s.dir, ".s.PGSQL.543
 func (s *Server) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, program), args...)
 	cmd.Dir = s.dir
-	cmd.SysProcAttr = dieWithParent()
+	cmd.SysProcAttr = proc.DieWithParent(syscall.SIGQUIT)
 	cmd.SysProcAttr.Credential = s.as
 	return cmd
 }

@@ -3,7 +3,10 @@ package dialect
 // wrapCall puts a cast around an aggregate, which may be a window function.
 func wrapCall(c *call, id string) { become(c.n, castTo(copyOf(c.n), id)) }
 
+// countIf is 0 where there are no rows; DuckDB's is NULL.
 func countIf(_ *translator, c *call) (string, error) {
+	c.n["function_name"] = "count"
+	c.n["children"] = []any{caseWhen(c.args[0], intConst(1), nullConst())}
 	wrapCall(c, "BIGINT")
 	return typeBigint, nil
 }
@@ -14,18 +17,31 @@ func sumOf(_ *translator, c *call) (string, error) {
 		wrapCall(c, "BIGINT")
 		return typeBigint, nil
 	}
+	if _, scale, ok := digitsOf(c.types[0]); ok {
+		typ := decimalType(maxPrecision, scale)
+		become(c.n, castDecimal(copyOf(c.n), typ))
+		return typ, nil
+	}
 	return c.types[0], nil
 }
 
 func avgOf(t *translator, c *call) (string, error) {
-	if c.types[0] == typeDecimal {
-		return "", t.refuse(c.n, "avg of decimals", "cast to double")
+	if typ := c.types[0]; isDecimal(typ) {
+		_, scale, _ := digitsOf(typ)
+		sum, count := copyOf(c.n), copyOf(c.n)
+		sum["function_name"], count["function_name"] = "sum", "count"
+		become(c.n, quotient(sum, count, scale, typ))
+		return typ, nil
+	}
+	if c.types[0] == typeReal {
+		wrapCall(c, "FLOAT")
+		return typeReal, nil
 	}
 	return typeDouble, nil
 }
 
 func ordered(t *translator, c *call) (string, error) {
-	if typ := c.types[0]; typ == typeJSON || isMap(typ) || typ == typeZoned {
+	if typ := c.types[0]; typ == typeJSON || isMap(typ) {
 		return "", t.invalid(c.n, "values of type %s have no order", typ)
 	}
 	return c.types[0], nil
@@ -53,4 +69,28 @@ func approxPercentile(t *translator, c *call) (string, error) {
 	}
 	c.n["function_name"] = "quantile_disc"
 	return c.types[0], nil
+}
+
+// listagg joins texts; NULLs are left out. Its order was written WITHIN GROUP.
+func listagg(t *translator, c *call) (string, error) {
+	if c.window {
+		return "", t.refuse(c.n, "listagg as a window function", "")
+	}
+	if len(list(child(c.n, "order_bys"), "orders")) == 0 {
+		return "", t.invalid(c.n, "listagg needs WITHIN GROUP (ORDER BY …)")
+	}
+	if len(c.args) == 1 {
+		c.args = append(c.args, varcharConst(""))
+	}
+	if _, ok := literal(c.args[1]); !ok {
+		return "", t.invalid(c.args[1], "the separator of listagg must be a literal")
+	}
+	c.n["function_name"], c.n["children"] = "string_agg", toList(c.args)
+	return typeVarchar, nil
+}
+
+func bitAggregate(_ *translator, c *call) (string, error) {
+	c.n["function_name"] = map[string]string{"bitwise_and_agg": "bit_and", "bitwise_or_agg": "bit_or", "bitwise_xor_agg": "bit_xor"}[c.name]
+	c.n["children"] = []any{castTo(c.args[0], "BIGINT")}
+	return typeBigint, nil
 }

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -10,8 +11,10 @@ type call struct {
 	name   string
 	args   []node
 	types  []string
+	before []string // types, before times were made local ones
 	scope  *scope
 	window bool
+	zoned  bool // an argument was of another zone than UTC, and is its local time now
 }
 
 // call translates a function call or an operator that DuckDB writes as one.
@@ -53,7 +56,11 @@ func (t *translator) call(n node, s *scope) (string, error) {
 		if err := t.plainCall(n); err != nil {
 			return "", err
 		}
-		return t.apply(f, c)
+		typ, err := t.apply(f, c)
+		if err == nil && (isArray(typ) || len(types) > 0 && isArray(types[0])) {
+			settle(n, typ) // a NULL among arrays loses its type in DuckDB
+		}
+		return typ, err
 	}
 	if cond := child(n, "filter"); cond != nil {
 		if err := t.condition(cond, s); err != nil {
@@ -61,7 +68,7 @@ func (t *translator) call(n node, s *scope) (string, error) {
 		}
 	}
 	orders := child(n, "order_bys")
-	if len(list(orders, "orders")) > 0 && name != "array_agg" {
+	if len(list(orders, "orders")) > 0 && name != "array_agg" && name != "listagg" {
 		return "", t.refuse(n, "ORDER BY in "+name, "")
 	}
 	if err := t.orders(orders, s); err != nil {
@@ -88,18 +95,23 @@ func (t *translator) apply(f signature, c *call) (string, error) {
 	}
 	variadic := len(f.args) > 0 && strings.HasSuffix(f.args[len(f.args)-1], "…")
 	if len(c.args) < least || len(c.args) > len(f.args) && !variadic {
-		return "", t.invalid(c.n, "%s takes (%s), not %d arguments", c.name, strings.Join(f.args, ", "), len(c.args))
+		return "", t.refuse(c.n, c.name+" of "+itoa(len(c.args))+" arguments", "it takes ("+strings.Join(f.args, ", ")+")")
 	}
+	c.before = slices.Clone(c.types)
 	for i, typ := range c.types {
 		want := strings.TrimRight(f.args[min(i, len(f.args)-1)], "?…")
-		if typ == typeZoned && want != "local" {
-			return "", t.refuse(c.args[i], "AT TIME ZONE in "+c.name, zonedAdvice)
+		if elsewhere(typ) && want == "time" {
+			return "", t.refuse(c.args[i], "a time in another zone than UTC in "+c.name, zoneAdvice)
 		}
-		if typ == typeOffset && want != "instant" {
-			return "", t.refuse(c.args[i], "from_iso8601_timestamp in "+c.name, offsetAdvice)
+		if want == "local" {
+			var err error
+			if c.args[i], c.types[i], err = t.local(c.args[i], typ); err != nil {
+				return "", err
+			}
+			c.zoned, typ = c.zoned || elsewhere(typ), c.types[i]
 		}
 		if !fits(typ, want) {
-			return "", t.invalid(c.args[i], "argument %d of %s must be %s, this is %s", i+1, c.name, want, describe(typ))
+			return "", t.refuse(c.args[i], "argument "+itoa(i+1)+" of "+c.name, "it must be "+want+", this is "+describe(typ))
 		}
 	}
 	if f.apply != nil {
@@ -123,16 +135,14 @@ func fits(typ, class string) bool {
 		return isInteger(typ)
 	case "number":
 		return isNumber(typ)
-	case "time":
+	case "time", "local", "instant":
 		return isTime(typ)
-	case "local":
-		return isTime(typ) || typ == typeZoned
-	case "instant":
-		return isTime(typ) || typ == typeOffset
 	case "array":
 		return isArray(typ)
 	case "map":
 		return isMap(typ)
+	case "array or varchar":
+		return isArray(typ) || typ == typeVarchar
 	case "array or map":
 		return isArray(typ) || isMap(typ)
 	case "json or varchar":
@@ -173,11 +183,6 @@ func (t *translator) operatorCall(n node, name string, s *scope) (string, error)
 	types, err := t.exprs(args, s)
 	if err != nil {
 		return "", err
-	}
-	for i, typ := range types {
-		if typ == typeZoned {
-			return "", t.refuse(args[i], "AT TIME ZONE with "+name, zonedAdvice)
-		}
 	}
 	switch name {
 	case "~~", "!~~":
@@ -223,18 +228,31 @@ var operatorAdvice = map[string]string{
 
 func (t *translator) concatenation(n node, types []string) (string, error) {
 	for _, typ := range types {
-		if typ != typeNull && typ != typeVarchar && !isArray(typ) {
+		if typ != typeNull && typ != typeVarchar && !isArray(types[0]) && !isArray(types[1]) {
 			return "", t.invalid(n, "|| joins varchar, not %s: cast it", describe(typ))
 		}
 	}
+	if types[0] == typeNull || types[1] == typeNull {
+		return "", t.refuse(n, "|| with a bare NULL", "write CAST(NULL AS varchar)")
+	}
 	typ, ok := common(types[0], types[1])
 	switch {
+	case isArray(types[0]) && elementOf(types[0]) == types[1]: // DuckDB appends one with array functions only
+		list, element := children(n)[0], children(n)[1]
+		become(n, caseWhen(isNotNull(copyOf(element)), operator("||", list, arrayOf(element)), nullConst()))
+		return types[0], nil
+	case isArray(types[1]) && elementOf(types[1]) == types[0]:
+		element, list := children(n)[0], children(n)[1]
+		become(n, caseWhen(isNotNull(copyOf(element)), operator("||", arrayOf(element), list), nullConst()))
+		return types[1], nil
 	case !ok:
 		return "", t.invalid(n, "|| cannot join %s and %s", types[0], types[1])
-	case typ == typeNull:
-		return typeVarchar, nil
 	}
 	return typ, nil
+}
+
+func arrayOf(n node) node {
+	return node{"class": "OPERATOR", "type": "ARRAY_CONSTRUCTOR", "alias": "", "query_location": nowhere, "children": []any{n}}
 }
 
 // sum is + and -, of numbers or of times and intervals.
@@ -243,18 +261,26 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 	switch {
 	case fits(a, "number") && fits(b, "number"):
 		typ, _ := common(a, b)
+		if isDecimal(typ) && a != typeNull && b != typeNull {
+			return t.decimalSum(n, types)
+		}
 		return typ, nil
 	case isInterval(a) && isInterval(b) && a == b:
 		return a, nil
-	case a == typeOffset && isInterval(b):
-		return typeOffset, nil
 	case isTime(a) && isInterval(b), isInterval(a) && isTime(b) && name == "+":
 		typ := a
 		if isInterval(a) {
 			typ, args = b, []node{args[1], args[0]}
 		}
-		if typ != typeDate {
-			return typ, nil
+		if s, ok := stampOf(typ); ok {
+			months := !dayInterval(a) && !dayInterval(b)
+			if months && elsewhere(typ) {
+				return "", t.refuse(n, "an interval of months at another zone than UTC", zoneAdvice)
+			}
+			if !months {
+				s.digits = max(s.digits, 3)
+			}
+			return s.String(), nil
 		}
 		if text(args[1], "function_name") == "to_hours" || text(args[1], "function_name") == "to_minutes" || text(args[1], "function_name") == "to_seconds" {
 			return "", t.invalid(n, "a date has no hours: cast it to timestamp")
@@ -272,6 +298,8 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 func (t *translator) product(n node, name string, args []node, types []string) (string, error) {
 	typ, _ := common(types[0], types[1])
 	switch {
+	case isDecimal(typ) && types[0] != typeNull && types[1] != typeNull:
+		return t.decimalProduct(n, name, args, types)
 	case name == "*":
 		return typ, nil
 	case isInteger(typ) || typ == typeNull:
@@ -283,8 +311,7 @@ func (t *translator) product(n node, name string, args []node, types []string) (
 		return typ, nil
 	case name == "/" && (typ == typeDouble || typ == typeReal):
 		return typ, nil
-	case typ == typeDecimal:
-		return "", t.refuse(n, "division of decimals", "Trino rounds it to the operands' scale; write 100e0 or CAST(x AS double)")
 	}
-	return "", t.refuse(n, "% of doubles", "")
+	become(n, function(internal+"fmod", castTo(args[0], "DOUBLE"), castTo(args[1], "DOUBLE")))
+	return typ, nil
 }

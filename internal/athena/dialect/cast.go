@@ -1,6 +1,10 @@
 package dialect
 
-import "strings"
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
 
 func (t *translator) cast(n node, s *scope) (string, error) {
 	if err := t.fields(n, "class", "type", "alias", "query_location", "child", "cast_type", "try_cast"); err != nil {
@@ -11,18 +15,51 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	to, err := t.castType(n)
+	if s, ok := literal(c); ok && text(child(n, "cast_type"), "id") == "DECIMAL" && location(n) < 0 { // DECIMAL '…' has no place, CAST has
+		return t.quotedDecimal(n, s)
+	}
+	to, err := t.typeOf(n, child(n, "cast_type"))
 	if err != nil {
 		return "", err
 	}
-	if from == to && to != typeDecimal {
-		return to, t.checkLiteralTime(n, c, to)
+	if to == typeJSON && from == typeVarchar && location(n) < 0 { // JSON '…' has no place, CAST has
+		become(n, function(internal+"json_parse", c))
+		return typeJSON, nil
+	}
+	if s, ok := literal(c); ok && to == typeTime && location(n) < 0 && n["try_cast"] != true { // timestamp '…' has no place, CAST has
+		return t.stampLiteral(n, c, s)
+	}
+	if elsewhere(from) && to == typeZone { // it keeps its zone
+		zone, _ := stampOf(from)
+		return stamp{digits: 3, zone: zone.zone}.String(), nil
+	}
+	if from == to {
+		return to, nil
 	}
 	if from == "" || from == typeNull {
+		if to == typeIP {
+			n["cast_type"] = node{"id": "BLOB", "type_info": nil}
+		}
 		return to, nil
 	}
 	return to, t.convert(n, c, from, to)
 }
+
+// bareDecimal is decimal without digits behind it; DECIMAL '1.5' is a literal.
+var bareDecimal = regexp.MustCompile(`(?i)\bAS\s+(decimal|numeric|dec)\s*\)`)
+
+// quotedDecimal is DECIMAL '1.50', whose type follows from its digits.
+func (t *translator) quotedDecimal(n node, s string) (string, error) {
+	m := decimalSyntax.FindStringSubmatch(s)
+	if m == nil || len(m[1])+len(m[2]) > maxPrecision {
+		return "", t.invalid(n, "'%s' is no decimal of at most %d digits", s, maxPrecision)
+	}
+	typ := decimalType(max(1, len(m[1])+len(m[2])), len(m[2]))
+	become(n, castDecimal(varcharConst(s), typ))
+	return typ, nil
+}
+
+var decimalSyntax = regexp.MustCompile(`^[+-]?0*(\d*)(?:\.(\d*))?$`)
 
 // castType reads the target of a cast.
 func (t *translator) castType(n node) (string, error) {
@@ -37,10 +74,11 @@ func (t *translator) castType(n node) (string, error) {
 	case "DOUBLE":
 		return typeDouble, nil
 	case "DECIMAL":
-		if ct["type_info"] == nil || location(n) < 0 { // decimal '1.23' has no place, CAST has
-			return "", t.refuse(child(n, "child"), "decimal '…' or CAST AS decimal", "write CAST(x AS decimal(p, s)), or the number without quotes")
+		info := child(ct, "type_info")
+		if bareDecimal.MatchString(t.sql) { // DuckDB's parser has made decimal(18,3) of it
+			return "", t.refuse(child(n, "child"), "type decimal without digits", "write decimal(38,0)")
 		}
-		return typeDecimal, nil
+		return fmt.Sprintf("decimal(%v,%v)", info["width"], info["scale"]), nil
 	case "VARCHAR":
 		return typeVarchar, nil
 	case "DATE":
@@ -55,9 +93,7 @@ func (t *translator) castType(n node) (string, error) {
 	case "INTERVAL":
 		return "", t.refuse(n, "interval '1 hour'", "write interval '1' hour")
 	case "UNBOUND":
-		if name := text(child(ct, "type_info"), "name"); strings.EqualFold(name, "json") {
-			return "", t.refuse(n, "CAST AS json", "use json_parse")
-		} else if name != "" {
+		if name := text(child(ct, "type_info"), "name"); name != "" {
 			return "", t.refuse(n, "type "+name, "")
 		}
 	}
@@ -66,23 +102,22 @@ func (t *translator) castType(n node) (string, error) {
 
 // convert checks and translates a cast whose result depends on more than DuckDB's cast.
 func (t *translator) convert(n, c node, from, to string) error {
+	if done, err := t.convertNested(n, c, from, to); done {
+		return err
+	}
 	switch {
-	case from == typeJSON:
-		return t.refuse(n, "CAST of json", "use json_extract_scalar, or json_format for the text")
-	case from == typeOffset:
-		return t.refuse(n, "CAST of from_iso8601_timestamp", offsetAdvice)
-	case from == typeZoned:
-		if to == typeDate || to == typeTime {
-			return nil
-		}
-		return t.refuse(n, "AT TIME ZONE", zonedAdvice)
 	case to == typeVarchar:
 		return t.toText(n, c, from)
 	case from == typeVarchar && isTime(to):
-		return t.checkLiteralTime(n, c, to)
+		return t.toTime(n, c, to)
 	case from == typeVarchar, isNumber(from) && (isNumber(to) || to == typeBool), from == typeBool && isNumber(to):
 		return t.toNumber(n, c, from, to)
 	case isTime(from) && isTime(to):
+		if to != typeZone {
+			at, _, err := t.local(c, from)
+			n["child"] = at
+			return err
+		}
 		return nil
 	}
 	return t.invalid(n, "cannot cast %s to %s", from, to)
@@ -90,8 +125,11 @@ func (t *translator) convert(n, c node, from, to string) error {
 
 // toNumber is a cast to a number or boolean.
 func (t *translator) toNumber(n, c node, from, to string) error {
-	if from == typeDecimal && isInteger(to) || to == typeBool && from == typeDecimal {
+	if isDecimal(from) && (isInteger(to) || to == typeBool) {
 		return nil
+	}
+	if (from == typeDouble || from == typeReal) && isInteger(to) {
+		n["child"] = function("round", c) // DuckDB rounds halves to even numbers, Trino away from zero
 	}
 	if from != typeVarchar {
 		return nil
@@ -115,47 +153,59 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 		}
 		n["child"] = function(macro, c)
 	}
+	switch {
+	case to == typeDouble || to == typeReal:
+		fromVarchar(n, c, "text_to_double")
+	case isDecimal(to):
+		fromVarchar(n, c, "text_to_decimal")
+	}
 	return nil
 }
 
 // toText is CAST(x AS varchar): the text must be Trino's.
 func (t *translator) toText(n, c node, from string) error {
 	switch {
-	case isInteger(from), from == typeBool, from == typeDecimal, from == typeDate:
+	case isInteger(from), from == typeBool, from == typeDate:
 		return nil
-	case from == typeTime:
-		become(n, function(internal+"time_text", c))
+	case isDecimal(from):
+		become(n, function(internal+"decimal_text", c))
 		return nil
-	case from == typeZone:
-		become(n, function(internal+"zone_text", c))
+	case isTime(from):
+		typ, _ := stampOf(from)
+		if typ.zone == unknownZone {
+			return t.refuse(n, "CAST of a time whose zone is in its text", zoneAdvice)
+		}
+		text := stampText(c, typ, "%Y-%m-%d %H:%M:%S")
+		if typ.zone != "" {
+			text = operator("||", text, varcharConst(" "+typ.zone))
+		}
+		become(n, text)
 		return nil
-	case from == typeDouble || from == typeReal:
-		return t.refuse(n, "CAST of "+from+" to varchar", "the text of a double differs between engines; cast to decimal(p,s) first")
+	case from == typeDouble:
+		become(n, function(internal+"double_text", c))
+		return nil
+	case from == typeReal:
+		become(n, function(internal+"real_text", castTo(c, "VARCHAR")))
+		return nil
 	}
 	return t.refuse(n, "CAST of "+from+" to varchar", "")
 }
 
-// checkLiteralTime looks at timestamp '…' and date '…' before the engine does.
-func (t *translator) checkLiteralTime(n, c node, to string) error {
-	s, ok := literal(c)
-	if !ok {
-		return nil
-	}
-	if to == typeTime {
-		if zone := zoneOf(s); zone != "" {
-			return t.refuse(c, "timestamp '"+s+"'", "write from_iso8601_timestamp('2024-01-01T00:00:00+01:00'), or the time in UTC without a zone")
-		}
-		if _, frac, _ := strings.Cut(s, "."); len(frac) > 3 {
-			return t.refuse(c, "timestamp '"+s+"'", "the table's timestamps have three fraction digits; timestamp_ns has nine")
-		}
-		if _, ok := parseTime(s); !ok {
-			return t.invalid(c, "'%s' is no timestamp: write timestamp '2024-01-31 10:11:12.345'", s)
-		}
-	}
-	if to == typeDate {
-		if _, ok := parseDate(s); !ok && n["try_cast"] != true {
+// toTime is date '…' and CAST of text to a date or timestamp. timestamp '…' has been
+// looked at before.
+func (t *translator) toTime(n, c node, to string) error {
+	s, isLiteral := literal(c)
+	switch {
+	case to == typeDate && isLiteral && location(n) < 0: // date '…' has no place, CAST has
+		if _, ok := parseDate(s); !ok {
 			return t.invalid(c, "'%s' is no date: write date '2024-01-31'", s)
 		}
+	case to == typeDate:
+		fromVarchar(n, c, "text_to_date")
+	case to == typeTime:
+		fromVarchar(n, c, "text_to_timestamp")
+	default:
+		return t.refuse(n, "CAST of varchar to "+to, "use from_iso8601_timestamp, or a literal such as timestamp '2024-01-31 10:11:12 UTC'")
 	}
 	return nil
 }

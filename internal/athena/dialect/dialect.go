@@ -55,7 +55,11 @@ func Prepare(sql string) (string, error) {
 	if err := readable(sql); err != nil {
 		return "", err
 	}
-	return lex(sql)
+	sql, err := lex(sql)
+	if err != nil {
+		return "", err
+	}
+	return respell(sql)
 }
 
 // Translate checks the tree that json_serialize_sql made of sql (which Prepare
@@ -85,7 +89,7 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	}
 	plan := &Plan{Tree: out, Scans: t.scans, Names: make([]string, len(cols)), Types: make([]string, len(cols))}
 	for i, c := range cols {
-		plan.Names[i], plan.Types[i] = c.name, c.typ
+		plan.Names[i], plan.Types[i] = c.name, publicType(c.typ)
 	}
 	return plan, nil
 }
@@ -95,9 +99,6 @@ func parseError(sql string, doc node) error {
 	message, _ := doc["error_message"].(string)
 	if doc["error_type"] == "not implemented" {
 		return &athena.Error{Kind: athena.ErrRefused, Construct: firstWord(sql), Detail: answered}
-	}
-	if message == "Wrong number of arguments to IF." {
-		message = "write IF(condition, value, NULL)"
 	}
 	e := &athena.Error{Kind: athena.ErrSyntax, Detail: message}
 	if p, ok := doc["position"].(string); ok {

@@ -81,10 +81,10 @@ func (t *translator) constant(n node) (string, error) {
 		num, _ := v["value"].(json.Number)
 		become(n, castTo(varcharConst(num.String()), "DOUBLE"))
 		return typeDouble, nil
-	case "BOOLEAN":
-		return typeBool, nil
+	case "BOOLEAN": // of IS TRUE; true itself is a cast
+		return "", t.refuse(n, "IS TRUE, IS FALSE, IS UNKNOWN", "compare with = true, or IS NULL")
 	case "DECIMAL":
-		return typeDecimal, nil
+		return decimalLiteral(n)
 	default:
 		return "", t.refuse(n, "literal of type "+strings.ToLower(id), "whole numbers end at 9223372036854775807")
 	}
@@ -111,7 +111,18 @@ func (t *translator) comparison(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return typeBool, t.comparable(n, []node{left, right}, types)
+	if strings.HasSuffix(text(n, "type"), "DISTINCT_FROM") {
+		_, ok := common(types[0], types[1])
+		if !ok {
+			return "", t.mismatch(n, left, right, types[0], types[1])
+		}
+		return typeBool, nil
+	}
+	if err := t.comparable(n, []node{left, right}, types); err != nil {
+		return "", err
+	}
+	t.compareAsTrino(n, types)
+	return typeBool, nil
 }
 
 func (t *translator) between(n node, s *scope) (string, error) {
@@ -123,17 +134,16 @@ func (t *translator) between(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return typeBool, t.comparable(n, parts, types)
+	if err := t.comparable(n, parts, types); err != nil {
+		return "", err
+	}
+	t.oneByOne(n, parts, types)
+	return typeBool, nil
 }
 
 // comparable refuses what Trino refuses to compare. DuckDB would cast string
 // literals to whatever stands on the other side.
 func (t *translator) comparable(n node, parts []node, types []string) error {
-	for i, other := range types {
-		if other == typeZoned {
-			return t.refuse(parts[i], "comparison of AT TIME ZONE", zonedAdvice)
-		}
-	}
 	typ := types[0]
 	for i := 1; i < len(types); i++ {
 		both, ok := common(typ, types[i])
@@ -145,7 +155,7 @@ func (t *translator) comparable(n node, parts []node, types []string) error {
 	if typ == typeJSON {
 		return t.refuse(n, "comparison of json", "compare json_extract_scalar(…)")
 	}
-	return nil
+	return t.wholeArrays(n, parts, types)
 }
 
 func (t *translator) mismatch(n, a, b node, typeA, typeB string) error {
@@ -188,12 +198,19 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	case "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL":
 		return typeBool, nil
 	case "COMPARE_IN", "COMPARE_NOT_IN":
-		return typeBool, t.comparable(n, args, types)
+		if err := t.comparable(n, args, types); err != nil {
+			return "", err
+		}
+		t.oneByOne(n, args, types)
+		return typeBool, nil
 	case "OPERATOR_COALESCE":
 		return t.unify(n, "COALESCE", types)
 	case "OPERATOR_TRY":
-		if name := raises(args[0]); name != "" {
-			return "", t.refuse(n, "TRY over "+name, "divide by nullif(x, 0), use try_cast or element_at")
+		if holds(args[0], "SUBQUERY") {
+			return "", t.refuse(n, "TRY over a subquery", "put TRY into the subquery")
+		}
+		if t.aggregates(args[0]) {
+			return "", t.refuse(n, "TRY over an aggregate", "aggregate in a subquery, and write TRY around its column")
 		}
 		return types[0], nil
 	case "ARRAY_CONSTRUCTOR":
@@ -202,10 +219,33 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	case "ARRAY_EXTRACT":
 		return t.subscript(n, args, types)
 	case "GROUPING_FUNCTION":
-		return typeBigint, nil
+		become(n, castTo(copyOf(n), "INTEGER"))
+		return typeInt, nil
 	default:
 		return "", t.refuse(n, construct(strings.TrimPrefix(typ, "OPERATOR_")), "")
 	}
+}
+
+// aggregates reports whether an aggregate or a window function is at or below v.
+func (t *translator) aggregates(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		if f, ok := t.fns[strings.ToLower(text(v, "function_name"))]; ok && f.aggregate || text(v, "class") == "WINDOW" {
+			return true
+		}
+		for _, x := range v {
+			if t.aggregates(x) {
+				return true
+			}
+		}
+	case []any:
+		for _, x := range v {
+			if t.aggregates(x) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // unify is the common type of values that end up in one place.
@@ -213,7 +253,7 @@ func (t *translator) unify(n node, what string, types []string) (string, error) 
 	typ := typeNull
 	for _, other := range types {
 		both, ok := common(typ, other)
-		if !ok || other == typeZoned || other == typeOffset {
+		if !ok {
 			return "", t.invalid(n, "%s mixes %s and %s: cast one of them", what, typ, other)
 		}
 		typ = both
@@ -274,7 +314,7 @@ func (t *translator) subquery(n node, s *scope) (string, error) {
 		return typeBool, nil
 	}
 	if len(cols) != 1 {
-		return "", t.invalid(n, "a subquery must give one column here, this one gives %d", len(cols))
+		return "", t.refuse(n, "a subquery of several columns as one value", "")
 	}
 	switch kind {
 	case "SCALAR":

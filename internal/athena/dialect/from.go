@@ -105,11 +105,11 @@ func (t *translator) join(n node, s *scope) error {
 	default:
 		return t.refuse(n, kind+" JOIN", "")
 	}
-	if err := t.from(child(n, "left"), s); err != nil {
-		return err
-	}
-	if err := t.from(child(n, "right"), s); err != nil {
-		return err
+	for _, side := range []string{"left", "right"} {
+		if err := t.from(child(n, side), s); err != nil {
+			return err
+		}
+		uncross(child(n, side))
 	}
 	if len(list(n, "using_columns")) > 0 {
 		s.using = true
@@ -123,6 +123,14 @@ func (t *translator) join(n node, s *scope) error {
 		return t.condition(cond, s)
 	}
 	return nil
+}
+
+// uncross turns a cross join within another join into one that is always true. DuckDB
+// prints the former with a comma, which joins later than JOIN.
+func uncross(n node) {
+	if text(n, "type") == "JOIN" && text(n, "ref_type") == "CROSS" {
+		n["ref_type"], n["join_type"], n["condition"] = "REGULAR", "INNER", castTo(varcharConst("t"), "BOOLEAN")
+	}
 }
 
 // unnest is the only table function: UNNEST(array) [WITH ORDINALITY] AS t(x [, n]).
@@ -140,16 +148,26 @@ func (t *translator) unnest(n node, s *scope) error {
 		return err
 	}
 	args := children(f)
-	if len(args) != 1 {
-		return t.refuse(n, "UNNEST of several values", "use one UNNEST each")
+	if len(args) == 0 {
+		return t.invalid(n, "UNNEST takes arrays or maps")
+	}
+	if len(args) > 1 {
+		return t.unnestSeveral(n, args, s)
 	}
 	typ, err := t.expr(args[0], s)
 	if err != nil {
 		return err
 	}
-	if !isArray(typ) {
-		return t.refuse(n, "UNNEST of "+describe(typ), "only arrays are unnested")
+	if isMap(typ) {
+		return t.unnestLists(n, []node{function("map_keys", args[0]), function("map_values", copyOf(args[0]))}, []string{keyOf(typ), valueOf(typ)}, s)
 	}
+	if !isArray(typ) {
+		return t.refuse(n, "UNNEST of "+describe(typ), "only arrays and maps are unnested")
+	}
+	if holds(args[0], "LAMBDA") && holds(args[0], "COLUMN_REF") {
+		return t.unnestLists(n, args, []string{elementOf(typ)}, s)
+	}
+	settle(args[0], typ)
 	cols := []column{{name: "unnest", typ: elementOf(typ)}}
 	if text(n, "with_ordinality") == "WITH_ORDINALITY" {
 		cols = append(cols, column{name: "ordinality", typ: typeBigint})
@@ -165,6 +183,68 @@ func (t *translator) unnest(n node, s *scope) error {
 		alias = "unnest"
 	}
 	s.rels = append(s.rels, relation{alias, cols})
+	return nil
+}
+
+// unnestSeveral is UNNEST(a, b): side by side, NULLs behind the shorter one.
+func (t *translator) unnestSeveral(n node, args []node, s *scope) error {
+	var elements []string
+	for _, a := range args {
+		typ, err := t.expr(a, s)
+		if err != nil {
+			return err
+		}
+		if !isArray(typ) {
+			return t.refuse(n, "UNNEST of several values that are no arrays", "use one UNNEST each")
+		}
+		elements = append(elements, elementOf(typ))
+	}
+	return t.unnestLists(n, args, elements, s)
+}
+
+// unnestLists makes n a subquery beside the relations before it: SELECT unnest(a), unnest(b).
+func (t *translator) unnestLists(n node, lists []node, elements []string, s *scope) error {
+	var cols []column
+	var picks []any
+	pick := func(name, typ string, list node) {
+		e := function("unnest", list)
+		e["alias"] = name
+		picks, cols = append(picks, e), append(cols, column{name: name, typ: typ})
+	}
+	longest := []node{}
+	for i, l := range lists {
+		settle(l, "array("+elements[i]+")")
+		longest = append(longest, coalesce(function("len", copyOf(l)), castTo(intConst(0), "BIGINT")))
+		pick(internal+"u"+itoa(i), elements[i], l)
+	}
+	if text(n, "with_ordinality") == "WITH_ORDINALITY" {
+		most := longest[0]
+		if len(longest) > 1 {
+			most = function("greatest", longest...)
+		}
+		pick("ordinality", typeBigint, function("generate_series", castTo(intConst(1), "BIGINT"), most))
+	}
+	cols, err := t.rename(n, cols, strings1(n, "column_name_alias"))
+	if err != nil {
+		return err
+	}
+	alias := text(n, "alias")
+	if alias == "" {
+		alias = "unnest"
+	}
+	s.rels = append(s.rels, relation{alias, cols})
+	aliases := n["column_name_alias"]
+	none := []any{}
+	query := node{
+		"type": "SELECT_NODE", "modifiers": none, "cte_map": node{"map": none}, "select_list": picks,
+		"from_table": node{"type": "EMPTY", "alias": "", "sample": nil, "query_location": nowhere}, "where_clause": nil, "group_expressions": none,
+		"group_sets": none, "aggregate_handling": "STANDARD_HANDLING", "having": nil, "sample": nil, "qualify": nil,
+	}
+	clear(n)
+	for k, v := range (node{"type": "SUBQUERY", "alias": alias, "sample": nil, "query_location": nowhere, "column_name_alias": aliases,
+		"subquery": node{"node": query, "named_param_map": none}}) {
+		n[k] = v
+	}
 	return nil
 }
 
@@ -194,6 +274,14 @@ func (t *translator) values(n node, s *scope) error {
 				return t.invalid(e, "VALUES mixes %s and %s in one column", cols[j].typ, typ)
 			}
 			cols[j].typ = both
+		}
+	}
+	for _, r := range list(n, "values") {
+		row, _ := r.([]any)
+		for j, v := range row {
+			if e, _ := v.(map[string]any); cols[j].typ != typeNull {
+				settle(e, cols[j].typ)
+			}
 		}
 	}
 	names := strings1(n, "expected_names")

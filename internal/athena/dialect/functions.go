@@ -33,6 +33,7 @@ func functions() map[string]signature {
 	all := make(map[string]signature)
 	for _, group := range []map[string]signature{
 		textFunctions(), numberFunctions(), timeFunctions(), jsonFunctions(), arrayFunctions(), aggregates(),
+		moreTextFunctions(), moreNumberFunctions(), moreArrayFunctions(), binaryFunctions(), urlFunctions(), moreJSONFunctions(), mapFunctions(),
 	} {
 		maps.Copy(all, group)
 	}
@@ -43,31 +44,28 @@ func textFunctions() map[string]signature {
 	return map[string]signature{
 		"length":               sig(typeBigint, "varchar"),
 		"lower":                sig(typeVarchar, "varchar"),
-		"upper":                sig(typeVarchar, "varchar"),
+		"upper":                sig(typeVarchar, "varchar").macro("upper"),
 		"trim":                 sig(typeVarchar, "varchar", "varchar?").by(trim),
 		"ltrim":                sig(typeVarchar, "varchar", "varchar?").by(trim),
 		"rtrim":                sig(typeVarchar, "varchar", "varchar?").by(trim),
 		"substr":               sig(typeVarchar, "varchar", "integer", "integer?").by(substr),
 		"substring":            sig(typeVarchar, "varchar", "integer", "integer?").by(substr),
-		"strpos":               sig(typeBigint, "varchar", "varchar"),
 		"position":             sig(typeBigint, "varchar", "varchar"),
 		"replace":              sig(typeVarchar, "varchar", "varchar", "varchar?").by(replaceText),
 		"translate":            sig(typeVarchar, "varchar", "varchar", "varchar"),
 		"concat":               sig(typeVarchar, "any", "any…").by(concat),
-		"split":                sig("array(varchar)", "varchar", "varchar").as("string_split"),
 		"split_part":           sig(typeVarchar, "varchar", "varchar", "integer").macro("split_part"),
 		"starts_with":          sig(typeBool, "varchar", "varchar"),
 		"lpad":                 sig(typeVarchar, "varchar", "integer", "varchar").macro("lpad"),
 		"rpad":                 sig(typeVarchar, "varchar", "integer", "varchar").macro("rpad"),
 		"chr":                  sig(typeVarchar, "integer"),
-		"codepoint":            sig(typeInt, "varchar").as("unicode"),
-		"like_escape":          sig(typeBool, "varchar", "varchar", "varchar"),
-		"not_like_escape":      sig(typeBool, "varchar", "varchar", "varchar"),
-		"regexp_like":          sig(typeBool, "varchar", "varchar").as("regexp_matches"),
+		"codepoint":            sig(typeInt, "varchar").by(codepoint),
+		"like_escape":          sig(typeBool, "varchar", "varchar", "varchar").by(likeEscape),
+		"not_like_escape":      sig(typeBool, "varchar", "varchar", "varchar").by(likeEscape),
+		"regexp_like":          sig(typeBool, "varchar", "varchar").by(regexpLike),
 		"regexp_extract":       sig(typeVarchar, "varchar", "varchar", "integer?").by(regexpExtract),
-		"regexp_extract_all":   sig("array(varchar)", "varchar", "varchar"),
 		"regexp_replace":       sig(typeVarchar, "varchar", "varchar", "varchar?").by(regexpReplace),
-		"levenshtein_distance": sig(typeBigint, "varchar", "varchar").as("levenshtein"),
+		"levenshtein_distance": sig(typeBigint, "varchar", "varchar").by(nativeOf("levenshtein", typeBigint)),
 	}
 }
 
@@ -78,20 +76,21 @@ func numberFunctions() map[string]signature {
 		"ceiling":  sig("first", "number").by(roundTo),
 		"floor":    sig("first", "number").by(roundTo),
 		"round":    sig("first", "number", "integer?").by(roundTo),
-		"truncate": sig("first", "number").by(roundTo),
+		"truncate": sig("first", "number", "integer?").by(roundTo),
 		"mod":      sig("first", "number", "number").by(modulo),
 		"power":    sig(typeDouble, "number", "number"),
 		"pow":      sig(typeDouble, "number", "number"),
-		"sqrt":     sig(typeDouble, "number"),
-		"cbrt":     sig(typeDouble, "number"),
+		"sqrt":     sig(typeDouble, "number").macro("sqrt"),
+		"cbrt":     sig(typeDouble, "number").by(nativeOf("cbrt", typeDouble)),
 		"exp":      sig(typeDouble, "number"),
-		"ln":       sig(typeDouble, "number"),
-		"log2":     sig(typeDouble, "number"),
-		"log10":    sig(typeDouble, "number"),
+		"ln":       sig(typeDouble, "number").macro("ln"),
+		"log2":     sig(typeDouble, "number").macro("log2"),
+		"log10":    sig(typeDouble, "number").macro("log10"),
 		"greatest": sig("first", "any", "any…").by(extremum),
 		"least":    sig("first", "any", "any…").by(extremum),
 		"nullif":   sig("first", "any", "any").by(nullif),
 		"if":       sig("first", "boolean", "any", "any?").by(ifCall),
+		"_2":       sig("first", "boolean", "any").by(ifCall), // if with two arguments, see respell
 	}
 }
 
@@ -101,18 +100,22 @@ func timeFunctions() map[string]signature {
 		"date_trunc":             sig("", "varchar", "local").by(dateTrunc),
 		"date_part":              sig(typeBigint, "varchar", "local").by(datePart), // extract(x FROM y)
 		"date_add":               sig("", "varchar", "integer", "time").by(dateAdd),
-		"date_diff":              sig(typeBigint, "varchar", "time", "time").by(dateDiff),
+		"date_diff":              sig(typeBigint, "varchar", "instant", "instant").by(dateDiff),
 		"date":                   sig(typeDate, "any").by(toDate),
 		"timezone":               sig("", "varchar", "instant").by(atTimeZone), // AT TIME ZONE
 		"at_timezone":            sig("", "instant", "varchar").by(atTimeZone),
+		"with_timezone":          sig("", "time", "varchar").by(withTimezone),
 		"from_unixtime":          sig(typeZone, "number").as("to_timestamp").by(fromUnixtime),
 		"to_unixtime":            sig(typeDouble, "instant").by(toUnixtime),
 		"from_iso8601_timestamp": sig(typeZone, "varchar").by(fromISO8601),
 		"from_iso8601_date":      sig(typeDate, "varchar").by(toDate),
 		"to_iso8601":             sig(typeVarchar, "time").by(toISO8601),
 		"date_format":            sig(typeVarchar, "local", "varchar").by(dateFormat),
+		"format_datetime":        sig(typeVarchar, "local", "varchar").by(formatDatetime),
+		"parse_datetime":         sig(typeZone, "varchar", "varchar").by(parseDatetime),
 		"date_parse":             sig(typeTime, "varchar", "varchar").by(dateParse),
 	}
+	all["last_day_of_month"] = sig(typeDate, "local").as("last_day")
 	for _, field := range []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second",
 		"millisecond", "day_of_week", "dow", "day_of_month", "day_of_year", "doy", "week_of_year", "year_of_week", "yow"} {
 		all[field] = sig(typeBigint, "local").by(timeField)
@@ -125,7 +128,7 @@ func jsonFunctions() map[string]signature {
 		"json_extract":        sig(typeJSON, "json or varchar", "varchar").by(jsonExtract),
 		"json_extract_scalar": sig(typeVarchar, "json or varchar", "varchar").by(jsonExtract),
 		"json_array_length":   sig(typeBigint, "json or varchar").macro("json_array_length"),
-		"json_parse":          sig(typeJSON, "varchar").as("json"),
+		"json_parse":          sig(typeJSON, "varchar").by(nativeOf("json_parse", typeJSON)),
 		"json_format":         sig(typeVarchar, "json").by(jsonFormat),
 	}
 }
@@ -133,9 +136,8 @@ func jsonFunctions() map[string]signature {
 func arrayFunctions() map[string]signature {
 	return map[string]signature{
 		"cardinality": sig(typeBigint, "array or map").by(cardinality),
-		"contains":    sig(typeBool, "array", "any").by(contains),
+		"contains":    sig(typeBool, "array or varchar", "any").by(contains),
 		"element_at":  sig("", "array or map", "any").by(elementAt),
-		"array_join":  sig(typeVarchar, "array(varchar)", "varchar").as("array_to_string"),
 		"map_keys":    sig("", "map").by(func(_ *translator, c *call) (string, error) { return "array(" + keyOf(c.types[0]) + ")", nil }),
 		"map_values":  sig("", "map").by(func(_ *translator, c *call) (string, error) { return "array(" + valueOf(c.types[0]) + ")", nil }),
 		"map":         sig("", "array", "array").by(mapOf),
@@ -166,6 +168,14 @@ func aggregates() map[string]signature {
 		"approx_distinct":   sig(typeBigint, "any").by(approxDistinct),
 		"approx_percentile": sig("first", "number", "number").by(approxPercentile),
 	}
+	all["listagg"] = sig(typeVarchar, "varchar", "varchar?").by(listagg)
+	all["geometric_mean"] = sig(typeDouble, "number").as("geomean")
+	all["bitwise_and_agg"] = sig(typeBigint, "integer").by(bitAggregate)
+	all["bitwise_xor_agg"] = sig(typeBigint, "integer").by(bitAggregate)
+	all["bitwise_or_agg"] = sig(typeBigint, "integer").by(bitAggregate)
+	for _, name := range []string{"corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept"} {
+		all[name] = sig(typeDouble, "number", "number")
+	}
 	for _, name := range []string{"stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop"} {
 		all[name] = sig(typeDouble, "number")
 	}
@@ -179,24 +189,19 @@ func aggregates() map[string]signature {
 // refusedFunctions says what to write instead.
 var refusedFunctions = map[string]string{
 	"typeof":              "the answer names the type of each column",
-	"reverse":             "engines differ on combined characters",
 	"format":              "use concat or ||",
-	"listagg":             "use array_join(array_agg(x), ',')",
 	"string_agg":          "use array_join(array_agg(x), ',')",
 	"list_value":          "write ARRAY[…]",
 	"struct_pack":         "",
 	"to_timestamp":        "use from_unixtime",
 	"strftime":            "use date_format",
 	"strptime":            "use date_parse",
+	"json_array_get":      "it returns texts that are no JSON; use json_extract(x, '$[0]')",
 	"json_extract_string": "use json_extract_scalar",
 	"regexp_matches":      "use regexp_like",
 	"len":                 "use length or cardinality",
 	"datediff":            "use date_diff",
-	"format_datetime":     "use date_format",
-	"parse_datetime":      "use date_parse",
 	"unnest":              "it belongs into FROM: CROSS JOIN UNNEST(x) AS t(y)",
-	"sha256":              "hashes take and return varbinary, which is not supported",
-	"md5":                 "hashes take and return varbinary, which is not supported",
 	"regexp_full_match":   "~ and SIMILAR TO are written regexp_like",
 	"row":                 "",
 }

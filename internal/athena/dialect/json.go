@@ -2,19 +2,23 @@ package dialect
 
 import "strings"
 
+// jsonExtract is json_extract and json_extract_scalar. DuckDB's own functions are the
+// quicker ones, and answer for whole documents and the scalars at names.
 func jsonExtract(t *translator, c *call) (string, error) {
-	s, ok := literal(c.args[1])
-	if !ok {
-		return "", t.refuse(c.n, c.name+" with a computed path", "write the path as a literal")
-	}
-	path, ok := jsonPath(s)
-	if !ok {
+	s, isLiteral := literal(c.args[1])
+	if _, ok := jsonSteps(s); isLiteral && !ok {
 		return "", t.refuse(c.args[1], "JSON path '"+s+"'", `write $.name, $["any name"] and $[0]`)
 	}
-	become(c.n, function(internal+c.name, c.args[0], varcharConst(path)))
+	doc := castTo(c.args[0], "VARCHAR")
 	if c.name == "json_extract" {
+		become(c.n, function(internal+"json_at", doc, c.args[1]))
 		return typeJSON, nil
 	}
+	if path, ok := jsonPath(s); isLiteral && ok && !strings.Contains(path, "[") {
+		become(c.n, function(internal+"json_extract_scalar", doc, varcharConst(path), varcharConst(s)))
+		return typeVarchar, nil
+	}
+	become(c.n, function(internal+"scalar_at", doc, c.args[1]))
 	return typeVarchar, nil
 }
 

@@ -64,6 +64,8 @@ func skip(sql string, i int, word string) (int, error) {
 		return 0, errAt(sql, i, athena.ErrSyntax, "backquoted identifier", `quote identifiers with "`)
 	case rest[0] == '$' && len(rest) > 1 && (rest[1] == '$' || isWordByte(rest[1])):
 		return 0, errAt(sql, i, athena.ErrRefused, "dollar-quoted string or parameter", "quote strings with '")
+	case strings.HasPrefix(rest, "::"):
+		return 0, errAt(sql, i, athena.ErrSyntax, "::", "write CAST(x AS type)")
 	case strings.HasPrefix(rest, "--"):
 		if n := strings.IndexByte(rest, '\n'); n >= 0 {
 			return n, nil

@@ -161,6 +161,28 @@ func literal(n node) (string, bool) {
 	return s, ok
 }
 
+// holds reports whether a node of the class is at or below v.
+func holds(v any, class string) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		if text(v, "class") == class {
+			return true
+		}
+		for _, x := range v {
+			if holds(x, class) {
+				return true
+			}
+		}
+	case []any:
+		for _, x := range v {
+			if holds(x, class) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // fields refuses members of n that are not in known: a newer parser may say
 // something there that changes the meaning.
 func (t *translator) fields(n node, known ...string) error {

@@ -14,6 +14,8 @@ type translator struct {
 	fns   map[string]signature
 	parse func(sql string) ([]byte, error)
 	depth int
+	// lambdas are counted, so that each has a parameter of its own name.
+	lambdas int
 }
 
 // maxDepth bounds the recursion; DuckDB's own limit is 1000.
@@ -184,10 +186,6 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 // be used within an expression, and not be grouped, ordered or returned.
 func (t *translator) storable(n node, typ string) error {
 	switch {
-	case typ == typeZoned:
-		return t.refuse(n, "AT TIME ZONE", zonedAdvice)
-	case typ == typeOffset:
-		return t.refuse(n, "from_iso8601_timestamp", offsetAdvice)
 	case isInterval(typ):
 		return t.refuse(n, "a value of type interval", "use date_diff, or add the interval to a timestamp")
 	}
@@ -240,6 +238,9 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 		if err := t.storable(e, typ); err != nil {
 			return nil, err
 		}
+		if text(e, "class") != "COLUMN_REF" {
+			settle(e, typ)
+		}
 		e["alias"] = name
 		cols = append(cols, column{name, typ, plain})
 	}
@@ -281,7 +282,32 @@ func (t *translator) star(n node, s *scope) ([]column, error) {
 	return cols, nil
 }
 
+// distinctOrders refuses ORDER BY what DISTINCT has lost.
+func (t *translator) distinctOrders(n node, s *scope) error {
+	distinct := false
+	for _, item := range list(n, "modifiers") {
+		m, _ := item.(map[string]any)
+		distinct = distinct || text(m, "type") == "DISTINCT_MODIFIER"
+	}
+	for _, item := range list(n, "modifiers") {
+		m, _ := item.(map[string]any)
+		for _, o := range list(m, "orders") {
+			order, _ := o.(map[string]any)
+			e := child(order, "expression")
+			names := strings1(e, "column_names")
+			if !distinct || text(e, "class") == "CONSTANT" || len(names) > 0 && has(s.first, names[len(names)-1]) {
+				continue
+			}
+			return t.invalid(e, "ORDER BY of SELECT DISTINCT must name columns of the select list")
+		}
+	}
+	return nil
+}
+
 func (t *translator) modifiers(n node, s *scope) error {
+	if err := t.distinctOrders(n, s); err != nil {
+		return err
+	}
 	for _, item := range list(n, "modifiers") {
 		m, _ := item.(map[string]any)
 		switch typ := text(m, "type"); typ {
@@ -341,6 +367,9 @@ func (t *translator) orders(m node, s *scope) error {
 		}
 		if err := t.storable(e, typ); err != nil {
 			return err
+		}
+		if isArray(typ) { // Trino compares none with NULLs in it
+			return t.refuse(e, "an order of arrays", "order by one of their elements")
 		}
 		if typ == typeJSON || strings.HasPrefix(typ, "map") {
 			return t.invalid(e, "values of type %s have no order", typ)

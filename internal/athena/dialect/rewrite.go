@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -54,15 +55,6 @@ func concat(t *translator, c *call) (string, error) {
 	return typ, nil
 }
 
-func regexpExtract(_ *translator, c *call) (string, error) {
-	args := c.args
-	if len(args) == 2 {
-		args = append(args, intConst(0))
-	}
-	become(c.n, function(internal+"regexp_extract", args...))
-	return typeVarchar, nil
-}
-
 // regexpReplace replaces all matches, and groups are written $1 as in Trino.
 func regexpReplace(t *translator, c *call) (string, error) {
 	replacement := ""
@@ -73,19 +65,39 @@ func regexpReplace(t *translator, c *call) (string, error) {
 		}
 		replacement = s
 	}
-	translated, ok := groupReferences(replacement)
+	translated, ok := groupReferences(replacement, c.args[1])
 	if !ok {
-		return "", t.refuse(c.n, "replacement '"+replacement+"'", "groups are $0 to $9")
+		return "", t.refuse(c.n, "replacement '"+replacement+"'", "groups are $0 to $9, and ${name} among the first nine")
+	}
+	if err := t.regexpArgs(c); err != nil {
+		return "", err
+	}
+	if s, ok := literal(c.args[1]); ok {
+		c.args[1] = varcharConst(strings.ReplaceAll(s, "(?<", "(?P<"))
 	}
 	become(c.n, function("regexp_replace", c.args[0], c.args[1], varcharConst(translated), varcharConst("g")))
 	return typeVarchar, nil
 }
 
 // groupReferences turns $1 into \1; ok is false for what has no counterpart.
-func groupReferences(s string) (string, bool) {
+func groupReferences(s string, regexp node) (string, bool) {
+	names := []string(nil)
+	if text, ok := literal(regexp); ok {
+		if re, err := pattern(text); err == nil {
+			names = re.SubexpNames()
+		}
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		switch {
+		case strings.HasPrefix(s[i:], "${"):
+			name, _, closed := strings.Cut(s[i+2:], "}")
+			group := slices.Index(names, name)
+			if !closed || name == "" || group < 1 || group > 9 {
+				return "", false
+			}
+			b.WriteString(`\` + itoa(group))
+			i += len(name) + 2
 		case s[i] == '$':
 			if i+1 >= len(s) || s[i+1] < '0' || s[i+1] > '9' || i+2 < len(s) && s[i+2] >= '0' && s[i+2] <= '9' {
 				return "", false
@@ -115,10 +127,18 @@ func roundTo(t *translator, c *call) (string, error) {
 		become(c.n, copyOf(c.args[0]))
 		return typ, nil
 	case isInteger(typ):
-		return "", t.refuse(c.n, "round of a whole number to digits", "")
-	case typ == typeDecimal:
-		return "", t.refuse(c.n, c.name+" of a decimal", "cast it to double")
+		become(c.n, castTo(function(internal+"round_whole", castTo(c.args[0], "BIGINT"), castTo(c.args[1], "BIGINT")), strings.ToUpper(typ)))
+		return typ, nil
+	case isDecimal(typ) && c.name == "truncate" && len(c.args) == 2:
+		digits := function(internal+"truncate_text", castTo(c.args[0], "VARCHAR"), castTo(c.args[1], "BIGINT"))
+		become(c.n, castDecimal(digits, typ))
+		return typ, nil
+	case isDecimal(typ):
+		return t.roundDecimal(c)
 	default:
+		if c.name == "truncate" && len(c.args) == 2 {
+			return "", t.invalid(c.n, "truncate to digits takes a decimal, this is %s", typ)
+		}
 		if c.name == "truncate" {
 			c.n["function_name"] = "trunc"
 		}
@@ -140,6 +160,12 @@ func extremum(t *translator, c *call) (string, error) {
 	for i, a := range c.args {
 		checks[i] = node{"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "alias": "", "query_location": nowhere, "children": []any{copyOf(a)}}
 	}
+	if typ == typeDouble || typ == typeReal {
+		for i, a := range c.args {
+			c.args[i] = function(internal+"no_nan", castTo(a, "DOUBLE"))
+		}
+		c.n["children"] = toList(c.args)
+	}
 	anyNull := node{"class": "CONJUNCTION", "type": "CONJUNCTION_OR", "alias": "", "query_location": nowhere, "children": toList(checks)}
 	if len(checks) == 1 {
 		anyNull = checks[0]
@@ -156,7 +182,15 @@ func caseWhen(when, then, otherwise node) node {
 }
 
 func nullif(t *translator, c *call) (string, error) {
-	return c.types[0], t.comparable(c.n, c.args, c.types)
+	if err := t.comparable(c.n, c.args, c.types); err != nil {
+		return "", err
+	}
+	if isFloat(c.types[0]) || isFloat(c.types[1]) {
+		equal := compareNode("COMPARE_EQUAL", copyOf(c.args[0]), copyOf(c.args[1]))
+		t.compareAsTrino(equal, c.types)
+		become(c.n, caseWhen(equal, nullConst(), copyOf(c.args[0])))
+	}
+	return c.types[0], nil
 }
 
 func ifCall(t *translator, c *call) (string, error) {
@@ -179,6 +213,9 @@ func cardinality(_ *translator, c *call) (string, error) {
 }
 
 func contains(t *translator, c *call) (string, error) {
+	if c.types[0] == typeVarchar {
+		return ipWithin(t, c)
+	}
 	element := elementOf(c.types[0])
 	if _, ok := common(element, c.types[1]); !ok {
 		return "", t.invalid(c.n, "an array of %s cannot contain %s", element, c.types[1])
@@ -268,35 +305,8 @@ func (t *translator) checkUnit(c *call, allowed ...string) (string, error) {
 	return "", t.fail(c.args[0], athena.ErrInvalid, "unit of "+c.name, "write one of '"+strings.Join(allowed, "', '")+"'")
 }
 
-// raises returns what in n is translated to something that ends the query with
-// an error of its own; DuckDB has no TRY around that.
-func raises(v any) string {
-	switch v := v.(type) {
-	case map[string]any:
-		if name, ok := strings.CutPrefix(text(v, "function_name"), internal); ok {
-			switch name {
-			case "div":
-				return "a division"
-			case "mod":
-				return "a remainder"
-			case "int_text", "bool_text":
-				return "CAST"
-			case "json_extract", "json_extract_scalar", "json_array_length", "time_text", "zone_text", "iso_time", "iso_zone", "millis", "substr", "substr_len", "contains", "regexp_extract":
-			default:
-				return strings.ReplaceAll(name, "_", " ")
-			}
-		}
-		for _, x := range v {
-			if name := raises(x); name != "" {
-				return name
-			}
-		}
-	case []any:
-		for _, x := range v {
-			if name := raises(x); name != "" {
-				return name
-			}
-		}
-	}
-	return ""
+// likeEscape checks the pattern: what is escaped must need it.
+func likeEscape(_ *translator, c *call) (string, error) {
+	c.n["children"] = []any{c.args[0], function(internal+"like_pattern", c.args[1], c.args[2]), c.args[2]}
+	return typeBool, nil
 }

@@ -87,6 +87,32 @@ func (s *scope) isRelation(name string) bool {
 	return false
 }
 
+// ambiguous reports whether several columns of one scope have the name.
+func (s *scope) ambiguous(names []string) bool {
+	for ; s != nil; s = s.parent {
+		count := 0
+		for _, r := range s.rels {
+			if len(names) > 1 && !strings.EqualFold(r.alias, names[len(names)-2]) {
+				continue
+			}
+			for _, c := range r.cols {
+				if strings.EqualFold(c.name, names[len(names)-1]) {
+					count++
+				}
+			}
+		}
+		if count > 0 || s.first != nil && len(names) == 1 && has(s.first, names[0]) {
+			return count > 1 && !s.using
+		}
+	}
+	return false
+}
+
+func has(cols []column, name string) bool {
+	_, ok := pick(cols, name)
+	return ok
+}
+
 func pick(cols []column, name string) (column, bool) {
 	for _, c := range cols {
 		if strings.EqualFold(c.name, name) {
@@ -128,6 +154,9 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 	}
 	if len(names) == 1 && s.torn(names[0]) {
 		return "", t.refuse(n, names[0]+" in an expression of ORDER BY", "it names a column and another item of the select list; rename the item")
+	}
+	if s.ambiguous(names) {
+		return "", t.invalid(n, "column %s is ambiguous: several are called so", strings.Join(names, "."))
 	}
 	if typ, ok := s.lookup(names); ok {
 		return typ, nil

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"strings"
+	"time"
 )
 
 func now(t *translator, c *call) (string, error) {
@@ -23,6 +24,11 @@ func dateTrunc(t *translator, c *call) (string, error) {
 	c.n["children"] = toList(c.args)
 	if typ == typeDate {
 		become(c.n, castTo(copyOf(c.n), "DATE"))
+	}
+	if c.zoned {
+		s, _ := stampOf(c.before[1])
+		become(c.n, atLocal(copyOf(c.n), s.zone))
+		return c.before[1], nil
 	}
 	return typ, nil
 }
@@ -66,7 +72,7 @@ func (t *translator) field(c *call, field string, arg node, typ string) (string,
 	switch part {
 	case "hour", "minute", "second", "millisecond":
 		if typ == typeDate {
-			return "", t.invalid(c.n, "a date has no %s", field)
+			arg = castTo(arg, "TIMESTAMP")
 		}
 	}
 	n := function("date_part", varcharConst(part), arg)
@@ -86,6 +92,9 @@ func dateAdd(t *translator, c *call) (string, error) {
 	unit, err := t.checkUnit(c, units...)
 	if err != nil {
 		return "", err
+	}
+	if s, ok := stampOf(typ); ok && s.digits < 3 && unit == "millisecond" {
+		return "", t.refuse(c.n, "date_add of milliseconds to a timestamp with fewer than three fraction digits", "write timestamp '2024-01-31 10:11:12.000'")
 	}
 	count := castTo(c.args[1], "BIGINT")
 	switch unit {
@@ -117,10 +126,16 @@ func dateDiff(t *translator, c *call) (string, error) {
 		return "", err
 	}
 	a, b := c.args[1], c.args[2]
+	switch unit {
+	case "day", "week", "month", "quarter", "year":
+		if elsewhere(c.types[1]) || elsewhere(c.types[2]) {
+			return "", t.refuse(c.n, "date_diff in "+unit+"s at another zone than UTC", zoneAdvice)
+		}
+	}
 	if c.types[1] != c.types[2] {
 		typ, _ := common(c.types[1], c.types[2])
 		id := "TIMESTAMP"
-		if typ == typeZone {
+		if s, _ := stampOf(typ); s.zone != "" {
 			id = "TIMESTAMP WITH TIME ZONE"
 		}
 		a, b = castTo(a, id), castTo(b, id)
@@ -131,11 +146,20 @@ func dateDiff(t *translator, c *call) (string, error) {
 
 func toDate(t *translator, c *call) (string, error) {
 	typ := c.types[0]
-	if typ != typeVarchar && !isTime(typ) && typ != typeZoned {
+	if typ != typeVarchar && !isTime(typ) {
 		return "", t.invalid(c.n, "%s needs a timestamp or varchar, this is %s", c.name, describe(typ))
 	}
-	become(c.n, castTo(c.args[0], "DATE"))
-	return typeDate, nil
+	if typ == typeVarchar {
+		name := "text_to_date"
+		if c.name == "from_iso8601_date" {
+			name = "iso_date"
+		}
+		become(c.n, castTo(function(internal+name, c.args[0]), "DATE"))
+		return typeDate, nil
+	}
+	at, _, err := t.local(c.args[0], typ)
+	become(c.n, castTo(at, "DATE"))
+	return typeDate, err
 }
 
 // atTimeZone is x AT TIME ZONE z and at_timezone(x, z). DuckDB reads a timestamp
@@ -152,19 +176,41 @@ func atTimeZone(t *translator, c *call) (string, error) {
 	if !ok {
 		return "", t.refuse(c.n, "AT TIME ZONE with a computed zone", "write the zone as a literal")
 	}
-	if name == "" || strings.ContainsAny(name[:1], "+-") {
-		return "", t.refuse(zone, "time zone '"+name+"'", "write the name of a region, such as 'Europe/Berlin'")
+	if _, ok := locationOf(name); !ok {
+		return "", t.invalid(zone, "'%s' is no time zone: write one such as 'Europe/Berlin' or '+01:00'", name)
 	}
+	if strings.EqualFold(name, utc) {
+		name = utc
+	}
+	s, _ := stampOf(typ)
 	instant := at
-	if typ != typeZone {
+	if s.zone == "" {
 		instant = castTo(at, "TIMESTAMP WITH TIME ZONE") // the session's zone is UTC
 	}
-	if strings.EqualFold(name, "UTC") {
-		become(c.n, copyOf(instant))
-		return typeZone, nil
+	become(c.n, copyOf(instant))
+	return stamp{digits: s.digits, zone: name}.String(), nil
+}
+
+// withTimezone is the instant at which clocks in the zone show x.
+func withTimezone(t *translator, c *call) (string, error) {
+	zone, ok := literal(c.args[1])
+	loc, known := locationOf(zone)
+	s, isStamp := stampOf(c.types[0])
+	switch {
+	case !isStamp || s.zone != "":
+		return "", t.invalid(c.n, "with_timezone takes a timestamp without a zone, this is %s", describe(c.types[0]))
+	case !ok:
+		return "", t.refuse(c.n, "with_timezone with a computed zone", "write the zone as a literal")
+	case !known:
+		return "", t.invalid(c.args[1], "'%s' is no time zone: write one such as 'UTC' or '+01:00'", zone)
+	case loc != time.UTC && !offsetZone.MatchString(zone):
+		return "", t.refuse(c.args[1], "with_timezone in '"+zone+"'", "when clocks are changed it has no answer, or two; write an offset such as '+01:00'")
 	}
-	become(c.n, function("timezone", varcharConst(name), instant))
-	return typeZoned, nil
+	if loc == time.UTC {
+		zone = utc
+	}
+	become(c.n, atLocal(c.args[0], zone))
+	return stamp{digits: s.digits, zone: zone}.String(), nil
 }
 
 func fromUnixtime(_ *translator, c *call) (string, error) {
@@ -180,14 +226,15 @@ func toUnixtime(t *translator, c *call) (string, error) {
 	return typeDouble, nil
 }
 
-func toISO8601(_ *translator, c *call) (string, error) {
-	switch c.types[0] {
-	case typeDate:
+func toISO8601(t *translator, c *call) (string, error) {
+	typ, ok := stampOf(c.types[0])
+	switch {
+	case !ok:
 		become(c.n, castTo(c.args[0], "VARCHAR"))
-	case typeZone:
-		become(c.n, function(internal+"iso_zone", c.args[0]))
+	case typ.zone == "":
+		become(c.n, stampText(c.args[0], typ, "%Y-%m-%dT%H:%M:%S"))
 	default:
-		become(c.n, function(internal+"iso_time", c.args[0]))
+		become(c.n, operator("||", stampText(c.args[0], typ, "%Y-%m-%dT%H:%M:%S"), varcharConst("Z")))
 	}
 	return typeVarchar, nil
 }
@@ -198,7 +245,7 @@ func dateFormat(t *translator, c *call) (string, error) {
 		return "", err
 	}
 	at := c.args[0]
-	if c.types[0] == typeZone {
+	if s, _ := stampOf(c.types[0]); s.zone != "" {
 		at = castTo(at, "TIMESTAMP")
 	}
 	become(c.n, function("strftime", at, varcharConst(format)))
@@ -210,7 +257,10 @@ func dateParse(t *translator, c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	become(c.n, function("strptime", c.args[0], varcharConst(format)))
+	if strings.Contains(format, "%V") || strings.Contains(format, "%G") {
+		return "", t.refuse(c.args[1], "date_parse of a week", "use the month and the day")
+	}
+	become(c.n, parsed(c.args[0], format))
 	return typeTime, nil
 }
 
@@ -223,7 +273,7 @@ func (t *translator) timeFormat(c *call, n node) (string, error) {
 	specifiers := map[byte]string{
 		'Y': "%Y", 'y': "%y", 'm': "%m", 'c': "%-m", 'd': "%d", 'e': "%-d", 'H': "%H", 'k': "%-H", 'h': "%I",
 		'I': "%I", 'l': "%-I", 'i': "%M", 's': "%S", 'S': "%S", 'f': "%f", 'p': "%p", 'M': "%B", 'b': "%b",
-		'W': "%A", 'a': "%a", 'j': "%j", 'T': "%H:%M:%S", 'r': "%I:%M:%S %p", '%': "%%",
+		'W': "%A", 'a': "%a", 'j': "%j", 'v': "%V", 'x': "%G", 'T': "%H:%M:%S", 'r': "%I:%M:%S %p", '%': "%%",
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -233,7 +283,7 @@ func (t *translator) timeFormat(c *call, n node) (string, error) {
 		}
 		i++
 		if i >= len(s) || specifiers[s[i]] == "" {
-			return "", t.refuse(n, "format '"+s+"'", "allowed are %Y %y %m %c %d %e %H %k %h %l %i %s %f %p %M %b %W %a %j %T %r")
+			return "", t.refuse(n, "format '"+s+"'", "allowed are %Y %y %m %c %d %e %H %k %h %l %i %s %f %p %M %b %W %a %j %v %x %T %r")
 		}
 		b.WriteString(specifiers[s[i]])
 	}
@@ -247,5 +297,5 @@ func fromISO8601(_ *translator, c *call) (string, error) {
 	if _, clock, _ := strings.Cut(s, "T"); isLiteral && !strings.ContainsAny(clock, "+-") {
 		return typeZone, nil
 	}
-	return typeOffset, nil
+	return stamp{digits: 3, zone: unknownZone}.String(), nil
 }

@@ -12,7 +12,6 @@ const (
 	typeBigint   = "bigint"
 	typeReal     = "real"
 	typeDouble   = "double"
-	typeDecimal  = "decimal" // precision and scale are left to the engine
 	typeVarchar  = "varchar"
 	typeJSON     = "json"
 	typeDate     = "date"
@@ -20,21 +19,7 @@ const (
 	typeZone     = "timestamp with time zone"
 	typeInterval = "interval"
 	typeNull     = "unknown"
-
-	// typeZoned is a timestamp with a time zone other than UTC. DuckDB has no
-	// such values, so it is carried as the local time and allowed only where the
-	// local time is what counts: hour(x AT TIME ZONE 'Europe/Berlin').
-	typeZoned = "timestamp at another time zone"
-
-	// typeOffset is an instant whose zone is known only to its text:
-	// from_iso8601_timestamp('2024-01-01T00:00:00+01:00'). Instants compare, but
-	// Trino shows them, and takes their fields, at that offset.
-	typeOffset = "timestamp with the offset of a text"
 )
-
-const offsetAdvice = "its offset is not kept; compare it, or write from_iso8601_timestamp(…) AT TIME ZONE 'UTC'"
-
-const zonedAdvice = "with a zone other than UTC it is supported inside extract, hour() and the like, date_trunc, date_format and CAST to date or timestamp"
 
 // internal begins the names of relations and macros that users cannot reach.
 const internal = "__audit_"
@@ -48,10 +33,13 @@ func isInteger(t string) bool {
 }
 
 func isNumber(t string) bool {
-	return isInteger(t) || t == typeReal || t == typeDouble || t == typeDecimal
+	return isInteger(t) || t == typeReal || t == typeDouble || isDecimal(t)
 }
 
-func isTime(t string) bool { return t == typeDate || t == typeTime || t == typeZone }
+func isTime(t string) bool {
+	_, ok := stampOf(t)
+	return ok || t == typeDate
+}
 
 func isArray(t string) bool { return strings.HasPrefix(t, "array(") }
 
@@ -104,15 +92,12 @@ func common(a, b string) (typ string, ok bool) {
 		return b, true
 	case b == "" || b == typeNull:
 		return a, true
+	case isDecimal(a) && (isDecimal(b) || isInteger(b)), isDecimal(b) && isInteger(a):
+		return commonDecimal(a, b), true
 	case isNumber(a) && isNumber(b):
 		return widest(a, b), true
-	case a == typeOffset && isTime(b), b == typeOffset && isTime(a):
-		return typeZone, true
 	case isTime(a) && isTime(b):
-		if a == typeZone || b == typeZone {
-			return typeZone, true
-		}
-		return typeTime, true
+		return commonStamp(a, b), true
 	case isInterval(a) && isInterval(b):
 		return typeInterval, true
 	case isArray(a) && isArray(b):
@@ -123,7 +108,7 @@ func common(a, b string) (typ string, ok bool) {
 }
 
 func widest(a, b string) string {
-	order := []string{"tinyint", "smallint", typeInt, typeBigint, typeDecimal, typeReal, typeDouble}
+	order := []string{"tinyint", "smallint", typeInt, typeBigint, typeReal, typeDouble}
 	for i := len(order) - 1; i >= 0; i-- {
 		if a == order[i] || b == order[i] {
 			return order[i]

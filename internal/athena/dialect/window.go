@@ -1,6 +1,11 @@
 package dialect
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
+
+var mayIgnoreNulls = map[string]bool{"lag": true, "lead": true, "first_value": true, "last_value": true, "nth_value": true}
 
 func (t *translator) window(n node, s *scope) (string, error) {
 	err := t.fields(n, "class", "type", "alias", "query_location", "function_name", "schema", "catalog", "children",
@@ -16,13 +21,8 @@ func (t *translator) window(n node, s *scope) (string, error) {
 		return "", t.refuse(n, "DISTINCT in a window function", "")
 	case len(list(n, "arg_orders")) > 0:
 		return "", t.refuse(n, "ORDER BY among the arguments of a window function", "")
-	case n["ignore_nulls"] == true:
-		return "", t.refuse(n, "IGNORE NULLS", "")
-	}
-	for _, key := range []string{"start", "end"} {
-		if frame := text(n, key); strings.HasPrefix(frame, "EXPR_") && !strings.HasSuffix(frame, "_ROWS") || strings.HasSuffix(frame, "_GROUPS") {
-			return "", t.refuse(n, "window frame by RANGE or GROUPS with an offset", "use ROWS")
-		}
+	case n["ignore_nulls"] == true && !mayIgnoreNulls[strings.ToLower(text(n, "function_name"))]:
+		return "", t.invalid(n, "IGNORE NULLS belongs to lag, lead, first_value, last_value and nth_value")
 	}
 	for _, item := range list(n, "partitions") {
 		e, _ := item.(map[string]any)
@@ -41,17 +41,27 @@ func (t *translator) window(n node, s *scope) (string, error) {
 		if e := child(n, key); e != nil {
 			if typ, err := t.expr(e, s); err != nil {
 				return "", err
-			} else if !isInteger(typ) {
+			} else if !isInteger(typ) && !(isInterval(typ) && key != "offset_expr") {
 				return "", t.invalid(e, "a window offset must be a whole number, this is %s", describe(typ))
 			}
 		}
 	}
 	if f := child(n, "filter_expr"); f != nil {
-		if err := t.condition(f, s); err != nil {
-			return "", err
-		}
+		return "", t.refuse(n, "FILTER of a window function", "write CASE WHEN … THEN x END as its argument")
+	}
+	if offset := child(n, "offset_expr"); offset != nil && !isCount(offset) {
+		return "", t.refuse(offset, "an offset that is no whole number from 0", "")
 	}
 	return t.windowCall(n, s)
+}
+
+// isCount reports whether n is a literal whole number from 0.
+func isCount(n node) bool {
+	for text(n, "class") == "CAST" {
+		n = child(n, "child")
+	}
+	number, ok := child(n, "value")["value"].(json.Number)
+	return text(n, "class") == "CONSTANT" && ok && !strings.HasPrefix(number.String(), "-")
 }
 
 // windowCall translates the function of a window expression.
@@ -65,6 +75,11 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	for _, a := range args {
+		if holds(a, "WINDOW") {
+			return "", t.invalid(a, "window functions cannot be nested: put the inner one into a subquery")
+		}
+	}
 	if d := child(n, "default_expr"); d != nil {
 		typ, err := t.expr(d, s)
 		if err != nil {
@@ -73,6 +88,9 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 		if _, err := t.unify(n, name, append([]string{typ}, types...)); err != nil {
 			return "", err
 		}
+	}
+	if (name == "lag" || name == "lead") && len(list(n, "orders")) == 0 {
+		return "", t.invalid(n, "%s needs ORDER BY in its window", name)
 	}
 	switch name {
 	case "row_number", "rank", "dense_rank", "ntile":

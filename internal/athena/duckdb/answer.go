@@ -13,6 +13,7 @@ import (
 	duck "github.com/duckdb/duckdb-go/v2"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
 // The worker's side of an answer. It lies in a temporary table: there DuckDB counts
@@ -35,7 +36,11 @@ func (j *job) answer(ctx context.Context, s *server) error {
 		if err := s.conn.QueryRowContext(ctx, j.Explain+j.SQL).Scan(&key, &text); err != nil {
 			return duckError(err)
 		}
-		return s.out.send(kindText, []byte(text))
+		stats, err := j.reads(ctx, s.conn)
+		if err != nil {
+			return duckError(err)
+		}
+		return errors.Join(s.out.send(kindText, []byte(text)), s.out.sendJSON(kindEnd, stats))
 	}
 	cols, text, err := j.describe(ctx, s.conn)
 	if err != nil {
@@ -63,7 +68,7 @@ func (j *job) answer(ctx context.Context, s *server) error {
 	if err := a.flush(); err != nil {
 		return err
 	}
-	return s.out.sendJSON(kindEnd, jobStats{Rows: count})
+	return s.out.sendJSON(kindEnd, jobStats{Rows: count, BytesRead: s.read.bytes()})
 }
 
 func tooManyRows(limit int64) error {
@@ -154,12 +159,13 @@ func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Colum
 		if err != nil {
 			return nil, "", &athena.Error{Kind: athena.ErrRefused, Construct: "column " + j.Names[i], Detail: err.Error()}
 		}
-		if j.Types[i] == "unknown" { // DuckDB calls a bare NULL an integer
-			typ = "unknown"
+		isJSON := typ == "json"
+		if known := j.Types[i]; strings.Contains(known, "unknown") || strings.Contains(known, "json") {
+			typ = known // DuckDB calls a bare NULL an integer, and we hand JSON in arrays over as varchar
 		}
 		name := fmt.Sprintf("c%d", i)
 		names = append(names, name)
-		if typ == "json" {
+		if isJSON {
 			name = "CAST(" + name + " AS VARCHAR) AS " + name
 		}
 		picks = append(picks, name)
@@ -178,6 +184,9 @@ func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Colum
 
 // kindOf says what a DuckDB error means to the query.
 func kindOf(de *duck.Error) error {
+	if message, ok := dialect.Raised(de.Msg); ok {
+		return &athena.Error{Kind: athena.ErrExecution, Detail: message}
+	}
 	message, _, _ := strings.Cut(de.Msg, "\n")
 	if kind, rest, ok := strings.Cut(message, ": "); ok && strings.HasSuffix(kind, "Error") {
 		message = rest

@@ -64,7 +64,7 @@ func TestParametersThatDoNotFit(t *testing.T) {
 		{"SELECT seq FROM audit_logs WHERE seq = ?", []string{"'5'"}, athena.ErrInvalid, "cannot compare bigint with varchar"},
 		{"SELECT seq FROM audit_logs WHERE \"timestamp\" > ?", []string{"'2026-11-24'"}, athena.ErrInvalid, "line 1:48"},
 		{"SELECT ?, nosuch FROM audit_logs", []string{"'a'"}, athena.ErrInvalid, "line 1:11"},
-		{"SELECT ?, FROM", []string{"'a'"}, athena.ErrSyntax, "line 1:15"},
+		{"SELECT ?, FROM", []string{"'a'"}, athena.ErrSyntax, "line 1:9"},
 		{"SELECT seq FROM audit_logs ORDER BY ?", []string{"1"}, athena.ErrRefused, "line 1:37"},
 		{"SELECT count(*) FROM audit_logs GROUP BY ?", []string{"1"}, athena.ErrRefused, "name the column"},
 		{"SELECT ?1", []string{"1"}, athena.ErrSyntax, "line 1:8"},

@@ -118,7 +118,7 @@ const (
 func TestAnAnswerInPages(t *testing.T) {
 	types := []string{
 		"varchar(3)", "bigint", "boolean", "double", "real", "decimal(10,2)", "date", "timestamp(3)", "timestamp(0)", "timestamp(3) with time zone", "json", "unknown",
-		"array(timestamp(3))", "map(varchar(5), bigint)", `row(x bigint, \"Y z\" varchar(1))`, "row(integer, timestamp(3) with time zone)", "interval day to second", "uuid",
+		"array(timestamp(3))", "map(varchar(5), bigint)", `row(x bigint, \"Y z\" varchar(1))`, "row(integer, timestamp(3) with time zone)", "INTERVAL DAY TO SECOND", "uuid",
 	}
 	var cols []string
 	for i, typ := range types {

@@ -10,6 +10,7 @@ import (
 
 var (
 	withPrecision = regexp.MustCompile(`\b(timestamp|time)\((\d+)\)`)
+	withBlank     = regexp.MustCompile(`\bdecimal\((\d+), (\d+)\)`)
 	withLength    = regexp.MustCompile(`\b(var)?char\(\d+\)`)
 	withoutText   = regexp.MustCompile(`\b(varbinary|hyperloglog|p4hyperloglog|tdigest|qdigest|setdigest|kdbtree|bingtile|geometry|sphericalgeography|variant|function)\b`)
 )
@@ -28,11 +29,12 @@ func columns(from []athena.Column) ([]athena.Column, error) {
 			}
 		}
 		typ = withPrecision.ReplaceAllString(typ, "$1")
+		typ = withBlank.ReplaceAllString(typ, "decimal($1,$2)")
 		if withoutText.MatchString(strings.ToLower(typ)) {
 			return nil, refuse("use to_hex, to_base64 or a CAST")
 		}
 		switch {
-		case strings.HasPrefix(typ, "time") && !strings.HasPrefix(typ, "timestamp"), strings.HasPrefix(typ, "interval"), typ == "uuid", typ == "ipaddress":
+		case strings.HasPrefix(typ, "time") && !strings.HasPrefix(typ, "timestamp"), strings.HasPrefix(strings.ToLower(typ), "interval"), typ == "uuid", typ == "ipaddress":
 			typ = "varchar" // their text is what was sent
 		}
 		cols[i] = athena.Column{Name: c.Name, Type: typ}

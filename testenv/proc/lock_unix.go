@@ -1,14 +1,15 @@
 //go:build unix
 
-package minio
+// Package proc is what the servers that tests start have in common.
+package proc
 
 import (
 	"os"
 	"syscall"
 )
 
-// lockFile waits for an exclusive lock, which also ends with the process.
-func lockFile(name string) (unlock func(), err error) {
+// Lock waits for an exclusive lock on a file, which also ends with the process.
+func Lock(name string) (unlock func(), err error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err

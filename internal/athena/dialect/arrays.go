@@ -1,0 +1,202 @@
+package dialect
+
+import (
+	"regexp"
+	"strings"
+)
+
+// moreArrayFunctions are those on arrays and maps that DuckDB has no counterpart for, or one
+// that treats NULL elements otherwise.
+func moreArrayFunctions() map[string]signature {
+	all := map[string]signature{
+		"array_distinct":  sig("first", "array").macro("array_distinct"),
+		"array_sort":      sig("first", "array").by(arraySort),
+		"array_remove":    sig("first", "array", "any").by(withElement("array_remove")),
+		"array_union":     sig("first", "array", "array").by(twoArrays("array_union")),
+		"array_intersect": sig("first", "array", "array").by(twoArrays("array_intersect")),
+		"array_except":    sig("first", "array", "array").by(twoArrays("array_except")),
+		"arrays_overlap":  sig("first", "array", "array").by(twoArrays("arrays_overlap")),
+		"array_position":  sig(typeBigint, "array", "any").by(withElement("array_position")),
+		"array_max":       sig("", "array").by(arrayExtremum),
+		"array_min":       sig("", "array").by(arrayExtremum),
+		"slice":           sig("first", "array", "integer", "integer").macro("slice"),
+		"repeat":          sig("", "any", "integer").by(repeat),
+		"flatten":         sig("", "array").by(flatten),
+		"any_match":       {lambda: true, apply: match},
+		"all_match":       {lambda: true, apply: match},
+		"none_match":      {lambda: true, apply: match},
+	}
+	return all
+}
+
+func (m macros) arrays() {
+	m.once("array_distinct(a)", distinctOf("a"))
+	m.once("array_union(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE "+distinctOf("(a || b)")+" END")
+	m.once("array_intersect(a, b)", "CASE WHEN b IS NULL THEN NULL ELSE list_filter("+distinctOf("a")+", __audit_z -> "+among("b", "__audit_z")+") END")
+	m.once("array_except(a, b)", "CASE WHEN b IS NULL THEN NULL ELSE list_filter("+distinctOf("a")+", __audit_z -> NOT "+among("b", "__audit_z")+") END")
+	m.once("arrays_overlap(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN list_has_any(list_filter(a, __audit_z -> __audit_z IS NOT NULL), list_filter(b, __audit_z -> __audit_z IS NOT NULL)) THEN true WHEN "+
+		hasNull("a")+" AND len(b) > 0 OR "+hasNull("b")+" AND len(a) > 0 THEN NULL ELSE false END")
+	m.once("array_remove(a, x)", "CASE WHEN x IS NOT NULL THEN list_filter(a, __audit_z -> __audit_z IS DISTINCT FROM x) END")
+	m.once("array_max(a)", "CASE WHEN NOT "+hasNull("a")+" THEN list_max(a) END")
+	m.once("array_min(a)", "CASE WHEN NOT "+hasNull("a")+" THEN list_min(a) END")
+	m.once("slice(a, i, n)", "CASE WHEN i = 0 THEN "+raise("'SQL array indices start at 1'")+" WHEN n < 0 THEN "+raise("'length must be greater than or equal to 0'")+
+		" WHEN n = 0 OR i > len(a) OR -i > len(a) THEN a[1:0] WHEN i > 0 THEN a[i:i + n - 1] ELSE a[len(a) + i + 1:len(a) + i + n] END")
+	m.once("repeat(x, n)", "CASE WHEN n > 10000 THEN "+raise("'count argument of repeat function must be less than or equal to 10000'")+" ELSE list_transform(generate_series(1, n), __audit_z -> x) END")
+	m.once("any_match(l)", "CASE WHEN list_contains(l, true) THEN true WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN false END")
+	m.once("all_match(l)", "CASE WHEN list_contains(l, false) THEN false WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN true END")
+	m.once("none_match(l)", "CASE WHEN list_contains(l, true) THEN false WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN true END")
+	m.once("contains(a, x)", "CASE WHEN list_contains(a, x) THEN true WHEN "+hasNull("a")+" THEN NULL ELSE list_contains(a, x) END")
+	m.add("array_join(a, d)", "CASE WHEN a IS NOT NULL AND d IS NOT NULL THEN coalesce(array_to_string(a, d), '') END")
+	m.add("map_concat(a, b)", "CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN map_concat(a, b) END")
+	m.add("array_position(a, x)", "CASE WHEN a IS NULL OR x IS NULL THEN NULL ELSE CAST(coalesce(list_position(a, x), 0) AS BIGINT) END")
+	m.add("array_sort(a)", "list_sort(a, 'ASC', 'NULLS LAST')")
+}
+
+// distinctOf keeps the first of equal elements, NULLs too.
+func distinctOf(a string) string {
+	return "list_filter(" + a + ", (__audit_x, __audit_i) -> NOT " + among(a+"[1:__audit_i - 1]", "__audit_x") + ")"
+}
+
+// among is true where x, NULL or not, is an element of a.
+func among(a, x string) string {
+	return "(len(list_filter(" + a + ", __audit_y -> __audit_y IS NOT DISTINCT FROM " + x + ")) > 0)"
+}
+
+func hasNull(a string) string {
+	return "(len(list_filter(" + a + ", __audit_y -> __audit_y IS NULL)) > 0)"
+}
+
+func arraySort(t *translator, c *call) (string, error) {
+	if e := elementOf(c.types[0]); e == typeJSON || isMap(e) || isArray(e) {
+		return "", t.refuse(c.n, "array_sort of "+e, "")
+	}
+	become(c.n, function(internal+"array_sort", c.args...))
+	return c.types[0], nil
+}
+
+// twoArrays is a function of arrays whose elements have a common type.
+func twoArrays(name string) func(*translator, *call) (string, error) {
+	return func(t *translator, c *call) (string, error) {
+		typ, ok := common(c.types[0], c.types[1])
+		if !ok {
+			return "", t.invalid(c.n, "%s of %s and %s", c.name, c.types[0], c.types[1])
+		}
+		become(c.n, function(internal+name, c.args...))
+		if name == "arrays_overlap" {
+			return typeBool, nil
+		}
+		return typ, nil
+	}
+}
+
+// withElement is a function of an array and something that may be its element.
+func withElement(name string) func(*translator, *call) (string, error) {
+	return func(t *translator, c *call) (string, error) {
+		if _, ok := common(elementOf(c.types[0]), c.types[1]); !ok {
+			return "", t.invalid(c.n, "an array of %s has no element of type %s", elementOf(c.types[0]), c.types[1])
+		}
+		become(c.n, function(internal+name, c.args...))
+		if name == "array_position" {
+			return typeBigint, nil
+		}
+		return c.types[0], nil
+	}
+}
+
+func arrayExtremum(t *translator, c *call) (string, error) {
+	e := elementOf(c.types[0])
+	if e == typeJSON || isMap(e) {
+		return "", t.invalid(c.n, "values of type %s have no order", e)
+	}
+	become(c.n, function(internal+c.name, c.args...))
+	return e, nil
+}
+
+func repeat(_ *translator, c *call) (string, error) {
+	become(c.n, function(internal+"repeat", c.args...))
+	return "array(" + c.types[0] + ")", nil
+}
+
+func flatten(t *translator, c *call) (string, error) {
+	inner := elementOf(c.types[0])
+	if !isArray(inner) {
+		return "", t.invalid(c.n, "flatten takes an array of arrays, this is %s", c.types[0])
+	}
+	return inner, nil
+}
+
+// match is any_match(a, x -> …) and its kin: a transform, whose booleans a macro sums up.
+func match(t *translator, c *call) (string, error) {
+	name := c.name
+	c.name = "transform"
+	typ, err := lambdaCall(t, c)
+	if err != nil {
+		return "", err
+	}
+	if e := elementOf(typ); e != typeBool && e != typeNull {
+		return "", t.invalid(c.args[1], "the function of %s must give a boolean, this gives %s", name, describe(e))
+	}
+	become(c.n, function(internal+name, copyOf(c.n)))
+	return typeBool, nil
+}
+
+// arrayJoin takes elements of any type that has a text, and a text for NULLs.
+func arrayJoin(t *translator, c *call) (string, error) {
+	e := elementOf(c.types[0])
+	list := c.args[0]
+	if e != typeVarchar {
+		element := columnRef(internal + "e")
+		cast := castTo(element, "VARCHAR")
+		if err := t.toText(cast, element, e); err != nil {
+			return "", err
+		}
+		list = function("list_transform", list, lambda(internal+"e", cast))
+	}
+	if len(c.args) == 3 {
+		element := columnRef(internal + "e")
+		list = function("list_transform", list, lambda(internal+"e", coalesce(element, c.args[2])))
+	}
+	become(c.n, function(internal+"array_join", list, c.args[1]))
+	return typeVarchar, nil
+}
+
+func columnRef(name string) node {
+	return node{"class": "COLUMN_REF", "type": "COLUMN_REF", "alias": "", "query_location": nowhere, "column_names": []any{name}}
+}
+
+func lambda(parameter string, body node) node {
+	return node{"class": "LAMBDA", "type": "LAMBDA", "alias": "", "query_location": nowhere, "lhs": columnRef(parameter), "expr": body}
+}
+
+func coalesce(args ...node) node {
+	return node{"class": "OPERATOR", "type": "OPERATOR_COALESCE", "alias": "", "query_location": nowhere, "children": toList(args)}
+}
+
+// macros collects the statements that define macros.
+type macros map[string]string
+
+// add defines a macro by its head, name(parameters), and its body.
+func (m macros) add(head, body string) {
+	name, _, _ := strings.Cut(head, "(")
+	m[internal+name] = "CREATE MACRO " + internal + head + " AS " + body
+}
+
+// once defines a macro that evaluates its arguments once, and outside of every lambda:
+// DuckDB has no subqueries, aggregates and windows in them. A parameter is one letter.
+func (m macros) once(head, body string) {
+	_, list, _ := strings.Cut(strings.TrimSuffix(head, ")"), "(")
+	parameters := strings.Split(list, ", ")
+	fields := make([]string, len(parameters))
+	for i, p := range parameters {
+		fields[i] = "'" + p + "': " + p
+	}
+	mention := regexp.MustCompile(`\b(` + strings.Join(parameters, "|") + `)\b`)
+	pieces := strings.Split(body, "'") // every second one is a text
+	for i := 0; i < len(pieces); i += 2 {
+		pieces[i] = mention.ReplaceAllString(pieces[i], "struct_extract("+argument+", '$1')")
+	}
+	body = strings.Join(pieces, "'")
+	m.add(head, "list_transform([{"+strings.Join(fields, ", ")+"}], "+argument+" -> "+body+")[1]")
+}
+
+const argument = internal + "a"

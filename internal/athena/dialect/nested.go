@@ -1,0 +1,215 @@
+package dialect
+
+import (
+	"strings"
+)
+
+// Casts to and from values that have parts: arrays, maps and json.
+
+// nestedType reads the target of a cast that is no scalar; ok is false for one that is.
+func (t *translator) nestedType(n, ct node) (typ string, ok bool, err error) {
+	info := child(ct, "type_info")
+	switch text(ct, "id") {
+	case "LIST":
+		element, err := t.typeOf(n, child(info, "child_type"))
+		return "array(" + element + ")", true, err
+	case "MAP":
+		var parts []string
+		for _, f := range list(child(child(info, "child_type"), "type_info"), "child_types") {
+			field, _ := f.(map[string]any)
+			part, err := t.typeOf(n, child(field, "second"))
+			if err != nil {
+				return "", true, err
+			}
+			parts = append(parts, part)
+		}
+		return "map(" + strings.Join(parts, ", ") + ")", true, nil
+	case "UNBOUND":
+		switch strings.ToLower(text(info, "name")) {
+		case typeJSON:
+			return typeJSON, true, nil
+		case typeIP:
+			return typeIP, true, nil
+		}
+	}
+	return "", false, nil
+}
+
+// typeOf reads a type within a cast of n.
+func (t *translator) typeOf(n, ct node) (string, error) {
+	if typ, ok, err := t.nestedType(n, ct); ok || err != nil {
+		return typ, err
+	}
+	scalar := node{"cast_type": ct, "child": n["child"], "query_location": n["query_location"], "try_cast": n["try_cast"]}
+	typ, err := t.castType(scalar)
+	if changed := child(scalar, "cast_type"); err == nil && text(changed, "id") != text(ct, "id") {
+		clear(ct)
+		for k, v := range changed {
+			ct[k] = v
+		}
+	}
+	return typ, err
+}
+
+// convertNested translates the cast n of c, one of whose types has parts; done is
+// false when it is none of those.
+func (t *translator) convertNested(n, c node, from, to string) (done bool, err error) {
+	ct := child(n, "cast_type")
+	try := n["try_cast"] == true
+	switch {
+	case from == typeJSON:
+		value, err := t.fromJSON(n, castTo(c, "VARCHAR"), ct, to)
+		if err != nil {
+			return true, err
+		}
+		become(n, tried(value, try))
+		return true, nil
+	case to == typeJSON:
+		return true, t.toJSON(n, c, from)
+	case to == typeIP && from == typeVarchar:
+		t.toIP(n, c)
+		return true, nil
+	case from == typeIP && to == typeVarchar:
+		become(n, function(internal+"ip_text", c))
+		return true, nil
+	case isArray(from) && isArray(to):
+		return true, t.convertArray(n, c, from, to)
+	case isMap(from) && isMap(to):
+		if valueOf(from) == typeNull || from == to {
+			return true, nil
+		}
+		return true, t.refuse(n, "CAST of "+from+" to "+to, "")
+	}
+	return false, nil
+}
+
+func tried(n node, try bool) node {
+	if !try {
+		return n
+	}
+	return node{"class": "OPERATOR", "type": "OPERATOR_TRY", "alias": "", "query_location": nowhere, "children": []any{n}}
+}
+
+// convertArray casts element by element.
+func (t *translator) convertArray(n, c node, from, to string) error {
+	a, b := elementOf(from), elementOf(to)
+	if a == b || a == typeNull {
+		return nil
+	}
+	element := columnRef(internal + "c" + itoa(t.depth))
+	cast := castTo(element, "")
+	cast["cast_type"] = child(child(child(n, "cast_type"), "type_info"), "child_type")
+	cast["query_location"] = n["query_location"]
+	if err := t.convert(cast, element, a, b); err != nil {
+		return err
+	}
+	list := function("list_transform", c, lambda(internal+"c"+itoa(t.depth), cast))
+	become(n, tried(list, n["try_cast"] == true))
+	return nil
+}
+
+// fromJSON is a value of type to from the JSON text that c gives.
+func (t *translator) fromJSON(n, c, ct node, to string) (node, error) {
+	switch {
+	case to == typeJSON:
+		return c, nil
+	case to == typeVarchar, to == typeBigint, to == typeDouble, to == typeBool:
+		return function(internal+"json_to_"+to, c), nil
+	case isInteger(to):
+		return castTo(function(internal+"json_to_bigint", c), strings.ToUpper(to)), nil
+	case isArray(to):
+		elements := function(internal+"json_elements", c)
+		return t.fromEach(n, elements, child(child(ct, "type_info"), "child_type"), elementOf(to))
+	case isMap(to) && keyOf(to) == typeVarchar:
+		fields := list(child(child(child(ct, "type_info"), "child_type"), "type_info"), "child_types")
+		value, _ := fields[1].(map[string]any)
+		values, err := t.fromEach(n, function(internal+"json_values", c), child(value, "second"), valueOf(to))
+		if err != nil {
+			return nil, err
+		}
+		return function("map", function(internal+"json_keys", copyOf(c)), values), nil
+	}
+	return nil, t.refuse(n, "CAST of json to "+to, "use json_extract_scalar, or CAST AS varchar first")
+}
+
+// fromEach converts each of a list of JSON texts.
+func (t *translator) fromEach(n, texts, ct node, to string) (node, error) {
+	if to == typeJSON {
+		return texts, nil
+	}
+	t.depth++ // names of lambdas
+	defer func() { t.depth-- }()
+	name := internal + "j" + itoa(t.depth)
+	value, err := t.fromJSON(n, columnRef(name), ct, to)
+	if err != nil {
+		return nil, err
+	}
+	return function("list_transform", texts, lambda(name, value)), nil
+}
+
+// toJSON is CAST(x AS json): a varchar becomes a JSON string.
+func (t *translator) toJSON(n, c node, from string) error {
+	scalar := from
+	for isArray(scalar) || isMap(scalar) && keyOf(scalar) == typeVarchar {
+		if isArray(scalar) {
+			scalar = elementOf(scalar)
+		} else {
+			scalar = valueOf(scalar)
+		}
+	}
+	if scalar != typeVarchar && scalar != typeBool && !isInteger(scalar) {
+		return t.refuse(n, "CAST of "+from+" to json", "varchar, boolean and whole numbers can be cast, and arrays and maps of them")
+	}
+	isNull := node{"class": "OPERATOR", "type": "OPERATOR_IS_NOT_NULL", "alias": "", "query_location": nowhere, "children": []any{copyOf(c)}}
+	become(n, caseWhen(isNull, function("to_json", c), nullConst()))
+	return nil
+}
+
+// settle says in DuckDB's terms that n is of type typ, where a NULL may have lost it.
+func settle(n node, typ string) {
+	if typ == typeJSON { // DuckDB's own type of that name is no varchar
+		return
+	}
+	if ct, ok := duckType(typ); ok {
+		cast := castTo(copyOf(n), "")
+		cast["cast_type"] = ct
+		become(n, cast)
+	}
+}
+
+// duckType is a type of a translated value as a cast takes it; ok is false where that is not known.
+func duckType(typ string) (ct node, ok bool) {
+	listOf := func(element node) node {
+		return node{"type": "LIST_TYPE_INFO", "alias": "", "extension_info": nil, "child_type": element}
+	}
+	if isArray(typ) {
+		element, ok := duckType(elementOf(typ))
+		return node{"id": "LIST", "type_info": listOf(element)}, ok
+	}
+	if isMap(typ) {
+		key, ok := duckType(keyOf(typ))
+		value, known := duckType(valueOf(typ))
+		entry := node{"type": "STRUCT_TYPE_INFO", "alias": "", "extension_info": nil,
+			"child_types": []any{node{"first": "key", "second": key}, node{"first": "value", "second": value}}}
+		return node{"id": "MAP", "type_info": listOf(node{"id": "STRUCT", "type_info": entry})}, ok && known
+	}
+	if isDecimal(typ) {
+		return child(castDecimal(nil, typ), "cast_type"), true
+	}
+	if s, ok := stampOf(typ); ok {
+		id := map[bool]string{true: "TIMESTAMP", false: "TIMESTAMP WITH TIME ZONE"}[s.zone == ""]
+		return node{"id": id, "type_info": nil}, true
+	}
+	id := ""
+	switch typ {
+	case typeBool, "tinyint", "smallint", typeInt, typeBigint, typeDouble, typeVarchar, typeDate:
+		id = strings.ToUpper(typ)
+	case typeReal:
+		id = "FLOAT"
+	case typeJSON:
+		id = "VARCHAR"
+	case typeBytes, typeIP:
+		id = "BLOB"
+	}
+	return node{"id": id, "type_info": nil}, id != ""
+}

@@ -1,0 +1,100 @@
+package dialect
+
+import (
+	"regexp/syntax"
+	"strings"
+)
+
+// Regular expressions. Trino's regular expressions are
+// Java's; DuckDB's and Go's are RE2's. Where both read the same text they find the
+// same, but for the places that guards look after.
+
+// regexpArgs checks the pattern of a call, and puts a guard around the text that is searched.
+func (t *translator) regexpArgs(c *call) error {
+	s, ok := literal(c.args[1])
+	if c.types[1] == typeNull {
+		return nil
+	}
+	if !ok {
+		return t.refuse(c.n, c.name+" with a computed regular expression", "write it as a literal, or give it as a parameter")
+	}
+	if err := t.checkPattern(c.args[1]); err != nil {
+		return err
+	}
+	for _, guard := range guards(s) {
+		c.args[0] = function(internal+guard, c.args[0])
+	}
+	return nil
+}
+
+// guards are the macros that refuse the texts for which the pattern means other
+// things to RE2 than to Java.
+func guards(pattern string) []string {
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil // checkPattern has refused it
+	}
+	var all []string
+	if strings.Contains(pattern, "[:") || folds(tree) || contains1(tree, syntax.OpWordBoundary) || contains1(tree, syntax.OpNoWordBoundary) {
+		all = append(all, "ascii_text")
+	}
+	if contains1(tree, syntax.OpEndText) {
+		all = append(all, "line_text")
+	}
+	return all
+}
+
+func contains1(tree *syntax.Regexp, op syntax.Op) bool {
+	if tree.Op == op && (op != syntax.OpEndText || tree.Flags&syntax.WasDollar != 0) {
+		return true
+	}
+	for _, sub := range tree.Sub {
+		if contains1(sub, op) {
+			return true
+		}
+	}
+	return false
+}
+
+// folds reports whether a part of the pattern takes both cases of letters.
+func folds(tree *syntax.Regexp) bool {
+	if tree.Flags&syntax.FoldCase != 0 && (tree.Op == syntax.OpLiteral || tree.Op == syntax.OpCharClass) {
+		return true
+	}
+	for _, sub := range tree.Sub {
+		if folds(sub) {
+			return true
+		}
+	}
+	return false
+}
+
+func regexpLike(t *translator, c *call) (string, error) {
+	if err := t.regexpArgs(c); err != nil {
+		return "", err
+	}
+	become(c.n, function("regexp_matches", c.args...))
+	return typeBool, nil
+}
+
+// regexpExtract is NULL where nothing is found, and where the group is no part of
+// what is found, which DuckDB does not tell.
+func regexpExtract(t *translator, c *call) (string, error) {
+	if err := t.regexpArgs(c); err != nil {
+		return "", err
+	}
+	if len(c.args) == 2 {
+		become(c.n, function(internal+"regexp_extract", append(c.args, intConst(0))...))
+		return typeVarchar, nil
+	}
+	return nativeOf("regexp_group", typeVarchar)(t, c)
+}
+
+// codepoint takes a varchar(1), which only a literal is known to be.
+func codepoint(t *translator, c *call) (string, error) {
+	if s, ok := literal(c.args[0]); c.types[0] != typeNull && (!ok || len([]rune(s)) != 1) {
+		return "", t.invalid(c.n, "codepoint takes one character")
+	}
+	become(c.n, function("unicode", c.args[0]))
+	return typeInt, nil
+}

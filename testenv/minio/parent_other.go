@@ -1,8 +1,0 @@
-//go:build !linux
-
-package minio
-
-import "syscall"
-
-// dieWithParent is a Linux feature.
-func dieWithParent() *syscall.SysProcAttr { return nil }

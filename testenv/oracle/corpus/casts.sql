@@ -1,0 +1,157 @@
+--- text to integers
+SELECT CAST('5' AS bigint), CAST('-5' AS integer), CAST('+7' AS smallint), CAST('0' AS tinyint), CAST('007' AS bigint)
+--- text to an integer with blanks
+SELECT CAST(' 5 ' AS bigint)
+--- text to an integer with a fraction
+SELECT CAST('1.5' AS bigint)
+--- empty text to an integer
+SELECT CAST('' AS bigint)
+--- text to an integer out of range
+SELECT CAST('2147483648' AS integer)
+--- try_cast
+SELECT try_cast('5' AS bigint), try_cast('x' AS bigint), try_cast('' AS integer), try_cast('1.5' AS integer), try_cast('300' AS tinyint), try_cast('1e2' AS double), try_cast('x' AS double), try_cast('2024-02-30' AS date), try_cast('yes' AS boolean)
+--- text to double
+SELECT CAST('1.5' AS double), CAST('1e3' AS double), CAST('-0' AS double), CAST('NaN' AS double), CAST('Infinity' AS double), CAST('-Infinity' AS double), CAST('.5' AS double), CAST('5.' AS double)
+--- text to double with blanks
+SELECT CAST(' 1.5 ' AS double)
+--- text to double that is none
+SELECT CAST('1,5' AS double)
+--- text to double in hexadecimal
+SELECT try_cast('0x10' AS double), try_cast('1f' AS double), try_cast('1d' AS double), try_cast('inf' AS double), try_cast('nan' AS double), try_cast('1_0' AS double)
+--- text to boolean
+SELECT CAST('true' AS boolean), CAST('FALSE' AS boolean), CAST('t' AS boolean), CAST('F' AS boolean), CAST('1' AS boolean), CAST('0' AS boolean)
+--- text that is no boolean
+SELECT CAST('yes' AS boolean)
+--- text to decimal
+SELECT CAST('1.23' AS decimal(10, 2)), CAST('1.235' AS decimal(10, 2)), CAST('-1.235' AS decimal(10, 2)), CAST('5' AS decimal(5, 3)), CAST('1e2' AS decimal(10, 2))
+--- text to decimal out of range
+SELECT CAST('12345' AS decimal(4, 0))
+--- text that is no decimal
+SELECT CAST('abc' AS decimal(4, 1))
+--- number to decimal
+SELECT CAST(5 AS decimal(5, 2)), CAST(1.555 AS decimal(5, 2)), CAST(1.555e0 AS decimal(5, 2)), CAST(-1.555 AS decimal(5, 2)), CAST(2.5 AS decimal(3, 0)), CAST(true AS decimal(3, 1))
+--- number to decimal out of range
+SELECT CAST(1000 AS decimal(4, 2))
+--- decimal without digits
+--- refused: types
+SELECT CAST('1.5' AS decimal), CAST('12' AS decimal(5))
+--- decimal to integer
+SELECT CAST(1.5 AS bigint), CAST(2.5 AS integer), CAST(-1.5 AS bigint), CAST(-2.5 AS bigint), CAST(0.4 AS integer), CAST(99.99 AS bigint)
+--- double to integer
+SELECT CAST(1.5e0 AS bigint), CAST(2.5e0 AS bigint), CAST(-1.5e0 AS bigint), CAST(-2.5e0 AS integer), CAST(0.4e0 AS integer), CAST(3.5e0 AS bigint)
+--- double to integer out of range
+SELECT CAST(1e19 AS bigint)
+--- not a number to integer
+SELECT CAST(nan() AS bigint)
+--- bigint to integer out of range
+SELECT CAST(2147483648 AS integer)
+--- number to boolean
+SELECT CAST(1 AS boolean), CAST(0 AS boolean), CAST(-5 AS boolean), CAST(0e0 AS boolean), CAST(0.5e0 AS boolean), CAST(0.0 AS boolean)
+--- boolean to number
+SELECT CAST(true AS integer), CAST(false AS bigint), CAST(true AS double)
+--- integers to text
+SELECT CAST(5 AS varchar), CAST(-5 AS varchar), CAST(9223372036854775807 AS varchar), CAST(seq AS varchar) || '!' FROM audit_logs WHERE seq = 7
+--- boolean to text
+SELECT CAST(true AS varchar), CAST(seq = 7 AS varchar), CAST(NULL AS varchar) FROM audit_logs WHERE seq = 7
+--- decimal to text
+SELECT CAST(1.50 AS varchar), CAST(-0.05 AS varchar), CAST(100.0 AS varchar), CAST(CAST(5 AS decimal(5, 2)) AS varchar)
+--- double to text
+SELECT CAST(1e0 AS varchar), CAST(1.5e0 AS varchar), CAST(0.1e0 AS varchar), CAST(1e7 AS varchar), CAST(123456789e0 AS varchar), CAST(1e-4 AS varchar), CAST(0e0 AS varchar), CAST(-0e0 AS varchar)
+--- special doubles to text
+SELECT CAST(nan() AS varchar), CAST(infinity() AS varchar), CAST(-infinity() AS varchar), CAST(1e308 AS varchar), CAST(5e-324 AS varchar)
+--- real to text
+SELECT CAST(CAST(1.5 AS real) AS varchar), CAST(CAST(0.1 AS real) AS varchar), CAST(CAST(1e10 AS real) AS varchar)
+--- date to text
+SELECT CAST(date '2024-02-29' AS varchar), CAST(date '0001-01-01' AS varchar), CAST(date '1969-12-31' AS varchar)
+--- timestamp to text
+SELECT CAST(timestamp '2024-01-31 10:11:12.345' AS varchar), CAST(timestamp AS varchar) FROM audit_logs WHERE retention = 'long'
+--- timestamp of seconds to text
+SELECT CAST(timestamp '2024-01-31 10:11:12' AS varchar), CAST(timestamp '2024-01-31 10:11' AS varchar), CAST(timestamp '2024-01-31 10:11:12.5' AS varchar)
+--- text to date
+SELECT CAST('2024-02-29' AS date), date '2024-02-29', date('2024-02-29')
+--- text that is no date
+SELECT CAST('2023-02-29' AS date)
+--- text to date with blanks
+SELECT CAST(' 2024-01-01 ' AS date)
+--- text to a short date
+SELECT try_cast('2024-1-5' AS date), try_cast('2024-01' AS date), try_cast('20240105' AS date), try_cast('2024-01-05 10:00:00' AS date), try_cast('2024/01/05' AS date)
+--- text to timestamp
+SELECT CAST('2024-01-31 10:11:12.345' AS timestamp), CAST('2024-01-31 10:11' AS timestamp), CAST('2024-01-31' AS timestamp), CAST('2024-01-31 10:11:12.3456' AS timestamp)
+--- text to timestamp with a T
+SELECT try_cast('2024-01-31T10:11:12' AS timestamp), try_cast('2024-01-31 10' AS timestamp), try_cast('2024-01-31 24:00:00' AS timestamp), try_cast('2024-1-5 1:2:3' AS timestamp)
+--- text that is no timestamp
+SELECT CAST('yesterday' AS timestamp)
+--- text with a zone to timestamp
+SELECT CAST('2024-01-31 10:11:12 UTC' AS timestamp)
+--- text of a column to timestamp
+SELECT try_cast(json_extract_scalar(details, '$.date') AS date), try_cast(json_extract_scalar(details, '$.n') AS integer), try_cast(json_extract_scalar(details, '$.h') AS integer) FROM audit_logs WHERE resource_type = 'file'
+--- dates and timestamps
+SELECT CAST(date '2024-02-29' AS timestamp), CAST(timestamp '2024-02-29 23:59:59.999' AS date), CAST(timestamp AS date) FROM audit_logs WHERE retention = 'minimal'
+--- rounding of timestamps
+SELECT CAST('2024-01-31 10:11:12.9996' AS timestamp(3)), CAST('2024-12-31 23:59:59.9995' AS timestamp(3)), CAST('2024-01-31 10:11:12.0004999' AS timestamp(3))
+--- timestamps of other precisions
+--- refused: types
+SELECT CAST(timestamp '2024-01-31 10:11:12.345' AS timestamp(0)), CAST(timestamp '2024-01-31 10:11:12.567' AS timestamp(0))
+--- casts of null
+SELECT CAST(NULL AS bigint), CAST(NULL AS date), CAST(NULL AS timestamp), CAST(NULL AS boolean), CAST(NULL AS double), CAST(NULL AS decimal(5,2)), CAST(NULL AS array(varchar)), CAST(NULL AS map(varchar, bigint))
+--- casts of arrays
+SELECT CAST(ARRAY['1', '2'] AS array(bigint)), CAST(ARRAY[1, 2] AS array(varchar)), CAST(ARRAY[] AS array(integer))
+--- integer to date
+SELECT CAST(5 AS date)
+--- boolean to date
+SELECT CAST(true AS timestamp)
+--- text compares with a number
+SELECT '5' = 5
+--- text compares with a date
+SELECT count(*) FROM audit_logs WHERE dt = date '2023-07-10'
+--- text compares with a timestamp
+SELECT count(*) FROM audit_logs WHERE timestamp > '2023-07-10'
+--- boolean compares with a number
+SELECT true = 1
+--- date compares with a timestamp
+SELECT count(*) FROM audit_logs WHERE timestamp < date '2023-07-10' AND date '2023-03-26' < timestamp
+--- text plus number
+SELECT '1' + 1
+--- text joined to a number
+SELECT 'a' || 1
+--- implicit numbers
+SELECT 1 UNION ALL SELECT 2.5 UNION ALL SELECT 3e0
+--- implicit text and number
+SELECT 1 UNION ALL SELECT 'a'
+--- type of case
+SELECT CASE WHEN true THEN 1 ELSE 2.5 END, CASE WHEN true THEN 1 ELSE 2e0 END, if(false, 1, 9999999999), coalesce(NULL, 1, 2.5)
+--- type of case that mixes
+SELECT CASE WHEN true THEN 1 ELSE 'a' END
+--- json casts
+SELECT CAST(json_parse('5') AS bigint), CAST(json_parse('"a"') AS varchar), CAST(json_parse('[1,2]') AS array(bigint)), CAST(json_parse('{"a":1}') AS map(varchar, bigint)), CAST(json_parse('true') AS boolean), CAST(json_parse('1.5') AS double)
+--- casts to json
+SELECT json_format(CAST(5 AS json)), json_format(CAST('a' AS json)), json_format(CAST(ARRAY[1, NULL] AS json)), json_format(CAST(true AS json))
+--- casts of doubles to json
+--- refused: SQL/JSON
+SELECT json_format(CAST(map(ARRAY['k'], ARRAY[1.5e0]) AS json))
+--- casts of times to json
+--- refused: SQL/JSON
+SELECT json_format(CAST(timestamp '2024-01-01 00:00:00.5' AS json))
+--- typeof
+--- refused: functions
+SELECT typeof(1), typeof('a'), typeof(1.5), typeof(now()), typeof(ARRAY[1]), typeof(NULL)
+--- text to numbers with other blanks
+SELECT CAST(chr(9) || '5' || chr(10) AS bigint), CAST(chr(9) || '1.5' || chr(10) AS double), CAST(chr(9) || '2024-01-01' || chr(10) AS date)
+--- text to timestamp with blanks
+SELECT try_cast(' 2024-01-31 10:11:12 ' AS timestamp), try_cast('2024-01-31  10:11:12' AS timestamp), try_cast('2024-02-30 10:11:12' AS timestamp), try_cast('2024-01-31 10:60' AS timestamp)
+--- text to decimal with blanks
+SELECT try_cast(' 1.5 ' AS decimal(3, 1)), try_cast('1.' AS decimal(3, 1)), try_cast('.5' AS decimal(3, 1)), try_cast('' AS decimal(3, 1))
+--- text to boolean with blanks
+SELECT try_cast(' true ' AS boolean), try_cast('TRUE' AS boolean), try_cast('' AS boolean), try_cast('2' AS boolean)
+--- more doubles to text
+SELECT CAST(2e-323 AS varchar), CAST(123456.789e0 AS varchar), CAST(1e23 AS varchar), CAST(9007199254740993e0 AS varchar), CAST(-1e-5 AS varchar), CAST(1e0 / 3 AS varchar)
+--- doubles out of text of columns
+SELECT CAST(json_extract_scalar(details, '$.size') AS double) AS s, CAST(CAST(json_extract_scalar(details, '$.size') AS double) AS varchar) FROM audit_logs WHERE action LIKE 'report.%'
+--- a double in text that overflows
+SELECT CAST('1e400' AS double), CAST('-1e400' AS double), CAST('1e-400' AS double)
+--- timestamps of text of columns
+SELECT try_cast(json_extract_scalar(details, '$.time') AS timestamp), try_cast(json_extract_scalar(details, '$.date') AS timestamp) FROM audit_logs WHERE resource_type = 'file'
+--- halves to integers
+SELECT CAST(0.5e0 AS integer), CAST(-0.5e0 AS integer), CAST(2147483646.5e0 AS integer), CAST(CAST(2.5 AS real) AS integer)
+--- decimal literals without numbers
+SELECT DECIMAL '1.2.3'

@@ -1,0 +1,115 @@
+--- scalars
+SELECT seq, json_extract_scalar(details, '$.attempt'), json_extract_scalar(details, '$.mfa'), json_extract_scalar(details, '$.none') FROM audit_logs WHERE retention = 'long'
+--- numbers keep their digits
+SELECT seq, json_extract_scalar(details, '$.rows'), json_extract_scalar(details, '$.size'), json_extract_scalar(details, '$.big'), json_extract_scalar(details, '$.neg'), json_extract_scalar(details, '$.exp'), json_extract_scalar(details, '$.zero') FROM audit_logs WHERE retention = 'long'
+--- objects and arrays are no scalars
+SELECT json_extract_scalar(details, '$.old'), json_extract_scalar(details, '$.tags'), json_extract_scalar(details, '$') FROM audit_logs WHERE retention = 'minimal'
+--- names in brackets
+SELECT json_extract_scalar(details, '$["a b"]["c.d"][1]'), json_extract(details, '$["a b"]["c.d"]'), json_extract_scalar(details, '$["$"]') FROM audit_logs WHERE actor_id = 'straße'
+--- the empty name
+SELECT json_extract_scalar(details, '$[""]') FROM audit_logs WHERE actor_id = 'straße'
+--- a name with a quote
+SELECT json_extract_scalar(details, '$["x\"y"]') FROM audit_logs WHERE actor_id = 'straße'
+--- elements of arrays
+SELECT json_extract_scalar(details, '$.filters[0]'), json_extract_scalar(details, '$.filters[2]'), json_extract_scalar(details, '$.filters[3]'), json_extract_scalar(details, '$.filters[9]') FROM audit_logs WHERE action = 'report.export'
+--- deep
+SELECT json_extract_scalar(details, '$.deep.a.b.c.d[1][1][0]'), json_extract(details, '$.deep.a.b.c.d'), json_extract(details, '$.deep.a.b') FROM audit_logs WHERE action = 'api_key.delete'
+--- unicode in json
+SELECT json_extract_scalar(details, '$.unicode'), json_extract_scalar(details, '$.raw'), json_extract_scalar(details, '$.tab'), json_extract_scalar(details, '$.nl'), json_extract_scalar(details, '$.slash') FROM audit_logs WHERE action = 'api_key.create'
+--- json_extract of what it finds
+SELECT json_extract(details, '$.unicode'), json_extract(details, '$.tab'), json_extract(details, '$.slash') FROM audit_logs WHERE action = 'api_key.create'
+--- json_extract of numbers
+SELECT json_extract(details, '$.big'), json_extract(details, '$.neg'), json_extract(details, '$.exp'), json_extract(details, '$.list'), json_extract(details, '$.str'), json_extract(details, '$.bool') FROM audit_logs WHERE actor_id = 'STRASSE'
+--- json_extract with blanks
+SELECT json_extract(details, '$.spaced'), json_extract(details, '$') FROM audit_logs WHERE actor_id = 'UNAL'
+--- json_extract of null
+SELECT json_extract(details, '$.mfa'), json_extract(details, '$.mfa') IS NULL, json_extract(details, '$.none') IS NULL, json_extract_scalar(details, '$.mfa') IS NULL FROM audit_logs WHERE retention = 'long' AND resource_type = 'session'
+--- text that is no json
+SELECT json_extract_scalar('no json', '$.a'), json_extract('{"a":', '$.a'), json_extract_scalar('', '$'), json_extract_scalar('{"a":1} x', '$.a')
+--- json of a scalar
+SELECT json_extract_scalar('5', '$'), json_extract_scalar('"a"', '$'), json_extract_scalar('true', '$'), json_extract_scalar('null', '$'), json_extract('[1,2]', '$[1]')
+--- parts of other things
+SELECT json_extract_scalar('"abc"', '$.a'), json_extract_scalar('[1]', '$.a'), json_extract_scalar('{"a":1}', '$[0]'), json_extract_scalar('{"0":1}', '$[0]')
+--- names that are there twice
+SELECT json_extract_scalar('{"a":1,"a":2}', '$.a'), json_extract('{"a":1,"a":2}', '$.a')
+--- names with letters of all sorts
+SELECT json_extract_scalar('{"é":1}', '$.é'), json_extract_scalar('{"a-b":1}', '$["a-b"]'), json_extract_scalar('{"A":1}', '$.a'), json_extract_scalar('{"a_1":1}', '$.a_1'), json_extract_scalar('{"日本":"x"}', '$["日本"]')
+--- a path that is none
+SELECT json_extract_scalar('{"a":1}', 'a.b.')
+--- a wildcard
+SELECT json_extract('{"a":[{"b":1},{"b":2}]}', '$.a[*].b')
+--- a path of a column
+SELECT json_extract_scalar(details, '$.' || 'attempt') FROM audit_logs WHERE retention = 'long' AND resource_type = 'session'
+--- json in a string
+SELECT json_extract_scalar(json_extract_scalar(details, '$.nested'), '$.x'), json_extract_scalar(details, '$.nested') FROM audit_logs WHERE action = 'file.download'
+--- length of arrays
+SELECT seq, json_array_length(json_extract(details, '$.list')), json_array_length(json_extract(details, '$.tags')), json_array_length(details) FROM audit_logs WHERE retention <> 'standard'
+--- length of other things
+SELECT json_array_length('[1,2,3]'), json_array_length('[]'), json_array_length('{"a":1}'), json_array_length('no json'), json_array_length('[1,[2,3]]'), json_array_length(JSON '[1]')
+--- json_array_contains
+SELECT json_array_contains('[1,2,3]', 2), json_array_contains('["a","b"]', 'b'), json_array_contains('[true]', true), json_array_contains('[1.5]', 1.5e0), json_array_contains('no json', 1), json_array_contains('[null]', 'null')
+--- json_array_get
+--- refused: functions
+SELECT json_array_get('["a",[1],"c"]', 0), json_array_get('["a",[1],"c"]', 1), json_array_get('["a"]', 5), json_array_get('["a","b"]', -1)
+--- json_size
+SELECT json_size('{"a":{"b":1,"c":2}}', '$.a'), json_size('[1,2,3]', '$'), json_size('{"a":1}', '$.a'), json_size('{"a":1}', '$.x'), json_size(details, '$') FROM audit_logs WHERE action = 'order.delete' AND actor_id = 'UNAL'
+--- json_format and json_parse
+SELECT json_format(json_parse('{"b": 1, "a": [1, 2 ]}')), json_format(json_parse('1.50')), json_format(json_parse('"é\u0041\n"')), json_format(JSON 'null'), json_format(json_parse('1e2'))
+--- json_parse of no json
+SELECT json_parse('{a:1}')
+--- json_parse of nothing
+SELECT json_parse('')
+--- json_format of a column
+SELECT json_format(json_extract(details, '$.request')) AS request FROM audit_logs WHERE stream LIKE '01980000%' AND seq IN (1, 2, 3)
+--- is_json_scalar
+SELECT is_json_scalar('1'), is_json_scalar('[1]'), is_json_scalar('"a"'), is_json_scalar('null'), is_json_scalar('{}')
+--- json_exists
+--- refused: SQL/JSON
+SELECT json_exists('{"a":{"b":1}}', 'lax $.a.b'), json_exists('{"a":1}', 'lax $.x'), json_exists(details, 'strict $.mfa') FROM audit_logs WHERE retention = 'long' AND seq = 0
+--- json_value
+--- refused: SQL/JSON
+SELECT json_value('{"a":"x"}', 'lax $.a'), json_value('{"a":5}', 'lax $.a' RETURNING bigint), json_value('{"a":1}', 'lax $.x' DEFAULT 'none' ON EMPTY)
+--- json_query
+--- refused: SQL/JSON
+SELECT json_query('{"a":[1,2]}', 'lax $.a'), json_query('{"a":{"b":1}}', 'lax $.a'), json_query('{"a":[1,2]}', 'lax $.a[*]' WITH ARRAY WRAPPER)
+--- json compares
+--- refused: SQL/JSON
+SELECT json_parse('{"a":1,"b":2}') = json_parse('{"b":2,"a":1}'), json_parse('1') = json_parse('1.0'), json_parse('[1,2]') = json_parse('[2,1]')
+--- json groups
+SELECT json_extract(details, '$.read_only') AS ro, count(*) FROM audit_logs WHERE stream LIKE '01980000%' GROUP BY 1
+--- regions of the cloud
+SELECT json_extract_scalar(details, '$.region') AS region, count(*) AS n FROM audit_logs WHERE stream LIKE '01980000%' GROUP BY 1 ORDER BY n DESC, region
+--- reads and writes
+SELECT json_extract_scalar(details, '$.read_only') AS ro, outcome, count(*) AS n FROM audit_logs WHERE stream LIKE '01980000%' GROUP BY 1, 2 ORDER BY 1, 2
+--- buckets
+SELECT json_extract_scalar(details, '$.request.bucketName') AS bucket, count(*) AS n FROM audit_logs WHERE action LIKE 's3.%' GROUP BY 1 ORDER BY n DESC, bucket LIMIT 20
+--- parts of requests
+SELECT seq, json_extract(details, '$.request.filterSet') AS f, json_extract_scalar(details, '$.request.filterSet.items[0].name') AS n FROM audit_logs WHERE action LIKE 'ec2.Describe%' AND json_extract(details, '$.request.filterSet.items') IS NOT NULL ORDER BY seq LIMIT 10
+--- arrays out of json
+SELECT t.x FROM audit_logs CROSS JOIN UNNEST(CAST(json_extract(details, '$.filters') AS array(varchar))) AS t(x) WHERE action = 'report.export'
+--- maps out of json
+SELECT t.k, t.v FROM audit_logs CROSS JOIN UNNEST(CAST(json_extract(details, '$.obj') AS map(varchar, varchar))) AS t(k, v) WHERE action = 'user.logout'
+--- numbers out of json
+SELECT sum(CAST(json_extract_scalar(details, '$.attempt') AS bigint)), max(try_cast(json_extract_scalar(details, '$.rows') AS bigint)), sum(try_cast(json_extract_scalar(details, '$.size') AS double)) FROM audit_logs WHERE retention = 'long'
+--- json of a mixed array
+SELECT json_extract(details, '$.mixed'), json_array_length(json_extract(details, '$.mixed')), json_extract_scalar(details, '$.mixed[1]'), json_extract_scalar(details, '$.mixed[2]'), json_extract_scalar(details, '$.mixed[4]') FROM audit_logs WHERE action = 'user.logout'
+--- the order of names
+SELECT json_extract('{"b":1,"a":{"d":1,"c":2}}', '$'), json_format(json_extract('{"z":{"y":1,"x":2}}', '$.z')), json_parse('{"b":1,"a":2}')
+--- url parts
+SELECT url_extract_host(u), url_extract_port(u), url_extract_path(u), url_extract_query(u), url_extract_fragment(u), url_extract_protocol(u), url_extract_parameter(u, 'r'), url_extract_parameter(u, 'q'), url_extract_parameter(u, 'none') FROM (SELECT json_extract_scalar(details, '$.url') AS u FROM audit_logs WHERE retention = 'standard' AND actor_id = 'İstanbul')
+--- url encoding
+SELECT url_encode('a b&c/日'), url_decode('a+b%26c%2F%E6%97%A5')
+--- a computed path
+SELECT DISTINCT json_extract_scalar(details, concat('$.', 'region')) AS r FROM audit_logs WHERE stream LIKE '01980000%' ORDER BY r
+--- json beyond the first plane
+SELECT json_format(json_parse('"😀"')), json_extract('{"😀":"é😀"}', '$'), json_extract_scalar('{"x":"😀"}', '$.x'), json_parse('{"z":"😀","a":1}')
+--- json control characters
+SELECT json_format(json_parse('"\u0001\u001f\u007f\u2028"')), json_extract_scalar('{"x":"\u0041\u00e9"}', '$.x')
+--- json numbers of all sizes
+SELECT json_parse('[0, -0, 1.0, 1.50, 1e2, 1E-10, 123456789012345678901234567890, 0.001, 0.0001, 1e7, 12345678.9]')
+--- json with names twice
+SELECT json_parse('{"a":1,"b":2,"a":3}'), json_extract('{"a":{"x":1,"x":2}}', '$.a')
+--- broken json before and behind
+SELECT json_extract_scalar('{"a":1,"b":', '$.a'), json_extract_scalar('{"a":1,"b":}', '$.b'), json_extract('{"a":[1,2}', '$.a'), json_extract_scalar('{"a" 1}', '$.a'), json_extract('[1,2', '$[0]')
+--- numbers as names
+SELECT json_extract_scalar('{"0":"zero"}', '$.0'), json_extract_scalar('["zero"]', '$.0'), json_extract_scalar('[["a"]]', '$[0][0]')

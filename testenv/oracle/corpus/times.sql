@@ -1,0 +1,190 @@
+--- fields of a timestamp
+SELECT timestamp, year(timestamp), quarter(timestamp), month(timestamp), week(timestamp), day(timestamp), hour(timestamp), minute(timestamp), second(timestamp), millisecond(timestamp) FROM audit_logs WHERE retention <> 'standard'
+--- days
+SELECT timestamp, day_of_week(timestamp), dow(timestamp), day_of_month(timestamp), day_of_year(timestamp), doy(timestamp), week_of_year(timestamp), year_of_week(timestamp), yow(timestamp), last_day_of_month(timestamp) FROM audit_logs WHERE retention <> 'standard'
+--- weeks at new year
+SELECT d, week(d), year_of_week(d), day_of_week(d), day_of_year(d) FROM (VALUES date '2020-12-31', date '2021-01-01', date '2021-01-03', date '2021-01-04', date '2024-12-30', date '2016-01-01', date '2023-01-01', date '1969-12-31', date '0001-01-01', date '9999-12-31') AS t(d)
+--- extract
+SELECT extract(year FROM timestamp), extract(month FROM timestamp), extract(day FROM timestamp), extract(hour FROM timestamp), extract(minute FROM timestamp), extract(second FROM timestamp), extract(week FROM timestamp), extract(quarter FROM timestamp), extract(dow FROM timestamp), extract(doy FROM timestamp), extract(yow FROM timestamp), extract(day_of_week FROM timestamp) FROM audit_logs WHERE retention = 'minimal'
+--- fields of a date
+SELECT year(date '2024-02-29'), month(date '2024-02-29'), day(date '2024-02-29'), extract(quarter FROM date '2024-02-29')
+--- hour of a date
+SELECT hour(date '2024-02-29')
+--- fields before 1970
+SELECT second(timestamp '1969-12-31 23:59:59.999'), millisecond(timestamp '1969-12-31 23:59:59.999'), year(timestamp '0001-01-01 00:00:00'), minute(timestamp '1900-01-01 12:34:56')
+--- date_trunc
+SELECT date_trunc('second', timestamp), date_trunc('minute', timestamp), date_trunc('hour', timestamp), date_trunc('day', timestamp), date_trunc('week', timestamp), date_trunc('month', timestamp), date_trunc('quarter', timestamp), date_trunc('year', timestamp) FROM audit_logs WHERE retention <> 'standard'
+--- date_trunc of a date
+SELECT date_trunc('day', date '2024-02-29'), date_trunc('week', date '2024-02-29'), date_trunc('month', date '2024-02-29'), date_trunc('quarter', date '2024-02-29'), date_trunc('year', date '2024-02-29')
+--- date_trunc in other letters
+SELECT date_trunc('MONTH', timestamp '2024-02-29 12:34:56.789'), date_trunc('millisecond', timestamp '2024-02-29 12:34:56.789')
+--- date_trunc of an unknown unit
+SELECT date_trunc('decade', timestamp '2024-02-29 00:00:00')
+--- date_trunc before 1970
+SELECT date_trunc('hour', timestamp '1969-12-31 23:59:59.999'), date_trunc('week', date '1969-12-31'), date_trunc('quarter', timestamp '0001-02-03 04:05:06')
+--- date_add
+SELECT date_add('day', 1, timestamp '2024-02-28 23:00:00'), date_add('month', 1, timestamp '2024-01-31 10:00:00'), date_add('month', -1, timestamp '2024-03-31 10:00:00'), date_add('year', 1, timestamp '2024-02-29 10:00:00'), date_add('week', -1, timestamp '2024-01-01 00:00:00'), date_add('quarter', 1, timestamp '2023-11-30 00:00:00'), date_add('hour', 25, timestamp '2024-01-01 00:00:00'), date_add('minute', -1, timestamp '2024-01-01 00:00:00'), date_add('second', 90, timestamp '2024-01-01 00:00:00')
+--- date_add of milliseconds
+SELECT date_add('millisecond', 1, timestamp '2024-01-01 00:00:00.000'), date_add('millisecond', -1, timestamp) FROM audit_logs WHERE retention = 'long'
+--- date_add of milliseconds to seconds
+--- refused: types
+SELECT date_add('millisecond', 1, timestamp '2024-01-01 00:00:00')
+--- date_add to a date
+SELECT date_add('day', 366, date '2024-01-01'), date_add('month', 1, date '2024-01-31'), date_add('week', 1, date '2024-02-26'), date_add('year', -1, date '2024-02-29'), date_add('quarter', -1, date '2024-05-31')
+--- date_add of hours to a date
+SELECT date_add('hour', 1, date '2024-01-01')
+--- date_diff counts whole units
+SELECT date_diff('hour', timestamp '2024-01-01 10:59:00', timestamp '2024-01-01 11:01:00'), date_diff('day', timestamp '2024-01-01 23:00:00', timestamp '2024-01-02 22:59:59'), date_diff('month', timestamp '2024-01-31 00:00:00', timestamp '2024-02-29 00:00:00'), date_diff('year', date '2020-02-29', date '2021-02-28'), date_diff('week', date '2024-01-01', date '2024-01-07'), date_diff('quarter', date '2024-01-15', date '2024-04-14')
+--- date_diff backwards
+SELECT date_diff('hour', timestamp '2024-01-01 11:01:00', timestamp '2024-01-01 10:00:00'), date_diff('day', date '2024-03-01', date '2024-02-01'), date_diff('month', date '2024-03-31', date '2024-02-29'), date_diff('second', timestamp '2024-01-01 00:00:00.900', timestamp '2024-01-01 00:00:00'), date_diff('millisecond', timestamp '2024-01-01 00:00:00.900', timestamp '2024-01-01 00:00:00')
+--- date_diff at the ends of months
+SELECT date_diff('month', date '2024-01-31', date '2024-02-28'), date_diff('month', date '2024-02-29', date '2024-03-30'), date_diff('month', date '2023-12-31', date '2024-02-29'), date_diff('year', date '2024-02-29', date '2025-02-28'), date_diff('month', date '2024-02-29', date '2024-01-31'), date_diff('month', date '2024-03-31', date '2024-04-30')
+--- date_diff of a column
+SELECT seq, date_diff('day', timestamp, timestamp '2024-01-01 00:00:00'), date_diff('millisecond', timestamp '2023-07-10 00:00:00', timestamp) FROM audit_logs WHERE retention <> 'standard'
+--- date_diff of a date and a timestamp
+SELECT date_diff('hour', date '2024-01-01', timestamp '2024-01-02 01:30:00')
+--- intervals
+SELECT timestamp '2024-01-31 10:00:00' + interval '1' day, timestamp '2024-01-31 10:00:00' - interval '2' hour, timestamp '2024-01-31 10:00:00' + interval '1' month, timestamp '2024-01-31 10:00:00' - interval '1' year, timestamp '2024-01-31 10:00:00' + interval '90' second, interval '30' minute + timestamp '2024-01-31 10:00:00'
+--- intervals and dates
+SELECT date '2024-01-31' + interval '1' day, date '2024-01-31' + interval '1' month, date '2024-03-31' - interval '1' month, date '2024-02-29' + interval '1' year
+--- hours and dates
+SELECT date '2024-01-31' + interval '1' hour
+--- negative intervals
+SELECT timestamp '2024-01-31 10:00:00' + interval '-1' day, timestamp '2024-01-31 10:00:00' - interval '-1' hour
+--- a sign before the interval
+--- refused: intervals
+SELECT timestamp '2024-01-31 10:00:00' + interval -'1' day
+--- months one after the other
+SELECT date '2024-01-31' + interval '1' month + interval '1' month, date '2024-01-31' + interval '2' month
+--- difference of timestamps
+--- refused: intervals
+SELECT timestamp '2024-01-02 00:00:00' - timestamp '2024-01-01 12:30:00', date '2024-03-01' - date '2024-02-01'
+--- intervals as values
+--- refused: intervals
+SELECT interval '1' day, interval '2' month, interval '1' day + interval '2' hour, interval '90' minute
+--- intervals of several fields
+--- refused: intervals
+SELECT timestamp '2024-01-31 10:00:00' + interval '1 02:03:04' day to second, timestamp '2024-01-31 10:00:00' + interval '1-6' year to month
+--- intervals multiplied
+--- refused: intervals
+SELECT timestamp '2024-01-31 10:00:00' + 3 * interval '1' day, timestamp '2024-01-31 10:00:00' + interval '1' hour * 2
+--- intervals compare
+SELECT interval '60' minute = interval '1' hour, interval '1' day > interval '23' hour
+--- the last days
+SELECT count(*) FROM audit_logs WHERE timestamp >= timestamp '2024-03-01 00:00:00' - interval '2' day
+--- now is later than all
+SELECT count(*), count_if(timestamp < now()), count_if(timestamp < current_timestamp), count_if(timestamp < localtimestamp), count_if(dt <= '2024-03-01') FROM audit_logs
+--- now is one instant
+SELECT count(DISTINCT now()), now() = current_timestamp, CAST(now() AS date) = current_date, now() - interval '1' hour < now() FROM audit_logs
+--- date_format
+SELECT date_format(timestamp, '%Y-%m-%d %H:%i:%s.%f'), date_format(timestamp, '%d/%c/%y %h:%i %p'), date_format(timestamp, '%W %M %e %j'), date_format(timestamp, '%a %b %T %r') FROM audit_logs WHERE retention <> 'standard'
+--- date_format of other letters
+SELECT date_format(timestamp '2024-01-05 03:04:05.006', '%k %l %I %S %% x'), date_format(timestamp '2024-01-05 13:04:05', '%Y年%m月'), date_format(date '2024-02-29', '%Y/%m'), date_format(timestamp '2024-01-05 00:04:05', '%h %l %r')
+--- date_format of weeks
+SELECT date_format(timestamp '2024-01-05 00:00:00', '%v %x')
+--- date_format of fractions
+SELECT date_format(timestamp '2024-01-05 03:04:05.006', '%f'), date_format(timestamp '2024-01-05 03:04:05', '%f')
+--- date_parse
+SELECT date_parse('2024-02-29', '%Y-%m-%d'), date_parse('2024-02-29 13:14:15', '%Y-%m-%d %H:%i:%s'), date_parse('29/Feb/2024', '%d/%b/%Y'), date_parse('02/09/24', '%m/%d/%y'), date_parse('10:11 PM', '%h:%i %p')
+--- date_parse of fractions
+SELECT date_parse('2024-02-29 13:14:15.123', '%Y-%m-%d %H:%i:%s.%f'), date_parse('2024-02-29 13:14:15.1', '%Y-%m-%d %H:%i:%s.%f')
+--- date_parse that fails
+SELECT date_parse('2024-02-30', '%Y-%m-%d')
+--- date_parse of too much
+SELECT date_parse('2024-02-29 10:00', '%Y-%m-%d')
+--- date_parse without leading zeros
+SELECT date_parse('2024-2-9', '%Y-%m-%d'), date_parse('2024-2-9', '%Y-%c-%e')
+--- format_datetime
+SELECT format_datetime(timestamp '2024-02-29 13:14:15.678', 'yyyy-MM-dd HH:mm:ss.SSS'), format_datetime(timestamp '2024-02-29 13:14:15', 'EEE, d MMM yyyy h:mm a')
+--- parse_datetime
+SELECT parse_datetime('2024-02-29 13:14', 'yyyy-MM-dd HH:mm')
+--- from_unixtime
+SELECT from_unixtime(0), from_unixtime(1709208000), from_unixtime(1709208000.5), from_unixtime(-1), from_unixtime(1e9)
+--- from_unixtime of a column
+SELECT from_unixtime(timestamp_ns / 1000000000), to_unixtime(timestamp), from_unixtime(floor(to_unixtime(timestamp) / 3600) * 3600) FROM audit_logs WHERE retention = 'long'
+--- from_unixtime_nanos
+--- refused: functions
+SELECT from_unixtime_nanos(1709208000123456789) > timestamp '2024-02-29 12:00:00'
+--- to_unixtime
+SELECT to_unixtime(timestamp '1970-01-01 00:00:00'), to_unixtime(timestamp '2024-02-29 12:00:00.5'), to_unixtime(timestamp '1969-12-31 23:59:59.999'), to_unixtime(from_unixtime(12345.678))
+--- iso 8601
+SELECT to_iso8601(timestamp '2024-02-29 12:00:00.5'), to_iso8601(date '2024-02-29'), to_iso8601(from_unixtime(0)), to_iso8601(timestamp '2024-02-29 12:00:00')
+--- from_iso8601
+SELECT from_iso8601_timestamp('2024-02-29T12:00:00Z'), from_iso8601_timestamp('2024-02-29T12:00:00.5Z'), from_iso8601_timestamp('2024-02-29T12:00Z'), from_iso8601_timestamp('2024-02-29'), from_iso8601_date('2024-02-29')
+--- from_iso8601 with an offset
+SELECT from_iso8601_timestamp('2024-02-29T12:00:00+01:00')
+--- from_iso8601 with an offset compares
+SELECT seq FROM audit_logs WHERE retention = 'long' AND timestamp < from_iso8601_timestamp('2023-07-10T02:00:00+02:00')
+--- from_iso8601 in utc
+SELECT from_iso8601_timestamp('2024-02-29T12:00:00+01:00') AT TIME ZONE 'UTC'
+--- from_iso8601 that is none
+SELECT from_iso8601_timestamp('2024-02-30T12:00:00Z')
+--- from_iso8601 of a column
+SELECT seq FROM audit_logs WHERE from_iso8601_timestamp(json_extract_scalar(details, '$.offset')) = timestamp '2024-02-29 12:00:00'
+--- hours of a place
+SELECT timestamp, hour(timestamp AT TIME ZONE 'Europe/Berlin'), hour(timestamp AT TIME ZONE 'America/New_York'), day(timestamp AT TIME ZONE 'Asia/Tokyo') FROM audit_logs WHERE retention <> 'standard'
+--- summer time begins
+SELECT hour(timestamp '2024-03-31 00:59:59' AT TIME ZONE 'Europe/Berlin'), hour(timestamp '2024-03-31 01:00:00' AT TIME ZONE 'Europe/Berlin')
+--- summer time ends
+SELECT hour(timestamp '2024-10-27 00:30:00' AT TIME ZONE 'Europe/Berlin'), hour(timestamp '2024-10-27 01:30:00' AT TIME ZONE 'Europe/Berlin')
+--- days of a place
+SELECT date_trunc('day', timestamp AT TIME ZONE 'America/New_York'), count(*) FROM audit_logs WHERE retention <> 'standard' GROUP BY 1
+--- dates of a place
+SELECT CAST(timestamp AT TIME ZONE 'America/New_York' AS date) AS d, count(*) FROM audit_logs WHERE retention <> 'standard' GROUP BY 1
+--- text of a place
+SELECT date_format(timestamp AT TIME ZONE 'Asia/Kolkata', '%Y-%m-%d %H:%i') FROM audit_logs WHERE retention = 'minimal'
+--- an instant at a place
+SELECT timestamp '2024-07-01 10:00:00' AT TIME ZONE 'Europe/Berlin'
+--- an instant in utc
+SELECT timestamp '2024-07-01 10:00:00' AT TIME ZONE 'UTC', at_timezone(from_unixtime(0), 'UTC')
+--- a zone that is none
+SELECT hour(timestamp '2024-07-01 10:00:00' AT TIME ZONE 'Mars/Olympus')
+--- a zone as offset
+SELECT hour(timestamp '2024-07-01 10:00:00' AT TIME ZONE '+05:30')
+--- literals with a zone
+SELECT timestamp '2024-07-01 10:00:00 UTC', timestamp '2024-07-01 10:00:00 UTC' = timestamp '2024-07-01 10:00:00'
+--- literals with a place
+SELECT count(*) FROM audit_logs WHERE timestamp < timestamp '2023-07-10 02:00:00 Europe/Berlin'
+--- zones compare
+SELECT timestamp '2024-07-01 12:00:00 Europe/Berlin' = timestamp '2024-07-01 10:00:00 UTC'
+--- with_timezone
+SELECT with_timezone(timestamp '2024-07-01 10:00:00', 'UTC')
+--- timestamps compare
+SELECT timestamp '2024-01-01 00:00:00' = timestamp '2024-01-01 00:00:00.000', timestamp '2024-01-01 00:00:00' = date '2024-01-01', timestamp '2024-01-01 00:00:00' < timestamp '2024-01-01 00:00:00.001'
+--- between includes its ends
+SELECT seq FROM audit_logs WHERE retention = 'long' AND timestamp BETWEEN timestamp '2023-07-10 00:00:00' AND timestamp '2023-07-10 00:00:00.001'
+--- literals of all lengths
+SELECT timestamp '2024-01-31 10:11:12.3', timestamp '2024-01-31 10:11:12', timestamp '2024-01-31 10:11', timestamp '2024-01-31'
+--- a literal that is none
+SELECT timestamp '2024-02-30 00:00:00'
+--- a date literal that is none
+SELECT date '2024-13-01'
+--- years with other lengths
+SELECT date '0099-01-01', date '9999-12-31', timestamp '9999-12-31 23:59:59.999', date '0001-01-01' - interval '1' day
+--- time of day
+--- refused: types
+SELECT CAST(timestamp '2024-01-31 10:11:12.345' AS time(3)), time '10:11:12'
+--- human readable
+--- refused: functions
+SELECT human_readable_seconds(3661e0), parse_duration('1h') > interval '59' minute
+--- timezone fields
+--- refused: functions
+SELECT timezone_hour(timestamp '2024-07-01 10:00:00 Europe/Berlin'), timezone_minute(timestamp '2024-07-01 10:00:00 Asia/Kolkata')
+--- the day of an event
+SELECT count(*) FROM audit_logs WHERE CAST(date(timestamp) AS varchar) <> dt
+--- partitions and timestamps
+SELECT count(*) FROM audit_logs WHERE dt >= '2023-11-05' AND dt < '2024-01-01' AND timestamp >= timestamp '2023-11-05 06:00:00'
+--- partitions in a list
+SELECT dt, count(*) FROM audit_logs WHERE dt IN ('2024-02-29', '2024-03-01', '1999-01-01') AND retention IN ('standard', 'none') GROUP BY dt
+--- partitions like
+SELECT dt, count(*) FROM audit_logs WHERE dt LIKE '2024-%' GROUP BY dt
+--- partitions of a computed day
+SELECT count(*) FROM audit_logs WHERE dt = date_format(timestamp '2023-07-11 00:00:00', '%Y-%m-%d')
+--- joda formats
+SELECT format_datetime(timestamp, 'yyyy-MM-dd''T''HH:mm:ss'), format_datetime(timestamp, 'd.M.yy H:m:s'), format_datetime(timestamp, 'EEEE, MMMM dd'), format_datetime(timestamp, 'DDD hh:mm a') FROM audit_logs WHERE retention = 'minimal'
+--- joda parsing
+SELECT parse_datetime('2024-02-29 13:14:15', 'yyyy-MM-dd HH:mm:ss'), parse_datetime('29/02/2024', 'dd/MM/yyyy'), parse_datetime('Feb 29 2024', 'MMM dd yyyy'), parse_datetime('13:14', 'HH:mm')
+--- joda parsing that fails
+SELECT parse_datetime('2024-02-30', 'yyyy-MM-dd')
+--- count_if of nothing
+SELECT count_if(seq > 0), count(*) FILTER (WHERE seq > 0) FROM audit_logs WHERE seq < 0

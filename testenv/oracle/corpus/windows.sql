@@ -1,0 +1,44 @@
+--- row_number
+SELECT seq, row_number() OVER (ORDER BY timestamp_ns, seq), row_number() OVER (PARTITION BY outcome ORDER BY seq DESC) FROM audit_logs WHERE retention = 'long'
+--- ranks
+SELECT action, rank() OVER (ORDER BY action), dense_rank() OVER (ORDER BY action), percent_rank() OVER (ORDER BY action), cume_dist() OVER (ORDER BY action), ntile(3) OVER (ORDER BY action, seq) FROM audit_logs WHERE retention = 'long'
+--- lag and lead
+SELECT seq, lag(action) OVER (ORDER BY seq), lead(seq, 2) OVER (ORDER BY seq), lag(seq, 1, -1) OVER (ORDER BY seq), lead(seq, 0) OVER (ORDER BY seq) FROM audit_logs WHERE retention = 'long'
+--- time between events
+SELECT seq, date_diff('millisecond', lag(timestamp) OVER (PARTITION BY actor_id ORDER BY timestamp_ns, seq), timestamp) FROM audit_logs WHERE retention = 'long'
+--- first and last
+SELECT seq, first_value(action) OVER (ORDER BY seq), last_value(action) OVER (ORDER BY seq), last_value(action) OVER (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), nth_value(seq, 2) OVER (ORDER BY seq) FROM audit_logs WHERE retention = 'minimal'
+--- ignore nulls
+SELECT seq, last_value(reason) IGNORE NULLS OVER (ORDER BY seq), lag(actor_email) IGNORE NULLS OVER (ORDER BY seq) FROM audit_logs WHERE retention = 'long'
+--- running sums
+SELECT seq, sum(seq) OVER (ORDER BY seq), count(*) OVER (ORDER BY seq ROWS 2 PRECEDING), avg(seq) OVER (ORDER BY seq ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING), max(seq) OVER () FROM audit_logs WHERE retention = 'long'
+--- running sums of peers
+SELECT action, seq, count(*) OVER (ORDER BY action), sum(seq) OVER (PARTITION BY action) FROM audit_logs WHERE retention = 'long'
+--- range with an offset
+SELECT seq, count(*) OVER (ORDER BY seq RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) FROM audit_logs WHERE retention = 'long'
+--- range of time
+SELECT seq, count(*) OVER (ORDER BY timestamp RANGE BETWEEN interval '1' hour PRECEDING AND CURRENT ROW) FROM audit_logs WHERE retention = 'long'
+--- groups
+SELECT action, count(*) OVER (ORDER BY action GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM audit_logs WHERE retention = 'long'
+--- named windows
+SELECT seq, sum(seq) OVER w, count(*) OVER w FROM audit_logs WHERE retention = 'long' WINDOW w AS (PARTITION BY outcome ORDER BY seq)
+--- windows over aggregates
+SELECT action, count(*) AS n, rank() OVER (ORDER BY count(*) DESC), sum(count(*)) OVER () FROM audit_logs WHERE retention <> 'standard' GROUP BY action
+--- windows with filter
+SELECT seq, count(*) FILTER (WHERE outcome = 'failure') OVER (ORDER BY seq) FROM audit_logs WHERE retention = 'long'
+--- windows in order by
+SELECT seq FROM audit_logs WHERE retention = 'long' ORDER BY row_number() OVER (ORDER BY seq DESC)
+--- windows in where
+SELECT seq FROM audit_logs WHERE row_number() OVER (ORDER BY seq) = 1
+--- the first of each
+SELECT actor_id, action, seq FROM (SELECT actor_id, action, seq, row_number() OVER (PARTITION BY actor_id ORDER BY timestamp_ns, seq) AS n FROM audit_logs WHERE retention <> 'standard') WHERE n = 1 ORDER BY actor_id
+--- nulls in windows
+SELECT seq, rank() OVER (ORDER BY organization_id NULLS FIRST), rank() OVER (ORDER BY organization_id DESC), count(*) OVER (PARTITION BY organization_id) FROM audit_logs WHERE retention = 'long'
+--- booleans in windows
+SELECT seq, bool_or(outcome = 'success') OVER (ORDER BY seq), count_if(outcome = 'failure') OVER (ORDER BY seq), min_by(action, seq) OVER (ORDER BY seq), array_agg(seq) OVER (ORDER BY seq ROWS 1 PRECEDING) FROM audit_logs WHERE retention = 'long'
+--- ntile of zero
+SELECT ntile(0) OVER (ORDER BY seq) FROM audit_logs WHERE seq < 3
+--- lag of a negative offset
+SELECT lag(seq, -1) OVER (ORDER BY seq) FROM audit_logs WHERE retention = 'minimal'
+--- bursts of failures
+SELECT actor_id, timestamp, n FROM (SELECT actor_id, timestamp, seq, count(*) OVER (PARTITION BY actor_id ORDER BY timestamp_ns, seq ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS n, lag(timestamp, 4) OVER (PARTITION BY actor_id ORDER BY timestamp_ns, seq) AS before FROM audit_logs WHERE outcome = 'failure') WHERE n = 5 AND date_diff('second', before, timestamp) < 2 ORDER BY timestamp, actor_id, n LIMIT 20

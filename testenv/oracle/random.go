@@ -1,0 +1,142 @@
+package oracle
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/testenv/oracle/sqlgen"
+)
+
+// Random compares two engines on generated queries. What they are asked is in [sqlgen].
+//
+// An answer where the other engine fails is a difference too, but for queries that
+// may fail on some of their rows: whether they do depends on which rows an engine
+// looks at, and when, and that is nobody's promise. What the embedded engine refuses
+// by name is none.
+type Random struct {
+	Reference, Embedded athena.Engine
+
+	Compared int            // answered by both
+	Failed   int            // by none
+	Fragile  int            // by one of them, as chance would have it
+	Refused  map[string]int // by the reference alone: what the embedded engine named
+}
+
+// Check tells how the engines differ on q, or "".
+func (r *Random) Check(ctx context.Context, q sqlgen.Query) (string, error) {
+	got, err := Ask(ctx, r.Embedded, athena.Query{SQL: q.SQL})
+	if err != nil {
+		return "the embedded engine fails: " + err.Error(), nil //nolint:nilerr // it is the finding
+	}
+	if named := refusal(got.Err); named != "" {
+		r.Refused[named]++
+		return "", nil
+	}
+	want, err := Ask(ctx, r.Reference, athena.Query{SQL: q.SQL})
+	if err != nil {
+		return "", fmt.Errorf("ask Trino: %w", err)
+	}
+	switch {
+	case want.Err != nil && got.Err != nil:
+		r.Failed++
+		return "", nil
+	case want.Err == nil && got.Err == nil:
+		r.Compared++
+		return sameRows(q, want, got), nil
+	case q.Fragile && (q.Lazy || q.Shape() == sqlgen.Rows) && (fails(want.Err) || fails(got.Err)):
+		r.Fragile++
+		return "", nil
+	}
+	return Differ(q.SQL, want, got), nil
+}
+
+// refusal is what err names as not supported; "" when it is another error, or none.
+func refusal(err *athena.Error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err.Kind, athena.ErrRefused):
+		return strings.TrimSuffix(err.Construct+": "+err.Detail, ": ")
+	case errors.Is(err.Kind, athena.ErrExecution) && strings.Contains(err.Detail, "not supported"):
+		return err.Detail // of a value
+	}
+	return ""
+}
+
+// fails reports whether err is about data.
+func fails(err *athena.Error) bool { return err != nil && errors.Is(err.Kind, athena.ErrExecution) }
+
+// sameRows compares two answers to q.
+func sameRows(q sqlgen.Query, want, got Answer) string {
+	want.Rows, got.Rows = comparable(q, want.Rows), comparable(q, got.Rows)
+	if w, g := want.String(), got.String(); w != g {
+		return fmt.Sprintf("want:\n%sgot:\n%s", w, g)
+	}
+	return ""
+}
+
+// comparable gives the rows an order where they have none, and the entries of maps
+// too. Where the last digits of doubles depend on the machine and on the order of a
+// sum, nine of them are left.
+func comparable(q sqlgen.Query, rows []string) []string {
+	out := make([]string, len(rows))
+	for i, row := range rows {
+		out[i] = row
+		var v any
+		dec := json.NewDecoder(strings.NewReader(row))
+		dec.UseNumber()
+		if dec.Decode(&v) != nil {
+			continue
+		}
+		if q.Approximate {
+			v = nineDigits(v)
+		}
+		if text, err := json.Marshal(v); err == nil {
+			out[i] = string(text)
+		}
+	}
+	if !q.Ordered {
+		slices.Sort(out)
+	}
+	return out
+}
+
+func nineDigits(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if f, err := v.Float64(); err == nil && strings.ContainsAny(string(v), ".eE") {
+			return strconv.FormatFloat(f, 'g', 9, 64)
+		}
+	case []any:
+		for i := range v {
+			v[i] = nineDigits(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = nineDigits(v[k])
+		}
+	}
+	return v
+}
+
+// Data is what generated queries ask of the archive, and values that are in it.
+func Data() *sqlgen.Data {
+	values := map[string][]string{
+		"timestamp": {"timestamp '2023-07-10 11:42:42.000'", "timestamp '2024-02-29 00:00:00'", "date '2023-07-10'", "timestamp '2024-03-01 00:00:00 Europe/Berlin'"},
+		"dt":        {"'2023-07-10'", "'2024-02-29'", "''", "'2024-02'"},
+		"retention": {"'standard'", "'long'", "'minimal'", "'empty'", "'none'"},
+		"action":    {"'user.login'", "'report.export'"}, "outcome": {"'failure'", "'success'"},
+		"actor_type": {"'user'", "'system'"}, "seq": {"3", "6", "100"},
+	}
+	data := &sqlgen.Data{Unique: "id", Counter: "seq"}
+	for _, c := range athena.Columns() {
+		data.Columns = append(data.Columns, sqlgen.Column{Name: c.Name, Type: c.Type, Values: values[c.Name]})
+	}
+	return data
+}

@@ -1,0 +1,94 @@
+package oracle
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/testenv/oracle/sqlgen"
+)
+
+// shrinkTries bounds how often the engines are asked to make one finding smaller.
+const shrinkTries = 200
+
+// mostFindings ends a run early: what differs often, differs for one reason.
+const mostFindings = 20
+
+// testRandom asks both engines what the generator makes of the seeds from ORACLE_SEED
+// on: as many queries of each shape as ORACLE_RANDOM says, and without it as many as
+// a minute allows.
+func testRandom(t *testing.T, reference, embedded athena.Engine) {
+	count, first := number(t, "ORACLE_RANDOM", 0), number(t, "ORACLE_SEED", 1)
+	r := &Random{Reference: reference, Embedded: embedded, Refused: make(map[string]int)}
+	start := time.Now()
+	made, findings := 0, 0
+	for ; findings < mostFindings; made++ {
+		if count > 0 && made == count || count == 0 && time.Since(start) > time.Minute {
+			break
+		}
+		for _, shape := range []sqlgen.Shape{sqlgen.Values, sqlgen.Rows} {
+			findings += r.try(t, sqlgen.New(Data(), shape, uint64(first+made)), first+made)
+		}
+	}
+	fmt.Printf("oracle: %d random queries: %d answered by both engines alike, %d by none, %d refused by name, %d end by their data; %d differ\n",
+		2*made, r.Compared, r.Failed, r.refused(), r.Fragile, findings)
+	if testing.Verbose() {
+		r.printRefused()
+	}
+}
+
+// try reports how the engines differ on q, at its smallest.
+func (r *Random) try(t *testing.T, q sqlgen.Query, seed int) (findings int) {
+	t.Helper()
+	difference, err := r.Check(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if difference == "" {
+		return 0
+	}
+	small := sqlgen.Shrink(q, shrinkTries, func(c sqlgen.Query) bool {
+		d, err := r.Check(t.Context(), c)
+		return err == nil && d != ""
+	})
+	if d, err := r.Check(t.Context(), small); err == nil {
+		difference = d
+	}
+	t.Errorf("seed %d of shape %d: %s\n%s", seed, q.Shape(), small.SQL, difference)
+	return 1
+}
+
+func (r *Random) refused() (n int) {
+	for _, count := range r.Refused {
+		n += count
+	}
+	return n
+}
+
+func (r *Random) printRefused() {
+	var names []string
+	for name := range r.Refused {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int { return r.Refused[b] - r.Refused[a] })
+	for _, name := range names {
+		fmt.Printf("oracle: %4d refused: %s\n", r.Refused[name], name)
+	}
+}
+
+func number(t *testing.T, variable string, missing int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return missing
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		t.Fatalf("%s is %q, not a whole number", variable, text)
+	}
+	return n
+}

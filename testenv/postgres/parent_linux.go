@@ -1,8 +1,0 @@
-package postgres
-
-import "syscall"
-
-// dieWithParent keeps a killed test from leaving a server behind.
-func dieWithParent() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
-}
