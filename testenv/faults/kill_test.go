@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"syscall"
 	"testing"
 
 	"github.com/audit-archiver/archiver/testenv/faults/strike"
@@ -56,15 +57,25 @@ func (s *site) runAndDie(t *testing.T, n int, do strike.Action, struck map[strin
 			return v.died(t, struck)
 		}
 	}
-	v.stop(t)
-	return false
+	v.signal(t, syscall.SIGTERM)
+	switch code := v.ended(t); code {
+	case 0:
+		return false
+	case killed: // by what it tidies up when all is archived
+		return v.died(t, struck)
+	default:
+		t.Fatalf("it ended with code %d\n%s", code, v.log)
+		return false
+	}
 }
+
+// killed is the exit code of a process that SIGKILL has ended.
+const killed = 128 + int(syscall.SIGKILL)
 
 // died demands that the server was killed, and not that it gave up. It counts the
 // system call that it was killed at.
 func (v *server) died(t *testing.T, struck map[string]int) bool {
 	t.Helper()
-	const killed = 128 + 9
 	if code := v.ended(t); code != killed {
 		t.Fatalf("it ended with code %d, want to see it killed\n%s", code, v.log)
 	}
