@@ -64,10 +64,18 @@ func approxDistinct(t *translator, c *call) (string, error) {
 }
 
 func approxPercentile(t *translator, c *call) (string, error) {
-	if text(c.args[1], "class") != "CONSTANT" {
+	percentage := c.args[1]
+	for text(percentage, "class") == "CAST" { // 0.5 is cast to its type
+		percentage = child(percentage, "child")
+	}
+	if text(percentage, "class") != "CONSTANT" {
 		return "", t.refuse(c.n, "approx_percentile of a computed percentage", "")
 	}
 	c.n["function_name"] = "quantile_disc"
+	if isInteger(c.types[0]) {
+		wrapCall(c, "BIGINT")
+		return typeBigint, nil
+	}
 	return c.types[0], nil
 }
 
