@@ -156,7 +156,7 @@ func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Colum
 			return nil, "", &athena.Error{Kind: athena.ErrRefused, Construct: "column " + j.Names[i], Detail: err.Error()}
 		}
 		isJSON := typ == "json"
-		if known := j.Types[i]; known == "unknown" || strings.Contains(known, "json") {
+		if known := j.Types[i]; strings.Contains(known, "unknown") || strings.Contains(known, "json") {
 			typ = known // DuckDB calls a bare NULL an integer, and we hand JSON in arrays over as varchar
 		}
 		name := fmt.Sprintf("c%d", i)
