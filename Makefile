@@ -4,6 +4,7 @@ GO     ?= go
 N      ?= 50
 FUZZ   ?= 30s
 MINUTES ?= 10
+SEED   ?= 1
 TOOLS  := $(CURDIR)/.tools
 LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 
@@ -14,7 +15,7 @@ RACE := ./internal/archive ./internal/athena/wire ./internal/buffer/... ./intern
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
 	./internal/receipt ./internal/repair ./internal/streams
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients oracle cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-ledger verify-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients oracle oracle-random cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-ledger verify-scale bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -76,6 +77,9 @@ clients: ## unmodified clients of Amazon Athena, current and older (AWS CLI, bot
 
 oracle: ## a real Trino answers the corpus of queries; ours and the recorded answers must be the same
 	ORACLE=1 $(GO) test -count 1 -timeout 20m -v -run TestTrino ./testenv/oracle
+
+oracle-random: ## N=50 random queries of each shape, from SEED=1 on, to both engines; what differs is printed at its smallest
+	ORACLE=1 ORACLE_RANDOM=$(N) ORACLE_SEED=$(SEED) $(GO) test -count 1 -timeout 0 -v -run TestTrino/random ./testenv/oracle
 
 soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
 	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults

@@ -37,6 +37,10 @@ func avgOf(t *translator, c *call) (string, error) {
 		become(c.n, quotient(sum, count, scale, typ))
 		return typ, nil
 	}
+	if c.types[0] == typeReal {
+		wrapCall(c, "FLOAT")
+		return typeReal, nil
+	}
 	return typeDouble, nil
 }
 
@@ -95,7 +99,7 @@ func listagg(t *translator, c *call) (string, error) {
 }
 
 func bitAggregate(_ *translator, c *call) (string, error) {
-	c.n["function_name"] = map[string]string{"bitwise_and_agg": "bit_and", "bitwise_or_agg": "bit_or"}[c.name]
+	c.n["function_name"] = map[string]string{"bitwise_and_agg": "bit_and", "bitwise_or_agg": "bit_or", "bitwise_xor_agg": "bit_xor"}[c.name]
 	c.n["children"] = []any{castTo(c.args[0], "BIGINT")}
 	return typeBigint, nil
 }

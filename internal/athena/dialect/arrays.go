@@ -185,11 +185,17 @@ func (m macros) add(head, body string) {
 // DuckDB has no subqueries, aggregates and windows in them. A parameter is one letter.
 func (m macros) once(head, body string) {
 	_, list, _ := strings.Cut(strings.TrimSuffix(head, ")"), "(")
-	var fields []string
-	for p := range strings.SplitSeq(list, ", ") {
-		fields = append(fields, "'"+p+"': "+p)
-		body = regexp.MustCompile(`\b`+p+`\b`).ReplaceAllString(body, "struct_extract("+argument+", '"+p+"')")
+	parameters := strings.Split(list, ", ")
+	fields := make([]string, len(parameters))
+	for i, p := range parameters {
+		fields[i] = "'" + p + "': " + p
 	}
+	mention := regexp.MustCompile(`\b(` + strings.Join(parameters, "|") + `)\b`)
+	pieces := strings.Split(body, "'") // every second one is a text
+	for i := 0; i < len(pieces); i += 2 {
+		pieces[i] = mention.ReplaceAllString(pieces[i], "struct_extract("+argument+", '$1')")
+	}
+	body = strings.Join(pieces, "'")
 	m.add(head, "list_transform([{"+strings.Join(fields, ", ")+"}], "+argument+" -> "+body+")[1]")
 }
 

@@ -111,7 +111,7 @@ func (t *translator) apply(f signature, c *call) (string, error) {
 			c.zoned, typ = c.zoned || elsewhere(typ), c.types[i]
 		}
 		if !fits(typ, want) {
-			return "", t.invalid(c.args[i], "argument %d of %s must be %s, this is %s", i+1, c.name, want, describe(typ))
+			return "", t.refuse(c.args[i], "argument "+itoa(i+1)+" of "+c.name, "it must be "+want+", this is "+describe(typ))
 		}
 	}
 	if f.apply != nil {
@@ -241,10 +241,12 @@ func (t *translator) concatenation(n node, types []string) (string, error) {
 	typ, ok := common(types[0], types[1])
 	switch {
 	case isArray(types[0]) && elementOf(types[0]) == types[1]: // DuckDB appends one with array functions only
-		become(n, operator("||", children(n)[0], arrayOf(children(n)[1])))
+		list, element := children(n)[0], children(n)[1]
+		become(n, caseWhen(isNotNull(copyOf(element)), operator("||", list, arrayOf(element)), nullConst()))
 		return types[0], nil
 	case isArray(types[1]) && elementOf(types[1]) == types[0]:
-		become(n, operator("||", arrayOf(children(n)[0]), children(n)[1]))
+		element, list := children(n)[0], children(n)[1]
+		become(n, caseWhen(isNotNull(copyOf(element)), operator("||", arrayOf(element), list), nullConst()))
 		return types[1], nil
 	case !ok:
 		return "", t.invalid(n, "|| cannot join %s and %s", types[0], types[1])

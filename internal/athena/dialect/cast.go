@@ -159,9 +159,6 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 	case isDecimal(to):
 		fromVarchar(n, c, "text_to_decimal")
 	}
-	if isDecimal(to) {
-		fromVarchar(n, c, "text_to_decimal")
-	}
 	return nil
 }
 

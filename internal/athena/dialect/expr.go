@@ -111,37 +111,18 @@ func (t *translator) comparison(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if strings.HasSuffix(text(n, "type"), "DISTINCT_FROM") {
+		_, ok := common(types[0], types[1])
+		if !ok {
+			return "", t.mismatch(n, left, right, types[0], types[1])
+		}
+		return typeBool, nil
+	}
 	if err := t.comparable(n, []node{left, right}, types); err != nil {
 		return "", err
 	}
-	ordinary(n, left, right, types)
+	t.compareAsTrino(n, types)
 	return typeBool, nil
-}
-
-// ordinary makes the comparison n of doubles one that NaN fails, but for <>. DuckDB
-// takes NaN for the greatest of numbers, and for equal to itself.
-func ordinary(n, left, right node, types []string) {
-	both, _ := common(types[0], types[1])
-	op := text(n, "type")
-	if both != typeDouble && both != typeReal || strings.Contains(op, "DISTINCT") {
-		return
-	}
-	isNaN := func(a, b node) node {
-		return conjunction("CONJUNCTION_AND", function("isnan", castTo(copyOf(a), "DOUBLE")), notNull(copyOf(b)))
-	}
-	result := castTo(varcharConst("f"), "BOOLEAN") // what the parser makes of false
-	if op == "COMPARE_NOTEQUAL" {
-		result = castTo(varcharConst("t"), "BOOLEAN")
-	}
-	become(n, caseWhen(conjunction("CONJUNCTION_OR", isNaN(left, right), isNaN(right, left)), result, copyOf(n)))
-}
-
-func conjunction(typ string, parts ...node) node {
-	return node{"class": "CONJUNCTION", "type": typ, "alias": "", "query_location": nowhere, "children": toList(parts)}
-}
-
-func notNull(n node) node {
-	return node{"class": "OPERATOR", "type": "OPERATOR_IS_NOT_NULL", "alias": "", "query_location": nowhere, "children": []any{n}}
 }
 
 func (t *translator) between(n node, s *scope) (string, error) {
@@ -153,7 +134,11 @@ func (t *translator) between(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return typeBool, t.comparable(n, parts, types)
+	if err := t.comparable(n, parts, types); err != nil {
+		return "", err
+	}
+	t.oneByOne(n, parts, types)
+	return typeBool, nil
 }
 
 // comparable refuses what Trino refuses to compare. DuckDB would cast string
@@ -170,10 +155,7 @@ func (t *translator) comparable(n node, parts []node, types []string) error {
 	if typ == typeJSON {
 		return t.refuse(n, "comparison of json", "compare json_extract_scalar(…)")
 	}
-	if isArray(typ) || isMap(typ) { // NULLs in them are equal for DuckDB, and make the result NULL in Trino
-		return t.refuse(n, "comparison of "+typ, "compare array_join(x, ',') or single elements")
-	}
-	return nil
+	return t.wholeArrays(n, parts, types)
 }
 
 func (t *translator) mismatch(n, a, b node, typeA, typeB string) error {
@@ -216,7 +198,11 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	case "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL":
 		return typeBool, nil
 	case "COMPARE_IN", "COMPARE_NOT_IN":
-		return typeBool, t.comparable(n, args, types)
+		if err := t.comparable(n, args, types); err != nil {
+			return "", err
+		}
+		t.oneByOne(n, args, types)
+		return typeBool, nil
 	case "OPERATOR_COALESCE":
 		return t.unify(n, "COALESCE", types)
 	case "OPERATOR_TRY":

@@ -171,6 +171,7 @@ func aggregates() map[string]signature {
 	all["listagg"] = sig(typeVarchar, "varchar", "varchar?").by(listagg)
 	all["geometric_mean"] = sig(typeDouble, "number").as("geomean")
 	all["bitwise_and_agg"] = sig(typeBigint, "integer").by(bitAggregate)
+	all["bitwise_xor_agg"] = sig(typeBigint, "integer").by(bitAggregate)
 	all["bitwise_or_agg"] = sig(typeBigint, "integer").by(bitAggregate)
 	for _, name := range []string{"corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept"} {
 		all[name] = sig(typeDouble, "number", "number")

@@ -7,6 +7,7 @@ func Macros() map[string]string {
 	all := make(macros)
 	m := all.add
 	all.arrays()
+	all.comparisons()
 
 	m("div(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a // b END")
 	m("mod(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a % b END")

@@ -182,7 +182,15 @@ func caseWhen(when, then, otherwise node) node {
 }
 
 func nullif(t *translator, c *call) (string, error) {
-	return c.types[0], t.comparable(c.n, c.args, c.types)
+	if err := t.comparable(c.n, c.args, c.types); err != nil {
+		return "", err
+	}
+	if isFloat(c.types[0]) || isFloat(c.types[1]) {
+		equal := compareNode("COMPARE_EQUAL", copyOf(c.args[0]), copyOf(c.args[1]))
+		t.compareAsTrino(equal, c.types)
+		become(c.n, caseWhen(equal, nullConst(), copyOf(c.args[0])))
+	}
+	return c.types[0], nil
 }
 
 func ifCall(t *translator, c *call) (string, error) {

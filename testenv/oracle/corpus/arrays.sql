@@ -40,7 +40,6 @@ SELECT sequence(date '2024-02-27', date '2024-03-01'), sequence(date '2024-01-01
 --- sequence with a bad step
 SELECT sequence(1, 5, -1)
 --- array comparison
---- refused: types
 SELECT ARRAY[1, 2] = ARRAY[1, 2], ARRAY[1, 2] < ARRAY[1, 3], ARRAY['a'] <> ARRAY['b'], ARRAY[1, NULL] = ARRAY[1, NULL]
 --- unnest
 SELECT t.x FROM UNNEST(ARRAY['a', 'b', NULL]) AS t(x)

@@ -368,14 +368,13 @@ timestamptz: date_trunc({#truncunit}, {timestamptz})
 !timestamptz: date_add({#unit}, {#small}, {timestamptz})
 !timestamptz: ({timestamptz} + {#interval})
 timestamptz: from_unixtime({#epoch})
-timestamptz: from_iso8601_timestamp({#isotime}) AT TIME ZONE 'UTC'
+timestamptz: (from_iso8601_timestamp({#isotime}) AT TIME ZONE 'UTC')
 timestamptz: with_timezone({timestamp}, 'UTC')
 
 !json: json_parse({#jsontext})
 json: json_extract({varchar}, {#jsonpath})
 json: json_extract({json}, {#jsonpath})
 json: TRY(json_parse({varchar}))
-json: json_array_get({json}, {#index})
 
 array(S): ARRAY[{S}, {S}]
 array(S): ARRAY[{S}]

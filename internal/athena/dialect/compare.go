@@ -1,0 +1,105 @@
+package dialect
+
+import "strings"
+
+// DuckDB orders NaN above every number and takes it for equal to itself, and
+// compares NULLs within arrays and maps like values. Trino does neither.
+
+func isFloat(t string) bool { return t == typeDouble || t == typeReal }
+
+// compareAsTrino mends the comparison n of two values, whose types are known.
+func (t *translator) compareAsTrino(n node, types []string) {
+	op := text(n, "type")
+	left, right := child(n, "left"), child(n, "right")
+	if !isFloat(types[0]) && !isFloat(types[1]) || strings.HasSuffix(op, "DISTINCT_FROM") || isWritten(left) && isWritten(right) {
+		return
+	}
+	isNaN := conjunction("OR",
+		conjunction("AND", function("isnan", castTo(copyOf(left), "DOUBLE")), isNotNull(copyOf(right))),
+		conjunction("AND", function("isnan", castTo(copyOf(right), "DOUBLE")), isNotNull(copyOf(left))))
+	answer := map[bool]string{true: "t", false: "f"}[op == "COMPARE_NOTEQUAL"]
+	become(n, caseWhen(isNaN, castTo(varcharConst(answer), "BOOLEAN"), copyOf(n)))
+}
+
+// isWritten reports whether n is a number that stands in the query, and no NaN.
+func isWritten(n node) bool {
+	for text(n, "class") == "CAST" {
+		n = child(n, "child")
+	}
+	s, ok := literal(n)
+	return text(n, "class") == "CONSTANT" && !(ok && strings.Contains(strings.ToLower(s), "nan"))
+}
+
+func conjunction(op string, args ...node) node {
+	return node{"class": "CONJUNCTION", "type": "CONJUNCTION_" + op, "alias": "", "query_location": nowhere, "children": toList(args)}
+}
+
+func compareNode(op string, left, right node) node {
+	return node{"class": "COMPARISON", "type": op, "alias": "", "query_location": nowhere, "left": left, "right": right}
+}
+
+func isNotNull(n node) node {
+	return node{"class": "OPERATOR", "type": "OPERATOR_IS_NOT_NULL", "alias": "", "query_location": nowhere, "children": []any{n}}
+}
+
+// oneByOne writes BETWEEN and IN over floating-point numbers as comparisons.
+func (t *translator) oneByOne(n node, parts []node, types []string) {
+	floats := false
+	for _, typ := range types {
+		floats = floats || isFloat(typ)
+	}
+	if !floats {
+		return
+	}
+	var terms []node
+	add := func(op string, i int) {
+		c := compareNode(op, copyOf(parts[0]), copyOf(parts[i]))
+		t.compareAsTrino(c, []string{types[0], types[i]})
+		terms = append(terms, c)
+	}
+	switch text(n, "type") {
+	case "COMPARE_IN", "COMPARE_NOT_IN":
+		for i := range parts[1:] {
+			add("COMPARE_EQUAL", i+1)
+		}
+		one := conjunction("OR", terms...)
+		if len(terms) == 1 {
+			one = terms[0]
+		}
+		if text(n, "type") == "COMPARE_NOT_IN" {
+			one = node{"class": "OPERATOR", "type": "OPERATOR_NOT", "alias": "", "query_location": nowhere, "children": []any{one}}
+		}
+		become(n, one)
+	default: // BETWEEN; NOT stands around it
+		add("COMPARE_GREATERTHANOREQUALTO", 1)
+		add("COMPARE_LESSTHANOREQUALTO", 2)
+		become(n, conjunction("AND", terms...))
+	}
+}
+
+// wholeArrays has the query end where an array or map that is compared has a NULL in it.
+func (t *translator) wholeArrays(n node, parts []node, types []string) error {
+	for i, typ := range types {
+		inner := elementOf(typ)
+		switch {
+		case !isArray(typ) && !isMap(typ):
+			continue
+		case isArray(typ) && (isArray(inner) || isMap(inner)), isMap(typ) && (isArray(valueOf(typ)) || isMap(valueOf(typ))):
+			return t.refuse(n, "a comparison of "+typ, "")
+		case text(parts[i], "class") == "SUBQUERY":
+			return t.refuse(n, "a comparison of "+typ+" with a subquery", "")
+		}
+		name := internal + "whole_array"
+		if isMap(typ) {
+			name = internal + "whole_map"
+		}
+		become(parts[i], function(name, copyOf(parts[i])))
+	}
+	return nil
+}
+
+func (m macros) comparisons() {
+	message := raise("'a comparison of arrays or maps with NULL in them is not supported'")
+	m.once("whole_array(a)", "CASE WHEN "+hasNull("a")+" THEN "+message+" ELSE a END")
+	m.once("whole_map(a)", "CASE WHEN "+hasNull("map_values(a)")+" THEN "+message+" ELSE a END")
+}
