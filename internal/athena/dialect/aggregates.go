@@ -26,6 +26,10 @@ func sumOf(_ *translator, c *call) (string, error) {
 }
 
 func avgOf(t *translator, c *call) (string, error) {
+	if c.types[0] == typeReal {
+		wrapCall(c, "FLOAT")
+		return typeReal, nil
+	}
 	if typ := c.types[0]; isDecimal(typ) {
 		_, scale, _ := digitsOf(typ)
 		sum, count := copyOf(c.n), copyOf(c.n)
@@ -64,13 +68,14 @@ func approxDistinct(t *translator, c *call) (string, error) {
 }
 
 func approxPercentile(t *translator, c *call) (string, error) {
-	percentage := c.args[1]
-	for text(percentage, "class") == "CAST" { // 0.5 is cast to its type
-		percentage = child(percentage, "child")
+	share := c.args[1]
+	if text(share, "class") == "CAST" { // a decimal or double literal
+		share = child(share, "child")
 	}
-	if text(percentage, "class") != "CONSTANT" {
+	if text(share, "class") != "CONSTANT" {
 		return "", t.refuse(c.n, "approx_percentile of a computed percentage", "")
 	}
+	c.n["children"] = []any{c.args[0], castTo(c.args[1], "DOUBLE")}
 	c.n["function_name"] = "quantile_disc"
 	if isInteger(c.types[0]) {
 		wrapCall(c, "BIGINT")
