@@ -108,7 +108,7 @@ func (p Place) Reference(t testing.TB, files []athena.File) athena.Engine {
 		projection.ReplaceAllString(ddl, ""),
 		"CALL system.sync_partition_metadata('" + Schema + "', 'audit_logs', 'ADD')",
 	} {
-		if a, err := Ask(t.Context(), e, athena.Query{SQL: sql}); err != nil || a.Err != nil {
+		if a, err := Ask(t.Context(), e, athena.Query{SQL: sql, Declare: true}); err != nil || a.Err != nil {
 			t.Fatalf("%v %v: %s", err, a.Err, sql)
 		}
 	}

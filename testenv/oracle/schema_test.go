@@ -68,7 +68,7 @@ func testSchema(t *testing.T, place Place, files []athena.File) {
 
 func mustRun(t *testing.T, e athena.Engine, sql string) Answer {
 	t.Helper()
-	a, err := Ask(t.Context(), e, athena.Query{SQL: sql})
+	a, err := Ask(t.Context(), e, athena.Query{SQL: sql, Declare: true})
 	if err != nil || a.Err != nil {
 		t.Fatalf("%v %v: %s", err, a.Err, sql)
 	}

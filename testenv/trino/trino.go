@@ -31,7 +31,7 @@ import (
 )
 
 const (
-	// Version is the newest whose server Maven Central has.
+	// Version is published as a Maven artifact with its server; not every version is.
 	Version = "476"
 	// Catalog is the one that a server has.
 	Catalog = "hive"

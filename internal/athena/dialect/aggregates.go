@@ -26,6 +26,10 @@ func sumOf(_ *translator, c *call) (string, error) {
 }
 
 func avgOf(t *translator, c *call) (string, error) {
+	if c.types[0] == typeReal {
+		wrapCall(c, "FLOAT")
+		return typeReal, nil
+	}
 	if typ := c.types[0]; isDecimal(typ) {
 		_, scale, _ := digitsOf(typ)
 		sum, count := copyOf(c.n), copyOf(c.n)
@@ -64,10 +68,19 @@ func approxDistinct(t *translator, c *call) (string, error) {
 }
 
 func approxPercentile(t *translator, c *call) (string, error) {
-	if text(c.args[1], "class") != "CONSTANT" {
+	share := c.args[1]
+	if text(share, "class") == "CAST" { // a decimal or double literal
+		share = child(share, "child")
+	}
+	if text(share, "class") != "CONSTANT" {
 		return "", t.refuse(c.n, "approx_percentile of a computed percentage", "")
 	}
+	c.n["children"] = []any{c.args[0], castTo(c.args[1], "DOUBLE")}
 	c.n["function_name"] = "quantile_disc"
+	if isInteger(c.types[0]) {
+		wrapCall(c, "BIGINT")
+		return typeBigint, nil
+	}
 	return c.types[0], nil
 }
 

@@ -201,6 +201,9 @@ func (t *translator) operatorCall(n node, name string, s *scope) (string, error)
 		}
 		return t.sum(n, name, args, types)
 	case "*", "/", "%":
+		if isInterval(types[0]) || isInterval(types[1]) {
+			return "", t.refuse(n, name+" of an interval", "write the product: interval '3' day")
+		}
 		if !fits(types[0], "number") || !fits(types[1], "number") {
 			return "", t.invalid(n, "%s needs numbers, not %s and %s", name, describe(types[0]), describe(types[1]))
 		}

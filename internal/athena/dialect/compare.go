@@ -21,6 +21,27 @@ func (t *translator) compareAsTrino(n node, types []string) {
 	become(n, caseWhen(isNaN, castTo(varcharConst(answer), "BOOLEAN"), copyOf(n)))
 }
 
+// equalArrays translates = and <> of arrays of scalars; done is false for other comparisons.
+// Where a NULL is in one, it is not known whether they are equal, unless something else differs.
+func (t *translator) equalArrays(n node, types []string) (done bool) {
+	op := text(n, "type")
+	_, fit := common(types[0], types[1])
+	if op != "COMPARE_EQUAL" && op != "COMPARE_NOTEQUAL" || !isArray(types[0]) || !isArray(types[1]) || !fit {
+		return false
+	}
+	for _, typ := range types {
+		if e := elementOf(typ); isArray(e) || isMap(e) || isFloat(e) || e == typeJSON {
+			return false
+		}
+	}
+	equal := function(internal+"equal_arrays", child(n, "left"), child(n, "right"))
+	if op == "COMPARE_NOTEQUAL" {
+		equal = node{"class": "OPERATOR", "type": "OPERATOR_NOT", "alias": "", "query_location": nowhere, "children": []any{equal}}
+	}
+	become(n, equal)
+	return true
+}
+
 // isWritten reports whether n is a number that stands in the query, and no NaN.
 func isWritten(n node) bool {
 	for text(n, "class") == "CAST" {
@@ -100,6 +121,8 @@ func (t *translator) wholeArrays(n node, parts []node, types []string) error {
 
 func (m macros) comparisons() {
 	message := raise("'a comparison of arrays or maps with NULL in them is not supported'")
+	m.once("equal_arrays(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN len(a) <> len(b) OR len(list_filter(a, (__audit_x, __audit_i) -> __audit_x <> b[__audit_i])) > 0 THEN false WHEN "+
+		hasNull("a")+" OR "+hasNull("b")+" THEN NULL ELSE true END")
 	m.once("whole_array(a)", "CASE WHEN "+hasNull("a")+" THEN "+message+" ELSE a END")
 	m.once("whole_map(a)", "CASE WHEN "+hasNull("map_values(a)")+" THEN "+message+" ELSE a END")
 }

@@ -101,6 +101,9 @@ func parseError(sql string, doc node) error {
 		return &athena.Error{Kind: athena.ErrRefused, Construct: firstWord(sql), Detail: answered}
 	}
 	e := &athena.Error{Kind: athena.ErrSyntax, Detail: message}
+	if strings.HasSuffix(message, " is not supported") { // SQL that the parser knows by name
+		e.Kind = athena.ErrRefused
+	}
 	if p, ok := doc["position"].(string); ok {
 		if offset, err := strconv.Atoi(p); err == nil {
 			e.Line, e.Column = athena.Position(sql, offset)

@@ -118,6 +118,9 @@ func (t *translator) comparison(n node, s *scope) (string, error) {
 		}
 		return typeBool, nil
 	}
+	if t.equalArrays(n, types) {
+		return typeBool, nil
+	}
 	if err := t.comparable(n, []node{left, right}, types); err != nil {
 		return "", err
 	}

@@ -141,7 +141,7 @@ func arrayFunctions() map[string]signature {
 		"map_keys":    sig("", "map").by(func(_ *translator, c *call) (string, error) { return "array(" + keyOf(c.types[0]) + ")", nil }),
 		"map_values":  sig("", "map").by(func(_ *translator, c *call) (string, error) { return "array(" + valueOf(c.types[0]) + ")", nil }),
 		"map":         sig("", "array", "array").by(mapOf),
-		"sequence":    sig("array(bigint)", "integer", "integer", "integer?").by(sequence),
+		"sequence":    sig("array(bigint)", "any", "any", "any?").by(sequence),
 		"transform":   {lambda: true, apply: lambdaCall},
 		"filter":      {lambda: true, apply: lambdaCall},
 	}

@@ -214,7 +214,9 @@ func withTimezone(t *translator, c *call) (string, error) {
 }
 
 func fromUnixtime(_ *translator, c *call) (string, error) {
-	become(c.n, function("to_timestamp", castTo(c.args[0], "DOUBLE")))
+	// Trino rounds to milliseconds.
+	millis := operator("+", operator("*", castTo(c.args[0], "DOUBLE"), castTo(intConst(1000), "DOUBLE")), castTo(varcharConst("0.5"), "DOUBLE"))
+	become(c.n, castTo(function("epoch_ms", castTo(function("floor", millis), "BIGINT")), "TIMESTAMP WITH TIME ZONE"))
 	return typeZone, nil
 }
 
