@@ -11,11 +11,11 @@ LINT   := $(GO) tool -modfile=tools/go.mod golangci-lint
 # Packages that the race detector can afford: without DuckDB and the embedded S3.
 # Tests that try one crash after another repeat themselves thousands of times and
 # would take an hour under it; the others run the same goroutines.
-RACE := ./internal/archive ./internal/athena/wire ./internal/buffer/... ./internal/config ./internal/durable/... \
+RACE := ./internal/archive ./internal/athena/cache ./internal/athena/wire ./internal/buffer/... ./internal/config ./internal/durable/... \
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
 	./internal/receipt ./internal/repair ./internal/streams
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients oracle oracle-random cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-ledger verify-scale bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients oracle oracle-random cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-ledger verify-scale bench-files bench-query bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -90,7 +90,7 @@ mutants: ## take out one safeguard at a time; the tests must notice each (some m
 client-kills: ## kill -9 applications of all three SDKs and the sidecar N=50 times each
 	CLIENT_KILLS=$(N) $(GO) test -count 1 -timeout 0 -run TestKills -v ./testenv/clients
 
-bench: bench-peers bench-sustained bench-scale bench-decoders ## all benchmarks, into docs/ too with BENCH=-update-docs
+bench: bench-peers bench-sustained bench-scale bench-query bench-decoders ## all benchmarks, into docs/ too with BENCH=-update-docs
 
 bench-peers: ## events/s, latency, CPU, memory and bytes beside peers; all flags: BENCH=-help
 	$(GO) -C bench run ./peers $(BENCH)
@@ -106,6 +106,12 @@ bench-scale: ## the same with 10 M and 100 M events in the archive, and with 1, 
 
 verify-scale: ## how fast `archiver verify` is: 10,000 commits, and 5 M events of content
 	$(GO) -C bench run ./verify $(BENCH)
+
+bench-files: ## questions to 1, 10, 100, 1,000 files: what is read, with a warm and an empty cache
+	$(GO) -C bench run ./files $(BENCH)
+
+bench-query: ## SQL over 10 M events: the embedded engine, DuckDB alone, PostgreSQL
+	$(GO) -C bench run ./query $(BENCH)
 
 bench-ledger: ## what share of the CPU of batches is for the ledger, and for receipts
 	$(GO) -C bench run ./ledger $(BENCH)

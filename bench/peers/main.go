@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/bench/load"
+	"github.com/audit-archiver/archiver/bench/pg"
 	"github.com/audit-archiver/archiver/bench/proc"
 	"github.com/audit-archiver/archiver/bench/sidecar"
 )
@@ -172,7 +173,7 @@ func run(ctx context.Context, o options) (err error) {
 					continue
 				}
 				m, err := measure(ctx, o, sys, sh, round)
-				if errors.Is(err, errMissing) {
+				if errors.Is(err, pg.ErrMissing) {
 					r.skip(sys.name, err)
 					continue
 				}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/audit-archiver/archiver/internal/athena/source"
 	"github.com/audit-archiver/archiver/internal/mirror"
 	"github.com/audit-archiver/archiver/internal/mirror/postgres"
 )
@@ -115,7 +116,7 @@ func runMirrorDiff(ctx context.Context, a *app, f mirrorDiffFlags) (err error) {
 	if err != nil {
 		return fmt.Errorf("mirror diff: %w", err)
 	}
-	new(said).tell(ctx, newLogger(a.err, site.cfg.Log), reader.View(), nil)
+	new(source.Teller).Tell(ctx, newLogger(a.err, site.cfg.Log), reader.View(), nil)
 	answer.Equal, answer.Altered, answer.Missing, answer.Extra = report.Equal, report.Altered, report.Missing, report.Extra
 	answer.Ahead, answer.Dropped, answer.Unknown = report.Ahead, report.Old, report.Unknown
 	if f.asJSON {

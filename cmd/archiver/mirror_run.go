@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
+
+	"github.com/audit-archiver/archiver/internal/athena/source"
 )
 
 type mirrorRunFlags struct {
@@ -87,7 +89,7 @@ func runMirror(ctx context.Context, a *app, f mirrorRunFlags) (err error) {
 	if err := ms.once(ctx); err != nil {
 		return err
 	}
-	new(said).tell(ctx, log, reader.View(), nil)
+	new(source.Teller).Tell(ctx, log, reader.View(), nil)
 	if f.asJSON {
 		return printJSON(a.out, struct {
 			InStep bool `json:"in_step"`

@@ -14,6 +14,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/ingest"
 	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/prove"
 )
 
@@ -32,13 +33,16 @@ func (p pinned) Close() error {
 // anybody sees it.
 func (q *queries) openFile(ctx context.Context, f *ledger.File) (prove.File, error) {
 	paths, release, err := q.files.Pin(ctx, []athena.File{{
-		Key: ledger.Join(q.prefix, f.Key), VersionID: f.VersionID, Size: f.Size, SHA256: f.SHA256, Class: f.Class, Day: f.Day,
+		Key: ledger.Join(q.prefix, f.Key), VersionID: f.VersionID, Size: f.Size, SHA256: f.SHA256, Class: f.Class, Day: f.Day, RetainUntil: f.RetainUntil,
 	}})
 	if errors.Is(err, athena.ErrForged) {
 		return nil, fmt.Errorf("%w: %w", prove.ErrContent, err)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if paths[0] == "" {
+		return nil, fmt.Errorf("%s has expired: %w", f.Key, object.ErrNotFound)
 	}
 	file, err := os.Open(paths[0])
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena/catalog"
 	"github.com/audit-archiver/archiver/internal/athena/duckdb"
 	"github.com/audit-archiver/archiver/internal/athena/httpapi"
+	"github.com/audit-archiver/archiver/internal/athena/source"
 	"github.com/audit-archiver/archiver/internal/config"
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/ingest"
@@ -54,9 +55,10 @@ func openQueries(c config.Config, store *s3store.Store, about ledger.Archive, li
 	}
 	q.reader = reader
 	q.catalog = &catalog.Catalog{Locate: func(context.Context) (athena.TableOptions, error) { return tableOptions(about, c, "", ""), nil }}
-	source := &liveSource{bucketSource: bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, buffer: line.Current().Buffer, dir: q.hotDir()}
-	line.OnSwitch(func(_, now *streams.Stream) { source.follow(now.Buffer) })
-	err = q.open(source, store, filepath.Join(c.DataDir, "cache"))
+	now := line.Current()
+	live := source.NewLive(source.Options{Reader: reader, Prefix: c.S3.Prefix, Dir: q.hotDir(), Log: log, Stream: now.Open.Stream, Buffer: now.Buffer})
+	line.OnSwitch(func(_, now *streams.Stream) { live.Follow(now.Open.Stream, now.Buffer) })
+	err = q.open(live, store, filepath.Join(c.DataDir, "cache"))
 	if errors.Is(err, athena.ErrNoEngine) { // events are taken and archived all the same
 		log.Warn("POST /v1/query is answered with 501", "reason", err)
 		q.engine = new(duckdb.Engine)
@@ -94,26 +96,26 @@ func openBucketQueries(c config.Config, store *s3store.Store, log *slog.Logger) 
 	if q.lock == nil {
 		files = filepath.Join(q.scratch, "files")
 	}
-	if err := q.open(&bucketSource{reader: reader, prefix: c.S3.Prefix, log: log}, store, files); err != nil {
+	if err := q.open(source.NewBucket(reader, c.S3.Prefix, log), store, files); err != nil {
 		return nil, errors.Join(err, q.Close())
 	}
 	return q, nil
 }
 
-func (q *queries) open(source athena.Source, store *s3store.Store, dir string) error {
+func (q *queries) open(table athena.Source, store *s3store.Store, dir string) error {
 	work := filepath.Join(q.scratch, "work")
 	for _, dir := range []string{q.hotDir(), work} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("query folder: %w", err)
 		}
 	}
-	files, err := cache.Open(cache.Options{Dir: dir, Store: store, MaxBytes: int64(q.limits.CacheBytes), Log: q.log})
+	files, err := cache.Open(cache.Options{Dir: dir, Store: store, MaxBytes: int64(q.limits.CacheBytes), Now: time.Now, Log: q.log})
 	if err != nil {
 		return err
 	}
 	q.files = files
 	q.engine, err = duckdb.Open(duckdb.Options{
-		Source: source, Cache: files, Catalog: q.catalog, Roots: []string{dir, q.hotDir()}, Dir: work, BestEffort: q.trusted,
+		Source: table, Cache: files, Catalog: q.catalog, Roots: []string{dir, q.hotDir()}, Dir: work, BestEffort: q.trusted,
 		MemoryBytes: int64(q.limits.MemoryBytes), TempBytes: int64(q.limits.TempBytes), ResultBytes: int64(q.limits.ResultBytes),
 		Timeout: q.limits.Timeout, Running: q.limits.Concurrency, Now: time.Now, Log: q.log,
 	})

@@ -110,6 +110,9 @@ func runQuery(ctx context.Context, a *app, f queryFlags, args []string) error {
 		if len(m.Notes) == 0 && aboutRows(q.SQL) {
 			fmt.Fprintln(a.err, completeness(m.CompleteThrough))
 		}
+		if m.Expired.Files > 0 {
+			fmt.Fprintln(a.err, m.Expired)
+		}
 		for _, note := range m.Notes {
 			fmt.Fprintln(a.err, note)
 		}

@@ -4,10 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/amazon"
@@ -31,7 +27,11 @@ func openEngine(ctx context.Context, a *app, c config.Config, file, name string)
 		if err != nil {
 			return nil, err
 		}
-		return bucketEngine{q}, nil
+		engine := athena.Engine(bucketEngine{q})
+		if tell := progressTo(a.err); tell != nil {
+			engine = watched{engine, tell, q.files.Fetched}
+		}
+		return engine, nil
 	case config.EngineAmazon:
 		o := amazonOptions(c)
 		if err := o.Validate(); err != nil {
@@ -75,28 +75,6 @@ func (b bucketEngine) Query(ctx context.Context, q athena.Query) (athena.Result,
 }
 
 func (b bucketEngine) Close() error { return b.q.Close() }
-
-// progressEvery is how often a person is told that a query is still running.
-const progressEvery = 2 * time.Second
-
-// progressTo tells a person at a terminal how a long query goes; others nothing.
-func progressTo(w io.Writer) func(athena.Progress) {
-	f, ok := w.(*os.File)
-	if !ok {
-		return nil
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return nil
-	}
-	var last time.Duration
-	return func(p athena.Progress) {
-		if p.Elapsed-last < progressEvery {
-			return
-		}
-		last = p.Elapsed
-		fmt.Fprintf(w, "query %s: %s for %s, %d bytes read; Ctrl-C cancels it\n", p.ID, p.State, p.Elapsed.Round(time.Second), p.BytesRead)
-	}
-}
 
 // ownedResult closes its engine with itself.
 type ownedResult struct {

@@ -36,7 +36,7 @@ const (
 // only. Ahead are batches that a dry run does not archive.
 //
 // What it names a verifier does not call injected any more, so it names nothing that
-// the writer cannot have sent: see suspect and sentByUs.
+// the writer cannot have sent: see suspects and sentByUs.
 func (r *recovery) orphans(ctx context.Context, s *ledger.Stream, ahead []*buffer.ShippedBatch) (notes []ledger.Note, _ error) {
 	looks := newSuspects(r.o.Prefix, s, ahead)
 	var oldest object.Info // of the key that is listed
@@ -107,11 +107,12 @@ type suspects struct {
 	// begins are the seqs at which such a file's batch begins, and up to when the stream
 	// was complete then. A writer's next batch begins where its last commit ended.
 	begins map[int64]time.Time
-	named  map[string]bool // of files that begin there, and are committed
+	named  map[string]bool       // of files that begin there, and are committed
+	coming map[ledger.Range]bool // batches whose files will be adopted, if they are there
 }
 
 func newSuspects(prefix string, s *ledger.Stream, ahead []*buffer.ShippedBatch) *suspects {
-	l := &suspects{prefix: prefix, stream: s, begins: make(map[int64]time.Time), named: make(map[string]bool)}
+	l := &suspects{prefix: prefix, stream: s, begins: make(map[int64]time.Time), named: make(map[string]bool), coming: make(map[ledger.Range]bool)}
 	begin := func(seq int64, through time.Time) {
 		if _, known := l.begins[seq]; !known {
 			l.begins[seq] = through
@@ -132,6 +133,7 @@ func newSuspects(prefix string, s *ledger.Stream, ahead []*buffer.ShippedBatch) 
 	for _, b := range ahead {
 		begin(b.First, through)
 		begin(b.Last+1, through)
+		l.coming[ledger.Range{First: b.First, Last: b.Last}] = !b.Lost
 	}
 	return l
 }
@@ -139,7 +141,8 @@ func newSuspects(prefix string, s *ledger.Stream, ahead []*buffer.ShippedBatch) 
 // like returns up to when the stream was complete when a file of that key was sent.
 func (l *suspects) like(key string) (through time.Time, ok bool) {
 	p, ok := parquet.ParseKey(l.prefix, key)
-	if !ok || p.Stream != l.stream.Open.Stream || l.named[strings.TrimPrefix(key, ledger.Join(l.prefix, ""))] {
+	if !ok || p.Stream != l.stream.Open.Stream || l.coming[ledger.Range{First: p.First, Last: p.Last}] ||
+		l.named[strings.TrimPrefix(key, ledger.Join(l.prefix, ""))] {
 		return time.Time{}, false
 	}
 	through, ok = l.begins[p.First]

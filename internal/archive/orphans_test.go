@@ -97,6 +97,33 @@ func TestRecoverOrphans(t *testing.T) {
 	}
 }
 
+// TestAdoptedIsNoOrphan: the node had shipped the whole batch whose files it sent. They
+// are taken over, and a plan does not call them orphans.
+func TestAdoptedIsNoOrphan(t *testing.T) {
+	w := newWorld(t)
+	w.fs, w.dir = crashfs.New(), "/data"
+	p := must(w.start())
+	s := p.shipper()
+	if err := errors.Join(p.send(w.events(3)...), p.drain()); err != nil {
+		t.Fatal(err)
+	}
+	tried := w.noCommits()
+	if err := errors.Join(p.send(w.events(6)...), s.ship(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	<-tried
+	_ = p.end()
+	w.store.Intercept(nil)
+	o := w.elsewhere(nil, w.root)
+	o.DryRun = true
+	planned := must(Recover(t.Context(), o))
+	got := must(Recover(t.Context(), w.elsewhere(nil, w.root)))
+	if got.Rows != 6 || len(got.Orphans) > 0 || len(planned.Orphans) > 0 {
+		t.Errorf("recovered %+v, planned %+v", got, planned)
+	}
+	w.checkRecovered(t)
+}
+
 // TestNoOrphans: what the stream's writer cannot have sent stays what it is, a forgery,
 // and no signature of ours makes less of it.
 func TestNoOrphans(t *testing.T) {

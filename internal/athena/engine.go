@@ -10,6 +10,7 @@ package athena
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -67,8 +68,10 @@ type Stats struct {
 	BytesPicked int64 `json:"bytes_picked"` // size of the files left after pruning
 	BytesRead   int64 `json:"bytes_read"`   // read for this answer, from the store or the cache; 0 when not known
 
-	RowGroupsTotal int `json:"row_groups_total"` // of the files left after pruning; 0 when not known
-	RowGroupsRead  int `json:"row_groups_read"`
+	// Of the files left after pruning. 0 when not known: the embedded engine tells for
+	// Explain alone.
+	RowGroupsTotal int `json:"row_groups_total"`
+	RowGroupsRead  int `json:"row_groups_read"` // of which any column was read
 
 	Elapsed time.Duration `json:"elapsed"` // from the start of the query to its last row, nanoseconds; so far, while it runs
 }
@@ -92,14 +95,39 @@ type Result interface {
 
 // Meta is what an answer says about itself.
 type Meta struct {
-	// CompleteThrough: every event acknowledged up to then is included. Zero:
-	// nothing can be said.
+	// CompleteThrough: every event received at or before it is included, and every
+	// later one is received after it. Zero: nothing can be said.
 	CompleteThrough time.Time
 	// Laggards are the streams that hold CompleteThrough back.
 	Laggards []string
-	Stats    Stats
+	// Expired is what the answer would have if it was still there.
+	Expired Expired
+	Stats   Stats
 	// Notes are for people: what the answer cost, and what it is not checked against.
 	Notes []string
+}
+
+// Expired is data that outlived its lock and is gone from the bucket, which is no
+// violation. The zero value is none.
+type Expired struct {
+	Files int    `json:"files"`
+	Rows  int64  `json:"rows"`
+	From  string `json:"from"` // the first and the last day, yyyy-MM-dd
+	To    string `json:"to"`
+}
+
+// Add counts f.
+func (e *Expired) Add(f *File) {
+	if e.Files == 0 || f.Day < e.From {
+		e.From = f.Day
+	}
+	e.To = max(e.To, f.Day)
+	e.Files++
+	e.Rows += f.Rows
+}
+
+func (e Expired) String() string {
+	return fmt.Sprintf("%d files with %d rows of %s to %s are not in this answer: their retention has ended, and they are gone", e.Files, e.Rows, e.From, e.To)
 }
 
 // Engine answers queries. It is safe for concurrent use.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
 )
 
 // Format is how an answer is written.
@@ -18,7 +20,7 @@ type Format string
 //
 //	table   for people: aligned, NULL as an empty cell, control characters escaped
 //	csv     RFC 4180 with a header; NULL is an empty cell, the empty string is ""
-//	json    one object: {"columns":[…],"rows":[[…]],"complete_through":"…","laggards":[…]}
+//	json    one object: {"columns":[…],"rows":[[…]],"complete_through":"…","laggards":[…]}, and "expired":{…} if there is any
 //	ndjson  an object per row, its members in the order of the columns
 const (
 	FormatTable  Format = "table"
@@ -139,7 +141,15 @@ func (j *jsonWriter) end(m Meta) error {
 		}
 		b = appendString(b, s)
 	}
-	_, err := j.w.Write(append(b, "]}\n"...))
+	b = append(b, ']')
+	if m.Expired.Files > 0 {
+		expired, err := json.Marshal(m.Expired)
+		if err != nil {
+			return err
+		}
+		b = append(append(b, `,"expired":`...), expired...)
+	}
+	_, err := j.w.Write(append(b, "}\n"...))
 	return err
 }
 

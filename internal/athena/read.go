@@ -139,6 +139,8 @@ func (a *readAnswer) end() error {
 			}
 		case "laggards":
 			err = json.UnmarshalDecode(a.dec, &a.meta.Laggards)
+		case "expired":
+			err = json.UnmarshalDecode(a.dec, &a.meta.Expired)
 		default:
 			err = a.dec.SkipValue()
 		}

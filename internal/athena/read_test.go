@@ -41,7 +41,7 @@ func TestReadIsTheReverseOfWrite(t *testing.T) {
 			Map{{int64(7), "seven"}}, Row{{"x", "ü\n\"<"}, {"y z", float32(0.1)}}, JSON(`{"n":1}`)},
 		{nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil},
 	}
-	meta := Meta{CompleteThrough: at, Laggards: []string{"s1"}}
+	meta := Meta{CompleteThrough: at, Laggards: []string{"s1"}, Expired: Expired{Files: 2, Rows: 30, From: "2024-01-01", To: "2024-02-01"}}
 	var written bytes.Buffer
 	if _, err := Write(t.Context(), &written, &fixedResult{cols, rows, meta}, FormatJSON, WriteOptions{}); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestReadIsTheReverseOfWrite(t *testing.T) {
 	if _, err := r.Next(t.Context()); !errors.Is(err, io.EOF) {
 		t.Fatalf("at the end: %v", err)
 	}
-	if got := r.Meta(); !got.CompleteThrough.Equal(at) || !reflect.DeepEqual(got.Laggards, meta.Laggards) {
+	if got := r.Meta(); !got.CompleteThrough.Equal(at) || !reflect.DeepEqual(got.Laggards, meta.Laggards) || got.Expired != meta.Expired {
 		t.Errorf("meta %+v", got)
 	}
 

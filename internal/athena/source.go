@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/audit-archiver/archiver/internal/parquet"
 )
 
 // File is one Parquet file of the table.
@@ -20,6 +22,11 @@ type File struct {
 	SHA256    [32]byte // of the bytes; zero for a hot file
 	Class     string   // retention class
 	Day       string   // yyyy-MM-dd
+	Rows      int64
+
+	// RetainUntil is when the lock of a committed file ends. Until then it must be
+	// there; later it may be gone, and that is no violation.
+	RetainUntil time.Time
 
 	// MinTimestampNS and MaxTimestampNS bound the rows' timestamp_ns, inclusive.
 	MinTimestampNS, MaxTimestampNS int64
@@ -28,7 +35,7 @@ type File struct {
 // FileSet is the table at one instant: every row is in exactly one file.
 type FileSet struct {
 	Files           []File
-	CompleteThrough time.Time // every event acknowledged up to then is in Files; zero: unknown
+	CompleteThrough time.Time // every event received at or before it is in Files; zero: unknown
 	Laggards        []string  // streams that hold CompleteThrough back
 
 	// Release lets go of what keeps hot files alive. It is called once, after
@@ -51,7 +58,17 @@ type Bounds struct {
 	MinDay, MaxDay string   // of dt, inclusive; "" is open
 	Days           []string // of dt; nil is any
 	Classes        []string // of retention; nil is any
+
+	// Where holds for every row that the scan can use. It says nothing about
+	// files: whoever can look into them may leave out rows for which it fails.
+	Where []Match
 }
+
+// Match is a condition on a row: the column, for which [Findable] is true, has one of the values, byte by byte.
+type Match = parquet.Match
+
+// Findable reports whether rows can be found by a value of the column without reading whole files.
+func Findable(column string) bool { return parquet.Findable(column) }
 
 // Everything excludes nothing.
 func Everything() Bounds {
@@ -61,6 +78,19 @@ func Everything() Bounds {
 // Bounded reports whether the timestamp is bounded from below and from above.
 func (b Bounds) Bounded() (below, above bool) {
 	return b.MinMS != math.MinInt64, b.MaxMS != math.MaxInt64
+}
+
+// Nanoseconds returns bounds of timestamp_ns, inclusive, that exclude no row within b.
+func (b Bounds) Nanoseconds() (low, high int64) {
+	low, high = math.MinInt64, math.MaxInt64
+	const ns = 1_000_000
+	if b.MinMS > math.MinInt64/ns {
+		low = min(b.MinMS, math.MaxInt64/ns) * ns
+	}
+	if b.MaxMS < math.MaxInt64/ns {
+		high = max(b.MaxMS, math.MinInt64/ns)*ns + ns - 1
+	}
+	return low, high
 }
 
 // Match reports whether f may hold a row within b. Doubt is true.

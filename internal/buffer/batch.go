@@ -153,9 +153,11 @@ func (b *Buffer) release(ctx context.Context, batch *Batch) error {
 // is in that list; all from FirstSeq on is in the Snapshot, committed or not.
 type Snapshot struct {
 	Stream   uuid.UUID
-	FirstSeq int64     // first seq that is not released; equal to NextSeq when there are no rows
-	NextSeq  int64     // one past the last row
-	At       time.Time // every event acknowledged at or before it is in here or was released before
+	FirstSeq int64 // first seq that is not released; equal to NextSeq when there are no rows
+	NextSeq  int64 // one past the last row
+	// At: every event received at or before it is in here or was released before, and
+	// every later one is received after it. It never goes back.
+	At time.Time
 
 	Batches []*Batch // sealed, oldest first
 	Open    *Tail    // not sealed; never nil
@@ -185,7 +187,7 @@ func (b *Buffer) Snapshot(ctx context.Context) (*Snapshot, error) {
 	// An answer follows its publication, which holds mu. So what was answered
 	// until this moment was published before we got mu.
 	s := &Snapshot{
-		Stream: b.o.Stream, FirstSeq: b.released.nextSeq, NextSeq: b.synced.nextSeq, At: b.o.Now().UTC(),
+		Stream: b.o.Stream, FirstSeq: b.released.nextSeq, NextSeq: b.synced.nextSeq, At: time.UnixMilli(b.reach()).UTC(),
 		b: b, pin: &pin{b.firstHeld()},
 	}
 	s.Batches = make([]*Batch, 0, len(b.sealed))

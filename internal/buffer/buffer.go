@@ -90,6 +90,8 @@ type Buffer struct {
 	pins     map[*pin]bool // readers; what they pin is not recycled
 
 	synced              state         // after the last synced frame
+	inFlight            int64         // received_at, Unix milliseconds, of the events that are being written; none: nothing is
+	promised            int64         // the least received_at that Snapshots leave to later events
 	end                 position      // behind the last synced frame
 	written             int64         // bytes of all frames since Open
 	repeated, conflicts int64         // events since Open
@@ -98,6 +100,9 @@ type Buffer struct {
 	released            released
 	changed             chan struct{} // closed and replaced when sealed, broken or gone change
 }
+
+// none is no instant.
+const none = -1
 
 // position is a place in the log.
 type position struct {

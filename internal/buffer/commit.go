@@ -163,8 +163,9 @@ func (b *Buffer) writeGroup(g group) error {
 	for _, r := range g.requests {
 		buf = r.appendFresh(buf)
 	}
-	received, first := b.receivedAt(), w.open.rows == 0
+	received, first := b.stamp(), w.open.rows == 0
 	if err := b.writeEvents(buf, g.rows, received); err != nil {
+		b.unstamp() // a full log wrote nothing; a broken one answers no Snapshot
 		return err
 	}
 	if first {
@@ -206,6 +207,44 @@ func (b *Buffer) receivedAt() int64 {
 	return at
 }
 
+// stamp is receivedAt for the frame that is written next, which no Snapshot has yet:
+// until it is published none of them reaches that far, and it is after all that any
+// of them promised.
+func (b *Buffer) stamp() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.inFlight = max(b.receivedAt(), b.promised)
+	return b.inFlight
+}
+
+func (b *Buffer) unstamp() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.inFlight = none
+}
+
+// reach returns how far a Snapshot reaches that is taken now, and keeps every later
+// event behind that. It never goes back. The caller holds mu.
+func (b *Buffer) reach() int64 {
+	at := max(b.o.Now().UnixMilli()-1, b.synced.received, b.promised-1)
+	if b.synced.nextBatch > 0 {
+		at = max(at, b.synced.through)
+	}
+	if b.inFlight != none {
+		at = min(at, b.inFlight-1) // which is not before the last promise
+	}
+	b.promised = at + 1
+	return at
+}
+
+// ReceiveAfter keeps every event that is not stored yet behind that instant: what a
+// log continues reaches so far.
+func (b *Buffer) ReceiveAfter(at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.promised = max(b.promised, at.UnixMilli()+1)
+}
+
 // commit makes one frame durable. It is the only place that writes frames, and
 // there is never more than one in flight: the next one is written only after the
 // sync of this one, so that a frame that is whole proves all before it.
@@ -223,6 +262,7 @@ func (b *Buffer) commit(buf []byte, f *frame) (start position, size int64, err e
 	}
 	f.prev = w.state.chain
 	buf, sum := finishFrame(buf, f, w.header.salt())
+	buf = fillPage(buf, w.offset, w.header.size)
 	if err := writeAll(w.file, buf, w.offset); err != nil {
 		return start, 0, b.fail(fmt.Errorf("write segment %d at %d: %w", w.header.number, w.offset, err))
 	}
@@ -238,13 +278,25 @@ func (b *Buffer) commit(buf []byte, f *frame) (start position, size int64, err e
 	return start, size, nil
 }
 
+// page is the unit of the kernel's cache. A write that ends within a page makes it read
+// the rest of that from the disk first, since new segments are not in the cache.
+const page = 4096
+
+// fillPage appends zeros to what is written at offset of a file of that size, up to the
+// end of a page. There is nothing behind the end mark that anybody needs.
+func fillPage(buf []byte, offset, size int64) []byte {
+	var zeros [page]byte
+	end := offset + int64(len(buf))
+	return append(buf, zeros[:min((page-end%page)%page, size-end)]...)
+}
+
 // publish shows readers what the last sync made durable. It comes before the
 // answers: whoever has one finds its events in the next Snapshot.
 func (b *Buffer) publish(size int64, done *sealedBatch) {
 	w := &b.w
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.synced = w.state
+	b.synced, b.inFlight = w.state, none
 	b.end = position{w.header.number, w.offset}
 	b.written += size
 	b.open = w.open

@@ -339,6 +339,38 @@ func (f *shortFile) WriteAt(p []byte, off int64) (int, error) {
 	return f.File.WriteAt(p, off)
 }
 
+// TestWritesFillPages: a group is one write that ends with a page, or with the file, so
+// that nothing has to be read for it.
+func TestWritesFillPages(t *testing.T) {
+	o := testOptions(crashfs.New(), "/wal")
+	r := start(t, o)
+	recording := &recordingFile{File: r.w.file}
+	r.w.file = recording
+	for i := range 50 {
+		r.mustAppend(t, testEvents(10*i, 1+i%7)...)
+	}
+	r.mustHalt(t)
+	if len(recording.ends) < 50 {
+		t.Fatalf("%d writes", len(recording.ends))
+	}
+	for _, end := range recording.ends {
+		if end%page != 0 && end != o.SegmentBytes {
+			t.Errorf("a write ends at %d", end)
+		}
+	}
+}
+
+// recordingFile remembers where writes end.
+type recordingFile struct {
+	durable.File
+	ends []int64
+}
+
+func (f *recordingFile) WriteAt(p []byte, off int64) (int, error) {
+	f.ends = append(f.ends, off+int64(len(p)))
+	return f.File.WriteAt(p, off)
+}
+
 // TestShortWrite: nobody is answered for what was written in part.
 func TestShortWrite(t *testing.T) {
 	fsys := crashfs.New()

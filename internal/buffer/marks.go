@@ -157,14 +157,31 @@ func (m *markFiles) load(b *Buffer, next int64) {
 	}
 	slices.SortFunc(m.held, func(a, b markFile) int { return cmp.Compare(a.next, b.next) })
 	for i := range m.held {
-		if err := m.loadFile(b, &m.held[i], next); err != nil {
+		err := m.loadFile(b, &m.held[i], next)
+		if err != nil {
 			b.o.Log.Warn("ids not read to the end: a retry may be stored twice", "file", m.held[i].name, "error", err)
+		} else if i == len(m.held)-1 {
+			m.resume(b, m.held[i].name)
 		}
 	}
 }
 
+// resume goes on with a file that is whole: one that is started again and again would
+// otherwise have as many files. What cannot be opened is left alone.
+func (m *markFiles) resume(b *Buffer, name string) {
+	f, err := b.o.FS.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	if m.offset, err = f.Size(); err != nil {
+		_ = f.Close() // nothing was written
+		return
+	}
+	m.file = f
+}
+
 func (m *markFiles) loadFile(b *Buffer, held *markFile, next int64) (err error) {
-	return eachMarks(b.o.FS, held.name, func(r *marksRecord) error {
+	return eachMarksOf(b.o.FS, held.name, b.recent.expect, func(r *marksRecord) error {
 		if err := b.recent.load(b.o.Stream, r, next); err != nil {
 			return err
 		}
@@ -188,7 +205,12 @@ func (r *marksRecord) mark(i int64) mark {
 }
 
 // eachMarks visits the records of a file, up to the first that is damaged.
-func eachMarks(fsys durable.FS, name string, visit func(*marksRecord) error) (err error) {
+func eachMarks(fsys durable.FS, name string, visit func(*marksRecord) error) error {
+	return eachMarksOf(fsys, name, func(int64) {}, visit)
+}
+
+// eachMarksOf says first how many there are at most.
+func eachMarksOf(fsys durable.FS, name string, most func(int64), visit func(*marksRecord) error) (err error) {
 	f, err := fsys.OpenFile(name, os.O_RDONLY, 0)
 	if err != nil {
 		return err
@@ -198,6 +220,7 @@ func eachMarks(fsys durable.FS, name string, visit func(*marksRecord) error) (er
 	if err != nil {
 		return err
 	}
+	most(size / markBytes)
 	w := window{r: f, size: size}
 	for off := int64(0); off < size; {
 		length, err := visitMarks(&w, off, visit)

@@ -251,9 +251,30 @@ func (t *recent) seqAt(slot uint32) int64 {
 	return seq
 }
 
+// slotsLeast is the size of the smallest table.
+const slotsLeast = 16
+
+// expect makes room for so many marks that are about to be restored, but for no more
+// than a full window has: tables that double again and again move each of them twice.
+func (t *recent) expect(marks int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.index {
+		s := &t.index[i]
+		used := int(min(int64(s.used*len(t.index))+marks, t.most)) / len(t.index)
+		size := max(slotsLeast, len(s.slots))
+		for 4*used > 3*size {
+			size *= 2
+		}
+		if size > len(s.slots) {
+			s.grow(t, size)
+		}
+	}
+}
+
 func (s *shard) insert(t *recent, seq int64) {
 	if 4*(s.used+1) > 3*len(s.slots) {
-		s.grow(t)
+		s.grow(t, max(slotsLeast, 2*len(s.slots)))
 	}
 	s.place(t, seq)
 	s.used++
@@ -267,9 +288,9 @@ func (s *shard) place(t *recent, seq int64) {
 	s.slots[i] = slotOf(t, seq)
 }
 
-func (s *shard) grow(t *recent) {
+func (s *shard) grow(t *recent, size int) {
 	old := s.slots
-	s.slots = make([]uint32, max(16, 2*len(old)))
+	s.slots = make([]uint32, size)
 	for _, slot := range old {
 		if slot != 0 {
 			s.place(t, t.seqAt(slot))

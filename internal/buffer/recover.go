@@ -27,7 +27,7 @@ func Open(o Options) (*Buffer, error) {
 		wake: make(chan struct{}, 1), pressure: make(chan struct{}, 1),
 		keeperGo: make(chan struct{}, 1), spareGo: make(chan struct{}, 1),
 		damaged: make(chan struct{}), gone: make(chan struct{}), changed: make(chan struct{}),
-		pins: make(map[*pin]bool),
+		pins: make(map[*pin]bool), inFlight: none,
 	}
 	b.files.open = func(number int64) (durable.File, error) {
 		return o.FS.OpenFile(b.path(segmentName(number)), os.O_RDONLY, 0)
@@ -75,6 +75,9 @@ func (b *Buffer) recover() error {
 	// From here on the log is known to be good.
 	if err := r.prepare(); err != nil {
 		return err
+	}
+	if b.w.state.received > 0 { // the last run may have promised as much
+		b.promised = b.w.state.received + 1
 	}
 	if b.recent.next != b.w.state.nextSeq { // a new log, or nothing is remembered
 		b.recent.restart(b.w.state.nextSeq)

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/event"
 )
@@ -255,4 +257,70 @@ func TestRetryWindow(t *testing.T) {
 		}
 		r.mustHalt(t)
 	})
+}
+
+// TestIDsOfManyStarts: a program that is started again and again goes on in one file of
+// ids; behind a record that is cut off it begins another.
+func TestIDsOfManyStarts(t *testing.T) {
+	fsys := crashfs.New()
+	o := testOptions(fsys, "/wal")
+	r := start(t, o)
+	names := func() []os.DirEntry {
+		t.Helper()
+		files, err := fsys.ReadDir(o.Dir + "/" + marksDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files
+	}
+	archive := func(event int) {
+		t.Helper()
+		r.mustAppend(t, testEvent(event))
+		r.mustSeal(t)
+		batch, err := r.Next(t.Context(), -1)
+		if err == nil {
+			err = r.Release(t.Context(), batch)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.mustHalt(t)
+		r = start(t, o)
+	}
+	for i := range 10 {
+		archive(i)
+	}
+	if seq := r.mustAppend(t, testEvents(0, 10)...); seq != 0 || r.Stats().NextSeq != 10 {
+		t.Errorf("event 0 is known as seq %d, the next is %d", seq, r.Stats().NextSeq)
+	}
+	files := names()
+	if len(files) != 1 {
+		t.Fatalf("%d files of ids after 10 starts", len(files))
+	}
+	r.mustHalt(t)
+	cut(t, fsys, o.Dir+"/"+marksDir+"/"+files[0].Name())
+	r = start(t, o)
+	archive(10)
+	archive(11)
+	// Seq 9 is not known any more, so neither is what is older: the window has no gaps.
+	if seq := r.mustAppend(t, testEvents(10, 2)...); seq != 10 || len(names()) != 1 || names()[0].Name() == files[0].Name() {
+		t.Errorf("event 10 is known as seq %d, files %v, before %v", seq, names(), files)
+	}
+	r.mustHalt(t)
+}
+
+// cut takes the last bytes of a file away.
+func cut(t *testing.T, fsys durable.FS, name string) {
+	t.Helper()
+	f, err := fsys.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, err := f.Size()
+	if err == nil {
+		err = errors.Join(f.Truncate(size-3), f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

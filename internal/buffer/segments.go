@@ -210,16 +210,13 @@ func (b *Buffer) makeSpare(ctx context.Context) (spare, error) {
 	return spare{}, errors.Join(err, b.o.FS.Remove(name))
 }
 
-// zeros are never written to, so they take no memory: the kernel has one page for all.
-var zeros [zeroChunk]byte
-
 // zero writes zeros up to size.
 func (b *Buffer) zero(ctx context.Context, f durable.File, size int64) error {
 	for off := int64(0); off < size; off += zeroChunk {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		if err := writeAll(f, zeros[:min(zeroChunk, size-off)], off); err != nil {
+		if err := f.WriteZeros(off, min(zeroChunk, size-off)); err != nil {
 			return err
 		}
 		if err := f.Sync(); err != nil {

@@ -1,6 +1,7 @@
 package durable_test
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"math/rand/v2"
@@ -50,6 +51,47 @@ func TestOS(t *testing.T) {
 	}
 	if _, err := fsys.OpenFile(name+"-link", os.O_RDWR, 0); err == nil {
 		t.Fatal("a symbolic link was followed")
+	}
+}
+
+// TestWriteZeros: zeros replace what was there and nothing beside it, and what is
+// written afterwards may lie anywhere again. Sizes and places that cannot go past the
+// page cache go through it.
+func TestWriteZeros(t *testing.T) {
+	const room = 3 << 12
+	for _, fsys := range []durable.FS{durable.OS(), crashfs.New()} {
+		dir := "/"
+		if fsys == durable.OS() {
+			dir = t.TempDir()
+		}
+		f, err := fsys.OpenFile(filepath.Join(dir, "f"), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []byte
+		for _, place := range []struct{ off, size int64 }{{0, 4096}, {4096, 8192}, {8192, 4096}, {100, 5000}, {4096, 77}, {room, 9 << 20}} {
+			noise := bytes.Repeat([]byte{0xa5}, room)
+			if _, err := f.WriteAt(noise, 0); err != nil {
+				t.Fatalf("write after zeros: %v", err)
+			}
+			if err := errors.Join(f.WriteZeros(place.off, place.size), f.Sync()); err != nil {
+				t.Fatalf("%+v: %v", place, err)
+			}
+			if _, err := f.WriteAt([]byte("x"), 1); err != nil {
+				t.Fatalf("a byte after zeros: %v", err)
+			}
+			want = append(want[:0], noise...)
+			want = append(want, make([]byte, max(0, int(place.off+place.size)-room))...)
+			clear(want[place.off:][:place.size])
+			want[1] = 'x'
+			got, err := durable.ReadFile(fsys, filepath.Join(dir, "f"))
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%+v: %d bytes are not what they must be, %v", place, len(got), err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -65,11 +65,15 @@ func (f *fast) member(d *Decoder, name string, seen *uint32) bool {
 	switch name {
 	case "id":
 		var t Text
-		if !f.once(seen, hasID) || !f.optional(36, &t) || t.Valid && !isUUID(t.S) {
+		if !f.once(seen, hasID) || !f.optional(36, &t) {
 			return false
 		}
-		e.ID = strings.ToLower(t.S)
-		return true
+		if !t.Valid {
+			return true
+		}
+		var ok bool
+		e.ID, ok = uuidText(t.S)
+		return ok
 	case "timestamp":
 		return f.once(seen, hasTimestamp) && f.timestamp(d)
 	case "action":

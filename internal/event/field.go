@@ -111,30 +111,56 @@ func (d *Decoder) id() bool {
 	if !more || !t.Valid {
 		return more
 	}
-	if !isUUID(t.S) {
+	id, ok := uuidText(t.S)
+	if !ok {
 		return d.complain("id", `must be a UUID such as "01980c9e-6e1f-7c3a-9d55-0b7a1f1c2d3e"`)
 	}
-	d.ev.ID = strings.ToLower(t.S)
+	d.ev.ID = id
 	return true
 }
 
-func isUUID(s string) bool {
+// uuidText returns a UUID's text in lower case, as it is stored.
+func uuidText(s string) (_ string, ok bool) {
+	const hyphens = 1<<8 | 1<<13 | 1<<18 | 1<<23
 	if len(s) != 36 {
-		return false
+		return "", false
 	}
+	var seen byte
 	for i := range len(s) {
-		c := s[i]
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F'):
-			return false
+		if hyphens>>i&1 == 0 {
+			seen |= hexDigits[s[i]]
+		} else if s[i] != '-' {
+			return "", false
 		}
 	}
-	return true
+	switch seen {
+	case lowerHex:
+		return s, true // nearly always
+	case upperHex, lowerHex | upperHex:
+		return strings.ToLower(s), true
+	}
+	return "", false
 }
+
+// hexDigits says what each byte is.
+var hexDigits = func() (kinds [256]byte) {
+	for c := range kinds {
+		kinds[c] = noHex
+	}
+	for i := range 10 {
+		kinds['0'+i] = lowerHex
+	}
+	for i := range 6 {
+		kinds['a'+i], kinds['A'+i] = lowerHex, upperHex
+	}
+	return kinds
+}()
+
+const (
+	lowerHex = 1 << iota
+	upperHex
+	noHex
+)
 
 func (d *Decoder) timestamp() bool {
 	t, more := d.value("timestamp")

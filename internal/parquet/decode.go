@@ -48,6 +48,59 @@ func (r *runs) next() (uint32, error) {
 	return v, nil
 }
 
+// skip goes over n values.
+func (r *runs) skip(n int) error {
+	for n > 0 {
+		if r.left == 0 {
+			if err := r.start(); err != nil {
+				return err
+			}
+			continue
+		}
+		some := int(min(r.left, uint64(n)))
+		r.pass(some)
+		n -= some
+	}
+	return nil
+}
+
+// count goes over n values of one bit, and returns how many of them are 1.
+func (r *runs) count(n int) (ones int, _ error) {
+	for n > 0 {
+		if r.left == 0 {
+			if err := r.start(); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		some := int(min(r.left, uint64(n)))
+		if !r.packed {
+			ones += some * int(r.value)
+		}
+		for i := range some {
+			if !r.packed {
+				break
+			}
+			ones += int(bits(r.data, r.bit+i, 1))
+		}
+		r.pass(some)
+		n -= some
+	}
+	return ones, nil
+}
+
+// pass goes over n values of the run at hand, which has as many.
+func (r *runs) pass(n int) {
+	r.left -= uint64(n)
+	if !r.packed {
+		return
+	}
+	r.bit += n * r.width
+	if r.left == 0 {
+		r.data = r.data[(r.bit+7)/8:]
+	}
+}
+
 // start reads the head of the next run.
 func (r *runs) start() error {
 	head, n := binary.Uvarint(r.data)

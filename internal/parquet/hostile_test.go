@@ -230,8 +230,10 @@ func FuzzOpen(f *testing.F) {
 	f.Add(encode(f, testOptions(), rows[:1], 1, nil))
 	o := testOptions()
 	f.Add(encode(f, o, append(rows[:0:0], plain), 1, nil))
+	f.Add(encode(f, o, rows, 20, func(w *Writer) { w.indexLeast = 0 }))
 	f.Add([]byte("PAR1\x00\x00\x00\x00\x00PAR1"))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _ = pick(t, data, []Match{{"actor_id", []string{rows[0].ActorID}}, {"id", []string{rows[0].ID}}}, 10) // an error, or an answer
 		r, err := Open(bytes.NewReader(data), int64(len(data)), "standard")
 		if err != nil {
 			return

@@ -1,6 +1,8 @@
 package parquet
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -21,6 +23,7 @@ type Reader struct {
 	class  string
 	cols   []column
 	meta   *format.FileMetaData
+	index  []indexPart // of the value index; nil: none
 }
 
 // Open reads the footer of the file of size bytes in r and checks it: the schema must be ours, and every
@@ -33,7 +36,11 @@ func Open(r io.ReaderAt, size int64, class string) (_ *Reader, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open parquet file: %w", err)
 	}
-	return &Reader{r: r, size: size, footer: footer, class: class, cols: cols, meta: meta}, nil
+	index, err := readIndex(r, meta, footer)
+	if err != nil {
+		return nil, fmt.Errorf("open parquet file: %w", err)
+	}
+	return &Reader{r: r, size: size, footer: footer, class: class, cols: cols, meta: meta, index: index}, nil
 }
 
 // recoverInto turns a panic of the library's metadata decoder into an error. Ours has none to recover from,
@@ -75,7 +82,7 @@ func (r *Reader) Rows() iter.Seq2[event.Row, error] {
 					return
 				}
 			}
-			if err := s.finish(); err != nil {
+			if err := s.finish(r, g); err != nil {
 				yield(event.Row{}, fmt.Errorf("row group %d: %w", g, err))
 				return
 			}
@@ -90,6 +97,10 @@ type scan struct {
 	cursors []cursor
 	zstd    *zstd.Decoder
 	current event.Row // here, because what columns point at would otherwise be allocated row by row
+
+	indexed bool // the file has an index
+	index   fileIndex
+	group   int // rows that were read of the row group
 
 	streamText string // the last one seen
 	stream     uuid.UUID
@@ -106,7 +117,7 @@ func newScan(r *Reader) (*scan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
 	}
-	s := &scan{class: r.class, cols: r.cols, cursors: make([]cursor, len(r.cols)), zstd: decoder}
+	s := &scan{class: r.class, indexed: r.index != nil, cols: r.cols, cursors: make([]cursor, len(r.cols)), zstd: decoder}
 	for i := range s.cursors {
 		s.cursors[i] = cursor{r: r.r, zstd: decoder, col: &r.cols[i]}
 	}
@@ -114,20 +125,45 @@ func newScan(r *Reader) (*scan, error) {
 }
 
 func (s *scan) open(g *format.RowGroup) {
+	s.group = 0
 	for i := range s.cursors {
 		s.cursors[i].reset(&g.Columns[i].MetaData, g.NumRows)
 	}
 }
 
-// finish demands that nothing is left behind the last row.
-func (s *scan) finish() error {
+// finish demands that nothing is left behind the last row, and that the index says what the rows say.
+func (s *scan) finish(r *Reader, g int) error {
 	for i := range s.cursors {
 		if c := &s.cursors[i]; c.left != 0 || c.rows != 0 || c.off != c.end {
 			return fmt.Errorf("column %s: %w: data after the last row", c.col.Name, errPage)
 		}
 	}
+	if r.index == nil {
+		return nil
+	}
+	s.index.data, s.index.counts = s.index.data[:0], s.index.counts[:0]
+	s.index.finish(int(r.meta.RowGroups[g].NumRows))
+	first := g * len(s.index.columns)
+	var size int64
+	for i, n := range s.index.counts {
+		p := &r.index[first+i]
+		if p.entries != n {
+			return errIndex
+		}
+		size += p.size()
+	}
+	stored := make([]byte, size)
+	if err := readFull(r.r, stored, r.index[first].off); err != nil {
+		return err
+	}
+	if !bytes.Equal(stored, s.index.data) {
+		return errIndex
+	}
 	return nil
 }
+
+// errIndex says that the index would lead elsewhere than to the rows.
+var errIndex = errors.New("its value index is not that of its rows")
 
 func (s *scan) row() (event.Row, error) {
 	row := &s.current
@@ -145,6 +181,7 @@ func (s *scan) row() (event.Row, error) {
 		return *row, fmt.Errorf("%w: timestamp_ns %d seq %d after %d seq %d", errOrder, row.TimestampNS, row.Seq, s.lastNS, s.lastSeq)
 	}
 	s.any, s.lastNS, s.lastSeq = true, row.TimestampNS, row.Seq
+	s.group++
 	return *row, nil
 }
 
@@ -163,6 +200,9 @@ func (s *scan) value(cur *cursor, c *column, row *event.Row, millis *int64) (err
 	}
 	if !cur.coded && !utf8.ValidString(text) { // a dictionary was checked as a whole
 		return errUTF8
+	}
+	if s.indexed && c.index > 0 && ok {
+		s.index.columns[c.index-1].addText(s.group, text)
 	}
 	switch {
 	case c.str != nil:

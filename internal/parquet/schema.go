@@ -7,6 +7,7 @@ package parquet
 
 import (
 	"reflect"
+	"slices"
 
 	pq "github.com/parquet-go/parquet-go"
 
@@ -57,6 +58,7 @@ const (
 	sourceField  source = iota // the field that str, text or num points at
 	sourceMillis               // derived from TimestampNS
 	sourceStream               // the same in every row of a file
+	sourceDay                  // derived from TimestampNS
 )
 
 // column is one column of the file: what it means, how it is encoded and where it lives in a row.
@@ -71,6 +73,11 @@ type column struct {
 	bloom  bool
 	bounds bool // minimum and maximum are worth their bytes
 
+	// pageRows ends a page, so that a row can be read without many others; 0 is never.
+	// Small pages cost bytes where values repeat from afar, and nothing where they do not.
+	pageRows int
+	index    int // of the column in the value index, from 1; 0 is none
+
 	str  func(*event.Row) *string
 	text func(*event.Row) *event.Text
 	num  func(*event.Row) *int64
@@ -78,6 +85,25 @@ type column struct {
 
 // columns is the schema. A later version may only append nullable columns.
 func columns() []column {
+	cols := tableColumns()
+	for i := range cols {
+		c := &cols[i]
+		switch {
+		case c.random, c.Name == "details":
+			c.pageRows = 512
+		case c.Name == "resource_id":
+			c.pageRows = 1024
+		case c.kind != kindText:
+			c.pageRows = 4096
+		default:
+			c.pageRows = 8192
+		}
+		c.index = 1 + slices.Index(indexColumns(), c.Name)
+	}
+	return cols
+}
+
+func tableColumns() []column {
 	return []column{
 		{Column: textColumn("id", "UUID of the event"), random: true, bloom: true, bounds: true,
 			str: func(r *event.Row) *string { return &r.ID }},

@@ -104,26 +104,35 @@ func (s *thriftScan) list(depth int) error {
 	if depth > maxThriftDepth {
 		return fmt.Errorf("%w: nested too deeply", errThrift)
 	}
-	head, err := s.byte()
+	size, typ, err := s.listHead()
 	if err != nil {
 		return err
 	}
-	size, typ := uint64(head>>4), head&0x0f
-	if size == 15 {
-		if size, err = s.uvarint(); err != nil {
-			return err
-		}
-	}
-	if size > uint64(len(s.data)-s.pos) || s.items+int(size) > maxThriftItems {
-		return fmt.Errorf("%w: list of %d items", errThrift, size)
-	}
-	s.items += int(size)
 	for range size {
 		if err := s.value(typ, depth+1); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// listHead returns how many elements of which type follow.
+func (s *thriftScan) listHead() (size uint64, typ byte, err error) {
+	head, err := s.byte()
+	if err != nil {
+		return 0, 0, err
+	}
+	size, typ = uint64(head>>4), head&0x0f
+	if size == 15 {
+		if size, err = s.uvarint(); err != nil {
+			return 0, 0, err
+		}
+	}
+	if size > uint64(len(s.data)-s.pos) || s.items+int(size) > maxThriftItems {
+		return 0, 0, fmt.Errorf("%w: list of %d items", errThrift, size)
+	}
+	s.items += int(size)
+	return size, typ, nil
 }
 
 func (s *thriftScan) byte() (byte, error) {

@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,7 @@ const (
 // the library changes what it writes.
 const (
 	encoderName  = "archiver"
-	encoderBuild = "parquet-go-0.32"
+	encoderBuild = "parquet-go-0.32-2"
 )
 
 // errOrder says that rows did not come in the order of (timestamp_ns, seq).
@@ -74,8 +75,10 @@ type Writer struct {
 
 	values [][]pq.Value // per column, the rows of the current chunk
 	arena  [][]byte     // per column, the bytes those values point to
-	paged  []int        // per column with a dictionary, bytes of values since the last forced page
+	paged  []paging     // per column, the page that is being filled
 	staged int          // rows in values
+	index  fileIndex
+	tail   *tailWriter
 
 	groups     int
 	groupRows  int
@@ -87,6 +90,7 @@ type Writer struct {
 	err    error // the first error; a file with a hole must not be finished
 
 	rowsPerGroup  int // RowGroupRows, less in tests
+	indexLeast    int64
 	bytesPerGroup int // rowGroupBytes, less in tests
 }
 
@@ -94,15 +98,18 @@ type Writer struct {
 func NewWriter(w io.Writer, o Options) *Writer { return newWriter(w, o, columns()) }
 
 func newWriter(w io.Writer, o Options, cols []column) *Writer {
+	tail := &tailWriter{w: w}
 	writer := &Writer{
+		tail:          tail,
 		options:       o,
 		stream:        o.Stream.String(),
 		cols:          cols,
-		file:          pq.NewWriter(w, writerConfig(cols)...),
+		file:          pq.NewWriter(tail, writerConfig(cols)...),
 		values:        make([][]pq.Value, len(cols)),
 		arena:         make([][]byte, len(cols)),
-		paged:         make([]int, len(cols)),
+		paged:         make([]paging, len(cols)),
 		rowsPerGroup:  RowGroupRows,
+		indexLeast:    indexLeast,
 		bytesPerGroup: rowGroupBytes,
 	}
 	writer.outputs = writer.file.ColumnWriters()
@@ -182,10 +189,62 @@ func (w *Writer) Close() error {
 	if err := w.flushChunk(); err != nil {
 		return err
 	}
-	if err := w.file.Close(); err != nil {
+	if w.groupRows > 0 {
+		if err := w.flushGroup(); err != nil {
+			return err
+		}
+	}
+	if err := w.finish(); err != nil {
 		return fmt.Errorf("finish parquet file: %w", err)
 	}
 	w.err = errors.New("parquet file is closed")
+	return nil
+}
+
+// finish writes the footer, and the index before it.
+func (w *Writer) finish() error {
+	if w.rows < w.indexLeast {
+		return w.file.Close()
+	}
+	index := w.index.bytes()
+	w.file.SetKeyValueMetadata(metadataIndex, fmt.Sprintf("%s %d", indexVersion, len(index)))
+	w.tail.hold = true
+	if err := w.file.Close(); err != nil {
+		return err
+	}
+	return w.tail.release(index)
+}
+
+// tailWriter can hold back what is written last.
+type tailWriter struct {
+	w    io.Writer
+	hold bool
+	held []byte
+}
+
+func (t *tailWriter) Write(p []byte) (int, error) {
+	if t.hold {
+		t.held = append(t.held, p...)
+		return len(p), nil
+	}
+	return t.w.Write(p)
+}
+
+// release writes what was held back, with index before the footer.
+func (t *tailWriter) release(index []byte) error {
+	const end = 4 + len(magic)
+	footer := len(t.held) - end
+	if footer >= 0 {
+		footer -= int(binary.LittleEndian.Uint32(t.held[footer:]))
+	}
+	if footer < 0 {
+		return errors.New("the footer is not where it should be")
+	}
+	for _, part := range [][]byte{t.held[:footer], index, t.held[footer:]} {
+		if _, err := t.w.Write(part); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -253,7 +312,20 @@ func (w *Writer) stageText(i int, s string) pq.Value {
 	// When this grows the array, the earlier values keep pointing to the old one, which stays as it is.
 	w.arena[i] = append(w.arena[i], s...)
 	w.groupBytes += len(s) + 4
+	if c.index > 0 {
+		w.index.columns[c.index-1].add(w.groupRows, w.arena[i][start:])
+	}
 	return pq.ByteArrayValue(w.arena[i][start:])
+}
+
+// paging is what is known of a page that is being filled.
+type paging struct{ rows, bytes int }
+
+// add counts values, and reports whether the page ends behind them.
+func (p *paging) add(c *column, rows, bytes int) bool {
+	p.rows += rows
+	p.bytes += bytes
+	return c.pageRows > 0 && p.rows >= c.pageRows || c.dict && p.bytes >= dictionaryStep
 }
 
 func (w *Writer) flushChunk() error {
@@ -264,11 +336,11 @@ func (w *Writer) flushChunk() error {
 		if _, err := out.WriteRowValues(w.values[i]); err != nil {
 			return fmt.Errorf("write column %s: %w", w.cols[i].Name, err)
 		}
-		if w.paged[i] += len(w.arena[i]); w.cols[i].dict && w.paged[i] >= dictionaryStep {
+		if w.paged[i].add(&w.cols[i], w.staged, len(w.arena[i])) {
 			if err := out.Flush(); err != nil {
 				return fmt.Errorf("write column %s: %w", w.cols[i].Name, err)
 			}
-			w.paged[i] = 0
+			w.paged[i] = paging{}
 		}
 		w.values[i] = w.values[i][:0]
 		w.arena[i] = w.arena[i][:0]
@@ -281,6 +353,7 @@ func (w *Writer) flushGroup() error {
 	if err := w.file.Flush(); err != nil {
 		return fmt.Errorf("write row group %d: %w", w.groups, err)
 	}
+	w.index.finish(w.groupRows)
 	w.groups++
 	w.groupRows, w.groupBytes = 0, 0
 	clear(w.paged)

@@ -21,6 +21,9 @@ import (
 	"time"
 )
 
+// Nobody is the user and group that a sandboxed process of root becomes.
+const Nobody = 65534
+
 // Folders are what the process keeps of the file system, as open directories.
 type Folders struct {
 	Read  []int // regular files below may be read

@@ -16,9 +16,6 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/psx"
 )
 
-// Nobody is the user and group that a sandboxed process of root becomes.
-const Nobody = 65534
-
 // Enter puts this process, all of its threads, into the sandbox. It is called once.
 // What could not be done is in the report; the rest is done all the same.
 func Enter(f Folders, l Limits) Report {
@@ -54,13 +51,18 @@ func Enter(f Folders, l Limits) Report {
 }
 
 // Narrow leaves of the folders to read only the given open files, and takes away
-// the calls that Enter and Narrow need themselves.
-func Narrow(files []int, write int) error {
-	if _, err := restrict(files, accessReadFile, write); err != nil && !errors.Is(err, errNoLandlock) {
-		return fmt.Errorf("narrow the sandbox: %w", err)
+// the calls that Enter and Narrow need themselves. Walls that Enter has reported
+// missing are left out.
+func Narrow(r Report, files []int, write int) error {
+	if r.Landlock > 0 {
+		if _, err := restrict(files, accessReadFile, write); err != nil {
+			return fmt.Errorf("narrow the sandbox: %w", err)
+		}
 	}
-	if err := filter(narrowFilter()); err != nil {
-		return fmt.Errorf("narrow the sandbox: %w", err)
+	if r.Seccomp {
+		if err := filter(narrowFilter()); err != nil {
+			return fmt.Errorf("narrow the sandbox: %w", err)
+		}
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func sandboxed(arg string) int {
 		v.Broken["entered: read the neighbour"] = err.Error()
 	}
 	v.Before = escapes(w)
-	if err := Narrow([]int{file}, writeFD); err != nil {
+	if err := Narrow(v.Report, []int{file}, writeFD); err != nil {
 		v.Broken["narrow"] = err.Error()
 	}
 	inside("narrowed")
@@ -205,6 +205,10 @@ func escapes(w world) map[string]string {
 	try("read the parent's memory", call(unix.SYS_PROCESS_VM_READV, uintptr(parent), 0, 0, 0, 0, 0))
 	try("signal the parent", func() error { return unix.Kill(parent, 0) })
 	try("signal everybody", func() error { return unix.Kill(-1, 0) })
+	try("signal the parent by a pipe", func() error {
+		_, err := unix.FcntlInt(0, unix.F_SETOWN, parent)
+		return err
+	})
 	try("signal the parent's thread", func() error { return unix.Tgkill(parent, parent, 0) })
 	try("a handle of the parent", call(unix.SYS_PIDFD_OPEN, uintptr(parent), 0))
 	try("become root", call(unix.SYS_SETUID, 0))

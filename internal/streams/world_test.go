@@ -59,6 +59,9 @@ type world struct {
 	make  bool // the root key is there: successors make themselves
 	// ships, when set, is how often the log is copied to the bucket.
 	ships time.Duration
+	// sealRows, when set, is how many rows a batch has at most.
+	sealRows int64
+	opened   func(*Line) // when set, is called before it runs
 	// paused is called in every pause, which takes no time: what happens meanwhile.
 	paused func(time.Duration)
 
@@ -159,7 +162,7 @@ func (w *world) options() Options {
 	var paused atomic.Int64
 	o := Options{
 		Folder: w.folder(), Store: store, Prefix: prefix, RotateBefore: 30 * 24 * time.Hour,
-		Buffer: buffer.Options{SegmentBytes: 64 << 10, SealAge: sealAge, Heartbeat: -1, Reserve: -1,
+		Buffer: buffer.Options{SegmentBytes: 64 << 10, SealAge: sealAge, SealRows: w.sealRows, Heartbeat: -1, Reserve: -1,
 			Retention: func(name string) (time.Duration, bool) {
 				c, ok := w.archive.Class(name)
 				return time.Duration(c.Days) * 24 * time.Hour, ok
@@ -196,6 +199,9 @@ func (w *world) start() (*process, error) {
 	line, err := Open(w.options())
 	if err != nil {
 		return nil, err
+	}
+	if w.opened != nil {
+		w.opened(line)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	p := &process{w: w, line: line, ctx: ctx, stop: stop, err: make(chan error, 1)}

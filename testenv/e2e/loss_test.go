@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/audit-archiver/archiver/testenv/promise"
 )
 
 // postArchived posts events that are to be in the bucket when the answer comes.
@@ -139,15 +141,15 @@ func TestNodeLoss(t *testing.T) {
 	s.edit(t, "age: 200ms", "age: 1h")
 	s.init(t)
 	d := startServe(t, s.config)
-	acked := &acknowledged{seq: make(map[string]int64), note: make(map[string]string)}
+	book := promise.New(time.Time{})
 	if raw, status := d.postArchived(t, some(3)); status != http.StatusOK { // a first commit
 		t.Fatalf("status %d: %s", status, raw)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var load sync.WaitGroup
-	for client := range clients {
-		load.Go(func() { acked.load(ctx, t, d, nil, 0, client) })
+	for range clients {
+		load.Go(func() { d.load(ctx, t, book, nil) })
 	}
 	shipped := d.waitShipped(t, 1000)
 	d.kill(t)
@@ -176,15 +178,15 @@ func TestNodeLoss(t *testing.T) {
 	if again := s.recover(t, exitOK); fmt.Sprint(again) != fmt.Sprint(got) {
 		t.Errorf("first %+v, then %+v", got, again)
 	}
-	s.checkShipped(t, acked, shipped, got.Last)
+	s.checkShipped(t, book, shipped, got.Last)
 
 	if err := os.RemoveAll(data); err != nil { // the cache of the queries
 		t.Fatal(err)
 	}
 	copyFolder(t, backup, data) // the folder is back, on the same machine
 	run(t, exitFailure, "serve", "--config", s.config).wants(t, "was recovered", "archiver stream next")
-	s.checkShipped(t, acked, shipped, got.Last)
-	t.Logf("%d events acknowledged, %d of them shipped when last asked, %d recovered", len(acked.seq), shipped, got.Last+1)
+	s.checkShipped(t, book, shipped, got.Last)
+	t.Logf("%d events acknowledged, %d of them shipped when last asked, %d recovered", book.Acked(), shipped, got.Last+1)
 	s3.stop(t)
 }
 
@@ -233,7 +235,7 @@ func (s *site) recover(t *testing.T, code int, more ...string) (r recovered) {
 
 // checkShipped demands that the bucket has every acknowledged event up to the last
 // that was recovered, once and under its seq, and nothing else.
-func (s *site) checkShipped(t *testing.T, acked *acknowledged, shipped, last int64) {
+func (s *site) checkShipped(t *testing.T, book *promise.Book, shipped, last int64) {
 	t.Helper()
 	stream, ids := s.bucketRows(t)
 	if stream != s.made.Stream || int64(len(ids)) != last+1 {
@@ -245,11 +247,11 @@ func (s *site) checkShipped(t *testing.T, acked *acknowledged, shipped, last int
 		}
 	}
 	before := 0
-	for id, seq := range acked.seq {
-		if seq <= last && ids[seq] != id {
-			t.Fatalf("seq %d was acknowledged as %s, the bucket says %s", seq, id, ids[seq])
+	for e := range book.Promised() {
+		if e.Seq <= last && ids[e.Seq] != e.ID {
+			t.Fatalf("seq %d was acknowledged as %s, the bucket says %s", e.Seq, e.ID, ids[e.Seq])
 		}
-		if seq < shipped {
+		if e.Seq < shipped {
 			before++
 		}
 	}

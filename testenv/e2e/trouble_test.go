@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/audit-archiver/archiver/testenv/promise"
 )
 
 // devArgs are those of startDev, for starts that must fail.
@@ -190,7 +192,7 @@ func waitFor(t *testing.T, name string) {
 // bucket when the process has ended, and the WAL is empty.
 func TestStopUnderLoad(t *testing.T) {
 	dir := t.TempDir()
-	acked := &acknowledged{seq: make(map[string]int64), note: make(map[string]string)}
+	book := promise.New(time.Time{})
 	for round := range 3 {
 		d := startDev(t, dir, "--seal-age", "1h")
 		if first, next := d.metric(t, "archiver_wal_first_seq"), d.metric(t, "archiver_wal_next_seq"); first != next {
@@ -198,8 +200,8 @@ func TestStopUnderLoad(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		var load sync.WaitGroup
-		for client := range clients {
-			load.Go(func() { acked.load(ctx, t, d, nil, round, client) })
+		for range clients {
+			load.Go(func() { d.load(ctx, t, book, nil) })
 		}
 		<-time.After(300 * time.Millisecond)
 		begun := time.Now()
@@ -211,9 +213,9 @@ func TestStopUnderLoad(t *testing.T) {
 		load.Wait()
 	}
 	d := startDev(t, dir)
-	acked.check(t, "from the bucket", d.queryBucket)
+	check(t, "from the bucket", book, d.rows(t, "--config", d.Config))
 	d.stop(t)
-	if len(acked.seq) == 0 {
+	if book.Acked() == 0 {
 		t.Error("no load")
 	}
 }

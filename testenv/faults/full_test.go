@@ -21,7 +21,7 @@ import (
 func (v *server) fillUp(t testing.TB, pad int) {
 	t.Helper()
 	for range 10_000 {
-		err := v.send(t, v.site.promise.invent(10, pad))
+		err := v.send(t, v.site.promise.Invent(10, pad))
 		if err == nil {
 			continue
 		}
@@ -49,7 +49,7 @@ func TestFaultA10DiskFull(t *testing.T) {
 	}
 	s.gate.set(false)
 	await(t, "it takes events again", func() (bool, string) {
-		err := v.send(t, s.promise.invent(1, 0))
+		err := v.send(t, s.promise.Invent(1, 0))
 		return err == nil, v.log.String()
 	})
 	v.again(t)
@@ -72,7 +72,7 @@ func TestFaultA10ShortRecord(t *testing.T) {
 				N: 1, Every: true, Do: strike.Shorten, Errno: errno}})
 			v.stored(t, 3)
 			v.arm(t)
-			if status := statusOf(v.send(t, s.promise.invent(20, 1000))); status != http.StatusServiceUnavailable {
+			if status := statusOf(v.send(t, s.promise.Invent(20, 1000))); status != http.StatusServiceUnavailable {
 				t.Errorf("status %d, want 503", status)
 			}
 			if code := v.ended(t); code != 1 {
@@ -130,7 +130,7 @@ func TestFaultA11SpoolFull(t *testing.T) {
 // full disk may refuse it.
 func (v *server) noise(t testing.TB, n, pad int) {
 	t.Helper()
-	if err := v.send(t, v.site.promise.inventNoise(n, pad)); err != nil && statusOf(err) != http.StatusServiceUnavailable {
+	if err := v.send(t, v.site.promise.InventNoise(n, pad)); err != nil && statusOf(err) != http.StatusServiceUnavailable {
 		t.Fatal(err)
 	}
 	await(t, "it is sealed", func() (bool, string) {
@@ -213,7 +213,7 @@ func TestFaultA13Reserve(t *testing.T) {
 		status, text := v.readyz()
 		return status == http.StatusServiceUnavailable && strings.Contains(text, "reserved"), text
 	})
-	if status := statusOf(v.send(t, s.promise.invent(1, 0))); status != http.StatusServiceUnavailable {
+	if status := statusOf(v.send(t, s.promise.Invent(1, 0))); status != http.StatusServiceUnavailable {
 		t.Errorf("below the reserve: status %d", status)
 	}
 	v.archived(t) // what was taken is archived all the same
@@ -239,7 +239,7 @@ func TestFaultA16FileSize(t *testing.T) {
 	v := s.start(t, how{})
 	v.stored(t, 3)
 	limit(t, v.cmd.Process.Pid, "--fsize=4096")
-	if status := statusOf(v.send(t, s.promise.invent(20, 1000))); status != http.StatusServiceUnavailable {
+	if status := statusOf(v.send(t, s.promise.Invent(20, 1000))); status != http.StatusServiceUnavailable {
 		t.Errorf("status %d, want 503", status)
 	}
 	if code := v.ended(t); code != 1 || !strings.Contains(v.log.String(), "file too large") {

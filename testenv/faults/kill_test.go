@@ -48,7 +48,7 @@ func (s *site) runAndDie(t *testing.T, n int, do strike.Action, struck map[strin
 	}
 	for round := range 3 {
 		for range 4 {
-			if v.send(t, s.promise.invent(1+round*20, 0)) != nil {
+			if v.send(t, s.promise.Invent(1+round*20, 0)) != nil {
 				return v.died(t, struck)
 			}
 		}

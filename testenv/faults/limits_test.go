@@ -74,7 +74,7 @@ func TestFaultA27SlowDisk(t *testing.T) {
 	answers := make(map[int]int)
 	for range 40 {
 		clients.Go(func() {
-			err := v.send(t, s.promise.invent(10, 0))
+			err := v.send(t, s.promise.Invent(10, 0))
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -110,7 +110,7 @@ func TestFaultA32Backlog(t *testing.T) {
 	for client := range 8 {
 		clients.Go(func() {
 			for range (batches + client) / 8 {
-				if err := v.send(t, s.promise.invent(1, 0)); err != nil {
+				if err := v.send(t, s.promise.Invent(1, 0)); err != nil {
 					t.Error(err)
 					return
 				}

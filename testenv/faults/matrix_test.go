@@ -19,7 +19,8 @@ const matrixFile = "../../docs/reliability.md"
 
 // rooms are the folders whose tests the matrix may name, by package.
 var rooms = []string{"internal/buffer", "internal/archive", "internal/durable", "internal/durable/crashfs", "internal/s3store",
-	"internal/doctor", "internal/kms", "internal/ingest", "internal/event", "internal/object/memstore", "internal/repair", "internal/streams", "testenv/drill", "testenv/e2e", "testenv/faults"}
+	"internal/doctor", "internal/kms", "internal/ingest", "internal/event", "internal/object/memstore", "internal/repair", "internal/streams",
+	"internal/sandbox", "internal/athena/duckdb", "testenv/drill", "testenv/e2e", "testenv/faults"}
 
 // TestMatrix: every case has a row in docs/reliability.md, which names tests that
 // exist, or says that it waits and for what.
@@ -28,7 +29,7 @@ func TestMatrix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile(`^\| ([AB]\d\d) \|`)
+	row := regexp.MustCompile(`^\| ([ABD]\d\d) \|`)
 	name := regexp.MustCompile("`([a-z0-9]+)\\.((?:Test|Fuzz)[A-Za-z0-9]+)`")
 	exists := testNames(t)
 	var seen []string
@@ -56,6 +57,7 @@ func TestMatrix(t *testing.T) {
 		}
 		want = append(want, fmt.Sprintf("%s%02d", group, i))
 	}
+	want = append(want, "D67", "D68", "D70")
 	if !slices.Equal(seen, want) {
 		t.Errorf("rows %v, want %v", seen, want)
 	}
@@ -63,6 +65,24 @@ func TestMatrix(t *testing.T) {
 	for full := range exists {
 		if fault.MatchString(full) && !strings.Contains(string(raw), "`"+full+"`") {
 			t.Errorf("%s is in no row", full)
+		}
+	}
+}
+
+// TestSecurityPage: the tests that docs/security.md names exist.
+func TestSecurityPage(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exists := testNames(t)
+	names := regexp.MustCompile("`((?:sandbox|duckdb)\\.Test[A-Za-z0-9]+)`").FindAllStringSubmatch(string(raw), -1)
+	if len(names) < 10 {
+		t.Errorf("it names %d tests", len(names))
+	}
+	for _, n := range names {
+		if !exists[n[1]] {
+			t.Errorf("there is no test %s", n[1])
 		}
 	}
 }

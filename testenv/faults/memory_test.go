@@ -25,7 +25,7 @@ func TestFaultA17OutOfMemory(t *testing.T) {
 	s.edit(t, "segment_bytes: 1MiB", "segment_bytes: 16MiB")
 	v := s.start(t, how{plan: &strike.Plan{Calls: []string{strike.Write}, Path: s.data + "/spool", N: 3, Do: strike.KillBefore}})
 	for range 60 { // 72 MB in the log
-		if v.send(t, s.promise.inventNoise(events, pad)) != nil {
+		if v.send(t, s.promise.InventNoise(events, pad)) != nil {
 			break
 		}
 	}

@@ -4,108 +4,54 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
+	"iter"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/parquet"
 	"github.com/audit-archiver/archiver/internal/s3store"
+	"github.com/audit-archiver/archiver/testenv/promise"
 )
 
-// promises is what clients sent and what they were answered.
+// promises is what clients sent and what they were answered, and the bodies that
+// nobody answered.
 type promises struct {
+	*promise.Book
+
 	mu    sync.Mutex
-	seq   map[string]int64  // of what was acknowledged, by id
-	sent  map[string]string // details by id, acknowledged or not
-	limbo [][]byte          // bodies without an answer
-}
-
-func newPromises() *promises {
-	return &promises{seq: make(map[string]int64), sent: make(map[string]string)}
-}
-
-func (p *promises) clone() *promises {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return &promises{seq: maps.Clone(p.seq), sent: maps.Clone(p.sent), limbo: slices.Clone(p.limbo)}
-}
-
-// acked is how many events were acknowledged.
-func (p *promises) acked() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.seq)
+	limbo [][]byte
 }
 
 // eventTime is the timestamp of all events.
 var eventTime = time.Date(2026, 11, 20, 10, 11, 12, 345678901, time.UTC)
 
-// invent makes a body of n new events, with pad bytes more in each.
-func (p *promises) invent(n, pad int) []byte {
-	return p.make(n, func() string { return strings.Repeat("x", pad) })
-}
+func newPromises() *promises { return &promises{Book: promise.New(eventTime)} }
 
-// inventNoise makes bytes that do not compress well.
-func (p *promises) inventNoise(n, pad int) []byte {
-	return p.make(n, func() string {
-		var noise strings.Builder
-		for noise.Len() < pad {
-			noise.WriteString(rand.Text())
-		}
-		return noise.String()
-	})
-}
-
-func (p *promises) make(n int, pad func() string) []byte {
+func (p *promises) clone() *promises {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	events := make([]map[string]any, n)
-	for i := range events {
-		id := uuid.NewString()
-		details := fmt.Sprintf(`{"n":%d,"pad":"%s"}`, len(p.sent), pad())
-		p.sent[id] = details
-		events[i] = map[string]any{"id": id, "timestamp": eventTime, "action": "fault.test", "outcome": "success",
-			"actor": map[string]string{"id": "client", "type": "system"}, "resource": map[string]string{"type": "thing"},
-			"details": json.RawMessage(details)}
-	}
-	body, err := json.Marshal(events)
-	if err != nil {
-		panic(err)
-	}
-	return body
+	return &promises{Book: p.Clone(), limbo: slices.Clone(p.limbo)}
 }
 
-// take notes an answer: each event has one seq for ever, and no seq has two.
+// take notes an answer.
 func (p *promises) take(t testing.TB, raw []byte) {
-	var answer struct {
-		Events []struct {
-			ID  string `json:"id"`
-			Seq int64  `json:"seq"`
-		} `json:"events"`
+	var answer struct{ Events []promise.Stored }
+	err := json.Unmarshal(raw, &answer)
+	if err == nil {
+		err = p.Take(answer.Events)
 	}
-	if err := json.Unmarshal(raw, &answer); err != nil {
+	if err != nil {
 		t.Errorf("answer %.200s: %v", raw, err)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, e := range answer.Events {
-		if seq, ok := p.seq[e.ID]; ok && seq != e.Seq {
-			t.Errorf("event %s was acknowledged with seq %d, and now with %d", e.ID, seq, e.Seq)
-		}
-		p.seq[e.ID] = e.Seq
 	}
 }
 
@@ -123,70 +69,47 @@ func (p *promises) takeUnanswered() [][]byte {
 	return bodies
 }
 
-// found is one row, wherever it was found.
-type found struct {
-	seq     int64
-	id      string
-	details string
-}
-
-// check is the oracle: rows holds every acknowledged event exactly once, under its
-// seq, in order and unchanged, and nothing that nobody sent.
-func (p *promises) check(t testing.TB, where string, rows []found) {
+// check is the oracle.
+func (p *promises) check(t testing.TB, where string, rows iter.Seq2[promise.Row, error]) int64 {
 	t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	seen := make(map[string]bool, len(rows))
-	for i, row := range rows {
-		details, known := p.sent[row.id]
-		want, acked := p.seq[row.id]
-		switch {
-		case row.seq != int64(i):
-			t.Fatalf("%s: row %d has seq %d: a gap or a repetition", where, i, row.seq)
-		case seen[row.id]:
-			t.Fatalf("%s: event %s is there twice", where, row.id)
-		case !known:
-			t.Fatalf("%s: nobody sent event %s (seq %d)", where, row.id, row.seq)
-		case acked && want != row.seq:
-			t.Fatalf("%s: event %s has seq %d, acknowledged was %d", where, row.id, row.seq, want)
-		case details != row.details:
-			t.Fatalf("%s: event %s has details %.100s, sent was %.100s", where, row.id, row.details, details)
-		}
-		seen[row.id] = true
+	stored, err := p.Check(rows)
+	if err != nil {
+		t.Fatalf("%s: %v", where, err)
 	}
-	for id, seq := range p.seq {
-		if !seen[id] {
-			t.Fatalf("%s: event %s, acknowledged as seq %d, is not among the %d there", where, id, seq, len(rows))
-		}
-	}
+	return stored
 }
 
 // verify reads the bucket as an auditor would and compares it with the promises.
 // It returns how many rows there are.
-func (s *site) verify(t testing.TB) int {
+func (s *site) verify(t testing.TB) int64 {
 	t.Helper()
-	rows := s.committed(t)
-	s.promise.check(t, "in the bucket", rows)
-	return len(rows)
-}
-
-// committed returns the rows of all committed files, in order of seq.
-func (s *site) committed(t testing.TB) (rows []found) {
-	t.Helper()
-	ctx := context.WithoutCancel(t.Context())
 	view, store := s.streams(t)
-	if len(view.Streams) > 1 {
+	if len(view.Streams) != 1 {
 		t.Fatalf("%d streams", len(view.Streams))
 	}
-	for f := range view.Files() {
-		for _, row := range fileRows(ctx, t, store, f) {
-			if row.Action != "fault.test" || row.ActorID != "client" || row.TimestampNS != eventTime.UnixNano() || row.Producer != "local" {
+	return s.promise.check(t, "in the bucket", func(yield func(promise.Row, error) bool) {
+		for _, m := range view.Streams[0].Manifests {
+			for _, row := range s.committed(t, store, m.Files) {
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// committed returns the rows of one batch, in order of seq.
+func (s *site) committed(t testing.TB, store *s3store.Store, files []ledger.File) (rows []promise.Row) {
+	t.Helper()
+	for i := range files {
+		for _, row := range fileRows(context.WithoutCancel(t.Context()), t, store, &files[i]) {
+			if row.Action != promise.Action || row.ActorID != promise.Actor || row.TimestampNS != eventTime.UnixNano() || row.Producer != "local" {
 				t.Fatalf("seq %d is changed: %+v", row.Seq, row)
 			}
-			rows = append(rows, found{row.Seq, row.ID, row.Details.S})
+			rows = append(rows, promise.Row{Seq: row.Seq, ID: row.ID, Details: row.Details.S})
 		}
 	}
-	slices.SortFunc(rows, func(a, b found) int { return int(a.seq - b.seq) })
+	slices.SortFunc(rows, func(a, b promise.Row) int { return cmp.Compare(a.Seq, b.Seq) })
 	return rows
 }
 
@@ -221,36 +144,46 @@ func fileRows(ctx context.Context, t testing.TB, store *s3store.Store, f *ledger
 // served asks the server for everything and compares it with the promises.
 func (v *server) served(t testing.TB) {
 	t.Helper()
-	const page = 50_000
-	var rows []found
-	for from := 0; ; from += page {
-		sql, err := json.Marshal(map[string]string{"sql": fmt.Sprintf(
-			"SELECT seq, id, details FROM audit_logs WHERE seq >= %d AND seq < %d ORDER BY seq", from, from+page)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw, err := v.call(context.Background(), "POST", "/v1/query", sql)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, v.log)
-		}
-		var table struct{ Rows [][]any }
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.UseNumber()
-		if err := d.Decode(&table); err != nil {
-			t.Fatal(err)
-		}
-		for _, row := range table.Rows {
-			seq, err := row[0].(json.Number).Int64()
-			if err != nil {
-				t.Fatal(err)
+	v.site.promise.check(t, "served", func(yield func(promise.Row, error) bool) {
+		const page = 50_000
+		for from, n := 0, page; n == page; from += page {
+			rows := v.page(t, from, from+page)
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
 			}
-			rows = append(rows, found{seq, row[1].(string), row[2].(string)})
+			n = len(rows)
 		}
-		if len(table.Rows) < page {
-			break
-		}
+	})
+}
+
+// page asks for the rows from one seq to before another.
+func (v *server) page(t testing.TB, from, until int) (rows []promise.Row) {
+	t.Helper()
+	sql, err := json.Marshal(map[string]string{"sql": fmt.Sprintf(
+		"SELECT seq, id, details FROM audit_logs WHERE seq >= %d AND seq < %d ORDER BY seq", from, until)})
+	if err != nil {
+		t.Fatal(err)
 	}
-	v.site.promise.check(t, "served", rows)
+	raw, err := v.call(context.Background(), "POST", "/v1/query", sql)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, v.log)
+	}
+	var table struct{ Rows [][]any }
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&table); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range table.Rows {
+		seq, err := row[0].(json.Number).Int64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, promise.Row{Seq: seq, ID: row[1].(string), Details: row[2].(string)})
+	}
+	return rows
 }
 
 // settle is the end of every test: a healthy server sends again what was not
@@ -262,7 +195,7 @@ func (s *site) settle(t testing.TB) {
 	v.served(t)
 	v.stop(t)
 	stored := s.verify(t)
-	if acked := s.promise.acked(); acked != stored || acked == 0 {
+	if acked := s.promise.Acked(); acked != stored || acked == 0 {
 		t.Errorf("%d events acknowledged, %d stored", acked, stored)
 	}
 	t.Logf("%d events acknowledged, stored and distinct", stored)

@@ -209,6 +209,11 @@ func (v *server) call(ctx context.Context, method, path string, body []byte) ([]
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	return answerOf(req)
+}
+
+// answerOf sends a request and returns the body of a 200.
+func answerOf(req *http.Request) ([]byte, error) {
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, err
@@ -236,7 +241,7 @@ func (v *server) send(t testing.TB, body []byte) error {
 // stored sends n new events in one request, which must be taken.
 func (v *server) stored(t testing.TB, n int) {
 	t.Helper()
-	if err := v.send(t, v.site.promise.invent(n, 0)); err != nil {
+	if err := v.send(t, v.site.promise.Invent(n, 0)); err != nil {
 		t.Fatalf("%v\n%s", err, v.log)
 	}
 }

@@ -20,7 +20,7 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Skip("make soak MINUTES=10")
 	}
-	s := newSite(t)
+	s := newSite(t, "query: {timeout: 1h}") // some hundred files and a million rows, on a machine that may be busy
 	until := time.Now().Add(time.Duration(minutes * float64(time.Minute)))
 	rounds, kills, outages := 0, 0, 0
 	for ; time.Now().Before(until); rounds++ {
@@ -47,7 +47,7 @@ func TestSoak(t *testing.T) {
 		s.gate.set(false)
 		if rounds%20 == 19 {
 			t.Logf("%s left: %d rounds, %d kills, %d outages, %d events acknowledged",
-				time.Until(until).Round(time.Second), rounds+1, kills, outages, s.promise.acked())
+				time.Until(until).Round(time.Second), rounds+1, kills, outages, s.promise.Acked())
 		}
 	}
 	t.Logf("%d rounds, %d kills, %d outages", rounds, kills, outages)
@@ -62,7 +62,7 @@ func (v *server) load(ctx context.Context, t *testing.T) {
 		}
 	}
 	for ctx.Err() == nil {
-		if err := v.send(t, v.site.promise.invent(1+rand.IntN(50), rand.IntN(300))); statusOf(err) == 0 && err != nil {
+		if err := v.send(t, v.site.promise.Invent(1+rand.IntN(50), rand.IntN(300))); statusOf(err) == 0 && err != nil {
 			return
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,19 +96,16 @@ func (s *site) onceEach(t testing.TB, others ...*site) {
 			seen[row.ID] = true
 		}
 	}
-	sent := make(map[string]bool)
-	for _, x := range append(others, s) {
-		for id := range x.promise.seq {
-			if !seen[id] {
-				t.Errorf("event %s was acknowledged and is not archived", id)
+	all := append(others, s)
+	for _, x := range all {
+		for e := range x.promise.Promised() {
+			if !seen[e.ID] {
+				t.Errorf("event %s was acknowledged and is not archived", e.ID)
 			}
-		}
-		for id := range x.promise.sent {
-			sent[id] = true
 		}
 	}
 	for id := range seen {
-		if !sent[id] {
+		if !slices.ContainsFunc(all, func(x *site) bool { return x.promise.Sent(id) }) {
 			t.Errorf("nobody sent event %s", id)
 		}
 	}
@@ -120,7 +118,7 @@ func (s *site) onceEach(t testing.TB, others ...*site) {
 // says that it takes none now.
 func (v *server) taken(t testing.TB, n int) {
 	t.Helper()
-	body := v.site.promise.invent(n, 0)
+	body := v.site.promise.Invent(n, 0)
 	await(t, "events are taken", func() (bool, string) {
 		err := v.send(t, body)
 		if err != nil && statusOf(err) != http.StatusServiceUnavailable {
@@ -313,9 +311,9 @@ func TestFaultA22Salvage(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := ""
-	for id, seq := range s.promise.seq {
-		if seq == 3 {
-			lost = id
+	for e := range s.promise.Promised() {
+		if e.Seq == 3 {
+			lost = e.ID
 		}
 	}
 	at := strings.Index(string(raw), lost)
@@ -337,7 +335,9 @@ func TestFaultA22Salvage(t *testing.T) {
 			t.Errorf("salvage %v: exit code %d: %s", args, code, out)
 		}
 	}
-	delete(s.promise.seq, lost)
+	if err := s.promise.Forget(lost); err != nil {
+		t.Fatal(err)
+	}
 	v = s.start(t, how{})
 	v.stored(t, 2)
 	v.stop(t)

@@ -23,7 +23,7 @@ func TestFaultA07FsyncEIO(t *testing.T) {
 		N: 1, Do: strike.Refuse, Errno: syscall.EIO}})
 	v.stored(t, 3)
 	v.arm(t)
-	err := v.send(t, s.promise.invent(2, 0))
+	err := v.send(t, s.promise.Invent(2, 0))
 	if status := statusOf(err); status != http.StatusServiceUnavailable {
 		t.Errorf("over a failed sync: %v, want a 503", err)
 	}
@@ -42,7 +42,7 @@ func TestFaultA08FolderEIO(t *testing.T) {
 			v.stored(t, 3)
 			v.arm(t)
 			// Sealed, spooled, journaled, released: each syncs folders.
-			_ = v.send(t, s.promise.invent(2, 0)) // 200 or 503: it is synced before the folder
+			_ = v.send(t, s.promise.Invent(2, 0)) // 200 or 503: it is synced before the folder
 			v.failedSync(t)
 			s.settle(t)
 		})
@@ -93,7 +93,7 @@ func TestFaultA09WriteBack(t *testing.T) {
 	v := s.start(t, how{})
 	s.gate.set(true) // so that the log grows
 	for {
-		if err := v.send(t, s.promise.invent(10, 20_000)); err != nil {
+		if err := v.send(t, s.promise.Invent(10, 20_000)); err != nil {
 			t.Logf("refused: %v", err)
 			break
 		}
@@ -127,7 +127,7 @@ func TestFaultA14ReadOnly(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(d.dir, "probe"), nil, 0o600); err == nil {
 		t.Fatal("the file system is not read-only: the test does not test what it should")
 	}
-	if status := statusOf(v.send(t, s.promise.invent(1, 0))); status != http.StatusServiceUnavailable && status != 0 {
+	if status := statusOf(v.send(t, s.promise.Invent(1, 0))); status != http.StatusServiceUnavailable && status != 0 {
 		t.Errorf("status %d, want 503 or a server that is gone", status)
 	}
 	if code := v.ended(t); code != 1 {

@@ -100,7 +100,7 @@ func TestFaultA25Clone(t *testing.T) {
 func (v *server) stopsTaking(t *testing.T) {
 	t.Helper()
 	await(t, "it stops", func() (bool, string) {
-		_ = v.send(t, v.site.promise.invent(1, 0))
+		_ = v.send(t, v.site.promise.Invent(1, 0))
 		_, text := v.readyz()
 		return strings.Contains(text, "stopped"), text
 	})

@@ -12,7 +12,8 @@
 // rights of its owner, can still deceive a running process until it restarts.
 //
 // The folder is bounded: what was not used for the longest time goes first,
-// never what a running query holds. It may be deleted while nothing runs.
+// never what a running query holds. It may be deleted while nothing runs. Of a file
+// that has expired and is gone from the store nothing is kept either.
 package cache
 
 import (
@@ -24,16 +25,21 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/object"
 )
 
 // Store is the part of object.Store that the cache needs.
 type Store interface {
-	// Get opens one version of key.
+	// Get opens one version of key. object.ErrNotFound when there is none.
 	Get(ctx context.Context, key, versionID string) (io.ReadCloser, error)
+	// Head describes it.
+	Head(ctx context.Context, key, versionID string) (object.Info, error)
 }
 
 // Options are a cache's parts and bounds. All are required but Parallel.
@@ -42,6 +48,7 @@ type Options struct {
 	Store    Store
 	MaxBytes int64 // of file content, running queries included
 	Parallel int   // fetches at a time; default 4
+	Now      func() time.Time
 	Log      *slog.Logger
 }
 
@@ -50,12 +57,18 @@ type Cache struct {
 	o     Options
 	slots chan struct{} // one per fetch or check that runs
 
+	fetched atomic.Int64 // bytes
+
 	// mu guards the fields below and those of the entries. Under it files are
 	// looked at and removed, never read or written.
 	mu      sync.Mutex
 	entries map[string]*entry // by path
 	bytes   int64             // of all entries
 	clock   uint64            // counts uses
+
+	// Of files whose lock has ended. Both are bounded as the ledger is.
+	gone  map[version]bool
+	there map[version]time.Time // when the store said so
 }
 
 // entry is a file that is here or on its way.
@@ -70,26 +83,38 @@ type entry struct {
 
 // Open looks at what the folder holds. Files are checked when they are used.
 func Open(o Options) (*Cache, error) {
-	if o.Dir == "" || o.Store == nil || o.MaxBytes <= 0 || o.Log == nil {
-		return nil, errors.New("open cache: dir, store, max bytes and log must be set")
+	if o.Dir == "" || o.Store == nil || o.MaxBytes <= 0 || o.Now == nil || o.Log == nil {
+		return nil, errors.New("open cache: dir, store, max bytes, now and log must be set")
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = 4
 	}
-	c := &Cache{o: o, slots: make(chan struct{}, o.Parallel), entries: make(map[string]*entry)}
+	c := &Cache{o: o, slots: make(chan struct{}, o.Parallel), entries: make(map[string]*entry),
+		gone: make(map[version]bool), there: make(map[version]time.Time)}
 	if err := c.scan(); err != nil {
 		return nil, fmt.Errorf("open cache: %w", err)
 	}
 	return c, nil
 }
 
+// Fetched is how many bytes have come from the store since Open.
+func (c *Cache) Fetched() int64 { return c.fetched.Load() }
+
 // Pin makes files readable and returns their paths in the same order. They stay
-// until release is called. Errors: athena.ErrForged when the store's bytes are
-// not the manifest's, athena.ErrTooBig when the files pass the cache's bound.
+// until release is called. The path of a file that has outlived its lock and is gone
+// from the store is "". Errors: athena.ErrForged when the store's bytes are not the
+// manifest's, athena.ErrMissing when a file is gone that is locked, athena.ErrTooBig
+// when the files pass the cache's bound.
 func (c *Cache) Pin(ctx context.Context, files []athena.File) (paths []string, release func(), err error) {
+	gone, err := c.expire(ctx, files)
+	if err != nil {
+		return nil, nil, err
+	}
 	var total int64
 	for i := range files {
-		total += files[i].Size
+		if !gone[i] {
+			total += files[i].Size
+		}
 	}
 	if total > c.o.MaxBytes {
 		return nil, nil, &athena.Error{Kind: athena.ErrTooBig, Detail: fmt.Sprintf("the query reads %d bytes of files and the cache holds %d; narrow it by timestamp or dt, or raise the cache's size", total, c.o.MaxBytes)}
@@ -106,6 +131,9 @@ func (c *Cache) Pin(ctx context.Context, files []athena.File) (paths []string, r
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(2 * c.o.Parallel) // the slots bound the work; this bounds the goroutines
 	for i := range files {
+		if gone[i] {
+			continue
+		}
 		g.Go(func() error {
 			e, err := c.pin(gctx, &files[i])
 			if err != nil {
@@ -137,7 +165,11 @@ func (c *Cache) pin(ctx context.Context, f *athena.File) (*entry, error) {
 		case e != nil && busy == nil:
 			return e, nil
 		case e != nil:
-			if err := c.provide(ctx, e, f); err != nil {
+			err := c.provide(ctx, e, f)
+			if errors.Is(err, object.ErrNotFound) {
+				err = c.missing(f, err)
+			}
+			if err != nil {
 				return nil, fmt.Errorf("fetch %s version %s: %w", f.Key, f.VersionID, err)
 			}
 			return e, nil
@@ -172,6 +204,15 @@ func (c *Cache) claim(path string, size int64) (_ *entry, busy chan struct{}, er
 		e = &entry{path: path, size: size}
 		c.entries[path] = e
 		c.bytes += size
+	case size > e.size: // what was found here is not what belongs here
+		e.pins++
+		err := c.room(size - e.size)
+		e.pins--
+		if err != nil {
+			return nil, nil, err
+		}
+		c.bytes += size - e.size
+		e.size = size
 	}
 	e.busy, e.used = make(chan struct{}), c.clock
 	e.pins++
@@ -220,7 +261,7 @@ func (c *Cache) provide(ctx context.Context, e *entry, f *athena.File) error {
 	close(e.busy)
 	e.busy, e.seen = nil, seen
 	if err == nil {
-		c.bytes += f.Size - e.size // what was found here may have had another size
+		c.bytes += f.Size - e.size // what was found here may have been longer
 		e.size = f.Size
 		return nil
 	}

@@ -12,9 +12,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/object"
 )
 
 // tempPrefix begins the names of files that are not checked yet.
@@ -93,7 +95,7 @@ func (c *Cache) load(ctx context.Context, path string, f *athena.File) (*stamp, 
 		return seen, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		c.o.Log.WarnContext(ctx, "replacing a damaged cached file", "key", f.Key, "reason", err)
-		if err := os.Remove(path); err != nil {
+		if err := os.RemoveAll(path); err != nil { // it may be anything, a folder for example
 			return nil, err
 		}
 	}
@@ -142,8 +144,11 @@ func (c *Cache) fetch(ctx context.Context, path string, f *athena.File) (_ *stam
 		return nil, err
 	}
 	body, err := c.o.Store.Get(ctx, f.Key, f.VersionID)
-	if err != nil {
+	switch {
+	case errors.Is(err, object.ErrNotFound):
 		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", athena.ErrAway, err)
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
 	temp, err := os.CreateTemp(c.o.Dir, tempPrefix)
@@ -156,7 +161,7 @@ func (c *Cache) fetch(ctx context.Context, path string, f *athena.File) (_ *stam
 		}
 	}()
 	hash := sha256.New()
-	n, err := io.Copy(io.MultiWriter(temp, hash), io.LimitReader(body, f.Size+1))
+	n, err := io.Copy(io.MultiWriter(temp, hash, counter{&c.fetched}), io.LimitReader(body, f.Size+1))
 	switch {
 	case err != nil:
 		return nil, err
@@ -182,4 +187,12 @@ func (c *Cache) fetch(ctx context.Context, path string, f *athena.File) (_ *stam
 		return nil, err
 	}
 	return stampOf(info), nil
+}
+
+// counter counts what is written to it.
+type counter struct{ n *atomic.Int64 }
+
+func (c counter) Write(p []byte) (int, error) {
+	c.n.Add(int64(len(p)))
+	return len(p), nil
 }

@@ -74,8 +74,8 @@ func (b *bounder) column(n node) string {
 	if len(names) > 1 && !strings.EqualFold(names[len(names)-2], b.alias) {
 		return ""
 	}
-	switch name := strings.ToLower(names[len(names)-1]); name {
-	case "timestamp", "dt", "retention":
+	name := strings.ToLower(names[len(names)-1])
+	if name == "timestamp" || name == "dt" || name == "retention" || athena.Findable(name) {
 		return name
 	}
 	return ""
@@ -95,12 +95,17 @@ func (b *bounder) compare(column, op string, value node) {
 		if s, ok := literal(value); ok && op == "COMPARE_EQUAL" {
 			b.Classes = intersect(b.Classes, []string{s})
 		}
+	case "":
+	default:
+		if s, ok := literal(value); ok && op == "COMPARE_EQUAL" {
+			b.Where = append(b.Where, athena.Match{Column: column, Values: []string{s}})
+		}
 	}
 }
 
 func (b *bounder) narrowIn(parts []node) {
 	column := b.column(parts[0])
-	if column != "dt" && column != "retention" {
+	if column == "" || column == "timestamp" {
 		return
 	}
 	var values []string
@@ -111,10 +116,13 @@ func (b *bounder) narrowIn(parts []node) {
 		}
 		values = append(values, s)
 	}
-	if column == "dt" {
+	switch column {
+	case "dt":
 		b.Days = intersect(b.Days, values)
-	} else {
+	case "retention":
 		b.Classes = intersect(b.Classes, values)
+	default:
+		b.Where = append(b.Where, athena.Match{Column: column, Values: values})
 	}
 }
 

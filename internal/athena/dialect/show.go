@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"errors"
 	"regexp"
 	"strings"
 
@@ -118,30 +117,18 @@ func (c *cursor) explain(st Statement) (Statement, error) {
 	}
 	// A blank for each character, so that line and column stay what they are.
 	st.Query = strings.Map(blank, c.sql[:from]) + c.sql[from:]
-	switch inner, err := Read(c.sql[from:]); {
-	case inner.Sub == Select && c.peek().kind == tokenEnd:
+	for c.take("(") {
+	}
+	inner, err := c.classify()
+	switch first := c.peek(); {
+	case err != nil:
+		return st, err
+	case first.kind == tokenEnd:
 		return st, c.unexpected("EXPLAIN SELECT …")
-	case inner.Sub != Select && err != nil && inner.Type != TypeUtility:
-		return st, moved(c.sql, from, err)
 	case inner.Sub != Select:
-		return st, errAt(c.sql, from, athena.ErrRefused, "EXPLAIN of "+strings.ToUpper(c.peek().value), "only a query has a plan")
+		return st, errAt(c.sql, first.begin, athena.ErrRefused, "EXPLAIN of "+strings.ToUpper(first.value), "only a query has a plan")
 	}
 	return st, nil
-}
-
-// moved puts an error about sql[from:] where it is in sql.
-func moved(sql string, from int, err error) error {
-	var e *athena.Error
-	if !errors.As(err, &e) || e.Line == 0 {
-		return err
-	}
-	line, column := athena.Position(sql, from)
-	out := *e
-	if e.Line == 1 {
-		out.Column += column - 1
-	}
-	out.Line += line - 1
-	return &out
 }
 
 // options reads (FORMAT …, TYPE …).

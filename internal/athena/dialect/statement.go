@@ -90,21 +90,22 @@ func Read(sql string) (Statement, error) {
 // EXPLAIN of one. It is for engines with a grammar of their own.
 func Refuse(sql string) error {
 	c := newCursor(sql)
-	for c.take("(") {
-	}
-	st, err := c.classify()
-	if err != nil || st.Sub != ExplainQuery {
-		return err
-	}
-	c.take("EXPLAIN")
-	if c.take("ANALYZE") {
-		c.take("VERBOSE")
-	}
-	if c.peek().is("(") && c.ahead(1).is("FORMAT", "TYPE") {
-		for t := c.next(); !t.is(")") && t.kind != tokenEnd; t = c.next() {
+	for {
+		for c.take("(") {
+		}
+		st, err := c.classify()
+		if err != nil || st.Sub != ExplainQuery {
+			return err
+		}
+		c.take("EXPLAIN")
+		if c.take("ANALYZE") {
+			c.take("VERBOSE")
+		}
+		if c.peek().is("(") && c.ahead(1).is("FORMAT", "TYPE") {
+			for t := c.next(); !t.is(")") && t.kind != tokenEnd; t = c.next() {
+			}
 		}
 	}
-	return Refuse(sql[c.peek().begin:])
 }
 
 // readable refuses what is no text of a statement in any language.

@@ -183,3 +183,21 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestReadSplitsOnce: nothing has been admitted yet when a text is read, so however it
+// nests, no part of it is looked at twice: a text of twice the length may cost one more
+// step in the growth of the list of tokens, and not an effort for each of its words.
+func TestReadSplitsOnce(t *testing.T) {
+	for _, piece := range []string{"EXPLAIN ", "EXPLAIN (FORMAT JSON) ", "EXPLAIN ANALYZE (", "(", "CREATE OR REPLACE ", "SHOW COLUMNS FROM a. ", "/**/", "SELECT "} {
+		effort := func(times int) float64 {
+			sql := strings.Repeat(piece, times)
+			return testing.AllocsPerRun(1, func() {
+				_, _ = Read(sql)
+				_ = Refuse(sql)
+			})
+		}
+		if once, twice := effort(1000), effort(2000); twice > once+20 {
+			t.Errorf("%q: %v allocations, and %v for twice the text", piece, once, twice)
+		}
+	}
+}

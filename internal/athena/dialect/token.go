@@ -32,62 +32,77 @@ func (t token) is(words ...string) bool {
 	return false
 }
 
-// tokens splits a text of which nothing is known yet: SHOW and DESCRIBE are Hive's
-// grammar and not Trino's, so that names may be in backquotes. Blanks and comments
-// separate. What cannot be read is one broken token at the end.
-func tokens(sql string) []token {
-	var list []token
-	for i := 0; i < len(sql); {
-		rest := sql[i:]
-		t := token{kind: tokenMark, value: rest[:1], begin: i, end: i + 1}
-		switch c := rest[0]; {
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-			i++
-			continue
-		case isComment(rest):
-			n, err := skip(sql, i, "")
-			if err != nil {
-				return append(list, token{kind: tokenBroken, begin: i, end: len(sql)})
-			}
-			i += n
-			continue
-		case c == '\'' || c == '"' || c == '`':
-			n, err := quoted(sql, i, c)
-			if err != nil {
-				return append(list, token{kind: tokenBroken, begin: i, end: len(sql)})
-			}
-			t.kind, t.end = tokenName, i+n
-			if c == '\'' {
-				t.kind = tokenString
-			}
-			quote := string(c)
-			t.value = strings.ReplaceAll(rest[1:n-1], quote+quote, quote)
-		case isWordByte(c):
-			n := wordLen(rest)
-			t.kind, t.value, t.end = tokenWord, rest[:n], i+n
-		}
-		list = append(list, t)
-		i = t.end
-	}
-	return list
-}
-
-// cursor reads tokens one by one. Past the end there is a token of kind tokenEnd.
+// cursor reads the tokens of a text of which nothing is known yet, and no further
+// than it is asked: SHOW and DESCRIBE are Hive's grammar and not Trino's, so that names
+// may be in backquotes. Blanks and comments separate. Past the end there is a token of
+// kind tokenEnd.
 type cursor struct {
 	sql  string
+	from int // what is not split yet
 	list []token
 	at   int
 }
 
-func newCursor(sql string) *cursor { return &cursor{sql: sql, list: tokens(sql)} }
+func newCursor(sql string) *cursor { return &cursor{sql: sql} }
+
+// scan splits off the next token. What cannot be read is one broken token at the end.
+func (c *cursor) scan() token {
+	for c.from < len(c.sql) {
+		rest := c.sql[c.from:]
+		if n := len(rest) - len(strings.TrimLeft(rest, " \t\r\n")); n > 0 {
+			c.from += n
+			continue
+		}
+		if !isComment(rest) {
+			break
+		}
+		n, err := skip(c.sql, c.from, "")
+		if err != nil {
+			return c.broken()
+		}
+		c.from += n
+	}
+	if c.from == len(c.sql) {
+		return token{begin: c.from, end: c.from}
+	}
+	rest := c.sql[c.from:]
+	t := token{kind: tokenMark, value: rest[:1], begin: c.from, end: c.from + 1}
+	switch b := rest[0]; {
+	case b == '\'' || b == '"' || b == '`':
+		n, err := quoted(c.sql, c.from, b)
+		if err != nil {
+			return c.broken()
+		}
+		quote := rest[:1]
+		t.kind, t.value, t.end = tokenName, strings.ReplaceAll(rest[1:n-1], quote+quote, quote), c.from+n
+		if b == '\'' {
+			t.kind = tokenString
+		}
+	case isWordByte(b):
+		n := wordLen(rest)
+		t.kind, t.value, t.end = tokenWord, rest[:n], c.from+n
+	}
+	c.from = t.end
+	return t
+}
+
+func (c *cursor) broken() token {
+	t := token{kind: tokenBroken, begin: c.from, end: len(c.sql)}
+	c.from = len(c.sql)
+	return t
+}
 
 func (c *cursor) peek() token { return c.ahead(0) }
 
 func (c *cursor) ahead(n int) token {
-	if c.at+n < len(c.list) {
-		return c.list[c.at+n]
+	for len(c.list) <= c.at+n {
+		t := c.scan()
+		if t.kind == tokenEnd {
+			return t
+		}
+		c.list = append(c.list, t)
 	}
-	return token{begin: len(c.sql), end: len(c.sql)}
+	return c.list[c.at+n]
 }
 
 func (c *cursor) next() token {

@@ -36,7 +36,11 @@ func (j *job) answer(ctx context.Context, s *server) error {
 		if err := s.conn.QueryRowContext(ctx, j.Explain+j.SQL).Scan(&key, &text); err != nil {
 			return duckError(err)
 		}
-		return s.out.send(kindText, []byte(text))
+		stats, err := j.reads(ctx, s.conn)
+		if err != nil {
+			return duckError(err)
+		}
+		return errors.Join(s.out.send(kindText, []byte(text)), s.out.sendJSON(kindEnd, stats))
 	}
 	cols, text, err := j.describe(ctx, s.conn)
 	if err != nil {
@@ -64,7 +68,7 @@ func (j *job) answer(ctx context.Context, s *server) error {
 	if err := a.flush(); err != nil {
 		return err
 	}
-	return s.out.sendJSON(kindEnd, jobStats{Rows: count})
+	return s.out.sendJSON(kindEnd, jobStats{Rows: count, BytesRead: s.read.bytes()})
 }
 
 func tooManyRows(limit int64) error {

@@ -34,7 +34,8 @@ import (
 // Cache makes committed files readable on this machine, checked against their manifest.
 type Cache interface {
 	// Pin returns a local path per file, laid out …/retention=<class>/dt=<day>/<name>.
-	// The paths stay until release is called, once. An error has nothing to release.
+	// The path of a file that has outlived its lock and is gone is "". The paths stay
+	// until release is called, once. An error has nothing to release.
 	Pin(ctx context.Context, files []athena.File) (paths []string, release func(), err error)
 }
 

@@ -16,11 +16,14 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
+	"github.com/audit-archiver/archiver/internal/athena/needle"
 )
 
 // Engine answers queries with DuckDB. It is safe for concurrent use.
 type Engine struct {
 	o       Options
+	needle  *needle.Finder
+	picked  string // folder of the rows that needle finds
 	workers *pool
 	admit   chan struct{} // running and waiting queries
 	running chan struct{} // running queries
@@ -31,8 +34,15 @@ func Open(o Options) (*Engine, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
+	picked, err := os.MkdirTemp(o.Dir, "picked-")
+	if err != nil {
+		return nil, fmt.Errorf("open sql engine: %w", err)
+	}
+	o.Roots = append(o.Roots, picked)
 	e := &Engine{
 		o:       o,
+		needle:  needle.New(picked, o.Threads),
+		picked:  picked,
 		admit:   make(chan struct{}, o.Running+o.Waiting),
 		running: make(chan struct{}, o.Running),
 	}
@@ -78,7 +88,7 @@ func (noSource) Files(context.Context, athena.Bounds) (*athena.FileSet, error) {
 // Close releases the engine.
 func (e *Engine) Close() error {
 	e.workers.close()
-	return nil
+	return os.RemoveAll(e.picked)
 }
 
 // Query checks, translates and runs q. The whole query, the reading of its
@@ -181,14 +191,73 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, planOnly
 	if err := e.pin(ctx, set.Files, wanted, local, end); err != nil {
 		return athena.Meta{}, err
 	}
-	for n, s := range plan.Scans {
+	for n := range plan.Scans {
+		s := &plan.Scans[n]
 		scan := jobScan{Name: s.Name, MinMS: s.Bounds.MinMS, MaxMS: s.Bounds.MaxMS}
-		for _, i := range picks[n] {
-			scan.Files = append(scan.Files, local[i])
+		chosen := slices.DeleteFunc(picks[n], func(i int) bool {
+			gone := local[i].Name == "" // it has expired
+			if gone {
+				s.Files--
+				s.Bytes -= set.Files[i].Size
+			}
+			return gone
+		})
+		if planOnly {
+			for _, i := range chosen {
+				scan.Files = append(scan.Files, local[i])
+			}
+		} else if err := e.narrow(ctx, &scan, s.Bounds, chosen, set.Files, local, &meta.Stats, end); err != nil {
+			return athena.Meta{}, err
 		}
 		j.Scans = append(j.Scans, scan)
 	}
+	for i := range set.Files {
+		if wanted[i] && local[i].Name == "" {
+			meta.Expired.Add(&set.Files[i])
+			meta.Stats.FilesRead--
+			meta.Stats.BytesPicked -= set.Files[i].Size
+		}
+	}
 	return meta, nil
+}
+
+// narrow says what the worker reads for one mention of the table: the chosen files, or in
+// place of committed ones the few rows of them that it can use.
+func (e *Engine) narrow(ctx context.Context, scan *jobScan, b athena.Bounds, chosen []int, files []athena.File, local []jobFile, stats *athena.Stats, end *cleanup) error {
+	var committed []athena.File
+	var whole []jobFile
+	var paths []string
+	for _, i := range chosen {
+		if files[i].Path != "" {
+			scan.Files = append(scan.Files, local[i])
+			continue
+		}
+		committed, whole = append(committed, files[i]), append(whole, local[i])
+		paths = append(paths, filepath.Join(e.o.Roots[local[i].Root], local[i].Name))
+	}
+	picked, err := e.needle.Select(ctx, committed, paths, b)
+	if err != nil {
+		return err
+	}
+	if picked == nil {
+		scan.Files = append(scan.Files, whole...)
+		return nil
+	}
+	scan.selection = picked
+	stats.RowGroupsTotal += picked.Groups
+	stats.RowGroupsRead += picked.GroupsRead
+	stats.BytesRead += picked.BytesRead
+	if picked.Path == "" {
+		return nil
+	}
+	end.add(func() {
+		if err := picked.Close(); err != nil {
+			e.o.Log.WarnContext(ctx, "picked rows stay on the disk", "error", err)
+		}
+	})
+	file, err := e.locate(picked.Path)
+	scan.Picked = &file
+	return err
 }
 
 // choose finds the files that each scan reads, and counts them.
@@ -224,7 +293,7 @@ func choose(plan *dialect.Plan, files []athena.File, planOnly bool, stats *athen
 	return picks
 }
 
-// pin fills local for the wanted files.
+// pin fills local for the wanted files, but for those that have expired and are gone.
 func (e *Engine) pin(ctx context.Context, files []athena.File, wanted []bool, local []jobFile, end *cleanup) error {
 	var committed []athena.File
 	paths := make([]string, len(files))
@@ -252,7 +321,7 @@ func (e *Engine) pin(ctx context.Context, files []athena.File, wanted []bool, lo
 		}
 	}
 	for i, path := range paths {
-		if !wanted[i] {
+		if path == "" {
 			continue
 		}
 		var err error

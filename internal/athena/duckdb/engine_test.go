@@ -3,6 +3,7 @@
 package duckdb
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/cache"
 	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/object"
 )
 
 func TestEmptyArchive(t *testing.T) {
@@ -234,7 +236,18 @@ func TestMemoryIsBounded(t *testing.T) {
 type versions map[string][]byte
 
 func (v versions) Get(_ context.Context, key, version string) (io.ReadCloser, error) {
-	return io.NopCloser(strings.NewReader(string(v[key+"@"+version]))), nil
+	data, ok := v[key+"@"+version]
+	if !ok {
+		return nil, object.ErrNotFound
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+func (v versions) Head(_ context.Context, key, version string) (object.Info, error) {
+	if _, ok := v[key+"@"+version]; !ok {
+		return object.Info{}, object.ErrNotFound
+	}
+	return object.Info{Key: key, VersionID: version}, nil
 }
 
 // committed turns hot files into committed ones, behind a cache.
@@ -247,11 +260,12 @@ func committed(t *testing.T, hot []athena.File) (files []athena.File, bucket ver
 			t.Fatal(err)
 		}
 		f.Path, f.Key, f.VersionID, f.SHA256 = "", fmt.Sprintf("k%d", i), "v1", sha256.Sum256(data)
+		f.RetainUntil = time.Now().Add(time.Hour)
 		bucket[f.Key+"@v1"] = data
 		files = append(files, f)
 	}
 	dir = t.TempDir()
-	c, err := cache.Open(cache.Options{Dir: dir, Store: bucket, MaxBytes: 1 << 30, Log: discard()})
+	c, err := cache.Open(cache.Options{Dir: dir, Store: bucket, MaxBytes: 1 << 30, Now: time.Now, Log: discard()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +339,7 @@ func TestForgeriesDoNotChangeAnswers(t *testing.T) {
 		bucket[key] = data
 	}
 	dir = t.TempDir()
-	fresh, err := cache.Open(cache.Options{Dir: dir, Store: bucket, MaxBytes: 1 << 30, Log: discard()})
+	fresh, err := cache.Open(cache.Options{Dir: dir, Store: bucket, MaxBytes: 1 << 30, Now: time.Now, Log: discard()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 // has one file of each scan, and nothing but footers is read.
 func explain(w *worker, j *job, plan *dialect.Plan, x dialect.Explain, meta athena.Meta, end *cleanup) (athena.Result, error) {
 	begin := time.Now()
-	j.Explain = explainPrefix(x)
+	j.Explain, j.Watch = explainPrefix(x), x.Analyze
 	if err := w.sendJob(j); err != nil {
 		return nil, err
 	}
@@ -26,11 +26,23 @@ func explain(w *worker, j *job, plan *dialect.Plan, x dialect.Explain, meta athe
 		return nil, err
 	}
 	text := string(body)
+	if body, err = w.receive(kindEnd); err != nil {
+		return nil, err
+	}
+	var read jobStats
+	if err := json.Unmarshal(body, &read); err != nil {
+		return nil, fmt.Errorf("explain query: the worker ends with %q", clip(string(body)))
+	}
+	read.addTo(&meta.Stats)
 	meta.Stats.Elapsed = time.Since(begin)
+	planned := meta
+	if !x.Analyze { // these files would be read
+		meta.Stats.FilesRead, meta.Stats.BytesPicked = 0, 0
+	}
 	if x.Kind == "VALIDATE" {
 		return athena.Rows([]athena.Column{{Name: "Valid", Type: "boolean"}}, [][]any{{true}}, meta, end.run), nil
 	}
-	lines, err := planLines(plan, x, meta.Stats, text)
+	lines, err := planLines(plan, j, x, planned, text)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +63,8 @@ func explainPrefix(x dialect.Explain) string {
 	return "EXPLAIN "
 }
 
-func planLines(plan *dialect.Plan, x dialect.Explain, stats athena.Stats, text string) ([]string, error) {
+func planLines(plan *dialect.Plan, j *job, x dialect.Explain, meta athena.Meta, text string) ([]string, error) {
+	stats := meta.Stats
 	switch {
 	case x.Kind == "IO":
 		return jsonLines(ioPlan(plan, stats))
@@ -61,8 +74,18 @@ func planLines(plan *dialect.Plan, x dialect.Explain, stats athena.Stats, text s
 	lines := []string{fmt.Sprintf("files: %d of %d, %d of %d bytes", stats.FilesRead, stats.FilesTotal, stats.BytesPicked, stats.BytesTotal)}
 	for i, s := range scansOf(plan) {
 		lines = append(lines, fmt.Sprintf("scan %d: %d files, %s", i+1, s.Files, s.Limits))
+		if p := j.Scans[i].selection; p != nil {
+			lines = append(lines, fmt.Sprintf("scan %d: %d rows picked by value out of %d files, of which %d were opened: %d of %d row groups, %d bytes read",
+				i+1, p.Rows, p.Files, p.FilesRead, p.GroupsRead, p.Groups, p.BytesRead))
+		}
 	}
-	if !x.Analyze {
+	if meta.Expired.Files > 0 {
+		lines = append(lines, meta.Expired.String())
+	}
+	if x.Analyze {
+		lines = append(lines, fmt.Sprintf("row groups read: %d of %d in these files", stats.RowGroupsRead, stats.RowGroupsTotal),
+			fmt.Sprintf("bytes read: %d", stats.BytesRead))
+	} else {
 		lines = append(lines, "not run: EXPLAIN ANALYZE says what each operator does")
 	}
 	for line := range strings.Lines(text) {
@@ -122,6 +145,9 @@ func limits(b athena.Bounds) string {
 	}
 	if b.Classes != nil {
 		parts = append(parts, "retention in ('"+strings.Join(b.Classes, "', '")+"')")
+	}
+	for _, m := range b.Where {
+		parts = append(parts, m.Column+" in ('"+strings.Join(m.Values, "', '")+"')")
 	}
 	if len(parts) == 0 {
 		return "nothing pruned: add a condition on dt or timestamp"

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -61,11 +62,33 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s: %q in\n%s", tt.q.SQL, tt.not, text)
 		}
 	}
+	// One row is in one row group; the others are not even looked at.
+	needle := athena.Query{SQL: "SELECT * FROM audit_logs WHERE id = '" + sample()[0].ID + "'", Explain: true}
+	if text := plan(t, e, needle); !strings.Contains(text, "row groups read: 1 of 5 in these files") {
+		t.Error(text)
+	}
 	if text := plan(t, e, athena.Query{SQL: "EXPLAIN SELECT count(*) FROM audit_logs"}); !strings.Contains(text, "nothing pruned") || !strings.Contains(text, "files: 5 of 5") {
 		t.Error(text)
 	}
 	if text := plan(t, e, athena.Query{SQL: "EXPLAIN (TYPE IO) SELECT 1 FROM failed_logins WHERE dt > '2030-01-01' AND timestamp < now()"}); !strings.Contains(text, `"none": true`) || !strings.Contains(text, `"columnName": "timestamp"`) {
 		t.Error(text)
+	}
+}
+
+// TestExplainCostsNothing: what a query would read is in the text; what was read is not that.
+func TestExplainCostsNothing(t *testing.T) {
+	e := engineOver(t, encode(t, sample()), nil)
+	for sql, read := range map[string]int{"EXPLAIN SELECT seq FROM audit_logs": 0, "EXPLAIN ANALYZE SELECT seq FROM audit_logs": 5} {
+		r, err := e.Query(t.Context(), athena.Query{SQL: sql})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := r.Meta().Stats; s.FilesRead != read || (s.BytesPicked > 0) != (read > 0) || s.FilesTotal != 5 {
+			t.Errorf("%s: %+v", sql, s)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -103,5 +126,38 @@ func TestExplainFetchesOneFile(t *testing.T) {
 	e := engineOver(t, files, func(o *Options) { o.Cache = c })
 	if _, _, err := answer(t, e, "EXPLAIN SELECT a.seq FROM audit_logs a JOIN audit_logs b ON a.seq = b.seq"); err == nil || c.pinned != 1 {
 		t.Errorf("%d files are fetched, %v", c.pinned, err)
+	}
+}
+
+// TestBytesRead: an answer says how much was read for it, which is less when less is
+// needed.
+func TestBytesRead(t *testing.T) {
+	e := engineOver(t, encode(t, sample()), nil)
+	read := func(q athena.Query) athena.Stats {
+		t.Helper()
+		r, err := e.Query(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		for {
+			if _, err := r.Next(context.Background()); errors.Is(err, io.EOF) {
+				return r.Meta().Stats
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	all := read(athena.Query{SQL: "SELECT * FROM audit_logs"})
+	day := read(athena.Query{SQL: "SELECT seq FROM audit_logs WHERE dt = '2024-05-05'"})
+	if day.BytesRead <= 0 || day.BytesRead >= all.BytesRead {
+		t.Errorf("%d bytes read for one column of a day, %d for everything", day.BytesRead, all.BytesRead)
+	}
+	explained := read(athena.Query{SQL: "SELECT * FROM audit_logs", Explain: true})
+	if explained.BytesRead <= 0 || explained.RowGroupsTotal != explained.FilesRead || explained.RowGroupsRead != explained.FilesRead {
+		t.Errorf("explained: %+v", explained)
+	}
+	if nothing := read(athena.Query{SQL: "SELECT * FROM audit_logs WHERE dt = '1999-01-01'", Explain: true}); nothing.BytesRead != 0 || nothing.RowGroupsTotal != 0 {
+		t.Errorf("nothing to read: %+v", nothing)
 	}
 }

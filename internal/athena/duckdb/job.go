@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/needle"
 )
 
 // job is everything a query needs, as plain data: it is sent to another process.
@@ -21,15 +22,20 @@ type job struct {
 	Scans   []jobScan
 	Limit   int64  // rows
 	Explain string // EXPLAIN with its options: answer the plan; "" for the rows
+	Watch   bool   // tell what was read, too: of a plan that is run
 }
 
-// jobScan is one relation of the job: the rows of Files with MinMS <= timestamp <= MaxMS.
+// jobScan is one relation of the job: the rows of Files and of Picked with MinMS <= timestamp <= MaxMS.
 type jobScan struct {
 	Name         string
 	Files        []jobFile
+	Picked       *jobFile // has the partition columns in it, not in its name; nil: none
 	MinMS, MaxMS int64
 
-	paths []string // of Files, in the worker
+	selection *needle.Selection // in the engine: what Picked was picked out of; nil: nothing was
+
+	paths  []string // of Files, in the worker
+	picked string   // of Picked
 }
 
 // jobFile is a file that a job may read.
@@ -47,7 +53,10 @@ type identity struct {
 
 // jobStats is what the worker tells at the end of an answer.
 type jobStats struct {
-	Rows int64
+	Rows      int64
+	BytesRead int64 // 0: not known
+
+	RowGroupsTotal, RowGroupsRead int // of EXPLAIN
 }
 
 // prepare makes the database able to do this job and nothing else.
@@ -56,6 +65,9 @@ func (j *job) prepare(ctx context.Context, s *server) error {
 	statements, err := j.define(conn)
 	if err != nil {
 		return err
+	}
+	if j.Watch {
+		statements = append(statements, watchReads)
 	}
 	for i := range j.Scans {
 		statements = append(statements, j.Scans[i].view())
@@ -78,7 +90,7 @@ func (j *job) locks() []setting {
 	var paths []string
 	seen := make(map[string]bool)
 	for _, s := range j.Scans {
-		for _, p := range s.paths {
+		for _, p := range s.reads() {
 			if !seen[p] {
 				seen[p] = true
 				paths = append(paths, quote(p))
@@ -120,37 +132,53 @@ func readBack(ctx context.Context, conn *sql.Conn, settings []setting) error {
 	return nil
 }
 
+// reads are the paths of all files of the scan.
+func (s *jobScan) reads() []string {
+	if s.picked == "" {
+		return s.paths
+	}
+	return append(slices.Clone(s.paths), s.picked)
+}
+
 // view defines the relation: the table's columns in order, in Trino's types.
-// The file's timestamps are instants (TIMESTAMP WITH TIME ZONE); the table's
-// have no zone. The conversion would hide the column from the reader's
-// statistics, so the bounds are put on the file's column.
 func (s *jobScan) view() string {
-	var b strings.Builder
-	b.WriteString("CREATE VIEW " + s.Name + " AS SELECT ")
-	for i, c := range athena.Columns() {
-		if i > 0 {
-			b.WriteString(", ")
+	var parts []string
+	if len(s.paths) > 0 {
+		quoted := make([]string, len(s.paths))
+		for i, p := range s.paths {
+			quoted[i] = quote(p)
 		}
-		name := `"` + c.Name + `"`
-		switch {
-		case len(s.paths) == 0:
-			fmt.Fprintf(&b, "CAST(NULL AS %s) AS %s", strings.ToUpper(c.Type), name)
-		case c.Type == "timestamp":
-			fmt.Fprintf(&b, "make_timestamp(epoch_us(%s)) AS %s", name, name)
-		default:
-			b.WriteString(name)
+		parts = append(parts, s.rows("["+strings.Join(quoted, ", ")+"], hive_partitioning = true, hive_types = {'retention': VARCHAR, 'dt': VARCHAR}"))
+	}
+	if s.picked != "" {
+		parts = append(parts, s.rows(quote(s.picked)+", hive_partitioning = false"))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, noRows())
+	}
+	return "CREATE VIEW " + s.Name + " AS " + strings.Join(parts, " UNION ALL ")
+}
+
+func noRows() string {
+	var picks []string
+	for _, c := range athena.Columns() {
+		picks = append(picks, fmt.Sprintf(`CAST(NULL AS %s) AS "%s"`, strings.ToUpper(c.Type), c.Name))
+	}
+	return "SELECT " + strings.Join(picks, ", ") + " WHERE false"
+}
+
+// rows reads files. Their timestamps are instants (TIMESTAMP WITH TIME ZONE); the
+// table's have no zone. The conversion would hide the column from the reader's
+// statistics, so the bounds are put on the file's column.
+func (s *jobScan) rows(files string) string {
+	var picks, conds []string
+	for _, c := range athena.Columns() {
+		pick := `"` + c.Name + `"`
+		if c.Type == "timestamp" {
+			pick = fmt.Sprintf("make_timestamp(epoch_us(%s)) AS %s", pick, pick)
 		}
+		picks = append(picks, pick)
 	}
-	if len(s.paths) == 0 {
-		b.WriteString(" WHERE false")
-		return b.String()
-	}
-	quoted := make([]string, len(s.paths))
-	for i, p := range s.paths {
-		quoted[i] = quote(p)
-	}
-	fmt.Fprintf(&b, " FROM read_parquet([%s], hive_partitioning = true, hive_types = {'retention': VARCHAR, 'dt': VARCHAR})", strings.Join(quoted, ", "))
-	var conds []string
 	for _, c := range []struct {
 		op string
 		ms int64
@@ -161,10 +189,11 @@ func (s *jobScan) view() string {
 		}
 		conds = append(conds, fmt.Sprintf(`"timestamp" %s TIMESTAMPTZ '%s+00'`, c.op, at.Format("2006-01-02 15:04:05.000")))
 	}
+	text := "SELECT " + strings.Join(picks, ", ") + " FROM read_parquet(" + files + ")"
 	if len(conds) > 0 {
-		b.WriteString(" WHERE " + strings.Join(conds, " AND "))
+		text += " WHERE " + strings.Join(conds, " AND ")
 	}
-	return b.String()
+	return text
 }
 
 func clip(s string) string {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,10 +145,10 @@ func TestKernelLimits(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		statements []string
-		words      string
+		words      string // one of them, by |: which thread writes decides whether the kernel says it by a signal or an error
 	}{
 		"one huge text":      {[]string{"SET memory_limit = '100GB'", "SELECT length(repeat('x', 3000000000))"}, "memory"},
-		"one huge file":      {[]string{"COPY (SELECT repeat('x', 1000) FROM range(100000)) TO '/proc/self/fd/3/big.csv' (use_tmp_file false)"}, "query.temp_bytes"},
+		"one huge file":      {[]string{"COPY (SELECT repeat('x', 1000) FROM range(100000)) TO '/proc/self/fd/3/big.csv' (use_tmp_file false)"}, "query.temp_bytes|too large"},
 		"many files at once": {append(many, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(100000) b"), "query.temp_bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +162,7 @@ func TestKernelLimits(t *testing.T) {
 			} else {
 				text = answers[len(answers)-1].Err
 			}
-			if !strings.Contains(strings.ToLower(text), tt.words) {
+			if !slices.ContainsFunc(strings.Split(tt.words, "|"), func(w string) bool { return strings.Contains(strings.ToLower(text), w) }) {
 				t.Errorf("error %q, want one about %q", text, tt.words)
 			}
 		})
@@ -199,10 +200,10 @@ func TestHostileParquet(t *testing.T) {
 		"footer of 4 GiB": change(n-8, "\xff\xff\xff\xff"), "no magic": change(n-4, "XXXX"), "encrypted": change(n-4, "PARE"),
 	}
 	footer := int(whole[n-8]) | int(whole[n-7])<<8
-	for i := 0; i < 60; i++ { // thrift that lies, pages that lie
-		at := n - 8 - footer + i*footer/60
+	for i := 0; i < 20; i++ { // thrift that lies, pages that lie
+		at := n - 8 - footer + i*footer/20
 		cases["footer byte "+strconv.Itoa(i)] = change(at, "\xff\xff\xff\xff\x0f")
-		cases["page byte "+strconv.Itoa(i)] = change(4+i*(n-footer-16)/60, "\xff\xff\xff\xff\x0f")
+		cases["page byte "+strconv.Itoa(i)] = change(4+i*(n-footer-16)/20, "\xff\xff\xff\xff\x0f")
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "retention=standard", "dt=2026-11-24", "0.parquet")

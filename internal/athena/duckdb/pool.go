@@ -75,10 +75,12 @@ func (p *pool) lastReport() *sandbox.Report {
 
 // take gives a worker away.
 func (p *pool) take(ctx context.Context) (*worker, error) {
-	for {
+	for again := false; ; again = true {
 		select {
 		case s := <-p.ready:
 			switch {
+			case s.err != nil && !again:
+				continue // it may have failed long ago
 			case s.err != nil:
 				return nil, fmt.Errorf("start query worker: %w", s.err)
 			case !p.o.BestEffort && !s.w.report.Isolated():
@@ -86,7 +88,10 @@ func (p *pool) take(ctx context.Context) (*worker, error) {
 				return nil, fmt.Errorf("%w: %s; archiver doctor says more, and query.isolation: best-effort lets it go", athena.ErrNotIsolated, s.w.report)
 			}
 			// It may have waited for days, and the system may have ended it.
-			if _, err := s.w.ask(kindPing, ""); err != nil {
+			stop := context.AfterFunc(ctx, func() { s.w.kill(context.Cause(ctx)) })
+			_, err := s.w.ask(kindPing, "")
+			stop()
+			if err != nil {
 				s.w.close()
 				p.o.Log.WarnContext(ctx, "a query worker ended while it waited", "error", err)
 				continue

@@ -122,10 +122,18 @@ func (r *result) turn() (end bool, _ error) {
 		if err := json.Unmarshal(body, &stats); err != nil || stats.Rows != r.seen {
 			return false, fmt.Errorf("run query: the worker sent %d rows and says %q", r.seen, clip(string(body)))
 		}
+		stats.addTo(&r.meta.Stats)
 		return true, nil
 	default:
 		return false, fmt.Errorf("run query: the worker sent frame %q", byte(k))
 	}
+}
+
+// addTo takes over what a worker says that it has read. It is for people alone.
+func (s *jobStats) addTo(to *athena.Stats) {
+	to.BytesRead += max(0, s.BytesRead)
+	to.RowGroupsTotal += max(0, s.RowGroupsTotal)
+	to.RowGroupsRead += max(0, s.RowGroupsRead)
 }
 
 func (r *result) Close() error {

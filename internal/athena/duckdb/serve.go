@@ -66,7 +66,10 @@ type server struct {
 	dir   string
 	dirFD int
 	hello hello
-	conn  *sql.Conn
+
+	report sandbox.Report
+	conn   *sql.Conn
+	read   readCounter
 }
 
 // firstRoot is the descriptor of the first folder that the engine hands over.
@@ -87,8 +90,9 @@ func (s *server) serve(ctx context.Context, in io.Reader) error {
 	if err := s.open(ctx); err != nil { // before the walls: it looks at /proc and /sys, and breaks where it may not
 		return err
 	}
-	report := s.enter(sandbox.Folders{Read: s.roots, Write: s.dirFD}, s.hello.Limits)
-	if err := s.out.sendJSON(kindReady, report); err != nil {
+	s.read = openReadCounter()
+	s.report = s.enter(sandbox.Folders{Read: s.roots, Write: s.dirFD}, s.hello.Limits)
+	if err := s.out.sendJSON(kindReady, s.report); err != nil {
 		return err
 	}
 	for {
@@ -153,6 +157,7 @@ func (s *server) job(ctx context.Context, body []byte, in io.Reader) error {
 	if err := json.Unmarshal(body, &j); err != nil {
 		return fmt.Errorf("decode job: %w", err)
 	}
+	s.read.begin()
 	go func() { // ends with the process
 		_, _ = io.Copy(io.Discard, in) // nothing comes any more: the engine is gone, or has enough
 		os.Exit(0)
@@ -168,26 +173,38 @@ func (s *server) job(ctx context.Context, body []byte, in io.Reader) error {
 func (s *server) lend(j *job) error {
 	seen := make(map[jobFile]string)
 	var files []int
+	name := func(f jobFile) (string, error) {
+		if path, known := seen[f]; known {
+			return path, nil
+		}
+		if f.Root < 0 || f.Root >= len(s.roots) {
+			return "", errors.New("open job: a file is in no folder")
+		}
+		fd, err := openSame(s.roots[f.Root], s.base[f.Root], f)
+		if err != nil {
+			return "", err
+		}
+		files = append(files, fd)
+		seen[f] = s.base[f.Root] + "/" + f.Name
+		return seen[f], nil
+	}
 	for i := range j.Scans {
 		scan := &j.Scans[i]
 		for _, f := range scan.Files {
-			path, known := seen[f]
-			if !known {
-				if f.Root < 0 || f.Root >= len(s.roots) {
-					return errors.New("open job: a file is in no folder")
-				}
-				fd, err := openSame(s.roots[f.Root], s.base[f.Root], f)
-				if err != nil {
-					return err
-				}
-				files = append(files, fd)
-				path = s.base[f.Root] + "/" + f.Name
-				seen[f] = path
+			path, err := name(f)
+			if err != nil {
+				return err
 			}
 			scan.paths = append(scan.paths, path)
 		}
+		if scan.Picked != nil {
+			var err error
+			if scan.picked, err = name(*scan.Picked); err != nil {
+				return err
+			}
+		}
 	}
-	if err := sandbox.Narrow(files, s.dirFD); err != nil {
+	if err := sandbox.Narrow(s.report, files, s.dirFD); err != nil {
 		return err
 	}
 	return closeAll(files)

@@ -148,7 +148,7 @@ func (e *encoder) write(g group, rows []event.Row) (err error) {
 		return err
 	}
 	e.set.Files = append(e.set.Files, athena.File{
-		Path: path, Size: info.Size(), Class: g.class, Day: g.day,
+		Path: path, Size: info.Size(), Class: g.class, Day: g.day, Rows: int64(len(rows)),
 		MinTimestampNS: rows[0].TimestampNS, MaxTimestampNS: rows[len(rows)-1].TimestampNS,
 	})
 	return nil

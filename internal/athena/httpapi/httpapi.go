@@ -40,12 +40,14 @@ const maxBody = 6*athena.MaxSQLBytes + 1024
 // if need be "params":["'abc'","5"] for its ? and "explain":true.
 //
 //	200  {"columns":[{"name","type"}],"rows":[[…]],"complete_through":"…","laggards":[…]}
+//	     and "expired":{"files","rows","from","to"} if files are left out because they have expired and are gone
 //	400  the request is no such JSON, or the query is not answered; line, column and construct say where
 //	405  another method
 //	413  the request is too large
 //	422  the answer passes a limit: rows, bytes, memory
-//	500  this process or the archive failed; content that differs from its manifest is type forged
-//	503  too many queries, or the disk is full; Retry-After says when to come back
+//	500  this process or the archive failed; content that differs from its manifest is type forged,
+//	     and a file that is gone before its lock ends is type missing
+//	503  too many queries, the disk is full, or the bucket is away; Retry-After says when to come back
 //	504  the query took too long
 func Handler(o Options) (http.Handler, error) {
 	if o.Engine == nil || o.Log == nil {
@@ -87,7 +89,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		p := problemOf(err)
-		if p.Status == http.StatusInternalServerError {
+		if p.Status == http.StatusInternalServerError || p.Kind == kindAway {
 			h.o.Log.ErrorContext(r.Context(), "query failed", "error", err)
 		}
 		write(w, p)

@@ -129,6 +129,8 @@ func TestErrorsAreNeverASuccess(t *testing.T) {
 		{fmt.Errorf("fetch: %w", &os.PathError{Op: "write", Path: "cache", Err: syscall.ENOSPC}), 503, "no-space", ""},
 		{fmt.Errorf("open: %w", athena.ErrNoEngine), 501, "no-engine", ""},
 		{fmt.Errorf("fetch k: %w", athena.ErrForged), 500, "forged", "fetch k"},
+		{fmt.Errorf("fetch k: %w", athena.ErrMissing), 500, "missing", "fetch k"},
+		{fmt.Errorf("dial secret:443: %w", athena.ErrAway), 503, "bucket-away", ""},
 		{errors.New("/secret/path: no such file"), 500, "internal", ""},
 	} {
 		for name, e := range map[string]*engine{"at once": {err: tt.err}, "after 5000 rows": {rows: 5000, end: tt.err}} {

@@ -29,6 +29,7 @@ type problem struct {
 
 const (
 	retrySeconds = 1 // after 503: a place among the running queries may be free soon
+	kindAway     = "bucket-away"
 	problemType  = "urn:archiver:problem:"
 )
 
@@ -49,14 +50,19 @@ func problemOf(err error) problem {
 		{athena.ErrTooBig, http.StatusUnprocessableEntity, "too-big", "The query passes a limit"},
 		{athena.ErrTimeout, http.StatusGatewayTimeout, "query-timeout", "The query took too long"},
 		{athena.ErrBusy, http.StatusServiceUnavailable, "busy", "Too many queries are running"},
+		{athena.ErrAway, http.StatusServiceUnavailable, kindAway, "The bucket cannot be read now"},
 		{athena.ErrNoEngine, http.StatusNotImplemented, "no-engine", "This build answers no SQL"},
 		{athena.ErrNotIsolated, http.StatusNotImplemented, "not-isolated", "This server cannot isolate SQL"},
 		{athena.ErrCrashed, http.StatusInternalServerError, "engine-crashed", "The query crashed its own process"},
 		{syscall.ENOSPC, http.StatusServiceUnavailable, "no-space", "There is no disk space for the query"},
 		{athena.ErrForged, http.StatusInternalServerError, "forged", "Content of the archive differs from its signed manifest"},
+		{athena.ErrMissing, http.StatusInternalServerError, "missing", "A file that the archive has locked is gone"},
 	} {
 		if errors.Is(err, c.err) {
-			p.Status, p.Kind, p.Title, p.Detail = c.status, c.kind, c.title, err.Error()
+			p.Status, p.Kind, p.Title = c.status, c.kind, c.title
+			if c.kind != kindAway { // which names hosts
+				p.Detail = err.Error()
+			}
 			break
 		}
 	}

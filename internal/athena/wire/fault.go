@@ -110,6 +110,12 @@ func failureOf(ctx context.Context, err error) failure {
 	if known := new(athena.Error); errors.As(err, &known) && errors.Is(known, athena.ErrResults) {
 		return failure{Category: categorySystem, Type: typeInternal, Retryable: true, Message: "RESULTS_NOT_STORED: " + known.Error()}
 	}
+	if errors.Is(err, athena.ErrAway) {
+		return failure{Category: categorySystem, Type: typeInternal, Retryable: true, Message: "BUCKET_AWAY: " + athena.ErrAway.Error() + " now"}
+	}
+	if errors.Is(err, athena.ErrMissing) {
+		return failure{Category: categorySystem, Type: typeInternal, Message: "MISSING_FILE: " + athena.ErrMissing.Error() + "; tell the archive's operator"}
+	}
 	if errors.Is(err, athena.ErrForged) {
 		return failure{Category: categorySystem, Type: typeInternal, Message: "FORGED_CONTENT: " + athena.ErrForged.Error() + "; tell the archive's operator"}
 	}

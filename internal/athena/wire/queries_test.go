@@ -139,6 +139,8 @@ func TestFailures(t *testing.T) {
 		"rows":     {&athena.Error{Kind: athena.ErrTooManyRows}, "TOO_MANY_ROWS: too many rows", 2, typeExhausted},
 		"time":     {fmt.Errorf("run: %w", athena.ErrTimeout), "QUERY_TIMEOUT: run: query timed out", 1, typeTimeout},
 		"internal": {errors.New("open /secret/path: denied"), "INTERNAL_ERROR", 1, typeInternal},
+		"missing":  {fmt.Errorf("s3://secret: %w", athena.ErrMissing), "MISSING_FILE: a locked file is gone", 1, typeInternal},
+		"away":     {fmt.Errorf("s3://secret: %w", athena.ErrAway), "BUCKET_AWAY: the bucket cannot be read now", 1, typeInternal},
 		"forged":   {fmt.Errorf("s3://secret: %w", athena.ErrForged), "FORGED_CONTENT: content differs", 1, typeInternal},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -254,6 +254,14 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 	return len(p), failed
 }
 
+func (f *file) WriteZeros(off, size int64) error {
+	n, err := f.WriteAt(make([]byte, size), off)
+	if err == nil && int64(n) < size {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
 func (f *file) Sync() error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()

@@ -1,0 +1,285 @@
+// Package needle reads the few rows that a query asks for by value out of cached files, so that the engine need not
+// read those files.
+//
+// The promise: of the rows of the files, those that are left out cannot match the query's bounds. What is kept is
+// put into one small file, which the engine reads in their place; the query's own conditions still run over it. The
+// price: what a file says about itself is believed, as every engine does. So only files may be given whose bytes were
+// compared with a signed manifest.
+package needle
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/event"
+	"github.com/audit-archiver/archiver/internal/parquet"
+)
+
+const (
+	// mostRows is how many rows are worth being picked one by one: more than that, and reading everything costs less.
+	mostRows = 2048
+	// mostBytes bounds the text of those rows.
+	mostBytes = 32 << 20
+	// mostMaps is of how many files the places of pages are kept; each takes about 2 KB per row group.
+	mostMaps = 1024
+	// memoryBytes is for what is unpacked again and again: half a megabyte for 131,072 typical events.
+	memoryBytes = 64 << 20
+)
+
+// Finder picks rows. It is safe for concurrent use.
+type Finder struct {
+	dir     string
+	threads int
+	memory  *parquet.Memory
+
+	mu    sync.Mutex
+	clock uint64
+	maps  map[[32]byte]*known
+}
+
+// known is a file whose footer was read.
+type known struct {
+	finder *parquet.Finder
+	used   uint64
+}
+
+// New returns a Finder that writes into dir, which exists, and works with so many goroutines for each query.
+func New(dir string, threads int) *Finder {
+	return &Finder{dir: dir, threads: threads, memory: parquet.NewMemory(memoryBytes), maps: make(map[[32]byte]*known)}
+}
+
+// Selection is the rows that were picked.
+type Selection struct {
+	Path string // a Parquet file with all columns of the table; "" when no row matches
+	Rows int
+
+	Files, FilesRead   int   // that were looked at, and of which pages were read
+	Groups, GroupsRead int   // row groups of the files
+	BytesRead          int64 // pages, indexes and filters
+}
+
+// Close removes the file.
+func (s *Selection) Close() error {
+	if s.Path == "" {
+		return nil
+	}
+	return os.Remove(s.Path)
+}
+
+// Select picks the rows of files, which lie at paths, that can match b. It returns nil when b has no condition that
+// finds few rows; then the files have to be read whole. The caller closes what it gets.
+func (f *Finder) Select(ctx context.Context, files []athena.File, paths []string, b athena.Bounds) (*Selection, error) {
+	if len(b.Where) == 0 || len(files) == 0 {
+		return nil, nil
+	}
+	s := &search{threads: f.threads, where: byRank(b.Where)}
+	defer s.close()
+	for i := range files {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		if err := s.plan(f, &files[i], paths[i], b); err != nil {
+			return nil, fmt.Errorf("look for rows in %s: %w", files[i].Key, err)
+		}
+	}
+	rows, err := s.run(ctx)
+	if errors.Is(err, parquet.ErrMany) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for rows: %w", err)
+	}
+	out := &Selection{Rows: len(rows), Files: len(files), Groups: s.groups, GroupsRead: len(s.tasks)}
+	last := ""
+	for _, t := range s.tasks {
+		out.BytesRead += t.found.BytesRead()
+		if t.path != last {
+			out.FilesRead++
+		}
+		last = t.path
+	}
+	if len(rows) > 0 {
+		if out.Path, err = f.write(rows); err != nil {
+			return nil, fmt.Errorf("write picked rows: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// byRank puts what is likely to match the fewest rows first.
+func byRank(where []athena.Match) []athena.Match {
+	rank := []string{"organization_id", "actor_id", "resource_id", "request_id", "id"}
+	where = slices.Clone(where)
+	slices.SortStableFunc(where, func(a, b athena.Match) int { return slices.Index(rank, b.Column) - slices.Index(rank, a.Column) })
+	return where
+}
+
+// know reads the footer of a file, unless it was read before.
+func (f *Finder) know(file *athena.File, r *os.File) (*parquet.Finder, error) {
+	f.mu.Lock()
+	f.clock++
+	k := f.maps[file.SHA256]
+	if k != nil {
+		k.used = f.clock
+	}
+	f.mu.Unlock()
+	if k != nil {
+		return k.finder, nil
+	}
+	finder, err := parquet.NewFinder(r, file.Size, file.Class, f.memory)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.maps) >= mostMaps {
+		f.evict()
+	}
+	f.maps[file.SHA256] = &known{finder: finder, used: f.clock}
+	return finder, nil
+}
+
+// evict forgets the half that was not used for the longest time.
+func (f *Finder) evict() {
+	uses := make([]uint64, 0, len(f.maps))
+	for _, k := range f.maps {
+		uses = append(uses, k.used)
+	}
+	slices.Sort(uses)
+	for sum, k := range f.maps {
+		if k.used <= uses[len(uses)/2] {
+			delete(f.maps, sum)
+		}
+	}
+}
+
+// search is one look through the row groups of all files.
+type search struct {
+	threads int
+	where   []athena.Match
+	groups  int
+	tasks   []*task
+}
+
+// task is one row group that may hold rows.
+type task struct {
+	path   string
+	finder *parquet.Finder
+	group  int
+	found  *parquet.Found
+	rows   []event.Row
+}
+
+// plan finds out which row groups of a file may hold rows.
+func (s *search) plan(f *Finder, file *athena.File, path string, b athena.Bounds) error {
+	return with(path, func(r *os.File) error {
+		finder, err := f.know(file, r)
+		if err != nil {
+			return err
+		}
+		minNS, maxNS := b.Nanoseconds()
+		for g := range finder.Groups() {
+			s.groups++
+			may, err := finder.May(r, g, s.where, minNS, maxNS)
+			if err != nil {
+				return err
+			}
+			if may {
+				s.tasks = append(s.tasks, &task{path: path, finder: finder, group: g})
+			}
+		}
+		return nil
+	})
+}
+
+// with opens a file for a moment: there may be more of them than a process may have open.
+func with(path string, do func(*os.File) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(file), file.Close())
+}
+
+// run finds the places of all rows, and only then reads them: they may be too many.
+func (s *search) run(ctx context.Context) ([]event.Row, error) {
+	var count, size atomic.Int64
+	err := s.each(ctx, func(t *task, r *os.File) (err error) {
+		t.found, err = t.finder.Find(r, t.group, s.where, mostRows)
+		if err == nil && count.Add(int64(t.found.Len())) > mostRows {
+			err = parquet.ErrMany
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = s.each(ctx, func(t *task, r *os.File) (err error) {
+		if t.found.Len() == 0 {
+			return nil
+		}
+		t.rows, err = t.found.Rows(r)
+		for i := range t.rows {
+			size.Add(int64(textBytes(&t.rows[i])))
+		}
+		if err == nil && size.Load() > mostBytes {
+			err = parquet.ErrMany
+		}
+		return err
+	})
+	var all []event.Row
+	for _, t := range s.tasks {
+		all = append(all, t.rows...)
+	}
+	return all, err
+}
+
+// textBytes counts what may be long.
+func textBytes(r *event.Row) int {
+	return len(r.Details.S) + len(r.Reason.S) + len(r.UserAgent.S) + len(r.ActorEmail.S) + len(r.ResourceID.S)
+}
+
+func (s *search) each(ctx context.Context, do func(*task, *os.File) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(s.threads)
+	for _, t := range s.tasks {
+		g.Go(func() error {
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
+			return with(t.path, func(r *os.File) error { return do(t, r) })
+		})
+	}
+	return g.Wait()
+}
+
+func (s *search) close() {
+	for _, t := range s.tasks {
+		if t.found != nil {
+			t.found.Close()
+		}
+	}
+}
+
+func (f *Finder) write(rows []event.Row) (path string, err error) {
+	file, err := os.CreateTemp(f.dir, "picked-*.parquet")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err = errors.Join(err, file.Close()); err != nil {
+			err = errors.Join(err, os.Remove(file.Name()))
+		}
+	}()
+	out := bufio.NewWriterSize(file, 256<<10)
+	return file.Name(), errors.Join(parquet.WriteRows(out, rows), out.Flush(), file.Chmod(0o444))
+}

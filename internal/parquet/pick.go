@@ -1,0 +1,251 @@
+package parquet
+
+import (
+	"bytes"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"sort"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/audit-archiver/archiver/internal/event"
+)
+
+// span is a range of rows of a row group, the end excluded.
+type span struct{ from, to int32 }
+
+// picker reads single rows of one row group.
+type picker struct {
+	r      io.ReaderAt
+	f      *Finder
+	number int // of the row group
+	group  *groupPlaces
+	chunks []*chunk // nil: not opened
+	read   int64    // bytes
+	*scratch
+}
+
+// scratch is memory that is used for one row group after the other.
+type scratch struct {
+	zstd          *zstd.Decoder
+	raw, unpacked []byte
+}
+
+// pagePlace is where a data page is, its header included, and the first of its rows.
+type pagePlace struct {
+	off, size int64
+	first     int32
+}
+
+// chunk is a column chunk of which pages are wanted.
+type chunk struct {
+	*chunkPlaces
+	col   *column
+	rows  int32
+	pages []pagePlace
+	dict  *dictionary // nil: not read yet
+}
+
+func (f *Finder) newPicker(r io.ReaderAt, g int) (*picker, error) {
+	s, _ := f.idle.Get().(*scratch)
+	if s == nil {
+		decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxGroupBytes), zstd.WithDecodeAllCapLimit(true))
+		if err != nil {
+			return nil, fmt.Errorf("zstd: %w", err)
+		}
+		s = &scratch{zstd: decoder}
+	}
+	return &picker{r: r, f: f, number: g, group: &f.groups[g], chunks: make([]*chunk, len(f.cols)), scratch: s}, nil
+}
+
+func (p *picker) close() {
+	if p.scratch != nil {
+		p.f.idle.Put(p.scratch)
+		p.scratch = nil
+	}
+}
+
+// open reads the offset index of a column: its pages must follow each other without a gap.
+func (p *picker) open(i int) (*chunk, error) {
+	if p.chunks[i] != nil {
+		return p.chunks[i], nil
+	}
+	c := &chunk{chunkPlaces: &p.group.chunks[i], col: &p.f.cols[i], rows: int32(p.group.rows)}
+	data := make([]byte, c.indexLen)
+	if err := readFull(p.r, data, c.index); err != nil {
+		return nil, err
+	}
+	p.read += c.indexLen
+	off := c.data
+	err := parsePageIndex(data, func(at, size, first int64) error {
+		n := len(c.pages)
+		if at != off || size < 1 || size > c.end-at || (n == 0) != (first == 0) || first >= int64(c.rows) || n > 0 && first <= int64(c.pages[n-1].first) {
+			return fmt.Errorf("%w: page %d is at %d, row %d", errPage, n, at, first)
+		}
+		c.pages = append(c.pages, pagePlace{at, size, int32(first)})
+		off += size
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("page index: %w", err)
+	}
+	if off != c.end || len(c.pages) == 0 {
+		return nil, fmt.Errorf("page index: %w: pages end at %d, not at %d", errPage, off, c.end)
+	}
+	p.chunks[i] = c
+	return c, nil
+}
+
+// rowsOf is the range of rows of page n.
+func (c *chunk) rowsOf(n int) span {
+	if n+1 < len(c.pages) {
+		return span{c.pages[n].first, c.pages[n+1].first}
+	}
+	return span{c.pages[n].first, c.rows}
+}
+
+// pageOf is the page that holds a row.
+func (c *chunk) pageOf(row int32) int {
+	return sort.Search(len(c.pages), func(n int) bool { return c.pages[n].first > row }) - 1
+}
+
+// unpack reads one page of size bytes at off, its header included, and returns its content until the next call.
+func (p *picker) unpack(c *chunk, off, size int64) (h pageHeader, _ []byte, _ error) {
+	if size < 1 || size > c.end-off || off < 4 {
+		return h, nil, fmt.Errorf("%w: %d bytes at %d", errPage, size, off)
+	}
+	if int64(cap(p.raw)) < size {
+		p.raw = make([]byte, size)
+	}
+	raw := p.raw[:size]
+	if err := readFull(p.r, raw, off); err != nil {
+		return h, nil, err
+	}
+	p.read += size
+	h, n, err := parsePageHeader(raw)
+	if err != nil {
+		return h, nil, fmt.Errorf("page header: %w", err)
+	}
+	body, full := raw[n:], int64(h.size)
+	if int(h.packed) != len(body) || full < 0 || full > c.unpacked {
+		return h, nil, fmt.Errorf("%w: %d bytes, header says %d, %d before compression", errPage, len(body), h.packed, full)
+	}
+	if uint32(h.crc) != crc32.ChecksumIEEE(body) {
+		return h, nil, fmt.Errorf("%w: checksum differs", errPage)
+	}
+	if int64(cap(p.unpacked)) < full {
+		p.unpacked = make([]byte, full)
+	}
+	data, err := p.zstd.DecodeAll(body, p.unpacked[:0:full])
+	if err != nil {
+		return h, nil, fmt.Errorf("%w: %w", errPage, err)
+	}
+	if int64(len(data)) != full {
+		return h, nil, fmt.Errorf("%w: %d bytes, header says %d", errPage, len(data), full)
+	}
+	return h, data, nil
+}
+
+// dictionary reads a chunk's dictionary.
+func (p *picker) dictionary(c *chunk) error {
+	if c.dict != nil {
+		return nil
+	}
+	key := dictionaryKey{p.f, p.number, c.col.Name}
+	if c.dict = p.f.memory.get(key); c.dict != nil {
+		return nil
+	}
+	if c.chunkPlaces.dict == 0 {
+		return fmt.Errorf("%w: no dictionary", errPage)
+	}
+	h, data, err := p.unpack(c, c.chunkPlaces.dict, c.data-c.chunkPlaces.dict)
+	if err != nil {
+		return err
+	}
+	if h.kind != format.DictionaryPage || !h.hasValues || h.encoding != format.Plain || h.values < 0 || h.values > RowGroupRows {
+		return fmt.Errorf("%w: not a dictionary", errPage)
+	}
+	if c.dict, err = newDictionary(bytes.Clone(data), int(h.values)); err != nil {
+		return err
+	}
+	p.f.memory.put(key, c.dict)
+	return nil
+}
+
+// fetch reads all columns of some rows, which are in order.
+func (p *picker) fetch(places []int32) ([]event.Row, error) {
+	rows := make([]event.Row, len(places))
+	for i := range rows {
+		rows[i].Retention = p.f.class
+	}
+	for i := range p.f.cols {
+		if p.f.cols[i].source == sourceMillis { // timestamp_ns says it
+			continue
+		}
+		if err := p.column(i, places, rows); err != nil {
+			return nil, fmt.Errorf("column %s: %w", p.f.cols[i].Name, err)
+		}
+	}
+	return rows, nil
+}
+
+// column fills in one column of rows, which are at places.
+func (p *picker) column(i int, places []int32, rows []event.Row) error {
+	c, err := p.open(i)
+	if err != nil {
+		return err
+	}
+	if c.chunkPlaces.dict != 0 {
+		if err := p.dictionary(c); err != nil {
+			return err
+		}
+	}
+	var v *values
+	var within span
+	for k, row := range places {
+		if row >= within.to {
+			n := c.pageOf(row)
+			if v, err = p.load(c, n); err != nil {
+				return err
+			}
+			within = c.rowsOf(n)
+		}
+		if err := v.seek(row - within.from); err != nil {
+			return err
+		}
+		if err := c.set(v, &rows[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// set puts the value at hand into a row.
+func (c *chunk) set(v *values, row *event.Row) error {
+	if v.number {
+		n, err := v.ints.next()
+		v.at++
+		*c.col.num(row) = n
+		return err
+	}
+	b, valid, err := v.text(c.dict)
+	if err != nil {
+		return err
+	}
+	if !utf8.Valid(b) {
+		return errUTF8
+	}
+	switch {
+	case c.col.str != nil:
+		*c.col.str(row) = string(b)
+	case c.col.text != nil:
+		*c.col.text(row) = event.Text{S: string(b), Valid: valid}
+	case c.col.source == sourceStream:
+		row.Stream, err = uuid.ParseBytes(b)
+	}
+	return err
+}
