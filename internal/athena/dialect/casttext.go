@@ -24,7 +24,7 @@ func castNatives() map[string]Native {
 			return doubleText(f, 32), err
 		}),
 	}
-	all["round_whole"] = Native{[]string{"BIGINT", "BIGINT"}, "BIGINT", func(args []any) (any, error) { return roundWhole(args[0].(int64), args[1].(int64)), nil }}
+	all["round_whole"] = Native{[]string{"BIGINT", "BIGINT"}, "BIGINT", func(args []any) (any, error) { return roundWhole(args[0].(int64), args[1].(int64)) }}
 	all["truncate_text"] = Native{[]string{"VARCHAR", "BIGINT"}, "VARCHAR", func(args []any) (any, error) { return truncateText(args[0].(string), args[1].(int64)), nil }}
 	all["replace_nothing"] = Native{[]string{"VARCHAR", "VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return replaceNothing(args[0].(string), args[1].(string)) }}
 	for name, parse := range map[string]struct {
@@ -114,7 +114,7 @@ func textToDecimal(s string) (any, error) {
 var errNotHere = errors.New("years have four digits, and the only zone is UTC: that is not supported")
 
 // otherTime is a date or timestamp in a year of other lengths, or in a zone.
-var otherTime = regexp.MustCompile(`^[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}.*| *[A-Za-z].*)?$`)
+var otherTime = regexp.MustCompile(`^[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}.*| +[A-Za-z].*)?$`)
 
 func notHere(s, trimmed, to string) error {
 	year, _, _ := strings.Cut(strings.TrimLeft(trimmed, "+-"), "-")
@@ -179,12 +179,12 @@ func fromVarchar(n, c node, name string) {
 }
 
 // roundWhole rounds n to digits behind the point, which are negative where it changes anything.
-func roundWhole(n, digits int64) int64 {
+func roundWhole(n, digits int64) (any, error) {
 	switch {
 	case digits >= 0:
-		return n
+		return n, nil
 	case digits < -18:
-		return 0
+		return nil, fmt.Errorf("numerical overflow: %d", n)
 	}
 	unit := int64(1)
 	for ; digits < 0; digits++ {
@@ -198,7 +198,7 @@ func roundWhole(n, digits int64) int64 {
 	case rest*2 <= -unit:
 		n -= unit
 	}
-	return n
+	return n, nil
 }
 
 // truncateText replaces by zeros what stands behind so many digits of a decimal's text.

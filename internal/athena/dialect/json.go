@@ -1,6 +1,9 @@
 package dialect
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // jsonExtract is json_extract and json_extract_scalar. DuckDB's own functions are the
 // quicker ones, and answer for whole documents and the scalars at names.
@@ -14,13 +17,16 @@ func jsonExtract(t *translator, c *call) (string, error) {
 		become(c.n, function(internal+"json_at", doc, c.args[1]))
 		return typeJSON, nil
 	}
-	if path, ok := jsonPath(s); isLiteral && ok && !strings.Contains(path, "[") {
+	if path, ok := jsonPath(s); isLiteral && ok && !strings.Contains(path, "[") && !numbered.MatchString(path) {
 		become(c.n, function(internal+"json_extract_scalar", doc, varcharConst(path), varcharConst(s)))
 		return typeVarchar, nil
 	}
 	become(c.n, function(internal+"scalar_at", doc, c.args[1]))
 	return typeVarchar, nil
 }
+
+// numbered has a name of digits, which is also the place in an array.
+var numbered = regexp.MustCompile(`"[0-9]+"`)
 
 // jsonPath turns a path as Trino writes it into one of DuckDB's with every name quoted.
 func jsonPath(s string) (string, bool) {

@@ -47,7 +47,6 @@ SELECT checksum(action) IS NOT NULL FROM audit_logs
 --- bitwise aggregates
 SELECT bitwise_and_agg(x), bitwise_or_agg(x) FROM (VALUES 6, 3) AS t(x)
 --- the exclusive or of a column
---- refused: functions
 SELECT bitwise_xor_agg(x) FROM (VALUES 6, 3) AS t(x)
 --- group by
 SELECT outcome, actor_type, count(*) FROM audit_logs GROUP BY outcome, actor_type

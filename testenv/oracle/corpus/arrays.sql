@@ -67,8 +67,6 @@ SELECT map(ARRAY['a'], ARRAY[1])['b']
 SELECT map(ARRAY['a', 'a'], ARRAY[1, 2])
 --- map of other lengths
 SELECT map(ARRAY['a', 'b'], ARRAY[1])
---- map functions
-SELECT map_concat(map(ARRAY['a'], ARRAY[1]), map(ARRAY['b'], ARRAY[2])), map_filter(map(ARRAY['a', 'b'], ARRAY[1, 2]), (k, v) -> v > 1), transform_values(map(ARRAY['a'], ARRAY[1]), (k, v) -> v + 1)
 --- entries of maps
 --- refused: types
 SELECT map_from_entries(ARRAY[('a', 1)]), map_entries(map(ARRAY['a'], ARRAY[1]))

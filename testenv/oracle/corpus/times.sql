@@ -51,9 +51,6 @@ SELECT date '2024-01-31' + interval '1' day, date '2024-01-31' + interval '1' mo
 SELECT date '2024-01-31' + interval '1' hour
 --- negative intervals
 SELECT timestamp '2024-01-31 10:00:00' + interval '-1' day, timestamp '2024-01-31 10:00:00' - interval '-1' hour
---- a sign before the interval
---- refused: intervals
-SELECT timestamp '2024-01-31 10:00:00' + interval -'1' day
 --- months one after the other
 SELECT date '2024-01-31' + interval '1' month + interval '1' month, date '2024-01-31' + interval '2' month
 --- difference of timestamps
