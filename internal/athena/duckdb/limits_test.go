@@ -5,6 +5,7 @@ package duckdb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -136,25 +137,32 @@ func misled(ctx context.Context, t *testing.T, e *Engine, what string) error {
 	}
 }
 
+// ownFolder is the folder of a worker of e, as the worker calls it: it comes after the
+// folders of files.
+func ownFolder(e *Engine) string { return fmt.Sprintf("/proc/self/fd/%d", firstRoot+len(e.o.Roots)) }
+
 // TestKernelLimits: what DuckDB's own limits let pass, the kernel or the watch ends.
 func TestKernelLimits(t *testing.T) {
 	const memory, temp = 64 << 20, 4 << 20
 	var many []string // none of them is larger than one may be
 	for i := range 40 {
-		many = append(many, "COPY (SELECT repeat('x', 1000) FROM range(3000)) TO '/proc/self/fd/3/"+strconv.Itoa(i)+".csv' (use_tmp_file false)")
+		many = append(many, "COPY (SELECT repeat('x', 1000) FROM range(3000)) TO 'OWN/"+strconv.Itoa(i)+".csv' (use_tmp_file false)")
 	}
 	for name, tt := range map[string]struct {
 		statements []string
 		words      string // one of them, by |: which thread writes decides whether the kernel says it by a signal or an error
 	}{
 		"one huge text":      {[]string{"SET memory_limit = '100GB'", "SELECT length(repeat('x', 3000000000))"}, "memory"},
-		"one huge file":      {[]string{"COPY (SELECT repeat('x', 1000) FROM range(100000)) TO '/proc/self/fd/3/big.csv' (use_tmp_file false)"}, "query.temp_bytes|too large"},
+		"one huge file":      {[]string{"COPY (SELECT repeat('x', 1000) FROM range(100000)) TO 'OWN/big.csv' (use_tmp_file false)"}, "query.temp_bytes|too large"},
 		"many files at once": {append(many, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(100000) b"), "query.temp_bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := engineOver(t, nil, func(o *Options) {
 				o.MemoryBytes, o.TempBytes, o.workerArgs = memory, temp, []string{hostileCommand}
 			})
+			for i, statement := range tt.statements {
+				tt.statements[i] = strings.ReplaceAll(statement, "OWN", ownFolder(e))
+			}
 			answers, err := runIn(t, e, &job{Names: tt.statements, Types: []string{bare}})
 			text := ""
 			if err != nil {
