@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -58,10 +59,14 @@ func Ask(ctx context.Context, e athena.Engine, q athena.Query) (a Answer, err er
 	}
 }
 
+// overflow names the numbers of a sum, which are others each time: they follow the order
+// in which threads came to the rows.
+var overflow = regexp.MustCompile(`(overflow): .*`)
+
 // String is the answer as it is recorded.
 func (a Answer) String() string {
 	if a.Err != nil {
-		return "!" + strings.ReplaceAll(a.Err.Error(), "\n", " ") + "\n"
+		return "!" + overflow.ReplaceAllString(strings.ReplaceAll(a.Err.Error(), "\n", " "), "$1") + "\n"
 	}
 	var b strings.Builder
 	for i, c := range a.Columns {
