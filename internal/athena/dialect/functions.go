@@ -169,7 +169,6 @@ func aggregates() map[string]signature {
 		"approx_percentile": sig("first", "number", "number").by(approxPercentile),
 	}
 	all["listagg"] = sig(typeVarchar, "varchar", "varchar?").by(listagg)
-	all["geometric_mean"] = sig(typeDouble, "number").as("geomean")
 	all["bitwise_and_agg"] = sig(typeBigint, "integer").by(bitAggregate)
 	all["bitwise_xor_agg"] = sig(typeBigint, "integer").by(bitAggregate)
 	all["bitwise_or_agg"] = sig(typeBigint, "integer").by(bitAggregate)
@@ -188,6 +187,7 @@ func aggregates() map[string]signature {
 
 // refusedFunctions says what to write instead.
 var refusedFunctions = map[string]string{
+	"geometric_mean":      "write exp(avg(ln(x)))",
 	"typeof":              "the answer names the type of each column",
 	"format":              "use concat or ||",
 	"string_agg":          "use array_join(array_agg(x), ',')",

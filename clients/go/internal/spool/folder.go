@@ -13,7 +13,7 @@ import (
 const lockName = "lock"
 
 // attempts bounds how often newFolder starts over.
-const attempts = 10
+const attempts = 100
 
 // errLocked: another process, or another client in this one, holds the folder.
 var errLocked = errors.New("locked")
