@@ -273,9 +273,9 @@ func TestIDsOfManyStarts(t *testing.T) {
 		}
 		return files
 	}
-	archive := func(event int) {
+	archive := func(n int) {
 		t.Helper()
-		r.mustAppend(t, testEvent(event))
+		r.mustAppend(t, testEvent(n))
 		r.mustSeal(t)
 		batch, err := r.Next(t.Context(), -1)
 		if err == nil {

@@ -335,9 +335,8 @@ const (
 )
 
 // plain returns where the first quote, backslash or control character from i on is,
-// len(s) if there is none, and whether there may be bytes above 0x7F before it. It
-// looks at eight bytes at a time (Bit Twiddling Hacks, "Determine if a word has a
-// byte less than n").
+// len(s) if there is none, and whether there may be bytes above 0x7F before it: eight
+// bytes at a time (Bit Twiddling Hacks, "Determine if a word has a byte less than n").
 func plain(s string, i int) (end int, high bool) {
 	for ; i+8 <= len(s); i += 8 {
 		x := load(s, i)
@@ -394,8 +393,7 @@ func (f *fast) number() bool {
 }
 
 func (f *fast) digits() (n int) {
-	for f.i < len(f.s) && f.s[f.i] >= '0' && f.s[f.i] <= '9' {
-		f.i++
+	for ; f.i < len(f.s) && f.s[f.i] >= '0' && f.s[f.i] <= '9'; f.i++ {
 		n++
 	}
 	return n

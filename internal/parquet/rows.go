@@ -19,7 +19,7 @@ func WriteRows(w io.Writer, rows []event.Row) error {
 	cols = append(cols,
 		column{Column: textColumn("retention", ""), str: func(r *event.Row) *string { return &r.Retention }},
 		column{Column: textColumn("dt", ""), source: sourceDay})
-	file := pq.NewWriter(w, fileSchema(cols), pq.Compression(&pq.Uncompressed), pq.DataPageStatistics(false)) //nolint:staticcheck // as in Writer
+	file := pq.NewWriter(w, fileSchema(cols), pq.Compression(&pq.Uncompressed), pq.DataPageStatistics(false))
 	values := make([]pq.Value, len(rows))
 	for i, out := range file.ColumnWriters() {
 		for k := range rows {

@@ -159,8 +159,11 @@ func readBack(r *Report, status *os.File) {
 		if !stands { // and the report says so already
 			continue
 		}
-		if err := try.do(); !errors.Is(err, try.want) {
-			r.miss("read back", fmt.Errorf("%s: it gives %v, not %v", try.name, err, try.want))
+		switch err := try.do(); {
+		case err == nil:
+			r.miss("read back", fmt.Errorf("%s: it works", try.name))
+		case !errors.Is(err, try.want):
+			r.miss("read back", fmt.Errorf("%s: it is no %w: %w", try.name, try.want, err))
 		}
 	}
 }

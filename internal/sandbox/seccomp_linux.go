@@ -117,15 +117,15 @@ func baseFilter() program {
 		p.with(call, 2, func(p *program) { p.onBits(unix.PROT_EXEC, refuse, retAllow) })
 	}
 	for _, call := range []uintptr{unix.SYS_KILL, unix.SYS_TGKILL} {
-		p.with(call, 0, func(p *program) { p.onValues(retAllow, uint32(os.Getpid())) })
+		p.with(call, 0, func(p *program) { p.allowValues(uint32(os.Getpid())) })
 	}
 	// Not F_SETOWN and its like, by which a file signals other processes.
 	p.with(unix.SYS_FCNTL, 1, func(p *program) {
-		p.onValues(retAllow, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_DUPFD, unix.F_DUPFD_CLOEXEC,
+		p.allowValues(unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_DUPFD, unix.F_DUPFD_CLOEXEC,
 			unix.F_GETLK, unix.F_SETLK, unix.F_SETLKW, unix.F_OFD_GETLK, unix.F_OFD_SETLK)
 	})
 	p.with(unix.SYS_PRCTL, 0, func(p *program) {
-		p.onValues(retAllow, unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_SET_VMA, unix.PR_GET_NO_NEW_PRIVS)
+		p.allowValues(unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_SET_VMA, unix.PR_GET_NO_NEW_PRIVS)
 	})
 	p.with(unix.SYS_PRLIMIT64, 2, func(p *program) { p.noPointer() })
 	p.jump(unix.BPF_JGE, newCalls, 0, 1)
@@ -152,11 +152,11 @@ func (p *program) onBits(bits, set, clear uint32) {
 	p.ret(clear)
 }
 
-// onValues decides by the low half, which is all that these arguments have.
-func (p *program) onValues(action uint32, values ...uint32) {
+// allowValues lets pass these values of the low half, which is all that these arguments have.
+func (p *program) allowValues(values ...uint32) {
 	for _, v := range values {
 		p.jump(unix.BPF_JEQ, v, 0, 1)
-		p.ret(action)
+		p.ret(retAllow)
 	}
 	p.ret(refuse)
 }
@@ -166,7 +166,7 @@ func (p *program) noPointer() {
 	p.jump(unix.BPF_JEQ, 0, 1, 0)
 	p.ret(refuse)
 	p.load(dataArgs + 8*2 + 4)
-	p.onValues(retAllow, 0)
+	p.allowValues(0)
 }
 
 // filter installs p on every thread.

@@ -77,9 +77,9 @@ func TestKills(t *testing.T) {
 	}
 	patientQueries(t, dir)
 	d := startDev(t, dir)
-	served := check(t, "right after the restart", book, d.rows(t, "--url", d.URL))
+	served := check(t, "right after the restart", book, rowsOf("--url", d.URL))
 	d.waitArchived(t)
-	stored := check(t, "from the bucket", book, d.rows(t, "--config", d.Config))
+	stored := check(t, "from the bucket", book, rowsOf("--config", d.Config))
 	d.stop(t)
 	t.Logf("%d kills: %d events acknowledged, %d stored, %d distinct, of them %d that were cut off before the answer",
 		rounds, book.Acked(), stored, stored, stored-book.Acked())
@@ -174,9 +174,9 @@ func check(t *testing.T, when string, book *promise.Book, rows iter.Seq2[promise
 	return n
 }
 
-// rows asks `archiver query` for all rows in order of seq, some at a time: there may be
+// rowsOf asks `archiver query` for all rows in order of seq, some at a time: there may be
 // more than one answer may have.
-func (d *dev) rows(t *testing.T, from ...string) iter.Seq2[promise.Row, error] {
+func rowsOf(from ...string) iter.Seq2[promise.Row, error] {
 	const page = 500_000
 	return func(yield func(promise.Row, error) bool) {
 		seen := int64(0)

@@ -213,7 +213,7 @@ func TestStopUnderLoad(t *testing.T) {
 		load.Wait()
 	}
 	d := startDev(t, dir)
-	check(t, "from the bucket", book, d.rows(t, "--config", d.Config))
+	check(t, "from the bucket", book, rowsOf("--config", d.Config))
 	d.stop(t)
 	if book.Acked() == 0 {
 		t.Error("no load")

@@ -55,8 +55,8 @@ func Rows(t testing.TB) []event.Row {
 	}
 	real := len(rows)
 	for line := range strings.Lines(awkward) {
-		class, event, _ := strings.Cut(line, " ")
-		add(0x0198000100000000, class, event)
+		class, body, _ := strings.Cut(line, " ")
+		add(0x0198000100000000, class, body)
 		rows[len(rows)-1].Seq -= int64(real)
 	}
 	if real != 2900 {

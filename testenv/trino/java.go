@@ -42,7 +42,7 @@ func findJava(ctx context.Context, dir string) (string, error) {
 	}
 	java, err := installJava(ctx, dir)
 	if err != nil {
-		return "", fmt.Errorf("Trino %s needs Java %d: %s; and installing one: %w", Version, javaLeast, strings.Join(tried, ", "), err)
+		return "", fmt.Errorf("trino %s needs Java %d: %s; and installing one: %w", Version, javaLeast, strings.Join(tried, ", "), err)
 	}
 	return java, nil
 }

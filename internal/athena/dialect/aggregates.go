@@ -25,7 +25,7 @@ func sumOf(_ *translator, c *call) (string, error) {
 	return c.types[0], nil
 }
 
-func avgOf(t *translator, c *call) (string, error) {
+func avgOf(_ *translator, c *call) (string, error) {
 	if c.types[0] == typeReal {
 		wrapCall(c, "FLOAT")
 		return typeReal, nil

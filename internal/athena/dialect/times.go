@@ -228,7 +228,7 @@ func toUnixtime(t *translator, c *call) (string, error) {
 	return typeDouble, nil
 }
 
-func toISO8601(t *translator, c *call) (string, error) {
+func toISO8601(_ *translator, c *call) (string, error) {
 	typ, ok := stampOf(c.types[0])
 	switch {
 	case !ok:

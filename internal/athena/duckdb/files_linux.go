@@ -21,7 +21,7 @@ func identityOf(info fs.FileInfo) identity {
 	if !ok {
 		return identity{}
 	}
-	return identity{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()}
+	return identity{st.Dev, st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()}
 }
 
 // nameOf is a name by which the open folder is found by whoever may not look into
@@ -51,7 +51,7 @@ func openSame(root int, _ string, f jobFile) (int, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return -1, errors.Join(fmt.Errorf("look at %s: %w", f.Name, err), unix.Close(fd))
 	}
-	now := identity{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()}
+	now := identity{st.Dev, st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()}
 	if now != f.Identity || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return -1, errors.Join(fmt.Errorf("open %s: it is not the file that was checked", f.Name), unix.Close(fd))
 	}
@@ -96,8 +96,11 @@ func processAttributes() *syscall.SysProcAttr {
 // It reports whether it can become one: without the rights of root it cannot, nor
 // needs it to.
 func handOver(roots []string, dir string) (otherUser bool, err error) {
-	if os.Geteuid() != 0 || os.Chown(dir, sandbox.Nobody, sandbox.Nobody) != nil {
+	if os.Geteuid() != 0 {
 		return false, nil
+	}
+	if err := os.Chown(dir, sandbox.Nobody, sandbox.Nobody); err != nil {
+		return false, nil //nolint:nilerr // root without its rights
 	}
 	for _, root := range roots {
 		if err := errors.Join(os.Chown(root, -1, sandbox.Nobody), os.Chmod(root, 0o710)); err != nil {

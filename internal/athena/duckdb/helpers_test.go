@@ -80,7 +80,7 @@ func engineOver(t testing.TB, files []athena.File, change func(*Options)) *Engin
 		Now: func() time.Time { return testNow }, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	for _, f := range files {
-		if root, _, hot := strings.Cut(f.Path, "/retention="); hot && !slices.Contains(o.Roots, root) {
+		if root, _, ok := strings.Cut(f.Path, "/retention="); ok && !slices.Contains(o.Roots, root) {
 			o.Roots = append(o.Roots, root)
 		}
 	}

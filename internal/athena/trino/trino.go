@@ -191,7 +191,7 @@ func spoken(sql string) (string, error) {
 	if err != nil {
 		return sql, nil //nolint:nilerr // Trino's grammar has more
 	}
-	advice := ""
+	var advice string
 	switch {
 	case st.Sub == dialect.ShowDatabases && st.Match == nil && st.Database == nil:
 		return "SHOW SCHEMAS", nil

@@ -61,7 +61,7 @@ func (s *Server) statement(c *call, in *startRequest) (statement, error) {
 // classify names a statement as Athena does. What is not answered has a name too:
 // the engine says why.
 func classify(sql string) statement {
-	st, _ := dialect.Read(sql) //nolint:errcheck // see above
+	st, _ := dialect.Read(sql)
 	return statement{kind: st.Type, sub: st.Sub}
 }
 

@@ -161,13 +161,9 @@ func (g *gen) grouped(rel *relation, rows *scope, where string, like []item) (st
 	var keys []column
 	for range g.n(3) {
 		t := pick(g.source, pools["O"])
-		text := g.within(rows, func() string { return g.expr(t, 1) })
-		if columns := columnsOnly(rows, t); len(columns) > 0 {
-			text = pick(g.source, columns).text // a literal would be the number of a column
-		} else {
-			continue
+		if columns := columnsOnly(rows, t); len(columns) > 0 { // a literal would be the number of a column
+			keys = append(keys, column{text: pick(g.source, columns).text, typ: t})
 		}
-		keys = append(keys, column{text: text, typ: t})
 	}
 	groups := &scope{columns: keys, groups: rows}
 	list, items := g.selectList(groups, like)
