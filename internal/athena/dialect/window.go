@@ -101,7 +101,7 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 		if len(types) == 0 {
 			return "", t.invalid(n, "%s needs an argument", name)
 		}
-		if !holds(args[0], "COLUMN_REF") {
+		if name != "lag" && name != "lead" && !holds(args[0], "COLUMN_REF") {
 			// DuckDB answers the constant where the frame is empty and there is no row to take it from.
 			return "", t.refuse(n, name+" of a constant", "name a column, and put the constant in place of what it answers: CASE WHEN first_value(seq) OVER (…) IS NOT NULL THEN 'a' END")
 		}
