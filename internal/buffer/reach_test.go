@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,8 +15,8 @@ import (
 func TestSnapshotReach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := testOptions(crashfs.New(), "/wal")
-		ahead := time.Duration(0)
-		o.Now = func() time.Time { return time.Now().Add(ahead) }
+		var ahead atomic.Int64 // nanoseconds
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		r := start(t, o)
 		reach := func() int64 {
 			t.Helper()
@@ -40,12 +41,12 @@ func TestSnapshotReach(t *testing.T) {
 				t.Errorf("an event was received by %d, after a snapshot that reached so far", at)
 			}
 		}
-		ahead = -time.Hour
+		ahead.Store(-int64(time.Hour))
 		if before, at := r.w.state.received, reach(); at < before || received() <= at {
 			t.Error("a clock that is set back takes promises back")
 		}
 
-		ahead = 0
+		ahead.Store(0)
 		leave, held := make(chan struct{}), r.w.file
 		r.w.file = &gatedFile{File: held, before: func() { <-leave }}
 		answer := make(chan error)
