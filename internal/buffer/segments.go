@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/durable"
@@ -192,12 +193,17 @@ func (b *Buffer) addSpare(sp spare) {
 
 // makeSpare writes a file full of zeros: a later write into it moves no metadata
 // of the file system, which makes its sync much faster, and needs no new space.
-// Only a failed sync is final; without space it removes what it began.
+// Only a failed sync is final, and a disk that has become read-only; without space it
+// removes what it began.
 func (b *Buffer) makeSpare(ctx context.Context) (spare, error) {
 	name := b.path(sparePrefix + rand.Text() + segmentSuffix)
 	f, err := b.o.FS.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return spare{}, fmt.Errorf("create segment: %w", err)
+		err = fmt.Errorf("create segment: %w", err)
+		if errors.Is(err, syscall.EROFS) { // what a file system does that has lost something
+			err = b.fail(err)
+		}
+		return spare{}, err
 	}
 	err = b.zero(ctx, f, b.o.SegmentBytes)
 	if err == nil {

@@ -38,7 +38,7 @@ type File interface {
 	io.Closer
 	// WriteZeros writes size zeros at off, past the page cache where that works. Like
 	// what WriteAt writes, they are durable after Sync. It may be used only while
-	// nobody else uses the file.
+	// nobody else uses the file. A disk that fails under it is marked ErrSync.
 	WriteZeros(off, size int64) error
 	// Sync makes the content, and what is needed to read it back, durable
 	// (fdatasync). An error is final: the kernel may have dropped the pages, so

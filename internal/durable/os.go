@@ -120,7 +120,11 @@ var (
 // cache, which would be filled with pages that nobody reads.
 func (f osFile) WriteZeros(off, size int64) error {
 	if off%directUnit == 0 && size%directUnit == 0 && f.setDirect(true) == nil {
-		err := errors.Join(f.writeZeros(off, size), f.setDirect(false))
+		err := f.writeZeros(off, size)
+		if errors.Is(err, unix.EIO) { // the disk says now what it would have told a sync
+			err = fmt.Errorf("%w: %w", ErrSync, err)
+		}
+		err = errors.Join(err, f.setDirect(false))
 		if !errors.Is(err, unix.EINVAL) { // some file systems take the flag, and not the write
 			return err
 		}
