@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path"
@@ -112,7 +113,32 @@ func (p Place) Reference(t testing.TB, files []athena.File) athena.Engine {
 			t.Fatalf("%v %v: %s", err, a.Err, sql)
 		}
 	}
+	awaitNodes(t, e)
 	return e
+}
+
+// awaitNodes asks until Trino reads the table: it says that it has started some time
+// before it counts itself among the nodes that may read.
+func awaitNodes(t testing.TB, e athena.Engine) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		a, err := Ask(ctx, e, athena.Query{SQL: "SELECT count(*) FROM audit_logs"})
+		switch {
+		case err == nil && a.Err == nil:
+			return
+		case err == nil || !strings.Contains(err.Error(), "NO_NODES_AVAILABLE"):
+			t.Fatalf("Trino cannot read the table: %v %v", err, a.Err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("Trino has no nodes: %v", err)
+		}
+	}
 }
 
 // projection is what DDL says about the partitions that there may be.
