@@ -46,16 +46,20 @@ func HashPrefixed(b []byte) [sha256.Size]byte { return sha256.Sum256(b) }
 // sent: e without what the archive adds. Two events that differ may share one only
 // by accident (once in 2^64) or because their sender looked for such a pair; then
 // the second one, under the same id, counts as a repetition of the first.
-func fingerprint(e *Event, timeSent bool) uint64 {
-	var room [1024]byte
-	sent := *e
-	sent.ReceivedAtMS, sent.Producer = 0, ""
-	dst := append(room[:0], 1)
-	if !timeSent {
-		dst[0], sent.TimestampNS = 0, 0
+// What is hashed is put into room, which is returned for the next one.
+func fingerprint(room []byte, e *Event, timeSent bool) (uint64, []byte) {
+	if e.ReceivedAtMS != 0 || e.Producer != "" {
+		panic("bug: an event was completed before its fingerprint was taken")
 	}
-	sum := sha256.Sum256(appendColumns(dst, &sent))
-	return binary.BigEndian.Uint64(sum[:8])
+	at := e.TimestampNS
+	room = append(room[:0], 1)
+	if !timeSent {
+		room[0], e.TimestampNS = 0, 0
+	}
+	room = appendColumns(room, e)
+	e.TimestampNS = at
+	sum := sha256.Sum256(room)
+	return binary.BigEndian.Uint64(sum[:8]), room
 }
 
 // AppendBinary appends the WAL form of e to dst.

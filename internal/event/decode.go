@@ -24,8 +24,9 @@ func Decode(raw []byte, now time.Time, lim Limits) (Event, []FieldError) {
 // Decoder decodes events one after the other, reusing its memory. It is not
 // safe for concurrent use.
 type Decoder struct {
-	lim  Limits
-	fast fast
+	lim    Limits
+	fast   fast
+	hashed []byte // what the last fingerprint was taken of; kept for its memory
 
 	// The event at hand.
 	js   jsontext.Decoder
@@ -80,7 +81,7 @@ func (d *Decoder) DecodeTo(e *Event, raw string, now time.Time) []FieldError {
 	errs := d.errs
 	d.buf, d.text, d.ev, d.errs = bytes.Buffer{}, "", nil, nil // keep no event alive
 	if len(errs) == 0 {
-		e.Fingerprint = fingerprint(e, d.seen&seenTimestamp != 0)
+		e.Fingerprint, d.hashed = fingerprint(d.hashed, e, d.seen&seenTimestamp != 0)
 	}
 	return errs
 }

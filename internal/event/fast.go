@@ -1,12 +1,6 @@
 package event
 
-import (
-	"encoding/binary"
-	"math/bits"
-	"slices"
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // fast reads what nearly every event is: known fields, once each, in strings
 // without escapes. It accepts only what the strict decoder accepts, with the same
@@ -18,35 +12,64 @@ import (
 type fast struct {
 	s     string // the event; what is accepted is parts of it
 	i     int
-	names []string // of the objects around i; kept for its memory
+	names []string        // of the objects around i; kept for its memory
+	after [members]member // what followed each member when it was last seen
 }
 
 // namesMost bounds the names of one object that are compared with each other.
 const namesMost = 32
 
-// fields of the envelope and its objects, as bits of those that were there.
+// member is a field of the envelope or of an object in it.
+type member uint8
+
 const (
-	hasID = 1 << iota
-	hasTimestamp
-	hasAction
-	hasActor
-	hasResource
-	hasOutcome
-	hasReason
-	hasDetails
-	hasRequestID
-	hasIP
-	hasUserAgent
-	hasOrganizationID
-	hasInnerID
-	hasInnerType
-	hasInnerEmail
+	unknownMember  member = iota
+	beforeEnvelope        // what comes before the first member of an object
+	memberID
+	memberTimestamp
+	memberAction
+	memberActor
+	memberResource
+	memberOutcome
+	memberReason
+	memberDetails
+	memberRequestID
+	memberIP
+	memberUserAgent
+	memberOrganizationID
+	beforeActor
+	actorID
+	actorType
+	actorEmail
+	beforeResource
+	resourceType
+	resourceID
+	members
 )
+
+// written is how a member's name nearly always stands in an event. The members of an
+// object stand together, behind what comes before them, which has no name.
+var written = [members]string{
+	memberID: `"id":`, memberTimestamp: `"timestamp":`, memberAction: `"action":`, memberActor: `"actor":`,
+	memberResource: `"resource":`, memberOutcome: `"outcome":`, memberReason: `"reason":`, memberDetails: `"details":`,
+	memberRequestID: `"request_id":`, memberIP: `"ip":`, memberUserAgent: `"user_agent":`, memberOrganizationID: `"organization_id":`,
+	actorID: `"id":`, actorType: `"type":`, actorEmail: `"email":`,
+	resourceType: `"type":`, resourceID: `"id":`,
+}
+
+// memberOf returns the member with that name of the object that begins with before.
+func memberOf(before member, name string) member {
+	for m := before + 1; m < members && written[m] != ""; m++ {
+		if w := written[m]; w[1:len(w)-2] == name {
+			return m
+		}
+	}
+	return unknownMember
+}
 
 // decode fills in d.ev, or gives up.
 func (f *fast) decode(d *Decoder) bool {
-	var seen uint32
-	ok := f.object(func(name string) bool { return f.member(d, name, &seen) })
+	ok := f.object(beforeEnvelope, func(m member) bool { return f.member(d, m) })
 	if f.space(); !ok || f.i != len(f.s) {
 		return false
 	}
@@ -60,79 +83,70 @@ func (f *fast) decode(d *Decoder) bool {
 	return true
 }
 
-func (f *fast) member(d *Decoder, name string, seen *uint32) bool {
+func (f *fast) member(d *Decoder, m member) bool {
 	e := d.ev
-	switch name {
-	case "id":
-		var t Text
-		if !f.once(seen, hasID) || !f.optional(36, &t) {
-			return false
-		}
-		if !t.Valid {
-			return true
-		}
-		var ok bool
-		e.ID, ok = uuidText(t.S)
-		return ok
-	case "timestamp":
-		return f.once(seen, hasTimestamp) && f.timestamp(d)
-	case "action":
-		return f.once(seen, hasAction) && f.required(maxName, &e.Action)
-	case "actor":
-		return f.once(seen, hasActor) && f.actor(e)
-	case "resource":
-		return f.once(seen, hasResource) && f.resource(e)
-	case "outcome":
-		return f.once(seen, hasOutcome) && f.required(maxName, &e.Outcome) && (e.Outcome == "success" || e.Outcome == "failure")
-	case "reason":
-		return f.once(seen, hasReason) && f.optional(maxText, &e.Reason)
-	case "details":
-		return f.once(seen, hasDetails) && f.details(d)
-	case "request_id":
-		return f.once(seen, hasRequestID) && f.optional(maxID, &e.RequestID)
-	case "ip":
-		return f.once(seen, hasIP) && f.optional(maxID, &e.IP) && (!e.IP.Valid || validIP(e.IP.S) == "")
-	case "user_agent":
-		return f.once(seen, hasUserAgent) && f.optional(maxText, &e.UserAgent)
-	case "organization_id":
-		return f.once(seen, hasOrganizationID) && f.optional(maxID, &e.OrganizationID)
+	switch m {
+	case memberID:
+		return f.id(e)
+	case memberTimestamp:
+		return f.timestamp(d)
+	case memberAction:
+		return f.required(maxName, &e.Action)
+	case memberActor:
+		return f.object(beforeActor, func(m member) bool { return f.actor(e, m) })
+	case memberResource:
+		return f.object(beforeResource, func(m member) bool { return f.resource(e, m) })
+	case memberOutcome:
+		return f.required(maxName, &e.Outcome) && (e.Outcome == "success" || e.Outcome == "failure")
+	case memberReason:
+		return f.optional(maxText, &e.Reason)
+	case memberDetails:
+		return f.details(d)
+	case memberRequestID:
+		return f.optional(maxID, &e.RequestID)
+	case memberIP:
+		return f.optional(maxID, &e.IP) && (!e.IP.Valid || validIP(e.IP.S) == "")
+	case memberUserAgent:
+		return f.optional(maxText, &e.UserAgent)
+	case memberOrganizationID:
+		return f.optional(maxID, &e.OrganizationID)
 	}
 	return false
 }
 
-func (f *fast) actor(e *Event) bool {
-	var seen uint32
-	return f.object(func(name string) bool {
-		switch name {
-		case "id":
-			return f.once(&seen, hasInnerID) && f.required(maxID, &e.ActorID)
-		case "type":
-			return f.once(&seen, hasInnerType) && f.required(maxName, &e.ActorType) &&
-				(e.ActorType == "user" || e.ActorType == "system" || e.ActorType == "api_key")
-		case "email":
-			return f.once(&seen, hasInnerEmail) && f.optional(maxID, &e.ActorEmail)
-		}
-		return false
-	})
+func (f *fast) actor(e *Event, m member) bool {
+	switch m {
+	case actorID:
+		return f.required(maxID, &e.ActorID)
+	case actorType:
+		return f.required(maxName, &e.ActorType) && (e.ActorType == "user" || e.ActorType == "system" || e.ActorType == "api_key")
+	case actorEmail:
+		return f.optional(maxID, &e.ActorEmail)
+	}
+	return false
 }
 
-func (f *fast) resource(e *Event) bool {
-	var seen uint32
-	return f.object(func(name string) bool {
-		switch name {
-		case "type":
-			return f.once(&seen, hasInnerType) && f.required(maxName, &e.ResourceType)
-		case "id":
-			return f.once(&seen, hasInnerID) && f.optional(maxID, &e.ResourceID)
-		}
-		return false
-	})
+func (f *fast) resource(e *Event, m member) bool {
+	switch m {
+	case resourceType:
+		return f.required(maxName, &e.ResourceType)
+	case resourceID:
+		return f.optional(maxID, &e.ResourceID)
+	}
+	return false
 }
 
-func (f *fast) once(seen *uint32, field uint32) bool {
-	again := *seen&field != 0
-	*seen |= field
-	return !again
+func (f *fast) id(e *Event) bool {
+	var t Text
+	if !f.optional(36, &t) {
+		return false
+	}
+	if !t.Valid {
+		return true
+	}
+	var ok bool
+	e.ID, ok = uuidText(t.S)
+	return ok
 }
 
 func (f *fast) timestamp(d *Decoder) bool {
@@ -158,117 +172,6 @@ func (f *fast) details(d *Decoder) bool {
 	return true
 }
 
-// object reads an object of known members.
-func (f *fast) object(member func(name string) bool) bool {
-	if !f.next('{') {
-		return false
-	}
-	for first := true; ; first = false {
-		if first && f.next('}') {
-			return true
-		}
-		f.space()
-		name, ok := f.text()
-		if !ok || !f.next(':') || !member(name) {
-			return false
-		}
-		if !f.next(',') {
-			return f.next('}')
-		}
-	}
-}
-
-// value reads any value that nests at most levels deep.
-func (f *fast) value(levels int) bool {
-	f.space()
-	if f.i == len(f.s) {
-		return false
-	}
-	switch f.s[f.i] {
-	case '{':
-		return levels > 0 && f.members(levels-1)
-	case '[':
-		return levels > 0 && f.elements(levels-1)
-	case '"':
-		return f.anyText()
-	case 't':
-		return f.literal("true")
-	case 'f':
-		return f.literal("false")
-	case 'n':
-		return f.literal("null")
-	}
-	return f.number()
-}
-
-func (f *fast) members(levels int) bool {
-	outer := len(f.names)
-	defer func() { f.names = f.names[:outer] }()
-	f.i++
-	if f.next('}') {
-		return true
-	}
-	for {
-		f.space()
-		name, ok := f.text()
-		if !ok || len(f.names)-outer == namesMost || slices.Contains(f.names[outer:], name) {
-			return false
-		}
-		f.names = append(f.names, name)
-		if !f.next(':') || !f.value(levels) {
-			return false
-		}
-		if !f.next(',') {
-			return f.next('}')
-		}
-	}
-}
-
-func (f *fast) elements(levels int) bool {
-	f.i++
-	if f.next(']') {
-		return true
-	}
-	for {
-		if !f.value(levels) {
-			return false
-		}
-		if !f.next(',') {
-			return f.next(']')
-		}
-	}
-}
-
-// space skips white space.
-func (f *fast) space() {
-	for f.i < len(f.s) {
-		switch f.s[f.i] {
-		case ' ', '\t', '\n', '\r':
-			f.i++
-		default:
-			return
-		}
-	}
-}
-
-// next reads c, after white space, if it is there.
-func (f *fast) next(c byte) bool {
-	f.space()
-	if f.i == len(f.s) || f.s[f.i] != c {
-		return false
-	}
-	f.i++
-	return true
-}
-
-func (f *fast) literal(word string) bool {
-	if !strings.HasPrefix(f.s[f.i:], word) {
-		return false
-	}
-	f.i += len(word)
-	return true
-}
-
 // required reads a string that is not empty.
 func (f *fast) required(most int, dst *string) bool {
 	f.space()
@@ -288,113 +191,43 @@ func (f *fast) optional(most int, dst *Text) bool {
 	return ok && len(s) <= most
 }
 
-// text reads a string without escapes and returns what it stands for.
-func (f *fast) text() (string, bool) {
-	if f.i == len(f.s) || f.s[f.i] != '"' {
-		return "", false
-	}
-	start := f.i + 1
-	end, high := plain(f.s, start)
-	if end == len(f.s) || f.s[end] != '"' {
-		return "", false
-	}
-	f.i = end + 1
-	s := f.s[start:end]
-	return s, !high || utf8.ValidString(s)
-}
-
-// anyText reads a string that may have escapes of one character. \u is left to the
-// strict decoder: it may stand for half a character, or for U+0000.
-func (f *fast) anyText() bool {
-	start := f.i + 1
-	at, some := start, false
-	for {
-		end, high := plain(f.s, at)
-		some = some || high
-		if end == len(f.s) {
-			return false
-		}
-		switch f.s[end] {
-		case '"':
-			f.i = end + 1
-			return !some || utf8.ValidString(f.s[start:end])
-		case '\\':
-			if end+1 == len(f.s) || !strings.ContainsRune(`"\/bfnrt`, rune(f.s[end+1])) {
-				return false
-			}
-			at = end + 2
-		default:
-			return false // a control character
-		}
-	}
-}
-
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
-
-// plain returns where the first quote, backslash or control character from i on is,
-// len(s) if there is none, and whether there may be bytes above 0x7F before it: eight
-// bytes at a time (Bit Twiddling Hacks, "Determine if a word has a byte less than n").
-func plain(s string, i int) (end int, high bool) {
-	for ; i+8 <= len(s); i += 8 {
-		x := load(s, i)
-		quote, back := x^('"'*ones), x^('\\'*ones)
-		stop := ((quote-ones)&^quote | (back-ones)&^back | (x-0x20*ones)&^x) & highs
-		if stop == 0 {
-			high = high || x&highs != 0
-			continue
-		}
-		n := bits.TrailingZeros64(stop) / 8
-		return i + n, high || x&highs&(1<<(8*n)-1) != 0
-	}
-	for ; i < len(s); i++ {
-		c := s[i]
-		if c == '"' || c == '\\' || c < 0x20 {
-			return i, high
-		}
-		high = high || c >= 0x80
-	}
-	return i, high
-}
-
-func load(s string, i int) uint64 {
-	var b [8]byte
-	copy(b[:], s[i:i+8])
-	return binary.LittleEndian.Uint64(b[:])
-}
-
-// number reads a number as RFC 8259 has it.
-func (f *fast) number() bool {
-	if f.i < len(f.s) && f.s[f.i] == '-' {
-		f.i++
-	}
-	switch {
-	case f.i < len(f.s) && f.s[f.i] == '0':
-		f.i++
-	case f.digits() == 0:
+// object reads an object of known members, each once at most.
+func (f *fast) object(before member, read func(member) bool) bool {
+	if !f.next('{') {
 		return false
 	}
-	if f.i < len(f.s) && f.s[f.i] == '.' {
-		f.i++
-		if f.digits() == 0 {
+	if f.next('}') {
+		return true
+	}
+	var seen uint32
+	for last := before; ; {
+		m := f.name(before, last)
+		if m == unknownMember || seen>>m&1 != 0 || !read(m) {
 			return false
 		}
-	}
-	if f.i < len(f.s) && (f.s[f.i] == 'e' || f.s[f.i] == 'E') {
-		f.i++
-		if f.i < len(f.s) && (f.s[f.i] == '+' || f.s[f.i] == '-') {
-			f.i++
+		seen |= 1 << m
+		last = m
+		if !f.next(',') {
+			return f.next('}')
 		}
-		return f.digits() > 0
 	}
-	return true
 }
 
-func (f *fast) digits() (n int) {
-	for ; f.i < len(f.s) && f.s[f.i] >= '0' && f.s[f.i] <= '9'; f.i++ {
-		n++
+// name reads a member's name and the colon. A sender writes its events in one order, so
+// it looks first for the name that followed the last one in the event before: to compare
+// is much less work than to read.
+func (f *fast) name(before, last member) member {
+	f.space()
+	guess := f.after[last]
+	if w := written[guess]; w != "" && strings.HasPrefix(f.s[f.i:], w) {
+		f.i += len(w)
+		return guess
 	}
-	return n
+	s, ok := f.text()
+	if !ok || !f.next(':') {
+		return unknownMember
+	}
+	m := memberOf(before, s)
+	f.after[last] = m
+	return m
 }

@@ -125,6 +125,10 @@ func uuidText(s string) (_ string, ok bool) {
 	if len(s) != 36 {
 		return "", false
 	}
+	if s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' && lowerHexes(load(s, 0)) && lowerHexes(load(s, 28)) &&
+		lowerHexes(load4(s, 9)|load4(s, 14)<<32) && lowerHexes(load4(s, 19)|load4(s, 24)<<32) {
+		return s, true // nearly always
+	}
 	var seen byte
 	for i := range len(s) {
 		if hyphens>>i&1 == 0 {
@@ -134,12 +138,18 @@ func uuidText(s string) (_ string, ok bool) {
 		}
 	}
 	switch seen {
-	case lowerHex:
-		return s, true // nearly always
 	case upperHex, lowerHex | upperHex:
 		return strings.ToLower(s), true
 	}
 	return "", false
+}
+
+// lowerHexes reports whether each of eight bytes is a digit or one of a to f.
+func lowerHexes(x uint64) bool {
+	digit, letter := x^('0'*ones), x^(('a'-1)*ones) // 0 to 9; 1 to 6
+	none := (digit + (0x80-10)*ones) & highs        // those that are no digit
+	some := (letter + 0x7f*ones) &^ (letter + (0x80-7)*ones) & highs
+	return x&highs == 0 && none&^some == 0
 }
 
 // hexDigits says what each byte is.

@@ -51,11 +51,38 @@ func parseTime(s string) (seconds, nanos int64, reason string) {
 	case hour > 23 || minute > 59 || second > 60:
 		return 0, 0, "is not a time of day"
 	}
-	t := time.Date(int(year), time.Month(month), int(day), int(hour), int(minute), int(second), 0, time.UTC)
-	if month < 1 || month > 12 || day < 1 || t.Day() != int(day) {
+	days, ok := daysTo(year, month, day)
+	if !ok {
 		return 0, 0, "is not a date of the calendar"
 	}
-	return t.Unix() - offset, nanos, ""
+	return days*86_400 + hour*3600 + minute*60 + second - offset, nanos, ""
+}
+
+// daysTo returns the days from 1970-01-01 to a date from the year 0 on; ok is false when
+// the calendar does not have it. time.Date would take any date, and several times as long.
+func daysTo(year, month, day int64) (days int64, ok bool) {
+	if month < 1 || month > 12 {
+		return 0, false
+	}
+	length := int64(30 + (month+month/8)%2)
+	if month == 2 {
+		length = 28
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			length = 29
+		}
+	}
+	if day < 1 || day > length {
+		return 0, false
+	}
+	// Years that begin in March end with the day that not all of them have, and from
+	// there on five months have 153 days.
+	fromMarch := month - 3
+	if month < 3 {
+		year, fromMarch = year-1, month+9
+	}
+	leaps := floorDiv(year, 4) - floorDiv(year, 100) + floorDiv(year, 400)
+	const epoch = 719_468 // days from 0000-03-01 to 1970-01-01
+	return 365*year + leaps + (153*fromMarch+2)/5 + day - 1 - epoch, true
 }
 
 // timeParser takes parts of a timestamp off the front of rest.

@@ -92,6 +92,22 @@ func TestTimestampsWithoutFloor(t *testing.T) {
 	}
 }
 
+// TestDates tries every date that can be written, and those around them that cannot.
+func TestDates(t *testing.T) {
+	for year := range int64(10_000) {
+		for month := range int64(15) {
+			for day := range int64(34) {
+				at := time.Date(int(year), time.Month(month), int(day), 0, 0, 0, 0, time.UTC)
+				exists := at.Year() == int(year) && at.Month() == time.Month(month) && at.Day() == int(day)
+				days, ok := daysTo(year, month, day)
+				if ok != exists || ok && days != at.Unix()/86_400 {
+					t.Fatalf("%d-%d-%d: %d, %v; want %d, %v", year, month, day, days, ok, at.Unix()/86_400, exists)
+				}
+			}
+		}
+	}
+}
+
 func TestDayAndMilliseconds(t *testing.T) {
 	for _, ns := range []int64{
 		0, -1, 1, 86_400_000_000_000, 86_400_000_000_000 - 1, -86_400_000_000_000, -86_400_000_000_001,
