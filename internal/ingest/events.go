@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/google/uuid"
 
@@ -26,6 +27,7 @@ type events struct {
 	bodies   *bodies
 	decoders sync.Pool // of *decoder
 	batches  sync.Pool // of *[]event.Event, all zero
+	waiting waiting
 	metrics  *metrics
 	log      *slog.Logger
 	now      func() time.Time
@@ -40,7 +42,8 @@ func newEvents(o *Options, m *metrics) *events {
 		refusal:  o.Refusal,
 		lim:      o.Limits,
 		bodies:   newBodies(o.Limits.RequestBytes, o.Limits.InFlightBytes),
-		decoders: sync.Pool{New: func() any { return &decoder{events: event.NewDecoder(o.Limits.Event), ids: make(map[string]int)} }},
+		decoders: sync.Pool{New: func() any { return &decoder{events: event.NewDecoder(o.Limits.Event), ids: newIDSet()} }},
+		waiting: waiting{wait: o.Limits.AppendWait},
 		metrics:  m,
 		log:      o.Log,
 		now:      o.Now,
@@ -51,7 +54,7 @@ func newEvents(o *Options, m *metrics) *events {
 // decoder is what decoding a request needs and the next one may use again.
 type decoder struct {
 	events *event.Decoder
-	ids    map[string]int // of addDuplicates; empty between requests
+	ids    *idSet
 }
 
 func (s *events) serveHTTP(w http.ResponseWriter, r *http.Request, c Client) {
@@ -84,20 +87,12 @@ func (s *events) serve(r *http.Request, c Client) (stored []byte, applied bool, 
 	if p != nil {
 		return nil, false, p
 	}
-	batch, p := s.receive(r, c)
+	stored, where, wait, p := s.store(r, c, receipt)
 	if p != nil {
 		return nil, false, p
 	}
-	where, wait, p := s.append(r.Context(), batch, receipt)
-	if p != nil {
-		return nil, false, p
-	}
-	s.metrics.events.Add(float64(len(batch)))
-	stored = appended(batch, &where)
 	if receipt {
 		stored, applied = s.addReceipts(r.Context(), stored, wait)
-	} else { // whoever signs keeps the events
-		s.recycle(batch)
 	}
 	if seq, ok := where.last(); archived && ok {
 		return stored, applied, s.await(r.Context(), stored, where.Stream, seq)
@@ -105,25 +100,42 @@ func (s *events) serve(r *http.Request, c Client) (stored []byte, applied bool, 
 	return stored, applied, nil
 }
 
-// receive reads and decodes a request.
-func (s *events) receive(r *http.Request, c Client) ([]event.Event, *problem) {
+// store takes a request to the disk, and returns the body of a success.
+func (s *events) store(r *http.Request, c Client, receipt bool) (stored []byte, where Stored, wait func(context.Context) Receipts, _ *problem) {
 	f, p := formatOf(r.Header)
 	if p != nil {
-		return nil, p
+		return nil, Stored{}, nil, p
 	}
 	packing, p := codingOf(r.Header)
 	if p != nil {
-		return nil, p
+		return nil, Stored{}, nil, p
 	}
 	b, p := s.bodies.read(r, packing)
 	if p != nil {
-		return nil, p
+		return nil, Stored{}, nil, p
 	}
-	// One string for all events: theirs are parts of it. What the body took stays
-	// reserved until they are decoded, for that.
+	// From here to the end of this function the body stays as it is, and what it took
+	// stays reserved: the events' strings are parts of it.
 	defer b.release()
 	s.metrics.bytes.Add(float64(len(b.bytes)))
-	return s.decode(string(b.bytes), f, c)
+	text := unsafe.String(unsafe.SliceData(b.bytes), len(b.bytes))
+	if receipt {
+		text = string(b.bytes) // whoever signs keeps the events
+	}
+	batch, p := s.decode(text, f, c)
+	if p != nil {
+		return nil, Stored{}, nil, p
+	}
+	where, wait, p = s.append(batch, receipt)
+	if p != nil {
+		return nil, Stored{}, nil, p
+	}
+	s.metrics.events.Add(float64(len(batch)))
+	stored = appended(batch, &where)
+	if !receipt {
+		s.recycle(batch)
+	}
+	return stored, where, wait, nil
 }
 
 // decode makes events of a body: all of them, or a problem that lists every
@@ -214,7 +226,8 @@ type faults struct {
 
 func (f *faults) add(index int, errs ...event.FieldError) {
 	for _, e := range errs {
-		f.list = append(f.list, itemError{Index: index, Field: e.Field, Reason: e.Reason})
+		// They may be parts of a body, which does not live as long.
+		f.list = append(f.list, itemError{Index: index, Field: strings.Clone(e.Field), Reason: strings.Clone(e.Reason)})
 		f.small = f.small || !e.TooLarge
 	}
 }
@@ -229,26 +242,13 @@ func (f *faults) addBroken(index int, reason string) {
 	f.add(index, event.FieldError{Reason: reason})
 }
 
-// idsKept is the most ids for which a map is used again: clearing a large one for a
-// small request would cost more than making one.
-const idsKept = 1000
-
-// addDuplicates complains about ids that are in a request twice. first is an empty
-// map, and is empty again afterwards.
-func (f *faults) addDuplicates(batch []event.Event, first map[string]int) {
-	if len(batch) < 2 || len(f.list) > 0 {
-		return // with faults, batch has holes and its indices are not the sender's
+// addDuplicates complains about ids that are in a request twice.
+func (f *faults) addDuplicates(batch []event.Event, ids *idSet) {
+	if len(f.list) > 0 {
+		return // batch has holes and its indices are not the sender's
 	}
-	if len(batch) > idsKept {
-		first = make(map[string]int, len(batch))
-	}
-	defer clear(first)
-	for i := range batch {
-		if j, ok := first[batch[i].ID]; ok {
-			f.add(i, event.FieldError{Field: "id", Reason: fmt.Sprintf("is also the id of event %d", j)})
-			continue
-		}
-		first[batch[i].ID] = i
+	for first, second := range ids.repeated(batch) {
+		f.add(second, event.FieldError{Field: "id", Reason: fmt.Sprintf("is also the id of event %d", first)})
 	}
 }
 
@@ -298,9 +298,8 @@ func (f *faults) problem(as format) *problem {
 // append stores the events, waiting for the disk. It does not stop waiting when the
 // client has closed its side of the connection: that may be one which has sent
 // everything and waits for the answer, and the wait is bounded.
-func (s *events) append(ctx context.Context, batch []event.Event, receipt bool) (stored Stored, wait func(context.Context) Receipts, _ *problem) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.lim.AppendWait)
-	defer cancel()
+func (s *events) append(batch []event.Event, receipt bool) (stored Stored, wait func(context.Context) Receipts, _ *problem) {
+	ctx := s.waiting.context()
 	var err error
 	if receipt && s.receipts != nil {
 		stored, wait, err = s.receipts.AppendReceipt(ctx, batch)

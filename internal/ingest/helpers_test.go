@@ -85,8 +85,20 @@ func (m *memory) Append(ctx context.Context, events []event.Event) (Stored, erro
 	for i := range seqs {
 		seqs[i] = int64(len(m.events) + i)
 	}
-	m.events = append(m.events, events...)
+	for i := range events {
+		m.events = append(m.events, owned(m.t, &events[i]))
+	}
 	return Stored{Stream: testStream, Seqs: seqs, Earlier: m.earlier}, nil
+}
+
+// owned is e with text of its own, as the log has it.
+func owned(t testing.TB, e *event.Event) event.Event {
+	t.Helper()
+	own, err := event.DecodeBinary(event.AppendBinary(nil, e))
+	if err != nil {
+		t.Error(err)
+	}
+	return own
 }
 
 func (m *memory) len() int {

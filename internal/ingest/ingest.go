@@ -29,9 +29,10 @@ import (
 //
 // Append returns once all events are on disk, and says where each is. One that its
 // producer sent before is not stored again: it is where it was stored then. It may
-// be called concurrently, and does not keep the events of a call that succeeded. A
-// *[ConflictError] says that nothing was stored; after any other error it is up to
-// [Options.Refusal] to say what became of the events.
+// be called concurrently. Whatever it returns, it keeps neither the events nor a part
+// of their text: the memory of both is used again. A *[ConflictError] says that nothing
+// was stored; after any other error it is up to [Options.Refusal] to say what became of
+// the events.
 type Appender interface {
 	Append(ctx context.Context, events []event.Event) (Stored, error)
 }
