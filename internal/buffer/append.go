@@ -8,9 +8,10 @@ import (
 	"github.com/audit-archiver/archiver/internal/event"
 )
 
-// request is one Append on its way to Run.
+// request is one Append on its way to Run. It is used again, memory and all, except
+// for one that was abandoned.
 type request struct {
-	payload *[]byte // records
+	payload []byte // records
 	count   int64
 	parts   []partition // distinct
 	marks   []mark      // of each event
@@ -26,7 +27,7 @@ type request struct {
 	size   int64         // of the payload, which is the caller's again after done
 }
 
-func (r *request) bytes() int64 { return int64(len(*r.payload)) }
+func (r *request) bytes() int64 { return int64(len(r.payload)) }
 
 // partition is where a row will lie in the bucket: rows of different partitions
 // never share a file.
@@ -67,12 +68,12 @@ func (b *Buffer) append(ctx context.Context, events []event.Event, ticket any) (
 		r.ticket, r.events, r.size = ticket, events, r.bytes()
 	}
 	if err := b.admit(r); err != nil {
-		b.payloads.Put(r.payload)
+		b.reuse(r)
 		return nil, err
 	}
 	select {
 	case err := <-r.done:
-		b.payloads.Put(r.payload)
+		defer b.reuse(r)
 		if err != nil {
 			return nil, err
 		}
@@ -97,36 +98,48 @@ func (b *Buffer) encode(events []event.Event) (*request, error) {
 	if len(events) > b.o.QueueEvents {
 		return nil, fmt.Errorf("%w: %d events, at most %d", ErrRefused, len(events), b.o.QueueEvents)
 	}
-	buf, ok := b.payloads.Get().(*[]byte)
+	r, ok := b.requests.Get().(*request)
 	if !ok {
-		buf = new([]byte)
+		r = &request{done: make(chan error, 1)}
 	}
-	r := &request{
-		payload: buf, count: int64(len(events)), done: make(chan error, 1),
-		marks: make([]mark, len(events)), seqs: make([]int64, len(events)),
+	r.count, r.seqs = int64(len(events)), make([]int64, len(events))
+	if err := b.fill(r, events); err != nil {
+		b.reuse(r)
+		return nil, err
 	}
-	p := (*buf)[:0]
-	most := min(b.o.appendBytesMax(), b.o.QueueBytes, b.o.HighWater)
-	for i := range events {
-		p = appendRecord(p, &events[i])
-		r.marks[i] = markOf(&events[i])
-		if int64(len(p)) > most {
-			return nil, fmt.Errorf("%w: %d events are more than %d bytes", ErrRefused, len(events), most)
-		}
-		if err := b.addPartition(r, &events[i]); err != nil {
-			return nil, err
-		}
-	}
-	*buf = p
 	return r, nil
 }
 
+// reuse takes a request back that nobody looks at any more.
+func (b *Buffer) reuse(r *request) {
+	*r = request{payload: r.payload[:0], parts: r.parts[:0], marks: r.marks[:0], done: r.done}
+	b.requests.Put(r)
+}
+
+func (b *Buffer) fill(r *request, events []event.Event) error {
+	most := min(b.o.appendBytesMax(), b.o.QueueBytes, b.o.HighWater)
+	for i := range events {
+		r.payload = appendRecord(r.payload, &events[i])
+		r.marks = append(r.marks, markOf(&events[i]))
+		if r.bytes() > most {
+			return fmt.Errorf("%w: %d events are more than %d bytes", ErrRefused, len(events), most)
+		}
+		if err := b.addPartition(r, &events[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func appendRecord(p []byte, e *event.Event) []byte {
-	stored := *e
-	stored.ReceivedAtMS = 0
+	if e.ReceivedAtMS != 0 { // it was stored before, by somebody else
+		unstamped := *e
+		unstamped.ReceivedAtMS = 0
+		e = &unstamped
+	}
 	at := len(p)
 	p = append(p, make([]byte, recordHead)...)
-	p = event.AppendBinary(p, &stored)
+	p = event.AppendBinary(p, e)
 	body := p[at+recordHead:]
 	le.PutUint32(p[at:], uint32(len(body)))
 	le.PutUint32(p[at+4:], checksum(body))

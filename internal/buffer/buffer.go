@@ -57,7 +57,7 @@ type Buffer struct {
 	spareGo  chan struct{} // capacity 1: the keeper tried to make a spare
 	damaged  chan struct{} // closed by the first fail
 	gone     chan struct{} // closed when Run is over: nobody will answer
-	payloads sync.Pool     // *[]byte: buffers of encoded events
+	requests sync.Pool     // *request that nobody waits for
 	files    handles       // open segments of the readers
 	recent   *recent       // what a retry is recognised by
 
@@ -84,6 +84,7 @@ type Buffer struct {
 
 	queue                     []*request
 	queuedEvents, queuedBytes int64
+	taken                     int64 // requests that left the queue, since Open
 
 	segments []*segment    // contiguous numbers, oldest first; the last one is written to
 	spares   []spare       // ready to become a segment

@@ -123,6 +123,7 @@ func (b *Buffer) takeGroup() (g group, sealFirst bool) {
 	}
 	g.requests = b.queue[:n:n]
 	b.queue = b.queue[n:]
+	b.taken += int64(n)
 	b.queuedEvents -= g.rows
 	b.queuedBytes -= g.bytes
 	if len(b.queue) > 0 && !sealFirst {
@@ -147,6 +148,7 @@ func (b *Buffer) refuseQueue(err error) error {
 	b.mu.Lock()
 	queue := b.queue
 	b.queue, b.queuedEvents, b.queuedBytes = nil, 0, 0
+	b.taken += int64(len(queue))
 	b.mu.Unlock()
 	for _, r := range queue {
 		r.done <- err

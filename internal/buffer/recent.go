@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"crypto/sha256"
+	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -42,10 +43,12 @@ type recent struct {
 	// mu: Run writes, Release and Stats read.
 	mu          sync.Mutex
 	first, next int64      // seqs of the marks that are held
+	placeBits   int        // of a slot, see shard
 	ring        [][]mark   // the mark of seq s is at s % most, in pieces of ringPiece
 	index       [256]shard // by a byte of the key
 	times       []instant  // oldest first; the first one covers first
 	earlier     *earlier   // of the logs that this one continues; nil: none
+	touched     uint32     // means nothing, see touch
 }
 
 const ringPiece = 1 << 16
@@ -58,7 +61,8 @@ type instant struct{ seq, received int64 }
 const instantGap = int64(time.Minute / time.Millisecond)
 
 func newRecent(most int64, age time.Duration) *recent {
-	return &recent{most: max(most, 0), age: age, ring: make([][]mark, (max(most, 0)+ringPiece-1)/ringPiece)}
+	most = max(most, 0)
+	return &recent{most: most, age: age, placeBits: bits.Len64(uint64(most)), ring: make([][]mark, (most+ringPiece-1)/ringPiece)}
 }
 
 func (t *recent) at(seq int64) *mark {
@@ -119,6 +123,42 @@ func (t *recent) add(m mark, received int64) (seq int64, held mark, fresh bool) 
 	}
 	t.push(m, received, true)
 	return t.next - 1, m, true
+}
+
+// touchedAtOnce is for how many marks memory is asked for at a time: what comes stays
+// in the nearest cache until it is used.
+const touchedAtOnce = 64
+
+// touch asks for the memory that adding marks will need, all of it at once: the index
+// and the ring are larger than any cache, and to wait for one place after the other was
+// most of the work of an add. It changes nothing that counts. The caller holds mu.
+func (t *recent) touch(marks []mark) {
+	if t.most == 0 {
+		return
+	}
+	sum := uint32(0)
+	for i := range marks {
+		sum += t.index[marks[i].key[8]].touch(&marks[i].key)
+	}
+	// What has to go for them: the neighbours in the index move up, and are looked at.
+	for seq := t.first; seq < min(t.next+int64(len(marks))-t.most, t.next); seq++ {
+		key := &t.at(seq).key
+		s := &t.index[key[8]]
+		if len(s.slots) == 0 {
+			continue
+		}
+		for i, n := s.home(key), 0; n < 4 && s.slots[i] != 0; i, n = (i+1)&(len(s.slots)-1), n+1 {
+			sum += uint32(t.at(t.seqAt(s.slots[i])).key[0])
+		}
+	}
+	t.touched = sum // or the compiler would leave it all out
+}
+
+func (s *shard) touch(key *[12]byte) uint32 {
+	if len(s.slots) == 0 {
+		return 0
+	}
+	return s.slots[s.home(key)]
 }
 
 // restore remembers the mark of the next seq as it was. If another one has its key,
@@ -210,17 +250,16 @@ type shard struct {
 	used  int
 }
 
-// A slot has some bits of its key beside the place, so that looking for a key that
-// is not there, as nearly always, does not touch the ring: a cache miss each time.
-const placeBits = 27
+// A slot has what bits the place leaves of its key beside it, so that looking for a key
+// that is not there, as nearly always, does not touch the ring: a cache miss each time.
 
-const placeMask = 1<<placeBits - 1
-
-func slotOf(t *recent, seq int64) uint32 {
-	return uint32(seq%t.most) + 1 | tagOf(&t.at(seq).key)
+func (t *recent) slotOf(seq int64) uint32 {
+	return uint32(seq%t.most) + 1 | t.tagOf(&t.at(seq).key)
 }
 
-func tagOf(key *[12]byte) uint32 { return uint32(key[9]) << placeBits }
+func (t *recent) tagOf(key *[12]byte) uint32 { return uint32(le.Uint16(key[9:])) << t.placeBits }
+
+func (t *recent) placeMask() uint32 { return 1<<t.placeBits - 1 }
 
 func (s *shard) home(key *[12]byte) int { return int(le.Uint64(key[:8]) & uint64(len(s.slots)-1)) }
 
@@ -228,9 +267,9 @@ func (s *shard) find(t *recent, key *[12]byte) (seq int64, ok bool) {
 	if s.used == 0 {
 		return 0, false
 	}
-	tag := tagOf(key)
+	tag, mask := t.tagOf(key), t.placeMask()
 	for i := s.home(key); s.slots[i] != 0; i = (i + 1) & (len(s.slots) - 1) {
-		if s.slots[i]&^placeMask != tag {
+		if s.slots[i]&^mask != tag {
 			continue
 		}
 		if seq := t.seqAt(s.slots[i]); t.at(seq).key == *key {
@@ -243,7 +282,7 @@ func (s *shard) find(t *recent, key *[12]byte) (seq int64, ok bool) {
 // seqAt is the seq of the mark at a place: of those that are held, the one that
 // lies there.
 func (t *recent) seqAt(slot uint32) int64 {
-	place := int64(slot&placeMask) - 1
+	place := int64(slot&t.placeMask()) - 1
 	seq := t.first - t.first%t.most + place
 	if seq < t.first {
 		seq += t.most
@@ -285,7 +324,7 @@ func (s *shard) place(t *recent, seq int64) {
 	for s.slots[i] != 0 {
 		i = (i + 1) & (len(s.slots) - 1)
 	}
-	s.slots[i] = slotOf(t, seq)
+	s.slots[i] = t.slotOf(seq)
 }
 
 func (s *shard) grow(t *recent, size int) {
@@ -305,7 +344,7 @@ func (s *shard) remove(t *recent, seq int64) {
 		return
 	}
 	mask := len(s.slots) - 1
-	want := slotOf(t, seq)
+	want := t.slotOf(seq)
 	gap := s.home(&t.at(seq).key)
 	for s.slots[gap] != want {
 		if s.slots[gap] == 0 {

@@ -51,6 +51,9 @@ func (t *recent) take(r *request, received int64) (repeated, conflicts int64) {
 	r.fresh = t.next
 	var taken *ConflictError
 	for i := range r.marks {
+		if i%touchedAtOnce == 0 {
+			t.touch(r.marks[i:min(i+touchedAtOnce, len(r.marks))])
+		}
 		seq, held, fresh := t.add(r.marks[i], received)
 		r.seqs[i] = seq
 		switch {
@@ -104,7 +107,7 @@ func (r *request) appendFresh(dst []byte) []byte {
 	case r.refused != nil:
 		return dst
 	case !r.known:
-		return append(dst, *r.payload...)
+		return append(dst, r.payload...)
 	}
 	r.eachFresh(func(record []byte) { dst = append(dst, record...) })
 	return dst
@@ -131,7 +134,7 @@ func (r *request) freshParts() []partition {
 // eachFresh visits the records of new events: each seq once, also when an id is
 // twice in the request.
 func (r *request) eachFresh(visit func(record []byte)) {
-	rest, next := *r.payload, r.fresh
+	rest, next := r.payload, r.fresh
 	for _, seq := range r.seqs {
 		n := recordHead + int(le.Uint32(rest))
 		if seq >= next {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -162,12 +161,9 @@ func (b *Buffer) obey(c control) error {
 // be no end to it.
 func (b *Buffer) flush() error {
 	b.mu.Lock()
-	var last *request
-	if n := len(b.queue); n > 0 {
-		last = b.queue[n-1]
-	}
+	until := b.taken + int64(len(b.queue))
 	b.mu.Unlock()
-	for b.queued(last) {
+	for !b.tookUntil(until) {
 		if err := b.commitGroup(); errors.Is(err, ErrDamaged) {
 			return err
 		}
@@ -175,10 +171,12 @@ func (b *Buffer) flush() error {
 	return nil
 }
 
-func (b *Buffer) queued(r *request) bool {
+// tookUntil reports whether so many requests left the queue. It counts them because a
+// request that is answered is soon in the queue again, as another one.
+func (b *Buffer) tookUntil(requests int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return r != nil && slices.Contains(b.queue, r)
+	return b.taken >= requests
 }
 
 // beat proves silence by an empty batch. While events wait for their seal there
