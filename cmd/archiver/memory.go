@@ -8,23 +8,23 @@ import (
 )
 
 // softMemory is how much memory Go's runtime may have before it collects garbage more
-// often than it would by itself, in bytes: what archiving a full batch keeps alive, and
-// as much again of what does not depend on the configuration. It is no bound: what is
-// in use stays in use.
-func softMemory(c config.Config) int64 {
+// often than it would by itself, in bytes, while a batch with so many rows is archived:
+// what that and the window for retries keep alive, and what depends on neither. It is no
+// bound: what is in use stays in use.
+func softMemory(c config.Config, rows int64) int64 {
 	const (
 		base   = 52 << 20 // requests, frames of the log, a Parquet writer and reader
 		perID  = 28       // of the window for retries
 		perRow = 40       // of a batch while it is archived
 	)
-	return base + perID*int64(c.WAL.RetryIDs) + perRow*int64(c.Seal.Rows)
+	return base + perID*int64(c.WAL.RetryIDs) + perRow*rows
 }
 
-// limitMemory makes softMemory hold for this process. Without it the window for
-// retries, which is large and never garbage, would let garbage grow as large.
+// limitMemory makes softMemory hold for this process from now on. Without it the window
+// for retries, which is large and never garbage, would let garbage grow as large.
 // GOMEMLIMIT in the environment is obeyed instead.
-func limitMemory(c config.Config) {
+func limitMemory(c config.Config, rows int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softMemory(c))
+		debug.SetMemoryLimit(softMemory(c, rows))
 	}
 }

@@ -120,7 +120,8 @@ func (n *node) streamOptions(ctx context.Context, successor makeFunc) streams.Op
 		},
 		Identity: identify, Writer: writer(), StartOffline: c.Archive.StartOffline, Prove: n.fitness.prove,
 		ShipInterval: c.WAL.ShipInterval, ShipRetention: c.WAL.ShipRetention,
-		Now: time.Now, Log: n.log,
+		Archiving: func(rows int64) { limitMemory(c, rows) },
+		Now:       time.Now, Log: n.log,
 	}
 }
 

@@ -61,6 +61,10 @@ type Options struct {
 
 	ShipInterval, ShipRetention time.Duration // interval 0: nothing is shipped
 
+	// Archiving, when set, is told how many rows the batch has that is archived next,
+	// and 0 when nothing is left to archive.
+	Archiving func(rows int64)
+
 	Now func() time.Time
 	Log *slog.Logger
 
@@ -214,7 +218,7 @@ func (l *Line) openArchiver(s *Stream, key ledger.Signer) (err error) {
 	held := s.Buffer.Stats()
 	s.Archiver, err = archive.New(archive.Options{
 		FirstSeq: held.FirstSeq, OpenSeq: held.NextSeq - held.OpenRows,
-		Dir: at.dir, FS: l.o.FS, Store: l.o.Store, Queue: s.Buffer, Prefix: l.o.Prefix,
+		Dir: at.dir, FS: l.o.FS, Store: l.o.Store, Queue: l.o.queue(s.Buffer), Prefix: l.o.Prefix,
 		Stream: at.open.Stream, Open: at.raw, Root: l.o.Root, Signer: key,
 		Identity: identity, Writer: l.o.Writer, Ship: ship, Prove: l.o.Prove, Pause: l.o.pause,
 		Now: l.o.Now, Log: l.o.Log.With("part", "archive"), Metrics: s.metrics,

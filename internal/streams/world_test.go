@@ -60,8 +60,9 @@ type world struct {
 	// ships, when set, is how often the log is copied to the bucket.
 	ships time.Duration
 	// sealRows, when set, is how many rows a batch has at most.
-	sealRows int64
-	opened   func(*Line) // when set, is called before it runs
+	sealRows  int64
+	opened    func(*Line)      // when set, is called before it runs
+	archiving func(rows int64) // see Options
 	// paused is called in every pause, which takes no time: what happens meanwhile.
 	paused func(time.Duration)
 
@@ -173,7 +174,7 @@ func (w *world) options() Options {
 			return id, nil
 		},
 		Writer: "test", Now: w.clock.now, Log: w.log,
-		look: time.Millisecond, ShipInterval: w.ships, ShipRetention: 72 * time.Hour,
+		look: time.Millisecond, ShipInterval: w.ships, ShipRetention: 72 * time.Hour, Archiving: w.archiving,
 		pause: func(ctx context.Context, d time.Duration) error {
 			if time.Duration(paused.Add(int64(d))) < 2*time.Hour { // whoever fails for ever must not run time away
 				w.clock.advance(d)
