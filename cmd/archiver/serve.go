@@ -84,6 +84,7 @@ type opened struct {
 // serve runs a node with its doors until ctx ends. ready is called once events
 // are accepted. successor, when set, makes a successor of a stream that needs one.
 func serve(ctx context.Context, c config.Config, log *slog.Logger, successor makeFunc, ready func(opened) error) (err error) {
+	useProcessors()
 	limitMemory(c, 0)
 	n, err := openNode(ctx, c, log, successor)
 	if err != nil {
