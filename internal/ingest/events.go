@@ -27,7 +27,7 @@ type events struct {
 	bodies   *bodies
 	decoders sync.Pool // of *decoder
 	batches  sync.Pool // of *[]event.Event, all zero
-	waiting waiting
+	waiting  waiting
 	metrics  *metrics
 	log      *slog.Logger
 	now      func() time.Time
@@ -43,7 +43,7 @@ func newEvents(o *Options, m *metrics) *events {
 		lim:      o.Limits,
 		bodies:   newBodies(o.Limits.RequestBytes, o.Limits.InFlightBytes),
 		decoders: sync.Pool{New: func() any { return &decoder{events: event.NewDecoder(o.Limits.Event), ids: newIDSet()} }},
-		waiting: waiting{wait: o.Limits.AppendWait},
+		waiting:  waiting{wait: o.Limits.AppendWait},
 		metrics:  m,
 		log:      o.Log,
 		now:      o.Now,
@@ -71,7 +71,7 @@ func (s *events) serveHTTP(w http.ResponseWriter, r *http.Request, c Client) {
 		s.metrics.refused.WithLabelValues(p.kind).Inc()
 		p.write(w)
 	} else {
-		writeBody(w, http.StatusOK, "application/json", stored)
+		writeStored(w, stored)
 	}
 	s.metrics.seconds.Observe(s.now().Sub(start).Seconds())
 }

@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -129,6 +131,24 @@ func TestProblemsHaveTheirOwnText(t *testing.T) {
 		}
 		if !slices.Equal(p.Errors, want) {
 			t.Errorf("%s: the problem has become %+v", wrong, p.Errors)
+		}
+	}
+}
+
+// TestAnswersSayTheirLength: short ones, of which net/http counts the bytes, and long ones.
+func TestAnswersSayTheirLength(t *testing.T) {
+	w := newWorld(t, DefaultTimeouts(), nil)
+	for _, n := range []int{1, 20, 30, 500} {
+		r, err := w.client.Post("http://"+w.addr+"/v1/events", typeNDJSON, strings.NewReader(bodyOf("a", n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(r.Body)
+		if err = errors.Join(err, r.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if r.StatusCode != http.StatusOK || r.ContentLength != int64(len(body)) || r.Header.Get("Content-Type") != typeJSON {
+			t.Errorf("%d events: status %d, Content-Length %d of %d bytes, %v", n, r.StatusCode, r.ContentLength, len(body), r.Header)
 		}
 	}
 }
