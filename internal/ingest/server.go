@@ -79,7 +79,7 @@ func (l *limitListener) Accept() (net.Conn, error) {
 		<-l.slots
 		return nil, err
 	}
-	return &limitConn{Conn: c, release: sync.OnceFunc(func() { <-l.slots })}, nil
+	return &limitConn{Conn: newLateConn(c), release: sync.OnceFunc(func() { <-l.slots })}, nil
 }
 
 // Close also wakes an Accept that waits for a free slot.
