@@ -64,7 +64,7 @@ func daysTo(year, month, day int64) (days int64, ok bool) {
 	if month < 1 || month > 12 {
 		return 0, false
 	}
-	length := int64(30 + (month+month/8)%2)
+	length := 30 + (month+month/8)%2
 	if month == 2 {
 		length = 28
 		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
