@@ -4,8 +4,6 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
-	pq "github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/format"
 )
 
 // zstdWindow is how far back a compressed page refers, in bytes: further than a page
@@ -27,11 +25,16 @@ var (
 	fastZstd = &zstdCodec{level: zstd.SpeedFastest}
 )
 
-func (c *zstdCodec) String() string                            { return "ZSTD" }
-func (c *zstdCodec) CompressionCodec() format.CompressionCodec { return format.Zstd }
+// codec is the one for the pages of a column.
+func (c *column) codec() *zstdCodec {
+	if c.random {
+		return fastZstd
+	}
+	return mostZstd
+}
 
-// Encode implements the library's compress.Codec.
-func (c *zstdCodec) Encode(dst, src []byte) ([]byte, error) {
+// encode compresses src into dst, from its start.
+func (c *zstdCodec) encode(dst, src []byte) ([]byte, error) {
 	e, ok := c.encoders.Get().(*zstd.Encoder)
 	if !ok {
 		var err error
@@ -44,7 +47,3 @@ func (c *zstdCodec) Encode(dst, src []byte) ([]byte, error) {
 	defer c.encoders.Put(e)
 	return e.EncodeAll(src, dst[:0]), nil
 }
-
-// Decode implements it too: the library fills bloom filters from pages that it
-// compressed before. Files are read by our own [Reader].
-func (c *zstdCodec) Decode(dst, src []byte) ([]byte, error) { return pq.Zstd.Decode(dst, src) }

@@ -202,9 +202,6 @@ func node(c column) pq.Node {
 	case kindTime:
 		n = pq.Encoded(pq.TimestampAdjusted(pq.Millisecond, true), &pq.DeltaBinaryPacked)
 	}
-	if c.random {
-		n = pq.Compressed(n, fastZstd)
-	}
 	if c.Nullable {
 		return pq.Optional(n)
 	}
