@@ -17,7 +17,6 @@ import (
 // columnWriter makes the chunks of one column, one row group after the other.
 type columnWriter struct {
 	col    *column
-	codec  *zstdCodec
 	stream string
 	index  *indexer // nil: the column is not in the value index
 
@@ -55,7 +54,7 @@ type chunkTotals struct {
 }
 
 func newColumnWriter(c *column, stream uuid.UUID) *columnWriter {
-	w := &columnWriter{col: c, codec: c.codec(), stream: stream.String(), indexer: node(*c).Type().NewColumnIndexer(boundBytes)}
+	w := &columnWriter{col: c, stream: stream.String(), indexer: node(*c).Type().NewColumnIndexer(boundBytes)}
 	if c.dict {
 		w.dict = newValueSet()
 	}

@@ -4,6 +4,8 @@ import (
 	"hash/maphash"
 	mathbits "math/bits"
 
+	"github.com/google/uuid"
+
 	"github.com/audit-archiver/archiver/internal/event"
 )
 
@@ -74,8 +76,14 @@ func (d *Digest) add(c *column, sum uint64, rows []event.Row) uint64 {
 			sum = d.next(sum, uint64(rows[i].TimestampMS()))
 		}
 	case c.source == sourceStream:
+		var stream uuid.UUID
+		var hash uint64
 		for i := range rows {
-			sum = d.next(sum, maphash.String(d.seed, rows[i].Stream.String()))
+			if i == 0 || rows[i].Stream != stream {
+				stream = rows[i].Stream
+				hash = maphash.String(d.seed, stream.String())
+			}
+			sum = d.next(sum, hash)
 		}
 	}
 	return sum

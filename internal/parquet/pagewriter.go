@@ -59,7 +59,7 @@ func (p *pageWriter) encode(w *columnWriter) (encoding format.Encoding, err erro
 
 // append appends the page in content to dst, behind its header, of which it fills in sizes and checksum.
 func (p *pageWriter) append(dst []byte, w *columnWriter, header *format.PageHeader) (_ []byte, err error) {
-	if p.packed, err = w.codec.encode(p.packed, p.content); err != nil {
+	if p.packed, err = pageCodec.encode(p.packed, p.content); err != nil {
 		return nil, err
 	}
 	header.UncompressedPageSize = int32(len(p.content))

@@ -29,7 +29,7 @@ func byLibrary(t *testing.T, rows []event.Row, groups ...int) []byte {
 	cols := columns()
 	var fields []pq.Field
 	for _, c := range cols {
-		fields = append(fields, field{Node: pq.Compressed(node(c), libraryCodec{c.codec()}), name: c.Name})
+		fields = append(fields, field{Node: pq.Compressed(node(c), libraryCodec{&pageCodec}), name: c.Name})
 	}
 	config := []pq.WriterOption{
 		pq.NewSchema("audit_logs", table{fields: fields}),
