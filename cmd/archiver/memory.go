@@ -15,7 +15,7 @@ func softMemory(c config.Config, rows int64) int64 {
 	const (
 		base   = 52 << 20 // requests, frames of the log, a Parquet writer and reader
 		perID  = 28       // of the window for retries
-		perRow = 40       // of a batch while it is archived
+		perRow = 32       // of a batch while it is archived
 	)
 	return base + perID*int64(c.WAL.RetryIDs) + perRow*rows
 }

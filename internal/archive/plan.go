@@ -67,13 +67,11 @@ func (p *part) holds(row buffer.Outline) bool {
 	return p.number == event.DayNumber(row.TimestampNS) && p.class == string(row.Class)
 }
 
-// position is where a row goes in its file, where it is read from, and what its leaf
-// must come to when the file is read back: 40 bytes per row, which is what a batch
-// costs in memory.
+// position is where a row goes in its file, and where it is read from: 32 bytes per row,
+// which is what a batch costs in memory.
 type position struct {
-	ns   int64
-	ref  buffer.Ref
-	leaf uint64 // under a seed of this process; set by encode
+	ns  int64
+	ref buffer.Ref
 }
 
 // divide looks at a batch once and sorts its rows into partitions, each in the order

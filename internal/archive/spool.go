@@ -6,12 +6,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/durable"
@@ -99,89 +100,59 @@ func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, loca
 	for _, row := range p.rows {
 		s.FirstSeq, s.LastSeq = min(s.FirstSeq, row.ref.Seq()), max(s.LastSeq, row.ref.Seq())
 	}
-	if err := encode(ctx, f, b, p, &s); err != nil {
+	digest, err := encode(ctx, f, b, p, &s)
+	if err != nil {
 		return spooled{}, err
 	}
 	if err := f.Sync(); err != nil {
 		return spooled{}, fmt.Errorf("sync: %w", err)
 	}
-	if err := compare(ctx, f, s.Size, p); err != nil {
+	if err := compare(ctx, f, &s, digest); err != nil {
 		return spooled{}, fmt.Errorf("read back: %w", err)
 	}
 	return s, nil
 }
 
-// leafSeed keys the 64-bit hashes of leaves by which a file that was read back is
-// compared with the WAL. Damage, or a mistake of the encoder, that changes a row is
-// missed once in 2^64; nobody can aim at that, because the seed is random and never
-// leaves the process. SHA-256 would cost ten times as much.
-var leafSeed = maphash.MakeSeed()
-
-// encode writes the rows of p as Parquet, and into s size and checksum of what it
-// wrote and the Merkle root over the rows as the WAL has them. It reads one row at a
-// time from the WAL.
-func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part, s *spooled) (err error) {
-	log, err := b.RowReader()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
+// encode writes the rows of p as Parquet, and into s size and checksum of what it wrote and the Merkle root over the
+// rows as the WAL has them. The digest is of those rows, too.
+//
+// Reading and hashing rows and writing them take as long as each other, so they are done at the same time.
+func encode(ctx context.Context, f durable.File, b *buffer.Batch, p *part, s *spooled) (_ *parquet.Digest, err error) {
 	h := sha256.New()
 	count := &offsetWriter{f: f}
 	buffered := bufio.NewWriterSize(io.MultiWriter(count, h), spoolBufferBytes)
 	w := parquet.NewWriter(buffered, parquet.Options{Stream: b.Stream, Class: p.class, Day: p.day})
-	var tree ledger.Tree
-	var leaf []byte
-	row := make([]event.Row, 1)
-	for i := range p.rows {
-		at := &p.rows[i]
-		if i%4096 == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
+	r := newRowSource(b, p)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.run(ctx) })
+	g.Go(func() error {
+		for rows := range r.full {
+			if err := w.Write(rows...); err != nil {
+				return fmt.Errorf("write: %w", err)
+			}
+			r.free <- rows // it has room for all there are
 		}
-		if row[0], err = log.Read(at.ref); err != nil {
-			return fmt.Errorf("read seq %d from the WAL: %w", at.ref.Seq(), err)
-		}
-		leaf = event.AppendPrefixed(leaf[:0], &row[0])
-		tree.Add(event.HashPrefixed(leaf))
-		at.leaf = maphash.Bytes(leafSeed, leaf)
-		if err := w.Write(row...); err != nil {
-			return fmt.Errorf("write seq %d: %w", at.ref.Seq(), err)
-		}
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
 	}
 	if err := errors.Join(w.Close(), buffered.Flush()); err != nil {
-		return fmt.Errorf("finish: %w", err)
+		return nil, fmt.Errorf("finish: %w", err)
 	}
-	s.Size, s.SHA256, s.Root = count.n, ledger.Hash(h.Sum(nil)), tree.Root()
-	return nil
+	s.Size, s.SHA256, s.Root = count.n, ledger.Hash(h.Sum(nil)), r.tree.Root()
+	return r.digest, nil
 }
 
-// compare reads a finished file and demands that each row has the leaf that the WAL
-// gave, in order: nothing is locked for years before this holds.
-func compare(ctx context.Context, f io.ReaderAt, size int64, p *part) error {
-	r, err := parquet.Open(f, size, p.class)
+// compare reads a finished file and demands that it holds the rows that the WAL gave, in order: nothing is locked for
+// years before this holds.
+func compare(ctx context.Context, f io.ReaderAt, s *spooled, digest *parquet.Digest) error {
+	r, err := parquet.Open(f, s.Size, s.Class)
 	if err != nil {
 		return err
 	}
-	n := 0
-	var leaf []byte
-	for row, err := range r.Rows() {
-		if err != nil {
-			return fmt.Errorf("row %d: %w", n, err)
-		}
-		if n == len(p.rows) {
-			return fmt.Errorf("more than %d rows", n)
-		}
-		leaf = event.AppendPrefixed(leaf[:0], &row)
-		if maphash.Bytes(leafSeed, leaf) != p.rows[n].leaf {
-			return fmt.Errorf("row %d (seq %d): differs from the WAL", n, p.rows[n].ref.Seq())
-		}
-		n++
-		if n%4096 == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-	}
-	if n != len(p.rows) {
-		return fmt.Errorf("%d rows, want %d", n, len(p.rows))
+	if err := r.Compare(ctx, digest); err != nil {
+		return fmt.Errorf("the file is not what the WAL has: %w", err)
 	}
 	return nil
 }

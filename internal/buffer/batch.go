@@ -42,9 +42,10 @@ type Rows interface {
 // is for one goroutine, and keeps the range that it reads from being recycled until
 // Close.
 type RowReader interface {
-	// Read returns the row at ref, which a Scan or Outlines of the range yielded. Its
-	// strings share memory with the rows around it: clone what is kept for long.
-	Read(ref Ref) (event.Row, error)
+	// Read sets row to the one at ref, which a Scan or Outlines of the range yielded. Its
+	// strings share memory with the rows around it: clone what is kept for long. After an
+	// error row is of no use.
+	Read(ref Ref, row *event.Row) error
 	Close() error
 }
 

@@ -152,8 +152,8 @@ func rows(t testing.TB, b *Buffer) []event.Row {
 			if e.Row.Seq != next || e.Ref.Seq() != next {
 				t.Fatalf("scan yields seq %d, want %d", e.Row.Seq, next)
 			}
-			again, err := reader.Read(e.Ref)
-			if err != nil {
+			var again event.Row
+			if err := reader.Read(e.Ref, &again); err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(again, e.Row) {

@@ -57,37 +57,36 @@ func (r *logReader) Close() error {
 }
 
 // Read implements RowReader.
-func (r *logReader) Read(ref Ref) (event.Row, error) {
-	row, err := r.read(ref)
-	if err != nil {
-		return event.Row{}, fmt.Errorf("read seq %d: %w", ref.seq, err)
+func (r *logReader) Read(ref Ref, row *event.Row) error {
+	if err := r.read(ref, row); err != nil {
+		return fmt.Errorf("read seq %d: %w", ref.seq, err)
 	}
-	return row, nil
+	return nil
 }
 
-func (r *logReader) read(ref Ref) (row event.Row, err error) {
+func (r *logReader) read(ref Ref, row *event.Row) error {
 	if err := r.s.covers(ref); err != nil {
-		return row, err
+		return err
 	}
 	segment, offset := int64(ref.segment), int64(ref.offset)
 	b, err := r.block(segment, offset)
 	if err != nil {
-		return row, err
+		return err
 	}
 	at := offset - b.offset
 	if raw, err := cutRecord(b.data[at:]); err == nil {
-		return rowOf(r.s.b.o.Stream, ref, b.text[at+recordHead:][:len(raw)])
+		return setRow(row, r.s.b.o.Stream, ref, b.text[at+recordHead:][:len(raw)])
 	}
 	// It goes on behind the block, or it is damaged.
 	file, err := r.file(segment)
 	if err != nil {
-		return row, err
+		return err
 	}
 	raw, err := readRecord(file, offset)
 	if err != nil {
-		return row, &CorruptError{segmentName(segment), offset, ref.seq, err}
+		return &CorruptError{segmentName(segment), offset, ref.seq, err}
 	}
-	return rowOf(r.s.b.o.Stream, ref, string(raw))
+	return setRow(row, r.s.b.o.Stream, ref, string(raw))
 }
 
 // block returns the piece that offset lies in.

@@ -298,16 +298,16 @@ func (s *shippedRows) RowReader() (RowReader, error) { return s, nil }
 func (s *shippedRows) Close() error { return nil }
 
 // Read implements RowReader.
-func (s *shippedRows) Read(ref Ref) (event.Row, error) {
+func (s *shippedRows) Read(ref Ref, row *event.Row) error {
 	if int64(ref.segment) >= int64(len(s.pieces)) {
-		return event.Row{}, fmt.Errorf("read seq %d: ref is of another batch", ref.seq)
+		return fmt.Errorf("read seq %d: ref is of another batch", ref.seq)
 	}
 	raw, err := readRecord(s.pieces[ref.segment], int64(ref.offset))
 	if err == nil {
-		var row event.Row
-		if row, err = rowOf(s.stream, ref, string(raw)); err == nil {
-			return row, nil
-		}
+		err = setRow(row, s.stream, ref, string(raw))
 	}
-	return event.Row{}, fmt.Errorf("read seq %d: %w", ref.seq, err)
+	if err != nil {
+		return fmt.Errorf("read seq %d: %w", ref.seq, err)
+	}
+	return nil
 }

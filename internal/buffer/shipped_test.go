@@ -67,7 +67,8 @@ func rowsOf(t testing.TB, batches []*ShippedBatch) (rows []event.Row) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, err := reader.Read(e.Ref); err != nil || again != e.Row {
+			var again event.Row
+			if err := reader.Read(e.Ref, &again); err != nil || again != e.Row {
 				t.Fatalf("scan %+v, read %+v, %v", e.Row, again, err)
 			}
 			if e.Row.Seq < b.First || e.Row.Seq > b.Last {

@@ -79,20 +79,28 @@ func DecodeBinary(b []byte) (Event, error) { return DecodeBinaryString(string(b)
 // of s.
 func DecodeBinaryString(s string) (Event, error) {
 	var e Event
+	if err := e.DecodeBinary(s); err != nil {
+		return Event{}, err
+	}
+	return e, nil
+}
+
+// DecodeBinary is [DecodeBinaryString] into e, all of whose fields it sets. After an error e is of no use.
+func (e *Event) DecodeBinary(s string) error {
 	if err := checkBinary(s); err != nil {
-		return e, err
+		return err
 	}
 	r := reader{rest: s[1:]}
-	r.columns(&e)
+	r.columns(e)
 	e.Retention = r.string("retention")
 	e.Fingerprint = uint64(r.int64("fingerprint"))
 	if r.err != nil {
-		return Event{}, fmt.Errorf("decode event: %w", r.err)
+		return fmt.Errorf("decode event: %w", r.err)
 	}
 	if len(r.rest) != 0 {
-		return Event{}, fmt.Errorf("decode event: %d bytes after the last field", len(r.rest))
+		return fmt.Errorf("decode event: %d bytes after the last field", len(r.rest))
 	}
-	return e, nil
+	return nil
 }
 
 func checkBinary[T string | []byte](b T) error {

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -31,8 +30,9 @@ type cursor struct {
 	dict   []string
 	left   int // values left in the page
 	levels runs
-	ids    runs   // of a dictionary page
-	plain  string // values of a plain page; values handed out share its memory
+	ids    runs   // of a page of ids
+	values []byte // of a plain page, until the next one
+	plain  string // the same, for text; what is handed out shares its memory
 	ints   deltas
 	coded  bool // the page holds ids
 }
@@ -95,6 +95,18 @@ func cutText(data string) (s, rest string, err error) {
 
 // fill makes sure that the page has a value left.
 func (c *cursor) fill() error {
+	if c.left > 0 {
+		return nil
+	}
+	if err := c.advance(); err != nil {
+		return err
+	}
+	c.plain = string(c.values)
+	return nil
+}
+
+// advance goes to the next page of data, and loads the dictionary before it if there is one.
+func (c *cursor) advance() error {
 	for c.left == 0 {
 		if c.rows == 0 {
 			return fmt.Errorf("%w: too few values", errPage)
@@ -104,16 +116,16 @@ func (c *cursor) fill() error {
 			return err
 		}
 		switch {
-		case header.Type == format.DictionaryPage && header.DictionaryPageHeader.Valid && c.dict == nil:
-			err = c.loadDictionary(&header.DictionaryPageHeader.V, data)
+		case header.kind == format.DictionaryPage && header.hasValues && c.dict == nil:
+			err = c.loadDictionary(&header, data)
 			if err == nil && c.off != c.data {
 				// A reader that goes straight to the data must find what we find.
 				err = fmt.Errorf("%w: data is at %d, footer says %d", errPage, c.off, c.data)
 			}
-		case header.Type == format.DataPage && header.DataPageHeader.Valid:
-			err = c.loadData(&header.DataPageHeader.V, data)
+		case header.kind == format.DataPage && header.hasData:
+			err = c.loadData(&header, data)
 		default:
-			err = fmt.Errorf("%w: unexpected page of type %d", errPage, header.Type)
+			err = fmt.Errorf("%w: unexpected page of type %d", errPage, header.kind)
 		}
 		if err != nil {
 			return err
@@ -122,45 +134,47 @@ func (c *cursor) fill() error {
 	return nil
 }
 
+// finish demands that nothing is left behind the last row.
+func (c *cursor) finish() error {
+	if c.left != 0 || c.rows != 0 || c.off != c.end {
+		return fmt.Errorf("%w: data after the last row", errPage)
+	}
+	return nil
+}
+
 // page reads the next page. Data is its content, decompressed, until the next call.
-func (c *cursor) page() (_ *format.PageHeader, _ []byte, err error) {
-	defer recoverInto(&err)
+func (c *cursor) page() (h pageHeader, data []byte, _ error) {
 	head := c.grow(int(min(c.end-c.off, maxPageHeader)))
 	if err := readFull(c.r, head, c.off); err != nil {
-		return nil, nil, err
+		return h, nil, err
 	}
-	n, err := structLen(head)
+	h, n, err := parsePageHeader(head)
 	if err != nil {
-		return nil, nil, fmt.Errorf("page header: %w", err)
-	}
-	h := new(format.PageHeader)
-	if err := thrift.Unmarshal(new(thrift.CompactProtocol), head[:n], h); err != nil {
-		return nil, nil, fmt.Errorf("page header: %w", err)
+		return h, nil, fmt.Errorf("page header: %w", err)
 	}
 	c.off += int64(n)
-	packed, size := int64(h.CompressedPageSize), int64(h.UncompressedPageSize)
+	packed, size := int64(h.packed), int64(h.size)
 	c.budget -= int64(n) + size
 	if packed < 0 || size < 0 || packed > c.end-c.off || c.budget < 0 {
-		return nil, nil, fmt.Errorf("%w: %d bytes, %d before compression", errPage, packed, size)
+		return h, nil, fmt.Errorf("%w: %d bytes, %d before compression", errPage, packed, size)
 	}
 	body := c.grow(int(packed))
 	if err := readFull(c.r, body, c.off); err != nil {
-		return nil, nil, err
+		return h, nil, err
 	}
 	c.off += packed
-	if uint32(h.CRC) != crc32.ChecksumIEEE(body) {
-		return nil, nil, fmt.Errorf("%w: checksum differs", errPage)
+	if uint32(h.crc) != crc32.ChecksumIEEE(body) {
+		return h, nil, fmt.Errorf("%w: checksum differs", errPage)
 	}
 	// The decoder never writes more than the capacity it is given.
 	if int64(cap(c.unpacked)) < size {
 		c.unpacked = make([]byte, size)
 	}
-	data, err := c.zstd.DecodeAll(body, c.unpacked[:0:size])
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errPage, err)
+	if data, err = c.zstd.DecodeAll(body, c.unpacked[:0:size]); err != nil {
+		return h, nil, fmt.Errorf("%w: %w", errPage, err)
 	}
 	if int64(len(data)) != size {
-		return nil, nil, fmt.Errorf("%w: %d bytes, header says %d", errPage, len(data), size)
+		return h, nil, fmt.Errorf("%w: %d bytes, header says %d", errPage, len(data), size)
 	}
 	return h, data, nil
 }
@@ -172,11 +186,11 @@ func (c *cursor) grow(n int) []byte {
 	return c.raw[:n]
 }
 
-func (c *cursor) loadDictionary(h *format.DictionaryPageHeader, data []byte) error {
-	if c.col.kind != kindText || h.Encoding != format.Plain || h.NumValues < 0 || h.NumValues > RowGroupRows {
-		return fmt.Errorf("%w: dictionary of %d values", errPage, h.NumValues)
+func (c *cursor) loadDictionary(h *pageHeader, data []byte) error {
+	if c.col.kind != kindText || h.encoding != format.Plain || h.values < 0 || h.values > RowGroupRows {
+		return fmt.Errorf("%w: dictionary of %d values", errPage, h.values)
 	}
-	c.dict = make([]string, h.NumValues)
+	c.dict = make([]string, h.values)
 	rest := string(data)
 	var err error
 	for i := range c.dict {
@@ -190,16 +204,17 @@ func (c *cursor) loadDictionary(h *format.DictionaryPageHeader, data []byte) err
 	return nil
 }
 
-func (c *cursor) loadData(h *format.DataPageHeader, data []byte) error {
-	n := int(h.NumValues)
+func (c *cursor) loadData(h *pageHeader, data []byte) error {
+	n := int(h.values)
 	if n < 1 || n > c.rows {
 		return fmt.Errorf("%w: %d values, %d rows left", errPage, n, c.rows)
 	}
 	c.rows -= n
 	c.left = n
+	c.values = nil
 	var err error
 	if c.col.Nullable {
-		if len(data) < 4 || h.DefinitionLevelEncoding != format.RLE {
+		if len(data) < 4 || h.levels != format.RLE {
 			return fmt.Errorf("%w: no levels", errPage)
 		}
 		size := int64(binary.LittleEndian.Uint32(data))
@@ -213,13 +228,13 @@ func (c *cursor) loadData(h *format.DataPageHeader, data []byte) error {
 		data = data[size:]
 	}
 	switch {
-	case c.col.kind != kindText && h.Encoding == format.DeltaBinaryPacked:
+	case c.col.kind != kindText && h.encoding == format.DeltaBinaryPacked:
 		c.ints, err = newDeltas(data)
 		return err
-	case c.col.kind == kindText && h.Encoding == format.Plain:
-		c.coded, c.plain = false, string(data)
+	case c.col.kind == kindText && h.encoding == format.Plain:
+		c.coded, c.values = false, data
 		return nil
-	case c.col.kind == kindText && h.Encoding == format.RLEDictionary && c.dict != nil:
+	case c.col.kind == kindText && h.encoding == format.RLEDictionary && c.dict != nil:
 		c.coded = true
 		if len(data) == 0 { // all NULL
 			c.ids = runs{}
@@ -228,6 +243,6 @@ func (c *cursor) loadData(h *format.DataPageHeader, data []byte) error {
 		c.ids, err = newRuns(data[1:], int(data[0]))
 		return err
 	default:
-		return fmt.Errorf("%w: encoding %s", errPage, h.Encoding)
+		return fmt.Errorf("%w: encoding %s", errPage, h.encoding)
 	}
 }

@@ -43,6 +43,7 @@ func indexBits(rows int) int {
 	return mathbits.Len(uint(max(rows-1, 0) / indexBucketRows))
 }
 
+// indexHash is also the hash of Parquet's bloom filters.
 func indexHash(value []byte) uint64 { return bloom.XXH64{}.Sum64(value) }
 
 // indexer builds the part of an index that is about one column of one row group.
@@ -53,16 +54,16 @@ type indexer struct {
 	value  []byte // of addText
 }
 
-// add notes the value of a row, which is counted within the row group.
-func (x *indexer) add(row int, value []byte) {
-	top := indexHash(value) >> (64 - indexMostBits - indexPrintBits)
+// add notes the value of a row, which is counted within the row group, by its [indexHash].
+func (x *indexer) add(row int, hash uint64) {
+	top := hash >> (64 - indexMostBits - indexPrintBits)
 	x.keys = append(x.keys, uint32(top)<<indexPlaceBits|uint32(row/indexRows))
 }
 
-// addText is add of a string.
+// addText is add of a value.
 func (x *indexer) addText(row int, value string) {
 	x.value = append(x.value[:0], value...)
-	x.add(row, x.value)
+	x.add(row, indexHash(x.value))
 }
 
 // appendTo appends the finished part for a row group of so many rows to dst, returns the number of its entries, and

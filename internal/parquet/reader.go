@@ -109,13 +109,21 @@ type scan struct {
 	lastSeq    int64
 }
 
-func newScan(r *Reader) (*scan, error) {
+func newDecoder() (*zstd.Decoder, error) {
 	decoder, err := zstd.NewReader(nil,
 		zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderMaxMemory(maxGroupBytes),
 		zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
+	}
+	return decoder, nil
+}
+
+func newScan(r *Reader) (*scan, error) {
+	decoder, err := newDecoder()
+	if err != nil {
+		return nil, err
 	}
 	s := &scan{class: r.class, indexed: r.index != nil, cols: r.cols, cursors: make([]cursor, len(r.cols)), zstd: decoder}
 	for i := range s.cursors {
@@ -134,18 +142,24 @@ func (s *scan) open(g *format.RowGroup) {
 // finish demands that nothing is left behind the last row, and that the index says what the rows say.
 func (s *scan) finish(r *Reader, g int) error {
 	for i := range s.cursors {
-		if c := &s.cursors[i]; c.left != 0 || c.rows != 0 || c.off != c.end {
-			return fmt.Errorf("column %s: %w: data after the last row", c.col.Name, errPage)
+		if err := s.cursors[i].finish(); err != nil {
+			return fmt.Errorf("column %s: %w", s.cursors[i].col.Name, err)
 		}
 	}
+	return r.checkIndex(&s.index, g)
+}
+
+// checkIndex demands that the file has the index of a row group that was made of the group's rows again. It begins
+// another one in x.
+func (r *Reader) checkIndex(x *fileIndex, g int) error {
 	if r.index == nil {
 		return nil
 	}
-	s.index.data, s.index.counts = s.index.data[:0], s.index.counts[:0]
-	s.index.finish(int(r.meta.RowGroups[g].NumRows))
-	first := g * len(s.index.columns)
+	x.data, x.counts = x.data[:0], x.counts[:0]
+	x.finish(int(r.meta.RowGroups[g].NumRows))
+	first := g * len(x.columns)
 	var size int64
-	for i, n := range s.index.counts {
+	for i, n := range x.counts {
 		p := &r.index[first+i]
 		if p.entries != n {
 			return errIndex
@@ -156,7 +170,7 @@ func (s *scan) finish(r *Reader, g int) error {
 	if err := readFull(r.r, stored, r.index[first].off); err != nil {
 		return err
 	}
-	if !bytes.Equal(stored, s.index.data) {
+	if !bytes.Equal(stored, x.data) {
 		return errIndex
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 func WriteRows(w io.Writer, rows []event.Row) error {
 	cols := columns()
 	for i := range cols {
-		cols[i].dict, cols[i].bloom, cols[i].random = false, false, false
+		cols[i].dict, cols[i].bloom = false, false
 	}
 	cols = append(cols,
 		column{Column: textColumn("retention", ""), str: func(r *event.Row) *string { return &r.Retention }},

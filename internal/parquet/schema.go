@@ -2,7 +2,7 @@
 //
 // The same rows always give the same bytes. The reader trusts nothing: it decodes the few encodings that
 // the format allows by itself, with explicit bounds, so a hostile file costs an error and not memory.
-// It shares no page decoder with the library that wrote the file, which makes reading a file back a check of the writer.
+// It shares nothing with the encoders of the writer, which are the library's, so reading a file back checks those.
 package parquet
 
 import (
@@ -69,7 +69,6 @@ type column struct {
 	source source
 
 	dict   bool // low cardinality: dictionary encoded
-	random bool // nothing repeats, so there is no use in looking for it
 	bloom  bool
 	bounds bool // minimum and maximum are worth their bytes
 
@@ -89,7 +88,7 @@ func columns() []column {
 	for i := range cols {
 		c := &cols[i]
 		switch {
-		case c.random, c.Name == "details":
+		case c.Name == "id", c.Name == "request_id", c.Name == "details":
 			c.pageRows = 512
 		case c.Name == "resource_id":
 			c.pageRows = 1024
@@ -105,7 +104,7 @@ func columns() []column {
 
 func tableColumns() []column {
 	return []column{
-		{Column: textColumn("id", "UUID of the event"), random: true, bloom: true, bounds: true,
+		{Column: textColumn("id", "UUID of the event"), bloom: true, bounds: true,
 			str: func(r *event.Row) *string { return &r.ID }},
 		{Column: timeColumn("timestamp", "when it happened, UTC, rounded down to milliseconds"), kind: kindTime, source: sourceMillis, bounds: true},
 		{Column: textColumn("action", "what was done, such as user.login"), dict: true, bounds: true,
@@ -126,7 +125,7 @@ func tableColumns() []column {
 			text: func(r *event.Row) *event.Text { return &r.Reason }},
 		{Column: nullable(textColumn("details", "JSON object, its bytes exactly as received")),
 			text: func(r *event.Row) *event.Text { return &r.Details }},
-		{Column: nullable(textColumn("request_id", "request that caused it")), random: true, bloom: true, bounds: true,
+		{Column: nullable(textColumn("request_id", "request that caused it")), bloom: true, bounds: true,
 			text: func(r *event.Row) *event.Text { return &r.RequestID }},
 		{Column: nullable(textColumn("ip", "IPv4 or IPv6 address of the client, as sent")), dict: true, bounds: true,
 			text: func(r *event.Row) *event.Text { return &r.IP }},
@@ -201,9 +200,6 @@ func node(c column) pq.Node {
 		n = pq.Encoded(pq.Int(64), &pq.DeltaBinaryPacked)
 	case kindTime:
 		n = pq.Encoded(pq.TimestampAdjusted(pq.Millisecond, true), &pq.DeltaBinaryPacked)
-	}
-	if c.random {
-		n = pq.Compressed(n, fastZstd)
 	}
 	if c.Nullable {
 		return pq.Optional(n)

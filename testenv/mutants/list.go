@@ -154,7 +154,7 @@ var mutants = []mutant{
 		"case !p.o.BestEffort && !s.w.report.Isolated():", "case false:",
 		"./internal/athena/duckdb", "TestWhatCannotBeIsolatedIsRefused"},
 	{"the value index is compared with the rows", "internal/parquet/reader.go",
-		"	if !bytes.Equal(stored, s.index.data) {", "	if bytes.Equal(stored, nil) {",
+		"	if !bytes.Equal(stored, x.data) {", "	if bytes.Equal(stored, nil) {",
 		"./internal/parquet", "TestIndexIsComparedWithTheRows"},
 	{"rows are picked for equality only", "internal/athena/dialect/bounds.go",
 		"		if s, ok := literal(value); ok && op == \"COMPARE_EQUAL\" {\n			b.Where", "		if s, ok := literal(value); ok {\n			b.Where",

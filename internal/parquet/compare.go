@@ -1,0 +1,173 @@
+package parquet
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+)
+
+// Compare demands that the file holds exactly the rows that d was made of, in their order, and the value index of
+// those rows. What [Reader.Rows] demands beside the format, the rows of d must have: they are what is compared with.
+func (r *Reader) Compare(ctx context.Context, d *Digest) error {
+	if r.meta.NumRows != int64(d.rows) {
+		return fmt.Errorf("%d rows, want %d", r.meta.NumRows, d.rows)
+	}
+	decoder, err := newDecoder()
+	if err != nil {
+		return err
+	}
+	defer decoder.Close()
+	c := comparison{d: d, indexed: r.index != nil, sums: make([]uint64, len(r.cols)), at: make([]int, len(r.cols))}
+	c.cursor = cursor{r: r.r, zstd: decoder}
+	for g := range r.meta.RowGroups {
+		group := &r.meta.RowGroups[g]
+		for i := range r.cols {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			c.cursor.col = &r.cols[i]
+			c.cursor.reset(&group.Columns[i].MetaData, group.NumRows)
+			if err := c.chunk(i); err != nil {
+				return fmt.Errorf("row group %d: column %s: %w", g, r.cols[i].Name, err)
+			}
+		}
+		if err := r.checkIndex(&c.index, g); err != nil {
+			return fmt.Errorf("row group %d: %w", g, err)
+		}
+	}
+	return nil
+}
+
+// comparison is one pass over a file, column by column in each row group.
+type comparison struct {
+	d       *Digest
+	cursor  cursor
+	indexed bool
+	index   fileIndex
+
+	sums []uint64 // of the columns, as far as they were read
+	at   []int    // rows that were read of each
+
+	hashes  []uint64 // of the values in the dictionary of the chunk at hand
+	indexes []uint64 // the same for the value index
+	row     int      // within the row group
+}
+
+// chunk compares the chunk that the cursor is at.
+func (c *comparison) chunk(column int) error {
+	c.hashes, c.indexes, c.row = c.hashes[:0], c.indexes[:0], 0
+	for c.cursor.rows > 0 {
+		if err := c.cursor.advance(); err != nil {
+			return err
+		}
+		if len(c.hashes) == 0 {
+			c.loadHashes()
+		}
+		for c.cursor.left > 0 {
+			n := min(c.cursor.left, digestRows-c.at[column]%digestRows)
+			sum, err := c.some(c.sums[column], n)
+			if err != nil {
+				return err
+			}
+			c.cursor.left -= n
+			c.sums[column] = sum
+			c.at[column] += n
+			if err := c.check(column); err != nil {
+				return err
+			}
+		}
+	}
+	return c.cursor.finish()
+}
+
+// check compares where the digest has a mark, and at the end.
+func (c *comparison) check(column int) error {
+	at, want := c.at[column], c.d.sums
+	switch {
+	case at%digestRows == 0:
+		want = c.d.marks[at/digestRows-1]
+	case at < c.d.rows:
+		return nil
+	}
+	if c.sums[column] != want[column] {
+		return fmt.Errorf("one of the rows %d to %d differs", (at-1)/digestRows*digestRows, at-1)
+	}
+	return nil
+}
+
+// loadHashes hashes the dictionary, if there is one.
+func (c *comparison) loadHashes() {
+	for _, s := range c.cursor.dict {
+		c.hashes = append(c.hashes, maphash.String(c.d.seed, s))
+		if c.indexed && c.cursor.col.index > 0 {
+			c.indexes = append(c.indexes, indexHash([]byte(s)))
+		}
+	}
+}
+
+// some goes over n values of the page at hand.
+func (c *comparison) some(sum uint64, n int) (uint64, error) {
+	if c.cursor.col.kind != kindText {
+		for range n {
+			v, err := c.cursor.ints.next()
+			if err != nil {
+				return 0, err
+			}
+			sum = c.d.next(sum, uint64(v))
+		}
+		return sum, nil
+	}
+	var index *indexer
+	if c.indexed && c.cursor.col.index > 0 {
+		index = &c.index.columns[c.cursor.col.index-1]
+	}
+	first := c.row
+	c.row += n
+	for row := first; row < c.row; row++ {
+		if c.cursor.col.Nullable {
+			level, err := c.cursor.levels.next()
+			if err != nil {
+				return 0, err
+			}
+			if level == 0 {
+				sum = c.d.next(sum, c.d.null)
+				continue
+			}
+		}
+		hash, indexed, err := c.value(index != nil)
+		if err != nil {
+			return 0, err
+		}
+		sum = c.d.next(sum, hash)
+		if index != nil {
+			index.add(row, indexed)
+		}
+	}
+	return sum, nil
+}
+
+// value is the hash of the next text, and that for the value index if it is wanted.
+func (c *comparison) value(indexed bool) (hash, index uint64, _ error) {
+	if c.cursor.coded {
+		id, err := c.cursor.ids.next()
+		if err != nil {
+			return 0, 0, err
+		}
+		if int64(id) >= int64(len(c.hashes)) {
+			return 0, 0, fmt.Errorf("%w: id %d of a dictionary of %d", errPage, id, len(c.hashes))
+		}
+		if indexed {
+			index = c.indexes[id]
+		}
+		return c.hashes[id], index, nil
+	}
+	v, rest, err := cutBytes(c.cursor.values)
+	if err != nil {
+		return 0, 0, err
+	}
+	c.cursor.values = rest
+	if indexed {
+		index = indexHash(v)
+	}
+	return maphash.Bytes(c.d.seed, v), index, nil
+}
