@@ -31,8 +31,9 @@ const salvageBase = int64(1) << 40
 
 // Salvage archives what is intact of a log that is damaged, under the seqs that were
 // acknowledged, signs for what is not (see ledger.NoteGap; in words where its seqs are
-// not known), and closes the stream. It runs in the node's own folder and signs with the stream's key, so the commit that the
-// node had signed last goes first. The log stays as it is.
+// not known), and closes the stream. It runs in the node's own folder and signs with the
+// stream's key, so the commit that the node had signed last goes first. The log stays as
+// it is.
 //
 // It may be cut short anywhere and run again. A stream that is closed already is no
 // error.

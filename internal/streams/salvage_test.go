@@ -85,6 +85,36 @@ func TestSalvage(t *testing.T) {
 	w.salvagedAndOn(next)
 }
 
+// TestSalvageCutOff: of a log that is cut off nobody knows how much is lost, so no gap can
+// name it: whoever salvages is told, and so is whoever reads the ledger.
+func TestSalvageCutOff(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	next := w.successor(w.first)
+	p := must(w.start())
+	lost := w.events(2)
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain(), p.send(lost...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(w.dir, walName, "00000000000000000000.wal")
+	raw := must(durable.ReadFile(w.fs, name))
+	must(0, durable.WriteFile(w.fs, name, raw[:strings.Index(string(raw), lost[0].ID)], 0o600))
+	for _, e := range lost {
+		delete(w.sent, e.ID)
+	}
+	got, damage, err := Salvage(t.Context(), w.options(), false)
+	if err != nil || !got.Closed || len(got.Lost) > 0 || len(damage) != 1 || !damage[0].AtEnd {
+		t.Fatalf("salvaged %+v, damage %+v, %v", got, damage, err)
+	}
+	p = must(w.start())
+	if err := errors.Join(p.ready(next), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	if said := notes(w.check(), w.first, ledger.NoteRecover); len(said) != 1 || !strings.Contains(said[0].Text, "is not known") {
+		t.Errorf("signed is %+v", said)
+	}
+}
+
 // salvagedAndOn runs the successor, and checks the gap.
 func (w *world) salvagedAndOn(next uuid.UUID) {
 	w.t.Helper()
