@@ -160,7 +160,7 @@ func wordOrNumber(sql string, i int) (int, error) {
 	if w := wordLen(rest[n:]); w > 0 {
 		return 0, errAt(sql, i, athena.ErrRefused, "number "+rest[:n+w], "write decimal digits, and a blank after them")
 	}
-	if n == exact && len(strings.TrimLeft(strings.Replace(rest[:n], ".", "", 1), "0")) > maxPrecision {
+	if n == exact && len(strings.Replace(rest[:n], ".", "", 1)) > maxPrecision {
 		return 0, errAt(sql, i, athena.ErrRefused, "number "+rest[:n], "it has more than 38 digits; write it as a double, with e0 behind it")
 	}
 	if _, err := strconv.ParseFloat(rest[:n], 64); err != nil {
