@@ -5,6 +5,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -43,7 +44,7 @@ var taskFolder = -1
 // restrict lets every thread, from now on, read what is in or below the given
 // folders or files, write below one folder, and nothing else. It returns the
 // version of Landlock. Restrictions add up.
-func restrict(read []int, access uint64, write int) (version int, err error) {
+func restrict(read iter.Seq2[int, error], access uint64, write int) (version int, err error) {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 || int(v) < 1 {
 		return 0, errNoLandlock
@@ -64,7 +65,10 @@ func restrict(read []int, access uint64, write int) (version int, err error) {
 	if err := allow(ruleset, taskFolder, unix.LANDLOCK_ACCESS_FS_READ_DIR); err != nil {
 		return 0, err
 	}
-	for _, fd := range read {
+	for fd, err := range read {
+		if err != nil {
+			return 0, err
+		}
 		if err := allow(ruleset, fd, access); err != nil {
 			return 0, err
 		}

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"strings"
 	"syscall"
@@ -36,7 +37,7 @@ func Enter(f Folders, l Limits) Report {
 		r.miss("rights", err)
 	}
 	r.UID = os.Geteuid()
-	if r.Landlock, err = restrict(f.Read, accessRead, f.Write); err != nil {
+	if r.Landlock, err = restrict(allOf(f.Read), accessRead, f.Write); err != nil {
 		r.miss("landlock", err)
 	}
 	if err := filter(baseFilter()); err != nil {
@@ -50,13 +51,20 @@ func Enter(f Folders, l Limits) Report {
 	return r
 }
 
-// Narrow leaves of the folders to read only the given open files, and takes away
+// Narrow leaves of the folders to read only the given files, and takes away
 // the calls that Enter and Narrow need themselves. Walls that Enter has reported
-// missing are left out.
-func Narrow(r Report, files []int, write int) error {
+// missing are left out. Each of files is asked for once, and has to be open no longer
+// than until the next one is.
+func Narrow(r Report, files iter.Seq2[int, error], write int) error {
 	if r.Landlock > 0 {
 		if _, err := restrict(files, accessReadFile, write); err != nil {
 			return fmt.Errorf("narrow the sandbox: %w", err)
+		}
+	} else {
+		for _, err := range files {
+			if err != nil {
+				return err
+			}
 		}
 	}
 	if r.Seccomp {
@@ -65,6 +73,17 @@ func Narrow(r Report, files []int, write int) error {
 		}
 	}
 	return nil
+}
+
+// allOf gives what is open already.
+func allOf(fds []int) iter.Seq2[int, error] {
+	return func(yield func(int, error) bool) {
+		for _, fd := range fds {
+			if !yield(fd, nil) {
+				return
+			}
+		}
+	}
 }
 
 // limit sets what the kernel counts. There is no limit for processes: it would

@@ -98,7 +98,7 @@ func sandboxed(arg string) int {
 		v.Broken["entered: read the neighbour"] = err.Error()
 	}
 	v.Before = escapes(w)
-	if err := Narrow(v.Report, []int{file}, writeFD); err != nil {
+	if err := Narrow(v.Report, allOf([]int{file}), writeFD); err != nil {
 		v.Broken["narrow"] = err.Error()
 	}
 	inside("narrowed")

@@ -49,15 +49,10 @@ type Server struct {
 func Need(t testing.TB) string {
 	t.Helper()
 	binary, err := Build(context.Background())
-	if err == nil {
-		return binary
+	if err != nil {
+		proc.Missing(t, "MinIO cannot be built, so its half of the evidence is missing: %v", err)
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("MinIO cannot be built, and CI must not pass without it: %v", err)
-	}
-	fmt.Fprintf(os.Stderr, "SKIPPED %s: MinIO cannot be built, so its half of the evidence is missing: %v\n", t.Name(), err)
-	t.Skipf("MinIO cannot be built: %v", err)
-	return ""
+	return binary
 }
 
 // Start runs a MinIO for one test.

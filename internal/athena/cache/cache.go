@@ -117,7 +117,7 @@ func (c *Cache) Pin(ctx context.Context, files []athena.File) (paths []string, r
 		}
 	}
 	if total > c.o.MaxBytes {
-		return nil, nil, &athena.Error{Kind: athena.ErrTooBig, Detail: fmt.Sprintf("the query reads %d bytes of files and the cache holds %d; narrow it by timestamp or dt, or raise the cache's size", total, c.o.MaxBytes)}
+		return nil, nil, &athena.Error{Kind: athena.ErrTooBig, Detail: fmt.Sprintf("the query reads %d bytes of files and the cache holds %d; narrow it by timestamp or dt, or raise query.cache_bytes", total, c.o.MaxBytes)}
 	}
 	paths = make([]string, len(files))
 	pinned := make([]*entry, len(files))

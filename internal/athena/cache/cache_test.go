@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -27,6 +28,7 @@ type bucket struct {
 	gate    chan struct{} // when set, Get waits for it or for its context
 	heads   atomic.Int64
 	away    error // of Head, when set
+	torn    error // of the second half of what Get gives, when set
 }
 
 func (b *bucket) Head(_ context.Context, key, version string) (object.Info, error) {
@@ -62,6 +64,9 @@ func (b *bucket) Get(ctx context.Context, key, version string) (io.ReadCloser, e
 	data, ok := b.objects[key+"@"+version]
 	if !ok {
 		return nil, object.ErrNotFound
+	}
+	if b.torn != nil {
+		return io.NopCloser(io.MultiReader(bytes.NewReader(data[:len(data)/2]), iotest.ErrReader(b.torn))), nil
 	}
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
@@ -162,6 +167,24 @@ func TestRefusesWhatTheManifestDoesNotName(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestATransferThatBreaksIsTheStoresFault: it says nothing about the content, and can be tried again.
+func TestATransferThatBreaksIsTheStoresFault(t *testing.T) {
+	b := &bucket{torn: io.ErrUnexpectedEOF}
+	f := b.add("k", []byte("hello"))
+	dir := t.TempDir()
+	c := open(t, dir, b, 100)
+	if _, _, err := c.Pin(t.Context(), []athena.File{f}); !errors.Is(err, athena.ErrAway) || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%v, want ErrAway and why", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, tempPrefix+"*")); err != nil || len(left) > 0 {
+		t.Errorf("%v are left, %v", left, err)
+	}
+	b.torn = nil
+	path, release := pinOne(t, c, f)
+	defer release()
+	mustHold(t, path, "hello")
 }
 
 func TestForgedCachedFileIsReplaced(t *testing.T) {

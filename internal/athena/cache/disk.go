@@ -161,7 +161,7 @@ func (c *Cache) fetch(ctx context.Context, path string, f *athena.File) (_ *stam
 		}
 	}()
 	hash := sha256.New()
-	n, err := io.Copy(io.MultiWriter(temp, hash, counter{&c.fetched}), io.LimitReader(body, f.Size+1))
+	n, err := io.Copy(io.MultiWriter(temp, hash, counter{&c.fetched}), io.LimitReader(fromStore{body}, f.Size+1))
 	switch {
 	case err != nil:
 		return nil, err
@@ -187,6 +187,17 @@ func (c *Cache) fetch(ctx context.Context, path string, f *athena.File) (_ *stam
 		return nil, err
 	}
 	return stampOf(info), nil
+}
+
+// fromStore says of an error that it is the store's, and not that of the disk.
+type fromStore struct{ io.Reader }
+
+func (s fromStore) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%w: %w", athena.ErrAway, err)
+	}
+	return n, err
 }
 
 // counter counts what is written to it.

@@ -25,21 +25,17 @@ func sumOf(_ *translator, c *call) (string, error) {
 	return c.types[0], nil
 }
 
-func avgOf(_ *translator, c *call) (string, error) {
+func avgOf(t *translator, c *call) (string, error) {
 	if c.types[0] == typeReal {
 		wrapCall(c, "FLOAT")
 		return typeReal, nil
 	}
 	if typ := c.types[0]; isDecimal(typ) {
 		_, scale, _ := digitsOf(typ)
-		sum, count := copyOf(c.n), copyOf(c.n)
+		sum, count := copyOf(c.n), t.again(c.n)
 		sum["function_name"], count["function_name"] = "sum", "count"
 		become(c.n, quotient(sum, count, scale, typ))
 		return typ, nil
-	}
-	if c.types[0] == typeReal {
-		wrapCall(c, "FLOAT")
-		return typeReal, nil
 	}
 	return typeDouble, nil
 }

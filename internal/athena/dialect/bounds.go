@@ -9,31 +9,31 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena"
 )
 
-// boundsOf reads from a SELECT over nothing but the table which rows it can
-// use. It looks at the top-level AND of WHERE only, before anything is
-// translated, and leaves out what it does not understand: the conditions
-// themselves stay in the query. nil when there is nothing to say.
-func (t *translator) boundsOf(sel node) *athena.Bounds {
-	from := child(sel, "from_table")
-	where := child(sel, "where_clause")
-	if where == nil || text(from, "type") != "BASE_TABLE" || len(list(from, "column_name_alias")) > 0 {
-		return nil
+// bound tells a scan, the one from which a relation called alias takes its rows, which
+// of them the SELECT can use. It looks at the top-level AND of WHERE only, before
+// anything is translated, and leaves out what it does not understand: the conditions
+// themselves stay in the query.
+//
+// The relation may stand in a join of any kind. A comparison holds for no NULL, so that
+// what passes WHERE has a row of the relation in it for which the comparison holds. An
+// outer join that finds no such row any more puts NULLs in its place, which do not pass.
+func (t *translator) bound(scan *Scan, alias string, s *scope) {
+	if s.where == nil {
+		return
 	}
-	alias := text(from, "alias")
-	if alias == "" {
-		alias = text(from, "table_name")
-	}
-	b := bounder{Bounds: athena.Everything(), t: t, alias: alias}
-	b.narrow(where)
-	return &b.Bounds
+	b := bounder{Bounds: athena.Everything(), t: t, alias: alias, alone: s.alone}
+	b.narrow(s.where)
+	scan.Bounds = b.Bounds
 }
 
 // bounder collects bounds on the relation called alias. A column of another
-// name belongs to an enclosing query and says nothing about our rows.
+// name belongs to another relation, or to an enclosing query, and says nothing about
+// our rows; so does one without, unless the relation is alone.
 type bounder struct {
 	athena.Bounds
 	t     *translator
 	alias string
+	alone bool
 }
 
 func (b *bounder) narrow(cond node) {
@@ -71,7 +71,7 @@ func (b *bounder) column(n node) string {
 	if text(n, "class") != "COLUMN_REF" || len(names) == 0 {
 		return ""
 	}
-	if len(names) > 1 && !strings.EqualFold(names[len(names)-2], b.alias) {
+	if len(names) == 1 && !b.alone || len(names) > 1 && !strings.EqualFold(names[len(names)-2], b.alias) {
 		return ""
 	}
 	name := strings.ToLower(names[len(names)-1])
@@ -188,8 +188,8 @@ func (t *translator) instant(n node) (time.Time, bool) {
 		}
 		switch text(child(n, "cast_type"), "id") {
 		case "TIMESTAMP":
-			at, _, ok := parseStamp(s)
-			return at, ok
+			at, typ, ok := parseStamp(s)
+			return at, ok && typ.digits <= 3 // a cast rounds more of them
 		case "DATE":
 			return parseDate(s)
 		}
@@ -218,7 +218,7 @@ func (t *translator) instantCall(n node) (time.Time, bool) {
 	case name == "from_iso8601_timestamp" && len(args) == 1:
 		s, _ := literal(args[0])
 		at, err := time.Parse(time.RFC3339Nano, s)
-		return at, err == nil
+		return at.Truncate(time.Millisecond), err == nil
 	case (name == "+" || name == "-") && len(args) == 2:
 		at, ok := t.instant(args[0])
 		if !ok {

@@ -111,6 +111,9 @@ func (t *translator) apply(f signature, c *call) (string, error) {
 			c.zoned, typ = c.zoned || elsewhere(typ), c.types[i]
 		}
 		if !fits(typ, want) {
+			if want == "local" || want == "instant" || want == "time" {
+				want = "a timestamp or date"
+			}
 			return "", t.refuse(c.args[i], "argument "+itoa(i+1)+" of "+c.name, "it must be "+want+", this is "+describe(typ))
 		}
 	}
@@ -242,11 +245,11 @@ func (t *translator) concatenation(n node, types []string) (string, error) {
 	switch {
 	case isArray(types[0]) && elementOf(types[0]) == types[1]: // DuckDB appends one with array functions only
 		list, element := children(n)[0], children(n)[1]
-		become(n, caseWhen(isNotNull(copyOf(element)), operator("||", list, arrayOf(element)), nullConst()))
+		become(n, caseWhen(isNotNull(t.again(element)), operator("||", list, arrayOf(element)), nullConst()))
 		return types[0], nil
 	case isArray(types[1]) && elementOf(types[1]) == types[0]:
 		element, list := children(n)[0], children(n)[1]
-		become(n, caseWhen(isNotNull(copyOf(element)), operator("||", arrayOf(element), list), nullConst()))
+		become(n, caseWhen(isNotNull(t.again(element)), operator("||", arrayOf(element), list), nullConst()))
 		return types[1], nil
 	case !ok:
 		return "", t.invalid(n, "|| cannot join %s and %s", types[0], types[1])

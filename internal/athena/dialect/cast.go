@@ -75,7 +75,7 @@ func (t *translator) castType(n node) (string, error) {
 		return typeDouble, nil
 	case "DECIMAL":
 		info := child(ct, "type_info")
-		if bareDecimal.MatchString(t.sql) { // DuckDB's parser has made decimal(18,3) of it
+		if t.bareDecimal { // DuckDB's parser has made decimal(18,3) of it
 			return "", t.refuse(child(n, "child"), "type decimal without digits", "write decimal(38,0)")
 		}
 		return fmt.Sprintf("decimal(%v,%v)", info["width"], info["scale"]), nil

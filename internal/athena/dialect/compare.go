@@ -15,8 +15,8 @@ func (t *translator) compareAsTrino(n node, types []string) {
 		return
 	}
 	isNaN := conjunction("OR",
-		conjunction("AND", function("isnan", castTo(copyOf(left), "DOUBLE")), isNotNull(copyOf(right))),
-		conjunction("AND", function("isnan", castTo(copyOf(right), "DOUBLE")), isNotNull(copyOf(left))))
+		conjunction("AND", function("isnan", castTo(t.again(left), "DOUBLE")), isNotNull(t.again(right))),
+		conjunction("AND", function("isnan", castTo(t.again(right), "DOUBLE")), isNotNull(t.again(left))))
 	answer := map[bool]string{true: "t", false: "f"}[op == "COMPARE_NOTEQUAL"]
 	become(n, caseWhen(isNaN, castTo(varcharConst(answer), "BOOLEAN"), copyOf(n)))
 }
@@ -74,7 +74,7 @@ func (t *translator) oneByOne(n node, parts []node, types []string) {
 	}
 	var terms []node
 	add := func(op string, i int) {
-		c := compareNode(op, copyOf(parts[0]), copyOf(parts[i]))
+		c := compareNode(op, t.again(parts[0]), copyOf(parts[i]))
 		t.compareAsTrino(c, []string{types[0], types[i]})
 		terms = append(terms, c)
 	}

@@ -73,7 +73,7 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	if doc["error"] == true {
 		return nil, parseError(sql, doc)
 	}
-	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions(), parse: parse}
+	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions(), parse: parse, bareDecimal: bareDecimal.MatchString(sql)}
 	statements, _ := doc["statements"].([]any)
 	if len(statements) != 1 {
 		return nil, &athena.Error{Kind: athena.ErrRefused, Construct: fmt.Sprintf("%d statements", len(statements)), Detail: "send exactly one SELECT"}
@@ -82,6 +82,9 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	cols, err := t.statement(stmt, &scope{})
 	if err != nil {
 		return nil, err
+	}
+	if t.grownTooMuch() {
+		return nil, t.tooMuch(stmt)
 	}
 	out, err := json.Marshal(doc)
 	if err != nil {
@@ -101,6 +104,9 @@ func parseError(sql string, doc node) error {
 		return &athena.Error{Kind: athena.ErrRefused, Construct: firstWord(sql), Detail: answered}
 	}
 	e := &athena.Error{Kind: athena.ErrSyntax, Detail: message}
+	if strings.HasPrefix(message, "Max expression depth") { // and what to set, which nobody here can
+		return &athena.Error{Kind: athena.ErrRefused, Construct: "query", Detail: "nested more than 1000 levels deep, or a list of as many relations; put parts into WITH"}
+	}
 	if strings.HasSuffix(message, " is not supported") { // SQL that the parser knows by name
 		e.Kind = athena.ErrRefused
 	}

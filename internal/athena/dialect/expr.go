@@ -14,6 +14,14 @@ func (t *translator) expr(n node, s *scope) (string, error) {
 	if t.depth > maxDepth {
 		return "", t.refuse(n, "expression", "nested too deep")
 	}
+	typ, err := t.exprOf(n, s)
+	if err == nil && t.grownTooMuch() {
+		return "", t.tooMuch(n)
+	}
+	return typ, err
+}
+
+func (t *translator) exprOf(n node, s *scope) (string, error) {
 	switch text(n, "class") {
 	case "CONSTANT":
 		return t.constant(n)

@@ -46,8 +46,13 @@ func (t *translator) table(n node, s *scope) error {
 	}
 	cols, isCTE := s.cte(name)
 	if !isCTE || len(path) > 1 {
+		renamed, first := len(list(n, "column_name_alias")) > 0, len(t.scans)
 		if query, ok := definition(path); ok {
-			return t.expand(n, s, alias, query)
+			err := t.expand(n, s, alias, query)
+			if err == nil && !renamed && len(t.scans) == first+1 { // a view: its columns are the table's
+				t.bound(&t.scans[first], alias, s)
+			}
+			return err
 		}
 		if r, ok := Resolve(path); !ok || r != Table {
 			return t.fail(n, athena.ErrInvalid, "table "+strings.Join(path, "."), "the table is "+Table+"; SHOW TABLES lists the views over it")
@@ -55,6 +60,9 @@ func (t *translator) table(n node, s *scope) error {
 		cols = tableColumns()
 		scan := fmt.Sprintf("%sscan%d", internal, len(t.scans))
 		t.scans = append(t.scans, Scan{Name: scan, Bounds: athena.Everything()})
+		if !renamed {
+			t.bound(&t.scans[first], alias, s)
+		}
 		n["table_name"], n["schema_name"], n["catalog_name"], n["alias"] = scan, "main", "", alias
 	}
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
@@ -159,7 +167,7 @@ func (t *translator) unnest(n node, s *scope) error {
 		return err
 	}
 	if isMap(typ) {
-		return t.unnestLists(n, []node{function("map_keys", args[0]), function("map_values", copyOf(args[0]))}, []string{keyOf(typ), valueOf(typ)}, s)
+		return t.unnestLists(n, []node{function("map_keys", args[0]), function("map_values", t.again(args[0]))}, []string{keyOf(typ), valueOf(typ)}, s)
 	}
 	if !isArray(typ) {
 		return t.refuse(n, "UNNEST of "+describe(typ), "only arrays and maps are unnested")
@@ -214,7 +222,7 @@ func (t *translator) unnestLists(n node, lists []node, elements []string, s *sco
 	longest := []node{}
 	for i, l := range lists {
 		settle(l, "array("+elements[i]+")")
-		longest = append(longest, coalesce(function("len", copyOf(l)), castTo(intConst(0), "BIGINT")))
+		longest = append(longest, coalesce(function("len", t.again(l)), castTo(intConst(0), "BIGINT")))
 		pick(internal+"u"+itoa(i), elements[i], l)
 	}
 	if text(n, "with_ordinality") == "WITH_ORDINALITY" {

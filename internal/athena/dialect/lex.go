@@ -128,7 +128,7 @@ func startsNumber(s string) bool {
 }
 
 // wordOrNumber returns the length of the word or number at i. DuckDB reads 0xff as
-// 0 AS xff, 1e as 1 AS e and 1e400 as infinity; Trino does not.
+// 0 AS xff, 1e as 1 AS e, 1e400 as infinity and 39 digits as a double; Trino does not.
 func wordOrNumber(sql string, i int) (int, error) {
 	rest := sql[i:]
 	if !startsNumber(rest) {
@@ -147,6 +147,7 @@ func wordOrNumber(sql string, i int) (int, error) {
 			return 0, errAt(sql, i, athena.ErrRefused, "number "+rest[:n], "write "+rest[:n]+"0")
 		}
 	}
+	exact := n
 	if n < len(rest) && (rest[n] == 'e' || rest[n] == 'E') {
 		e := n + 1
 		if e < len(rest) && (rest[e] == '+' || rest[e] == '-') {
@@ -158,6 +159,9 @@ func wordOrNumber(sql string, i int) (int, error) {
 	}
 	if w := wordLen(rest[n:]); w > 0 {
 		return 0, errAt(sql, i, athena.ErrRefused, "number "+rest[:n+w], "write decimal digits, and a blank after them")
+	}
+	if n == exact && len(strings.Replace(rest[:n], ".", "", 1)) > maxPrecision {
+		return 0, errAt(sql, i, athena.ErrRefused, "number "+rest[:n], "it has more than 38 digits; write it as a double, with e0 behind it")
 	}
 	if _, err := strconv.ParseFloat(rest[:n], 64); err != nil {
 		return 0, errAt(sql, i, athena.ErrRefused, "number "+rest[:n], "it is beyond the range of double")

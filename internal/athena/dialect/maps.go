@@ -45,7 +45,7 @@ func mapLambda(t *translator, c *call) (string, error) {
 		}
 	}
 	entries := function("map_entries", c.args[0])
-	each := func(name string, body node) node { return function(name, entries, lambda(entry, body)) }
+	each := func(name string, body node) node { return function(name, t.again(entries), lambda(entry, body)) }
 	key, value := each("list_transform", function("struct_extract", columnRef(entry), varcharConst("key"))), each("list_transform", function("struct_extract", columnRef(entry), varcharConst("value")))
 	switch c.name {
 	case "map_filter":

@@ -127,7 +127,7 @@ func (t *translator) fromJSON(n, c, ct node, to string) (node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return function("map", function(internal+"json_keys", copyOf(c)), values), nil
+		return function("map", function(internal+"json_keys", t.again(c)), values), nil
 	}
 	return nil, t.refuse(n, "CAST of json to "+to, "use json_extract_scalar, or CAST AS varchar first")
 }
@@ -160,7 +160,7 @@ func (t *translator) toJSON(n, c node, from string) error {
 	if scalar != typeVarchar && scalar != typeBool && !isInteger(scalar) {
 		return t.refuse(n, "CAST of "+from+" to json", "varchar, boolean and whole numbers can be cast, and arrays and maps of them")
 	}
-	isNull := node{"class": "OPERATOR", "type": "OPERATOR_IS_NOT_NULL", "alias": "", "query_location": nowhere, "children": []any{copyOf(c)}}
+	isNull := node{"class": "OPERATOR", "type": "OPERATOR_IS_NOT_NULL", "alias": "", "query_location": nowhere, "children": []any{t.again(c)}}
 	become(n, caseWhen(isNull, function("to_json", c), nullConst()))
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,7 +62,12 @@ func Bind(sql string, tree, values []byte, places []int) ([]byte, error) {
 		return nil, &athena.Error{Kind: athena.ErrInvalid, Construct: "parameters",
 			Detail: fmt.Sprintf("the query has %d places (?) for them, and there are %d values", len(places), len(list))}
 	}
-	b := binder{sql: sql, places: places, values: list}
+	b := binder{sql: sql, places: places, moved: make([]int, len(places)), values: list}
+	longer := 0 // the numbered text so far
+	for i, at := range places {
+		b.moved[i] = at + longer
+		longer += len(strconv.Itoa(i + 1)) // $12 for ?
+	}
 	b.relocate(doc)
 	if doc["error"] == true {
 		return json.Marshal(doc)
@@ -100,7 +106,8 @@ func selected(doc node) ([]node, error) {
 
 type binder struct {
 	sql    string
-	places []int
+	places []int // in sql
+	moved  []int // the same in the numbered text
 	values []node
 	bound  int
 }
@@ -128,14 +135,16 @@ func (b *binder) relocate(v any) {
 }
 
 func (b *binder) original(at int) int {
-	for i := range b.places {
-		longer := len(strconv.Itoa(i + 1)) // $12 for ?
-		if at <= b.places[i] {
-			break
-		}
-		at = max(at-longer, b.places[i])
+	i, is := slices.BinarySearch(b.moved, at)
+	switch {
+	case is:
+		return b.places[i]
+	case i == 0:
+		return at
 	}
-	return at
+	before := i - 1
+	longer := len(strconv.Itoa(before + 1))
+	return max(b.places[before], at-(b.moved[before]-b.places[before])-longer)
 }
 
 // bind replaces the parameters at and below v.

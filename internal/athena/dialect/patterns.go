@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"regexp/syntax"
+	"slices"
 	"strings"
 )
 
@@ -75,6 +76,41 @@ func regexpLike(t *translator, c *call) (string, error) {
 	}
 	become(c.n, function("regexp_matches", c.args...))
 	return typeBool, nil
+}
+
+// regexpCount counts in one go where the pattern looks at what is before it. Go leaves
+// out an empty match right behind another one, which Java counts.
+func regexpCount(t *translator, c *call) (string, error) {
+	s, _ := literal(c.args[1])
+	tree, err := syntax.Parse(s, syntax.Perl)
+	looksBack := false
+	for _, op := range []syntax.Op{syntax.OpBeginText, syntax.OpBeginLine, syntax.OpWordBoundary, syntax.OpNoWordBoundary} {
+		looksBack = looksBack || err == nil && contains1(tree, op)
+	}
+	switch {
+	case !looksBack:
+		return matching("regexp_count", typeBigint)(t, c)
+	case canBeEmpty(tree):
+		return "", t.refuse(c.args[1], "regexp_count of '"+s+"'", "a pattern with ^ or \\b in it must not find an empty text")
+	}
+	return matching("regexp_count_at", typeBigint)(t, c)
+}
+
+// canBeEmpty reports whether the pattern may find a text of no length.
+func canBeEmpty(tree *syntax.Regexp) bool {
+	switch tree.Op {
+	case syntax.OpLiteral, syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL, syntax.OpNoMatch:
+		return false
+	case syntax.OpCapture, syntax.OpPlus:
+		return canBeEmpty(tree.Sub[0])
+	case syntax.OpRepeat:
+		return tree.Min == 0 || canBeEmpty(tree.Sub[0])
+	case syntax.OpConcat:
+		return !slices.ContainsFunc(tree.Sub, func(sub *syntax.Regexp) bool { return !canBeEmpty(sub) })
+	case syntax.OpAlternate:
+		return slices.ContainsFunc(tree.Sub, canBeEmpty)
+	}
+	return true
 }
 
 // regexpExtract is NULL where nothing is found, and where the group is no part of

@@ -14,6 +14,9 @@ type translator struct {
 	fns   map[string]signature
 	parse func(sql string) ([]byte, error)
 	depth int
+	// growth is how many nodes were added to the tree.
+	growth      int
+	bareDecimal bool // the query has a type decimal without digits
 	// lambdas are counted, so that each has a parameter of its own name.
 	lambdas int
 }
@@ -150,13 +153,9 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 	case n["qualify"] != nil:
 		return nil, t.refuse(child(n, "qualify"), "QUALIFY", "filter the window function in an outer query")
 	}
-	bounds := t.boundsOf(n)
-	scans := len(t.scans)
+	s.where, s.alone = child(n, "where_clause"), text(child(n, "from_table"), "type") == "BASE_TABLE"
 	if err := t.from(child(n, "from_table"), s); err != nil {
 		return nil, err
-	}
-	if bounds != nil && len(t.scans) == scans+1 {
-		t.scans[scans].Bounds = *bounds
 	}
 	cols, err := t.selectList(n, s)
 	if err != nil {

@@ -24,12 +24,13 @@ func respell(sql string) (string, error) {
 		return "", err
 	}
 	out := []byte(sql)
+	arguments := lexemes.arguments()
 	for i, tok := range lexemes {
 		switch {
 		case tok.is("_2") && lexemes.at(i+1).is("("):
 			return "", errAt(sql, tok.start, athena.ErrRefused, "function _2", "")
 		case tok.is("if") && lexemes.at(i+1).is("("):
-			if lexemes.arguments(i+1) == 2 {
+			if arguments[i+1] == 2 {
 				copy(out[tok.start:], "_2")
 			}
 		case (tok.is("ignore") || tok.is("respect")) && lexemes.at(i+1).is("nulls") && lexemes.at(i-1).is(")"):
@@ -60,6 +61,8 @@ var reservedHere = map[string]bool{
 	"unique": true, "unpivot": true, "pivot": true, "variadic": true, "window": true,
 }
 
+const mostBareValues = 100
+
 // longer does what needs room.
 func longer(sql string) (string, error) {
 	lexemes, err := lexemesOf(sql)
@@ -67,12 +70,16 @@ func longer(sql string) (string, error) {
 		return "", err
 	}
 	inserts := make(map[int]string)
+	bareValues := 0
 	for i, tok := range lexemes {
 		switch {
 		case tok.is("at") && !lexemes.at(i+1).is("time"), reservedHere[tok.word] && lexemes.at(i-1).is("as") && !lexemes.at(i+1).is("("):
 			inserts[tok.start] += `"`
 			inserts[tok.end] = `"` + inserts[tok.end]
 		case tok.is("values") && i+1 < len(lexemes) && !lexemes[i+1].is("("):
+			if bareValues++; bareValues > mostBareValues { // each is looked through to its end
+				return "", errAt(sql, tok.start, athena.ErrRefused, "so many VALUES without parentheses", "write VALUES (1), (2)")
+			}
 			lexemes.values(i+1, inserts)
 		case tok.is(",") && endsList[lexemes.at(i+1).word]:
 			return "", errAt(sql, tok.start, athena.ErrSyntax, "comma", "nothing follows it")
@@ -166,24 +173,28 @@ func lexemesOf(sql string) (lexemeList, error) {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// arguments counts what stands between the parenthesis open and the one that closes it.
-func (l lexemeList) arguments(open int) int {
-	count, depth := 1, 0
-	for i := open; i < len(l); i++ {
-		switch l[i].word {
+// arguments counts, for each opening parenthesis, what stands between it and the one
+// that closes it; 0 where none does.
+func (l lexemeList) arguments() []int {
+	counts, commas := make([]int, len(l)), make([]int, len(l))
+	var open []int
+	for i, tok := range l {
+		n := len(open) - 1
+		switch tok.word {
 		case "(", "[":
-			depth++
+			open = append(open, i)
 		case ")", "]":
-			if depth--; depth == 0 {
-				return count
+			if n >= 0 {
+				counts[open[n]] = commas[open[n]] + 1
+				open = open[:n]
 			}
 		case ",":
-			if depth == 1 {
-				count++
+			if n >= 0 {
+				commas[open[n]]++
 			}
 		}
 	}
-	return 0
+	return counts
 }
 
 // withinGroup moves the order of listagg into its arguments: the words and the two

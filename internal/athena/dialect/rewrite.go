@@ -158,7 +158,7 @@ func extremum(t *translator, c *call) (string, error) {
 	}
 	checks := make([]node, len(c.args))
 	for i, a := range c.args {
-		checks[i] = node{"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "alias": "", "query_location": nowhere, "children": []any{copyOf(a)}}
+		checks[i] = node{"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "alias": "", "query_location": nowhere, "children": []any{t.again(a)}}
 	}
 	if typ == typeDouble || typ == typeReal {
 		for i, a := range c.args {
@@ -186,7 +186,7 @@ func nullif(t *translator, c *call) (string, error) {
 		return "", err
 	}
 	if isFloat(c.types[0]) || isFloat(c.types[1]) {
-		equal := compareNode("COMPARE_EQUAL", copyOf(c.args[0]), copyOf(c.args[1]))
+		equal := compareNode("COMPARE_EQUAL", t.again(c.args[0]), copyOf(c.args[1]))
 		t.compareAsTrino(equal, c.types)
 		become(c.n, caseWhen(equal, nullConst(), copyOf(c.args[0])))
 	}

@@ -28,6 +28,8 @@ type scope struct {
 	// ordering: within an expression of ORDER BY, where DuckDB looks at the table first.
 	ordering bool
 	using    bool // a join with USING: the order of SELECT * differs from Trino's
+	where    node // of the SELECT, before it is translated; nil: none
+	alone    bool // there is one relation, and it is no join and no subquery
 }
 
 func (s *scope) cte(name string) ([]column, bool) {

@@ -260,7 +260,7 @@ func stampNatives() map[string]Native {
 				minutes = m[5][:3]
 			}
 			if m[6] != "" {
-				seconds = m[6]
+				seconds = m[6][:min(len(m[6]), len(":05.000"))] // it has milliseconds in Trino, and the rest is cut off
 			}
 			return m[1] + m[2] + m[3] + m[4][:3] + minutes + seconds + m[8], nil
 		}},

@@ -17,7 +17,7 @@ func moreTextFunctions() map[string]signature {
 		"hamming_distance":   sig(typeBigint, "varchar", "varchar").by(nativeOf("hamming_distance", typeBigint)),
 		"normalize":          sig(typeVarchar, "varchar").as("nfc_normalize"),
 		"split":              sig("array(varchar)", "varchar", "varchar", "integer?").by(split),
-		"regexp_count":       sig(typeBigint, "varchar", "varchar").by(matching("regexp_count", typeBigint)),
+		"regexp_count":       sig(typeBigint, "varchar", "varchar").by(regexpCount),
 		"regexp_position":    sig(typeInt, "varchar", "varchar").by(regexpPosition),
 		"regexp_split":       sig("array(varchar)", "varchar", "varchar").by(matching("regexp_split", "array(varchar)")),
 		"array_join":         sig(typeVarchar, "array", "varchar", "varchar?").by(arrayJoin),
@@ -156,6 +156,7 @@ func textNatives() map[string]Native {
 			return list1(strings.SplitN(args[0].(string), args[1].(string), int(args[2].(int64)))), nil
 		}},
 		"regexp_count":    matcher("BIGINT", func(re *regexp.Regexp, s string) any { return int64(len(matches(re, s))) }),
+		"regexp_count_at": matcher("BIGINT", func(re *regexp.Regexp, s string) any { return int64(len(re.FindAllStringIndex(s, -1))) }),
 		"regexp_split":    matcher("VARCHAR[]", func(re *regexp.Regexp, s string) any { return regexpSplit(re, s) }),
 		"regexp_position": matcher("BIGINT", func(re *regexp.Regexp, s string) any { return regexpFirst(re, s) }),
 		"regexp_extract_all": {[]string{"VARCHAR", "VARCHAR", "BIGINT"}, "VARCHAR[]", func(args []any) (any, error) {
@@ -273,7 +274,7 @@ func levenshtein(a, b string) (any, error) {
 	return int64(row[len(y)]), nil
 }
 
-// matches are all matches as Java finds them: an empty one also right behind another.
+// matches are all matches, as Java finds them, of a pattern that does not look back: an empty one also right behind another.
 func matches(re *regexp.Regexp, s string) [][]int {
 	var all [][]int
 	for at := 0; at <= len(s); {

@@ -94,6 +94,9 @@ func (t *translator) expand(n node, s *scope, alias, query string) error {
 	}
 	stmt, _ := statements[0].(map[string]any)
 	place(stmt, nowhere)
+	if t.grow(stmt); t.grownTooMuch() {
+		return t.tooMuch(n)
+	}
 	cols, err := t.statement(stmt, &scope{})
 	if err != nil {
 		return fmt.Errorf("view %s: %w", alias, err)

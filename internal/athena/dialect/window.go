@@ -43,6 +43,8 @@ func (t *translator) window(n node, s *scope) (string, error) {
 				return "", err
 			} else if !isInteger(typ) && !(isInterval(typ) && key != "offset_expr") {
 				return "", t.invalid(e, "a window offset must be a whole number, this is %s", describe(typ))
+			} else if isInteger(typ) && key != "offset_expr" && !isCount(e) { // Trino ends the query where it is negative
+				return "", t.refuse(e, "a frame's offset that is no whole number from 0", "write the number")
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	duck "github.com/duckdb/duckdb-go/v2"
 
@@ -199,6 +200,10 @@ func kindOf(de *duck.Error) error {
 		return &athena.Error{Kind: athena.ErrExecution, Detail: message}
 	case duck.ErrorTypeOutOfMemory:
 		return &athena.Error{Kind: athena.ErrTooBig, Detail: message + "; narrow the query, or raise query.memory_bytes or query.temp_bytes"}
+	case duck.ErrorTypeIO:
+		if strings.Contains(de.Msg, "No space left on device") {
+			return &athena.Error{Kind: syscall.ENOSPC, Detail: message}
+		}
 	case duck.ErrorTypeNotImplemented:
 		return &athena.Error{Kind: athena.ErrRefused, Detail: message}
 	}

@@ -191,6 +191,7 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, planOnly
 	if err := e.pin(ctx, set.Files, wanted, local, end); err != nil {
 		return athena.Meta{}, err
 	}
+	given := 0
 	for n := range plan.Scans {
 		s := &plan.Scans[n]
 		scan := jobScan{Name: s.Name, MinMS: s.Bounds.MinMS, MaxMS: s.Bounds.MaxMS}
@@ -208,6 +209,9 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, planOnly
 			}
 		} else if err := e.narrow(ctx, &scan, s.Bounds, chosen, set.Files, local, &meta.Stats, end); err != nil {
 			return athena.Meta{}, err
+		}
+		if given += len(scan.Files); given > filesMost {
+			return athena.Meta{}, overrun(fmt.Sprintf("it reads %d files and more, %d are the most; narrow it by timestamp or dt", given, filesMost))
 		}
 		j.Scans = append(j.Scans, scan)
 	}

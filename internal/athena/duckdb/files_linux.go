@@ -58,13 +58,7 @@ func openSame(root int, _ string, f jobFile) (int, error) {
 	return fd, nil
 }
 
-func closeAll(fds []int) error {
-	var errs []error
-	for _, fd := range fds {
-		errs = append(errs, unix.Close(fd))
-	}
-	return errors.Join(errs...)
-}
+func closeFile(fd int) { _ = unix.Close(fd) } // what cannot be closed is not open
 
 // closeInherited closes what came from the engine without being handed over. All
 // that this process opened itself is closed when a program is started, so the rest

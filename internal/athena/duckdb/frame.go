@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/sandbox"
@@ -68,10 +69,11 @@ type failure struct {
 	Detail    string `json:"detail"`
 }
 
-// failureKinds are the errors of the contract that a worker has a say in.
+// failureKinds are the errors of the contract that a worker has a say in, and that of a
+// disk that is full.
 var failureKinds = map[string]error{
 	"refused": athena.ErrRefused, "invalid": athena.ErrInvalid, "execution": athena.ErrExecution,
-	"too-many-rows": athena.ErrTooManyRows, "too-big": athena.ErrTooBig,
+	"too-many-rows": athena.ErrTooManyRows, "too-big": athena.ErrTooBig, "no-space": syscall.ENOSPC,
 }
 
 func failureOf(err error) failure {

@@ -91,6 +91,8 @@ func crashed(_ context.Context, s *server, j *job) error {
 		return signal(syscall.SIGABRT)
 	case "killed":
 		return signal(syscall.SIGKILL)
+	case "killed in the middle of a frame":
+		return errors.Join(garbage("C\x00\x00\x00\xffhalf"), signal(syscall.SIGKILL))
 	case "silent end":
 		os.Exit(0)
 	case "end in the middle of an answer":

@@ -25,6 +25,10 @@ type job struct {
 	Watch   bool   // tell what was read, too: of a plan that is run
 }
 
+// filesMost bounds the files of all scans of a job: it is one frame, and the worker names
+// each of them in SQL.
+const filesMost = 100_000
+
 // jobScan is one relation of the job: the rows of Files and of Picked with MinMS <= timestamp <= MaxMS.
 type jobScan struct {
 	Name         string

@@ -90,7 +90,7 @@ func openFiles(t *testing.T) int {
 // TestCrashes: a worker that dies, lies or says nothing fails its query and nothing else.
 func TestCrashes(t *testing.T) {
 	for what, want := range map[string]error{
-		"segmentation fault": athena.ErrCrashed, "abort": athena.ErrCrashed, "killed": athena.ErrTooBig, "hang": athena.ErrTimeout,
+		"segmentation fault": athena.ErrCrashed, "abort": athena.ErrCrashed, "killed": athena.ErrTooBig, "killed in the middle of a frame": athena.ErrTooBig, "hang": athena.ErrTimeout,
 		"silent end": nil, "end in the middle of an answer": nil, "no frames": nil, "endless frame": nil, "unknown frame": nil, "torn row": nil,
 		"deep row": nil, "rows that are not counted": nil, "more rows than asked for": athena.ErrTooManyRows, "another number of columns": nil,
 	} {
@@ -104,6 +104,9 @@ func TestCrashes(t *testing.T) {
 			err := misled(ctx, t, e, what)
 			if err == nil || errors.Is(err, io.EOF) || want != nil && !errors.Is(err, want) {
 				t.Errorf("error %v, want %v", err, want)
+			}
+			if strings.HasSuffix(what, " frame") && want == nil && !strings.Contains(err.Error(), "frame '") {
+				t.Errorf("error %v does not say what came from the process", err)
 			}
 			before := openFiles(t)
 			honest := engineOver(t, nil, func(o *Options) { *o = e.o; o.workerArgs, o.Dir = nil, t.TempDir() })

@@ -91,7 +91,7 @@ func TestPickedRowsAreTheAnswer(t *testing.T) {
 		"SELECT seq FROM (SELECT * FROM audit_logs WHERE actor_id = 'needle') WHERE outcome = 'success' ORDER BY 1":                       true,
 		"SELECT x FROM audit_logs AS t(actor_id, b, c, x, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, u, v, w) WHERE x = 'needle'":       false,
 		"SELECT actor_id AS request_id FROM audit_logs WHERE request_id = 'needle'":                                                       true,
-		"SELECT a.seq, b.seq FROM audit_logs a JOIN audit_logs b ON a.actor_id = b.resource_id WHERE a.actor_id = 'needle' ORDER BY 1, 2": false,
+		"SELECT a.seq, b.seq FROM audit_logs a JOIN audit_logs b ON a.actor_id = b.resource_id WHERE a.actor_id = 'needle' ORDER BY 1, 2": true,
 		"SELECT seq FROM audit_logs a WHERE EXISTS (SELECT 1 FROM audit_logs b WHERE b.actor_id = 'Needle' AND b.seq = a.seq) ORDER BY 1": true,
 		"SELECT actor_id, count(*) FROM audit_logs WHERE actor_id = 'needle' GROUP BY 1 HAVING count(*) > 1":                              true,
 		"SELECT count(*) FROM audit_logs GROUP BY actor_id HAVING actor_id = 'needle'":                                                    false,

@@ -118,6 +118,9 @@ func differ(x, y any, path string) (string, bool) {
 			if k == "query_location" {
 				continue
 			}
+			if _, both := b[k]; !both {
+				return path + "." + k, true
+			}
 			if p, ok := differ(a[k], b[k], path+"."+k); ok {
 				return p, true
 			}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"strconv"
 	"strings"
@@ -171,22 +172,16 @@ func (s *server) job(ctx context.Context, body []byte, in io.Reader) error {
 // lend leaves of all files those of the job, which must be the very ones that the
 // engine has looked at, and tells the job what they are called here.
 func (s *server) lend(j *job) error {
-	seen := make(map[jobFile]string)
-	var files []int
+	seen := make(map[jobFile]bool)
+	var files []jobFile
 	name := func(f jobFile) (string, error) {
-		if path, known := seen[f]; known {
-			return path, nil
-		}
 		if f.Root < 0 || f.Root >= len(s.roots) {
 			return "", errors.New("open job: a file is in no folder")
 		}
-		fd, err := openSame(s.roots[f.Root], s.base[f.Root], f)
-		if err != nil {
-			return "", err
+		if !seen[f] {
+			seen[f], files = true, append(files, f)
 		}
-		files = append(files, fd)
-		seen[f] = s.base[f.Root] + "/" + f.Name
-		return seen[f], nil
+		return s.base[f.Root] + "/" + f.Name, nil
 	}
 	for i := range j.Scans {
 		scan := &j.Scans[i]
@@ -204,10 +199,25 @@ func (s *server) lend(j *job) error {
 			}
 		}
 	}
-	if err := sandbox.Narrow(s.report, files, s.dirFD); err != nil {
-		return err
+	return sandbox.Narrow(s.report, s.opened(files), s.dirFD)
+}
+
+// opened opens files one after the other: there may be more of them than a process may
+// have open.
+func (s *server) opened(files []jobFile) iter.Seq2[int, error] {
+	return func(yield func(int, error) bool) {
+		for _, f := range files {
+			fd, err := openSame(s.roots[f.Root], s.base[f.Root], f)
+			if err != nil {
+				yield(-1, err)
+				return
+			}
+			goOn := yield(fd, nil)
+			if closeFile(fd); !goOn {
+				return
+			}
+		}
 	}
-	return closeAll(files)
 }
 
 // open starts the one database of this process, before there is a query: it takes a

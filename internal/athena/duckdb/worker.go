@@ -30,8 +30,9 @@ const (
 	startMost = 30 * time.Second
 	// memoryBeside is what a worker may have beside what DuckDB counts.
 	memoryBeside = 512 << 20
-	// filesMost is how many files a worker may have open.
-	filesMost  = 1 << 16
+	// openMost is how many files a worker may have open. A query may read more of them,
+	// not at a time.
+	openMost   = 4096
 	watchEvery = 100 * time.Millisecond
 	// wordsMost is how much of what a worker writes to standard error is kept.
 	wordsMost = 4 << 10
@@ -62,26 +63,12 @@ func startWorker(ctx context.Context, o *Options) (_ *worker, err error) {
 	if w.dir, err = os.MkdirTemp(o.Dir, "worker-"); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(w.dir))
-		}
-	}()
 	otherUser, err := handOver(o.Roots, w.dir)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = w.run()
 	}
-	folders, err := openFolders(slices.Concat(o.Roots, []string{w.dir})...)
-	defer func() {
-		for _, f := range folders { // the worker has its own
-			err = errors.Join(err, f.Close())
-		}
-	}()
 	if err != nil {
-		return nil, err
-	}
-	if err := w.run(folders); err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(w.dir))
 	}
 	ctx, cancel := context.WithTimeout(ctx, startMost)
 	defer cancel()
@@ -90,12 +77,15 @@ func startWorker(ctx context.Context, o *Options) (_ *worker, err error) {
 	err = w.greet(hello{
 		Roots: o.Roots, Dir: w.dir, MemoryBytes: o.MemoryBytes, TempBytes: o.TempBytes, Threads: o.Threads,
 		Limits: sandbox.Limits{
-			DataBytes: o.MemoryBytes + memoryBeside, FileBytes: o.TempBytes, Files: filesMost, OtherUser: otherUser,
+			DataBytes: o.MemoryBytes + memoryBeside, FileBytes: o.TempBytes, Files: openMost, OtherUser: otherUser,
 			CPU: time.Duration(o.Threads+1) * o.Timeout,
 		},
 	})
 	if err != nil {
 		w.close()
+		if errors.Is(err, athena.ErrTooBig) { // it has met no query yet
+			err = fmt.Errorf("%w at its start: %v", athena.ErrCrashed, err) //nolint:errorlint // no fault of the query
+		}
 		return nil, err
 	}
 	return w, nil
@@ -103,8 +93,17 @@ func startWorker(ctx context.Context, o *Options) (_ *worker, err error) {
 
 // run starts the process: with nothing in its environment, in no folder of ours,
 // and nothing open but what it needs.
-func (w *worker) run(folders []*os.File) error {
+func (w *worker) run() error {
 	path, err := program()
+	if err != nil {
+		return err
+	}
+	folders, err := openFolders(slices.Concat(w.o.Roots, []string{w.dir})...)
+	defer func() {
+		for _, f := range folders {
+			_ = f.Close() // the worker has its own
+		}
+	}()
 	if err != nil {
 		return err
 	}
@@ -219,15 +218,17 @@ func (w *worker) death(state *os.ProcessState, err error) error {
 		}
 	}
 	status, _ := state.Sys().(syscall.WaitStatus)
-	switch {
-	case status.Signaled() && status.Signal() == syscall.SIGKILL && errors.Is(err, io.EOF):
+	switch cut := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE); {
+	case !cut: // it was ended because of what it said, or what cannot be said to it
+		return fmt.Errorf("%w: %v", athena.ErrCrashed, err) //nolint:errorlint // as in broken
+	case status.Signaled() && status.Signal() == syscall.SIGKILL:
 		return overrun("the system stopped it: there is no more memory, or it took too much processor time; narrow it")
 	case status.Signaled() && status.Signal() == syscall.SIGXFSZ:
 		return overrun(fmt.Sprintf("a temporary file takes more than %d bytes; narrow it, or raise query.temp_bytes", w.o.TempBytes))
 	case status.Signaled() || state.ExitCode() == 2: // 2: Go's runtime met a signal
 		return fmt.Errorf("%w: its process ended with %s", athena.ErrCrashed, state)
 	}
-	return fmt.Errorf("query worker: %v (%s)", err, state) //nolint:errorlint // as in broken
+	return fmt.Errorf("query worker: it ended too early (%s)", state)
 }
 
 func overrun(detail string) error { return &athena.Error{Kind: athena.ErrTooBig, Detail: detail} }

@@ -89,7 +89,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		p := problemOf(err)
-		if p.Status == http.StatusInternalServerError || p.Kind == kindAway {
+		if p.Status == http.StatusInternalServerError || p.private() {
 			h.o.Log.ErrorContext(r.Context(), "query failed", "error", err)
 		}
 		write(w, p)

@@ -126,7 +126,7 @@ func TestErrorsAreNeverASuccess(t *testing.T) {
 		{&athena.Error{Kind: athena.ErrTooBig}, 422, "too-big", ""},
 		{&athena.Error{Kind: athena.ErrTimeout}, 504, "query-timeout", ""},
 		{fmt.Errorf("%w: 18 run", athena.ErrBusy), 503, "busy", ""},
-		{fmt.Errorf("fetch: %w", &os.PathError{Op: "write", Path: "cache", Err: syscall.ENOSPC}), 503, "no-space", ""},
+		{fmt.Errorf("fetch: %w", &os.PathError{Op: "write", Path: "/secret/cache", Err: syscall.ENOSPC}), 503, "no-space", ""},
 		{fmt.Errorf("open: %w", athena.ErrNoEngine), 501, "no-engine", ""},
 		{fmt.Errorf("fetch k: %w", athena.ErrForged), 500, "forged", "fetch k"},
 		{fmt.Errorf("fetch k: %w", athena.ErrMissing), 500, "missing", "fetch k"},
@@ -135,8 +135,12 @@ func TestErrorsAreNeverASuccess(t *testing.T) {
 	} {
 		for name, e := range map[string]*engine{"at once": {err: tt.err}, "after 5000 rows": {rows: 5000, end: tt.err}} {
 			t.Run(tt.kind+" "+name, func(t *testing.T) {
-				h, dir := handlerOver(t, e, func(o *Options) { o.MemoryBytes = 100 })
+				var log strings.Builder
+				h, dir := handlerOver(t, e, func(o *Options) { o.MemoryBytes, o.Log = 100, slog.New(slog.NewTextHandler(&log, nil)) })
 				w := post(t, h, `{"sql":"x"}`)
+				if told := strings.Contains(log.String(), tt.err.Error()); told != (tt.status == 500 || strings.Contains(tt.err.Error(), "secret")) {
+					t.Errorf("the log says: %s", log.String())
+				}
 				var p problem
 				if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 					t.Fatalf("%s: %v", w.Body, err)

@@ -30,8 +30,14 @@ type problem struct {
 const (
 	retrySeconds = 1 // after 503: a place among the running queries may be free soon
 	kindAway     = "bucket-away"
+	kindNoSpace  = "no-space"
 	problemType  = "urn:archiver:problem:"
 )
+
+// private: the error names hosts, or files of this machine, and is for the log.
+func (p *problem) private() bool {
+	return p.Kind == kindAway || p.Kind == kindNoSpace
+}
 
 // problemOf says what an error of the engine means to a client.
 func problemOf(err error) problem {
@@ -54,13 +60,13 @@ func problemOf(err error) problem {
 		{athena.ErrNoEngine, http.StatusNotImplemented, "no-engine", "This build answers no SQL"},
 		{athena.ErrNotIsolated, http.StatusNotImplemented, "not-isolated", "This server cannot isolate SQL"},
 		{athena.ErrCrashed, http.StatusInternalServerError, "engine-crashed", "The query crashed its own process"},
-		{syscall.ENOSPC, http.StatusServiceUnavailable, "no-space", "There is no disk space for the query"},
+		{syscall.ENOSPC, http.StatusServiceUnavailable, kindNoSpace, "There is no disk space for the query"},
 		{athena.ErrForged, http.StatusInternalServerError, "forged", "Content of the archive differs from its signed manifest"},
 		{athena.ErrMissing, http.StatusInternalServerError, "missing", "A file that the archive has locked is gone"},
 	} {
 		if errors.Is(err, c.err) {
 			p.Status, p.Kind, p.Title = c.status, c.kind, c.title
-			if c.kind != kindAway { // which names hosts
+			if !p.private() {
 				p.Detail = err.Error()
 			}
 			break

@@ -56,7 +56,10 @@ func (s *Server) claim(r *http.Request) (c claimed, err error) {
 	if c.authorization, ok = parseAuthorization(header); !ok {
 		return c, &fault{kind: "IncompleteSignatureException", message: "Authorization is not " + algorithm + " Credential=…/athena/" + terminator + ", SignedHeaders=…, Signature=…"}
 	}
-	if c.key, ok = s.keys[c.accessKey]; !ok || r.Header.Get("X-Amz-Security-Token") != "" {
+	if r.Header.Get("X-Amz-Security-Token") != "" {
+		return c, &fault{kind: "UnrecognizedClientException", message: "The security token included in the request is invalid: keys that are issued here have no session token; unset AWS_SESSION_TOKEN, or use another profile"}
+	}
+	if c.key, ok = s.keys[c.accessKey]; !ok {
 		return c, &fault{kind: "UnrecognizedClientException", message: "The security token included in the request is invalid: no such access key was issued here"}
 	}
 	if err := s.checkTime(r, c.authorization); err != nil {

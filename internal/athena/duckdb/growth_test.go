@@ -1,0 +1,105 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
+)
+
+// TestTranslationIsBounded: no query makes this process, which may be the one that takes
+// events, hold more than a multiple of its text. Some constructs are written several
+// times in DuckDB's SQL, and each here is nested in itself.
+func TestTranslationIsBounded(t *testing.T) {
+	const most = 1 << 30 // bytes that all of it may allocate; what grows by each level takes far more
+	e := engineOver(t, nil, nil)
+	queries := map[string]string{}
+	for form, inner := range map[string]string{
+		"greatest(%s, 1)": "seq", "least(1e0, %s)": "1e0", "nullif(%s, 2e0)": "CAST(seq AS double)", "if(%s = 1e0, 2e0, 3e0)": "CAST(seq AS double)", "if(%s < 1e0, 2e0)": "CAST(seq AS double)",
+		"if(%s BETWEEN 1e0 AND 2e0, 3e0, 4e0)": "CAST(seq AS double)", "if(%s IN (1e0, 2e0), 3e0, 4e0)": "CAST(seq AS double)", "if(%s NOT IN (1e0), 3e0, 4e0)": "CAST(seq AS double)",
+		"CASE %s WHEN 1e0 THEN 2e0 ELSE 3e0 END": "CAST(seq AS double)", "if(%s IS DISTINCT FROM 1e0, 2e0, 3e0)": "CAST(seq AS double)", "coalesce(%s, 1e0)": "CAST(seq AS double)",
+		"%s || 1": "ARRAY[1]", "1 || (%s)": "ARRAY[1]", "%s || ARRAY[2]": "ARRAY[seq]", "concat(%s, 'x')": "id", "%s || 'x'": "id",
+		"map_filter(%s, (k, v) -> true)": "MAP(ARRAY['a'], ARRAY[seq])", "transform_values(%s, (k, v) -> v)": "MAP(ARRAY['a'], ARRAY[seq])",
+		"transform_keys(%s, (k, v) -> k)": "MAP(ARRAY['a'], ARRAY[seq])", "map_concat(%s, MAP(ARRAY['b'], ARRAY[seq]))": "MAP(ARRAY['a'], ARRAY[seq])",
+		"transform(%s, x -> x + 1)": "ARRAY[seq]", "filter(%s, x -> x > 1)": "ARRAY[seq]", "slice(%s, 1, 2)": "ARRAY[seq]", "array_distinct(%s)": "ARRAY[seq]",
+		"ARRAY[%s][1]": "seq", "element_at(ARRAY[%s], 1)": "seq", "(%s) + 1": "seq", "(%s) / 2.5": "1.5", "(%s) %% 2.5": "1.5", "(%s) * 1e0": "CAST(seq AS double)",
+		"round(%s)": "1.5", "truncate(%s)": "CAST(seq AS double)", "mod(%s, 7)": "seq", "abs(%s)": "1.5", "avg(%s)": "1.5", "sum(%s)": "1.5", "try(%s)": "seq", "TRY_CAST(%s AS varchar)": "id",
+		"CAST(CAST(%s AS json) AS varchar)": "id", "json_format(json_parse(%s))": "details", "date_trunc('hour', %s)": `"timestamp"`, "(%s) AT TIME ZONE 'Europe/Berlin'": "now()",
+		"(%s) + interval '1' month": `"timestamp"`, "CAST(CAST(%s AS varchar) AS double)": "CAST(seq AS double)", "if((%s) = 1, 2, 3)": "1", "(SELECT max(%s) FROM audit_logs)": "seq",
+		"substr(%s, 2)": "id", "regexp_replace(%s, 'a')": "id", "split(%s, 'x')[1]": "id", "array_max(ARRAY[%s, 1e0])": "CAST(seq AS double)", "array_join(ARRAY[%s], ',')": "id",
+	} {
+		text := inner
+		for range 45 {
+			text = fmt.Sprintf(form, text)
+		}
+		queries[form] = "SELECT " + text + " FROM audit_logs"
+	}
+	queries["many doubles"] = "SELECT CAST(seq AS double) IN (1e0" + strings.Repeat(", 1e0", 40_000) + ") FROM audit_logs"
+	queries["many doubles beside a long text"] = "SELECT " + strings.Repeat("1e0 + ", 60) + "seq IN (1e0" + strings.Repeat(", seq", 10_000) + ") FROM audit_logs"
+	queries["many views"] = "SELECT 1" + strings.Repeat(", (SELECT max(1) FROM failed_logins)", 5_000)
+	queries["many tables of information_schema"] = "SELECT 1" + strings.Repeat(", (SELECT max(1) FROM information_schema.columns)", 3_000)
+	refused := 0
+	for name, sql := range queries {
+		w, err := e.workers.take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.watch(t.Context())
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		text := ""
+		sql, err := dialect.Prepare(sql)
+		if err == nil {
+			_, text, err = parser{w}.translate(sql, nil, testNow)
+		}
+		runtime.ReadMemStats(&after)
+		w.close()
+		var known *athena.Error
+		if err != nil && !errors.As(err, &known) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if errors.Is(err, athena.ErrTooBig) {
+			refused++
+		}
+		t.Logf("%s: %d bytes of SQL, %d MB of memory, %d bytes for DuckDB, %v", name, len(sql), (after.TotalAlloc-before.TotalAlloc)>>20, len(text), err)
+		if took := after.TotalAlloc - before.TotalAlloc; took > most {
+			t.Errorf("%s: %d bytes of SQL take %d bytes of memory, and become %d", name, len(sql), took, len(text))
+		}
+	}
+	if refused < 10 {
+		t.Errorf("%d queries have grown too much, want 10 at least: what is tried here?", refused)
+	}
+}
+
+// TestLongTextsAreReadAtOnce: reading a query takes time that grows with its length,
+// and not with the square of it. Nobody can end that from outside.
+func TestLongTextsAreReadAtOnce(t *testing.T) {
+	const most = 15 * time.Second // of two or less, on a machine that does other things too; with the square it is a minute and more
+	e := engineOver(t, nil, nil)
+	params := make([]string, 100_000)
+	for i := range params {
+		params[i] = "1"
+	}
+	for name, q := range map[string]athena.Query{
+		"parameters":    {SQL: "SELECT 1 IN (?" + strings.Repeat(", ?", len(params)-1) + ")", Params: params},
+		"if in if":      {SQL: "SELECT " + strings.Repeat("if(", 80_000)},
+		"values":        {SQL: "SELECT * FROM (" + strings.Repeat("VALUES 1, (", 23_000)},
+		"decimal casts": {SQL: "SELECT 1 IN (1" + strings.Repeat(", CAST(1 AS decimal(9,0))", 10_000) + ")"},
+	} {
+		begin := time.Now()
+		_, _, err := answerTo(t, e, q)
+		if known := new(athena.Error); err != nil && !errors.As(err, &known) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(begin); took > most {
+			t.Errorf("%s: %s, and then %.100v", name, took, err)
+		}
+	}
+}
