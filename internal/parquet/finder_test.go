@@ -14,6 +14,16 @@ import (
 // pick finds the rows of a file by a Finder, of all row groups.
 func pick(t testing.TB, data []byte, where []Match, most int) ([]event.Row, error) {
 	t.Helper()
+	return pickWanted(t, data, always(where, most), 1)
+}
+
+// always wants most rows of any time.
+func always(where []Match, most int) Wanted {
+	return Wanted{Where: where, MinNS: math.MinInt64, MaxNS: math.MaxInt64, Most: most, MostLeft: math.MaxInt}
+}
+
+func pickWanted(t testing.TB, data []byte, w Wanted, threads int) ([]event.Row, error) {
+	t.Helper()
 	r := bytes.NewReader(data)
 	f, err := NewFinder(r, int64(len(data)), "standard", NewMemory(1<<20))
 	if err != nil {
@@ -21,18 +31,18 @@ func pick(t testing.TB, data []byte, where []Match, most int) ([]event.Row, erro
 	}
 	var rows []event.Row
 	for g := range f.Groups() {
-		may, err := f.May(r, g, where, math.MinInt64, math.MaxInt64)
+		may, err := f.May(r, g, w)
 		if err != nil {
 			return nil, err
 		}
 		if !may {
 			continue
 		}
-		found, err := f.Find(r, g, where, most)
+		found, err := f.Find(r, g, w)
 		if err != nil {
 			return nil, err
 		}
-		got, err := found.Rows(r)
+		got, err := found.Rows(r, threads)
 		found.Close()
 		if err != nil {
 			return nil, err
@@ -44,12 +54,17 @@ func pick(t testing.TB, data []byte, where []Match, most int) ([]event.Row, erro
 
 // matching is what pick must find.
 func matching(rows []event.Row, where []Match) []event.Row {
+	return matchingWanted(rows, always(where, 0))
+}
+
+func matchingWanted(rows []event.Row, w Wanted) []event.Row {
 	var out []event.Row
 	for i := range rows {
-		all := true
-		for _, m := range where {
+		all := rows[i].TimestampNS >= w.MinNS && rows[i].TimestampNS <= w.MaxNS
+		for _, m := range w.Where {
 			got := map[string]event.Text{"id": event.Str(rows[i].ID), "actor_id": event.Str(rows[i].ActorID), "resource_id": rows[i].ResourceID,
-				"request_id": rows[i].RequestID, "organization_id": rows[i].OrganizationID}[m.Column]
+				"request_id": rows[i].RequestID, "organization_id": rows[i].OrganizationID, "action": event.Str(rows[i].Action),
+				"outcome": event.Str(rows[i].Outcome), "ip": rows[i].IP}[m.Column]
 			all = all && got.Valid && slices.Contains(m.Values, got.S)
 		}
 		if all {
@@ -100,6 +115,53 @@ func TestFinderFindsWhatReadingFinds(t *testing.T) {
 	}
 }
 
+// TestFinderOfATime asks for what happened between two instants, the first and the last row of pages among them.
+func TestFinderOfATime(t *testing.T) {
+	rows := generated(20_000)
+	for i := range rows {
+		if rows[i].TimestampNS -= rows[i].TimestampNS % 5_000_000_000; i%11 == 0 { // many are of one instant
+			rows[i].IP = event.Text{}
+		}
+	}
+	for name, change := range map[string]func(*Writer){
+		"one group":   func(*Writer) {},
+		"many groups": func(w *Writer) { w.rowsPerGroup = 3_000 },
+	} {
+		data := encode(t, testOptions(), rows, 1_000, change)
+		rng := rand.New(rand.NewPCG(5, 6))
+		places := []int{0, 1, 4_095, 4_096, 8_191, 8_192, 2_999, 3_000, len(rows) - 1}
+		for range 20 {
+			from, to := rng.IntN(len(rows)), places[rng.IntN(len(places))]
+			if from > to {
+				from, to = to, from
+			}
+			w := always(nil, math.MaxInt)
+			w.MinNS, w.MaxNS = rows[from].TimestampNS+rng.Int64N(3)-1, rows[to].TimestampNS+rng.Int64N(3)-1
+			switch rng.IntN(8) {
+			case 0:
+				w.MinNS = math.MinInt64
+			case 1:
+				w.MaxNS = math.MaxInt64
+			case 2:
+				w.MaxNS = w.MinNS
+			}
+			one := &rows[rng.IntN(len(rows))]
+			for _, w.Where = range [][]Match{
+				{{"action", []string{one.Action}}, {"outcome", []string{"failure"}}},
+				{{"outcome", []string{"success", "nothing"}}},
+				{{"ip", []string{one.IP.S, ""}}},
+				{{"resource_id", []string{one.ResourceID.S}}, {"action", []string{one.Action}}},
+			} {
+				got, err := pickWanted(t, data, w, 1+rng.IntN(3))
+				if err != nil {
+					t.Fatal(name, w, err)
+				}
+				wantRows(t, got, matchingWanted(rows, w))
+			}
+		}
+	}
+}
+
 func TestFinderIsBounded(t *testing.T) {
 	rows := generated(1_000)
 	data := encode(t, testOptions(), rows, 1_000, nil)
@@ -110,6 +172,13 @@ func TestFinderIsBounded(t *testing.T) {
 	}
 	if _, err := pick(t, data, where, n-1); !errors.Is(err, ErrMany) {
 		t.Errorf("%d of %d rows: %v", n-1, n, err)
+	}
+	w := always([]Match{where[0], {"outcome", []string{rows[0].Outcome}}}, n)
+	for left, want := range map[int]error{n: nil, n - 1: ErrMany} {
+		w.MostLeft = left
+		if _, err := pickWanted(t, data, w, 1); !errors.Is(err, want) {
+			t.Errorf("%d of %d rows for the next condition: %v, want %v", left, n, err, want)
+		}
 	}
 }
 
@@ -148,7 +217,7 @@ func BenchmarkFind(b *testing.B) {
 			start := cpuTime(b)
 			defer func() { b.ReportMetric(float64((cpuTime(b)-start).Microseconds())/float64(b.N), "cpu-us/op") }()
 			for b.Loop() {
-				found, err := f.Find(r, 0, []Match{m}, RowGroupRows)
+				found, err := f.Find(r, 0, always([]Match{m}, RowGroupRows))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -165,7 +234,7 @@ func BenchmarkFind(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if _, err := p.fetch(places); err != nil {
+				if _, err := p.fetch(places, 1); err != nil {
 					b.Fatal(err)
 				}
 				p.close()

@@ -94,10 +94,13 @@ func (t *translator) expand(n node, s *scope, alias, query string) error {
 	}
 	stmt, _ := statements[0].(map[string]any)
 	place(stmt, nowhere)
+	named := t.named
+	t.named = make(map[string]bool) // the engine leaves out what the query around it does not use
 	cols, err := t.statement(stmt, &scope{})
 	if err != nil {
 		return fmt.Errorf("view %s: %w", alias, err)
 	}
+	t.named = named
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
 	}

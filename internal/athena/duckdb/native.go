@@ -13,11 +13,14 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
-// define registers the native functions that the job calls, and returns the
+// functions registers the native functions that the job calls, and returns the
 // statements that define its macros.
-func (j *job) define(conn *sql.Conn) (statements []string, err error) {
+func (j *job) functions(conn *sql.Conn) (statements []string, err error) {
 	called := j.SQL
-	for name, statement := range dialect.Macros() {
+	macros := dialect.Macros()
+	name, day := dialect.DayOf(j.Days)
+	macros[name] = day
+	for name, statement := range macros {
 		if strings.Contains(j.SQL, name) {
 			statements = append(statements, statement)
 			called += statement
