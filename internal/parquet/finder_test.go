@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/parquet-go/parquet-go/encoding/delta"
+
 	"github.com/audit-archiver/archiver/internal/event"
 )
 
@@ -157,6 +159,44 @@ func TestFinderOfATime(t *testing.T) {
 					t.Fatal(name, w, err)
 				}
 				wantRows(t, got, matchingWanted(rows, w))
+			}
+		}
+	}
+}
+
+// TestSkippedNumbers: going over numbers and reading them lead to the same ones.
+func TestSkippedNumbers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, most := range []int64{1, 2, 1000, math.MaxInt64} { // of the steps between numbers
+		values := make([]int64, 3_000)
+		for i := range values[1:] {
+			values[1+i] = values[i] + rng.Int64N(most)
+		}
+		data, err := new(delta.BinaryPackedEncoding).EncodeInt64(nil, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 200 {
+			d, err := newDeltas(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for at := 0; ; at++ {
+				step := rng.IntN(700)
+				if rng.IntN(3) == 0 {
+					step = 0
+				}
+				err := d.skip(step)
+				if at += step; at >= len(values) {
+					if at > len(values) && !errors.Is(err, errPage) {
+						t.Fatalf("%d numbers behind the last one are skipped: %v", at-len(values), err)
+					}
+					break
+				}
+				got, nextErr := d.next()
+				if err != nil || nextErr != nil || got != values[at] {
+					t.Fatalf("number %d is %d, want %d, %v, %v", at, got, values[at], err, nextErr)
+				}
 			}
 		}
 	}

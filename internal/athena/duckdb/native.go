@@ -17,10 +17,10 @@ import (
 // statements that define its macros.
 func (j *job) functions(conn *sql.Conn) (statements []string, err error) {
 	called := j.SQL
-	macros := dialect.Macros()
-	name, day := dialect.DayOf(j.Days)
-	macros[name] = day
-	for name, statement := range macros {
+	if name, statement := dialect.DayOf(j.Days); strings.Contains(j.SQL, name) {
+		statements = append(statements, statement)
+	}
+	for name, statement := range dialect.Macros() {
 		if strings.Contains(j.SQL, name) {
 			statements = append(statements, statement)
 			called += statement

@@ -5,6 +5,7 @@ package duckdb
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -75,6 +76,13 @@ func (s *server) warm(ctx context.Context) error {
 
 // rehearse does with j what is done with a query, but for the locks.
 func (s *server) rehearse(ctx context.Context, j *job) error {
+	raw, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, new(job)); err != nil { // as one that comes
+		return err
+	}
 	tree, err := s.text(ctx, kindParse, j.SQL)
 	if err != nil {
 		return err
