@@ -44,7 +44,7 @@ func (t *translator) byDay(n node) {
 			}
 		}
 	}
-	grouped := make(map[string]bool)
+	d := days{alias: text(child(n, "from_table"), "alias"), grouped: make(map[string]bool)}
 	for _, g := range list(n, "group_expressions") {
 		e, _ := g.(map[string]any)
 		if i, ok := position(e); ok && i <= len(items) {
@@ -56,15 +56,12 @@ func (t *translator) byDay(n node) {
 		if isColumn(e, "timestamp") {
 			return
 		}
-		if key, _ := dayKey(e); key != "" {
-			grouped[key] = true
+		if key, _ := d.key(e); key != "" {
+			d.grouped[key] = true
 		}
 	}
-	if len(grouped) == 0 {
-		return
-	}
 	for _, part := range []string{"select_list", "group_expressions", "having", "modifiers"} {
-		useDays(n[part], grouped)
+		d.use(n[part])
 	}
 }
 
@@ -78,9 +75,15 @@ func position(n node) (int, bool) {
 	return i, err == nil && i > 0
 }
 
-// dayKey says what n computes of the day of the table's timestamp, and where it names
+// days are expressions over the timestamp of the one relation called alias.
+type days struct {
+	alias   string
+	grouped map[string]bool // by key
+}
+
+// key says what n computes of the day of the table's timestamp, and where it names
 // that; "" when it is nothing of the kind.
-func dayKey(n node) (key string, column node) {
+func (d *days) key(n node) (key string, column node) {
 	switch name := text(n, "function_name"); {
 	case text(n, "class") == "CAST" && text(child(n, "cast_type"), "id") == "DATE" && n["try_cast"] != true:
 		key, column = "date", child(n, "child")
@@ -90,20 +93,21 @@ func dayKey(n node) (key string, column node) {
 			key, column = name+" "+unit, children(n)[1]
 		}
 	}
-	if !isColumn(column, "timestamp") {
+	names := strings1(column, "column_names")
+	if !isColumn(column, "timestamp") || len(names) > 1 && !strings.EqualFold(names[len(names)-2], d.alias) { // of an enclosing query
 		return "", nil
 	}
 	return key, column
 }
 
-// useDays rewrites what is in grouped, at v and below it, but for subqueries.
-func useDays(v any, grouped map[string]bool) {
+// use rewrites what is grouped by, at v and below it, but for subqueries.
+func (d *days) use(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		if text(v, "class") == "SUBQUERY" {
 			return
 		}
-		if key, column := dayKey(v); grouped[key] {
+		if key, column := d.key(v); d.grouped[key] {
 			day := copyOf(column)
 			names := list(day, "column_names")
 			names[len(names)-1] = "dt"
@@ -111,11 +115,11 @@ func useDays(v any, grouped map[string]bool) {
 			return
 		}
 		for _, x := range v {
-			useDays(x, grouped)
+			d.use(x)
 		}
 	case []any:
 		for _, x := range v {
-			useDays(x, grouped)
+			d.use(x)
 		}
 	}
 }

@@ -128,6 +128,7 @@ func TestDaysAreTheSame(t *testing.T) {
 		{"SELECT date(timestamp), sum(count(*)) OVER (ORDER BY date(timestamp)) FROM audit_logs GROUP BY date(timestamp) ORDER BY 1", true},
 		{"SELECT d, n FROM (SELECT date(timestamp) AS d, count(*) AS n FROM audit_logs WHERE outcome = 'success' GROUP BY date(timestamp)) ORDER BY d", true},
 		{"SELECT date(timestamp) AS d, count(*) FROM audit_logs GROUP BY ROLLUP (date(timestamp)) ORDER BY 1", true},
+		{"SELECT o.seq, (SELECT count(*) FROM (SELECT date(o.timestamp) FROM audit_logs GROUP BY date(o.timestamp))) FROM (SELECT seq, timestamp, 'no day' AS dt FROM audit_logs) o WHERE seq < 3 ORDER BY 1", false},
 		{"SELECT format_datetime(timestamp, 'yyyy-MM'), count(*) FROM audit_logs GROUP BY 1 ORDER BY 1", false},
 		{"SELECT date_trunc('day', timestamp) AS d, timestamp, count(*) FROM audit_logs GROUP BY 1, 2 ORDER BY 2", false},
 		{"SELECT date_trunc('day', timestamp) AS d, date_trunc('year', timestamp), count(*) FROM audit_logs GROUP BY timestamp, 1 ORDER BY timestamp", false},
