@@ -3,7 +3,8 @@
 //
 // The promise: the three give the same answer to every question, or the run fails; everything is warm, and all rows of
 // an answer are read. DuckDB keeps its connection and its settings from question to question; the archiver starts a
-// database for each, checks the SQL and finds the files, since that is what its users wait for.
+// database for each, checks the SQL and finds the files, since that is what its users wait for. A question comes some
+// time after the last answer, as people ask: what a system does meanwhile counts as its CPU time.
 package main
 
 import (
@@ -28,6 +29,7 @@ type options struct {
 	rows, files int
 	runs        int
 	threads     int
+	pause       time.Duration
 	dir         string
 	keep        bool
 	only        *regexp.Regexp
@@ -58,6 +60,7 @@ func parseFlags() (o options, err error) {
 	flag.IntVar(&o.files, "files", 10, "files, one for each day")
 	flag.IntVar(&o.runs, "runs", 7, "times that each question is asked; the median counts")
 	flag.IntVar(&o.threads, "threads", 2, "of the archiver's engine and of DuckDB")
+	flag.DurationVar(&o.pause, "pause", 150*time.Millisecond, "between an answer and the next question")
 	flag.StringVar(&o.dir, "dir", "/var/tmp", "where the data lies while it runs")
 	flag.BoolVar(&o.keep, "keep", false, "leave all data in -dir/archiver-query, and use what is there")
 	only := flag.String("only", "", "regular expression: ask only the questions whose names it matches")
@@ -138,7 +141,11 @@ func header(table *strings.Builder, systems []system) {
 }
 
 // ask puts one question to every system in turn, so that what else the machine does hits all of them.
-func ask(ctx context.Context, o options, systems []system, q question, table *strings.Builder) error {
+func ask(ctx context.Context, o options, all []system, q question, table *strings.Builder) error {
+	systems := all
+	if q.part {
+		systems = slices.DeleteFunc(slices.Clone(all), func(s system) bool { return s.Name() != archiverName })
+	}
 	answers := make([]answer, len(systems))
 	took, cpu := make([][]float64, len(systems)), make([][]float64, len(systems))
 	for round := range 1 + o.runs {
@@ -148,8 +155,10 @@ func ask(ctx context.Context, o options, systems []system, q question, table *st
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.Name(), err)
 			}
+			waited := time.Since(begun)
+			time.Sleep(o.pause)
 			if round > 0 { // the first warms up
-				took[i] = append(took[i], float64(time.Since(begun).Microseconds())/1000)
+				took[i] = append(took[i], float64(waited.Microseconds())/1000)
 				cpu[i] = append(cpu[i], float64((cpuTime()-used).Microseconds())/1000)
 			}
 			answers[i] = a
@@ -165,17 +174,26 @@ func ask(ctx context.Context, o options, systems []system, q question, table *st
 		target = fmt.Sprint(q.target)
 	}
 	fmt.Fprintf(table, "| %s | %s | %s |", q.name, page.Number(float64(len(answers[0].rows))), target)
-	for i := range systems {
-		fmt.Fprintf(table, " %s |", page.Number(page.Median(took[i])))
+	for _, s := range all {
+		fmt.Fprintf(table, " %s |", median(systems, s, took))
 	}
-	for i, s := range systems {
+	for _, s := range all {
 		if s.Name() != postgresName {
-			fmt.Fprintf(table, " %s |", page.Number(page.Median(cpu[i])))
+			fmt.Fprintf(table, " %s |", median(systems, s, cpu))
 		}
 	}
 	first := answers[slices.IndexFunc(systems, func(s system) bool { return s.Name() == archiverName })]
 	fmt.Fprintf(table, " %d of %d | %s |\n", first.stats.FilesRead, first.stats.FilesTotal, page.Number(float64(first.stats.BytesRead)))
 	return nil
+}
+
+// median is of the figures of one of the systems that were asked, if it was.
+func median(asked []system, of system, figures [][]float64) string {
+	i := slices.Index(asked, of)
+	if i < 0 {
+		return "-"
+	}
+	return page.Number(page.Median(figures[i]))
 }
 
 // cpuTime is that of this process and of those that it started and that have ended.

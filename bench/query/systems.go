@@ -112,7 +112,10 @@ func (a *archiver) Ask(ctx context.Context, q question) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		out.rows = append(out.rows, line(row, places))
+		if out.rows = append(out.rows, line(row, places)); q.part && len(out.rows) == partRows {
+			out.stats = r.Meta().Stats
+			return out, nil
+		}
 	}
 }
 

@@ -32,6 +32,12 @@ type File struct {
 	MinTimestampNS, MaxTimestampNS int64
 }
 
+// OfOneDay reports whether all rows of f are of its day.
+func (f *File) OfOneDay() bool {
+	const layout = "2006-01-02"
+	return time.Unix(0, f.MinTimestampNS).UTC().Format(layout) == f.Day && time.Unix(0, f.MaxTimestampNS).UTC().Format(layout) == f.Day
+}
+
 // FileSet is the table at one instant: every row is in exactly one file.
 type FileSet struct {
 	Files           []File
@@ -67,7 +73,7 @@ type Bounds struct {
 // Match is a condition on a row: the column, for which [Findable] is true, has one of the values, byte by byte.
 type Match = parquet.Match
 
-// Findable reports whether rows can be found by a value of the column without reading whole files.
+// Findable reports whether rows can be found by a value of the column without reading whole rows.
 func Findable(column string) bool { return parquet.Findable(column) }
 
 // Everything excludes nothing.

@@ -208,6 +208,39 @@ func (d *deltas) next() (int64, error) {
 	return d.last, nil
 }
 
+// skip goes over n values.
+func (d *deltas) skip(n int) error {
+	for n > 0 {
+		if !d.started || d.left == 0 {
+			if _, err := d.next(); err != nil {
+				return err
+			}
+			n--
+			continue
+		}
+		some := min(n, d.left)
+		if uint64(some) > d.remaining {
+			return fmt.Errorf("%w: too few values", errPage)
+		}
+		sum := int64(some) * d.minDelta
+		for i := range some {
+			if d.width == 0 { // as of numbers that count
+				break
+			}
+			sum += int64(bits64(d.data, d.bit+i*d.width, d.width))
+		}
+		d.last += sum
+		d.bit += some * d.width
+		d.left -= some
+		d.remaining -= uint64(some)
+		if d.left == 0 {
+			d.data = d.data[d.perMini*d.width/8:]
+		}
+		n -= some
+	}
+	return nil
+}
+
 // start moves to the next mini-block.
 func (d *deltas) start() error {
 	if len(d.widths) == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/parquet-go/parquet-go/bloom"
@@ -33,6 +34,7 @@ type Finder struct {
 type groupPlaces struct {
 	rows         int
 	minNS, maxNS int64 // of timestamp_ns
+	ordered      bool  // by timestamp_ns
 	chunks       []chunkPlaces
 }
 
@@ -50,14 +52,33 @@ type Match struct {
 	Values []string
 }
 
+// Wanted says which rows are looked for.
+type Wanted struct {
+	Where        []Match // all of them hold
+	MinNS, MaxNS int64   // of timestamp_ns, inclusive
+
+	Most     int // rows
+	MostLeft int // rows that a condition may leave to the next one
+}
+
 // Findable reports whether a [Finder] looks for values of a column.
 func Findable(name string) bool {
-	for _, c := range columns() {
-		if c.Name == name {
-			return c.bloom
-		}
-	}
-	return false
+	i := placeOf(columns(), name)
+	return i >= 0 && columns()[i].findable()
+}
+
+func (c *column) findable() bool { return c.bloom || c.dict && c.source == sourceField }
+
+// Rare reports whether a file tells, without its rows being read, that it does not have a value of the column: a
+// look for one that hardly any row has is cheap, however many rows there are.
+func Rare(name string) bool {
+	i := placeOf(columns(), name)
+	return i >= 0 && columns()[i].bloom
+}
+
+// placeOf is the column's place in cols; -1: none is called so.
+func placeOf(cols []column, name string) int {
+	return slices.IndexFunc(cols, func(c column) bool { return c.Name == name })
 }
 
 // NewFinder reads the footer and the heads of the bloom filters of a file. What is unpacked it puts into memory.
@@ -82,6 +103,9 @@ func NewFinder(r io.ReaderAt, size int64, class string, memory *Memory) (_ *Find
 
 func (g *groupPlaces) fill(r io.ReaderAt, footer int64, from *format.RowGroup, cols []column) error {
 	g.rows, g.minNS, g.maxNS = int(from.NumRows), math.MinInt64, math.MaxInt64
+	if by := from.SortingColumns; len(by) > 0 {
+		g.ordered = int(by[0].ColumnIdx) == placeOf(cols, "timestamp_ns") && !by[0].Descending
+	}
 	g.chunks = make([]chunkPlaces, len(cols))
 	for i := range cols {
 		c, m := &from.Columns[i], &from.Columns[i].MetaData
@@ -139,14 +163,13 @@ func (p *chunkPlaces) filter(r io.ReaderAt, footer int64, m *format.ColumnMetaDa
 // Groups returns how many row groups the file has.
 func (f *Finder) Groups() int { return len(f.groups) }
 
-// May reports whether row group g may hold a row for which all of where holds, with a timestamp_ns within the
-// bounds, inclusive. It reads at most 32 bytes for each value.
-func (f *Finder) May(r io.ReaderAt, g int, where []Match, minNS, maxNS int64) (bool, error) {
+// May reports whether row group g may hold a row that is wanted. It reads at most 32 bytes for each value.
+func (f *Finder) May(r io.ReaderAt, g int, w Wanted) (bool, error) {
 	group := &f.groups[g]
-	if group.maxNS < minNS || group.minNS > maxNS {
+	if group.maxNS < w.MinNS || group.minNS > w.MaxNS {
 		return false, nil
 	}
-	for _, m := range where {
+	for _, m := range w.Where {
 		c := &group.chunks[f.place(m.Column)]
 		may := c.bloomLen == 0
 		for _, v := range m.Values {
@@ -168,10 +191,8 @@ func (f *Finder) May(r io.ReaderAt, g int, where []Match, minNS, maxNS int64) (b
 
 // place is the column's place in the schema; the caller asked [Findable].
 func (f *Finder) place(name string) int {
-	for i := range f.cols {
-		if f.cols[i].Name == name {
-			return i
-		}
+	if i := placeOf(f.cols, name); i >= 0 {
+		return i
 	}
 	panic("bug: no column " + name)
 }
@@ -196,40 +217,26 @@ func (f *Found) BytesRead() int64 { return f.p.read }
 // Close releases memory for the next.
 func (f *Found) Close() { f.p.close() }
 
-// Find looks for the rows of row group g for which all of where, which is not empty, holds; ErrMany if one of where
-// holds for more than most.
-func (f *Finder) Find(r io.ReaderAt, g int, where []Match, most int) (_ *Found, err error) {
+// Find looks for the rows of row group g that are wanted, by one condition on a value at least; ErrMany if they are
+// more than they may be.
+func (f *Finder) Find(r io.ReaderAt, g int, w Wanted) (_ *Found, err error) {
 	defer recoverInto(&err)
 	p, err := f.newPicker(r, g)
 	if err != nil {
 		return nil, err
 	}
 	found := &Found{p: p, g: g}
-	within := []span{{0, int32(p.group.rows)}}
-	for _, m := range where {
-		if within, err = p.narrow(f.place(m.Column), m.Values, within); err != nil {
-			p.close()
-			return nil, fmt.Errorf("row group %d: column %s: %w", g, m.Column, err)
-		}
-	}
-	for _, m := range where {
-		if found.places, err = p.find(f.place(m.Column), m.Values, within, most); err != nil {
-			p.close()
-			return nil, fmt.Errorf("row group %d: column %s: %w", g, m.Column, err)
-		}
-		within = within[:0]
-		for _, row := range found.places {
-			within = append(within, span{row, row + 1})
-		}
+	if found.places, err = p.search(w); err != nil {
+		p.close()
+		return nil, fmt.Errorf("row group %d: %w", g, err)
 	}
 	return found, nil
 }
 
-// Rows reads the rows that were found, in order, from the same file.
-func (f *Found) Rows(r io.ReaderAt) (rows []event.Row, err error) {
-	defer recoverInto(&err)
+// Rows reads the rows that were found, in order, from the same file, with so many goroutines.
+func (f *Found) Rows(r io.ReaderAt, threads int) (rows []event.Row, err error) {
 	f.p.r = r
-	rows, err = f.p.fetch(f.places)
+	rows, err = f.p.fetch(f.places, threads)
 	if err != nil {
 		return nil, fmt.Errorf("row group %d: %w", f.g, err)
 	}

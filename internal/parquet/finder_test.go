@@ -8,11 +8,23 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/parquet-go/parquet-go/encoding/delta"
+
 	"github.com/audit-archiver/archiver/internal/event"
 )
 
 // pick finds the rows of a file by a Finder, of all row groups.
 func pick(t testing.TB, data []byte, where []Match, most int) ([]event.Row, error) {
+	t.Helper()
+	return pickWanted(t, data, always(where, most), 1)
+}
+
+// always wants most rows of any time.
+func always(where []Match, most int) Wanted {
+	return Wanted{Where: where, MinNS: math.MinInt64, MaxNS: math.MaxInt64, Most: most, MostLeft: math.MaxInt}
+}
+
+func pickWanted(t testing.TB, data []byte, w Wanted, threads int) ([]event.Row, error) {
 	t.Helper()
 	r := bytes.NewReader(data)
 	f, err := NewFinder(r, int64(len(data)), "standard", NewMemory(1<<20))
@@ -21,18 +33,18 @@ func pick(t testing.TB, data []byte, where []Match, most int) ([]event.Row, erro
 	}
 	var rows []event.Row
 	for g := range f.Groups() {
-		may, err := f.May(r, g, where, math.MinInt64, math.MaxInt64)
+		may, err := f.May(r, g, w)
 		if err != nil {
 			return nil, err
 		}
 		if !may {
 			continue
 		}
-		found, err := f.Find(r, g, where, most)
+		found, err := f.Find(r, g, w)
 		if err != nil {
 			return nil, err
 		}
-		got, err := found.Rows(r)
+		got, err := found.Rows(r, threads)
 		found.Close()
 		if err != nil {
 			return nil, err
@@ -44,12 +56,17 @@ func pick(t testing.TB, data []byte, where []Match, most int) ([]event.Row, erro
 
 // matching is what pick must find.
 func matching(rows []event.Row, where []Match) []event.Row {
+	return matchingWanted(rows, always(where, 0))
+}
+
+func matchingWanted(rows []event.Row, w Wanted) []event.Row {
 	var out []event.Row
 	for i := range rows {
-		all := true
-		for _, m := range where {
+		all := rows[i].TimestampNS >= w.MinNS && rows[i].TimestampNS <= w.MaxNS
+		for _, m := range w.Where {
 			got := map[string]event.Text{"id": event.Str(rows[i].ID), "actor_id": event.Str(rows[i].ActorID), "resource_id": rows[i].ResourceID,
-				"request_id": rows[i].RequestID, "organization_id": rows[i].OrganizationID}[m.Column]
+				"request_id": rows[i].RequestID, "organization_id": rows[i].OrganizationID, "action": event.Str(rows[i].Action),
+				"outcome": event.Str(rows[i].Outcome), "ip": rows[i].IP}[m.Column]
 			all = all && got.Valid && slices.Contains(m.Values, got.S)
 		}
 		if all {
@@ -100,6 +117,91 @@ func TestFinderFindsWhatReadingFinds(t *testing.T) {
 	}
 }
 
+// TestFinderOfATime asks for what happened between two instants, the first and the last row of pages among them.
+func TestFinderOfATime(t *testing.T) {
+	rows := generated(20_000)
+	for i := range rows {
+		if rows[i].TimestampNS -= rows[i].TimestampNS % 5_000_000_000; i%11 == 0 { // many are of one instant
+			rows[i].IP = event.Text{}
+		}
+	}
+	for name, change := range map[string]func(*Writer){
+		"one group":   func(*Writer) {},
+		"many groups": func(w *Writer) { w.rowsPerGroup = 3_000 },
+	} {
+		data := encode(t, testOptions(), rows, 1_000, change)
+		rng := rand.New(rand.NewPCG(5, 6))
+		places := []int{0, 1, 4_095, 4_096, 8_191, 8_192, 2_999, 3_000, len(rows) - 1}
+		for range 20 {
+			from, to := rng.IntN(len(rows)), places[rng.IntN(len(places))]
+			if from > to {
+				from, to = to, from
+			}
+			w := always(nil, math.MaxInt)
+			w.MinNS, w.MaxNS = rows[from].TimestampNS+rng.Int64N(3)-1, rows[to].TimestampNS+rng.Int64N(3)-1
+			switch rng.IntN(8) {
+			case 0:
+				w.MinNS = math.MinInt64
+			case 1:
+				w.MaxNS = math.MaxInt64
+			case 2:
+				w.MaxNS = w.MinNS
+			}
+			one := &rows[rng.IntN(len(rows))]
+			for _, w.Where = range [][]Match{
+				{{"action", []string{one.Action}}, {"outcome", []string{"failure"}}},
+				{{"outcome", []string{"success", "nothing"}}},
+				{{"ip", []string{one.IP.S, ""}}},
+				{{"resource_id", []string{one.ResourceID.S}}, {"action", []string{one.Action}}},
+			} {
+				got, err := pickWanted(t, data, w, 1+rng.IntN(3))
+				if err != nil {
+					t.Fatal(name, w, err)
+				}
+				wantRows(t, got, matchingWanted(rows, w))
+			}
+		}
+	}
+}
+
+// TestSkippedNumbers: going over numbers and reading them lead to the same ones.
+func TestSkippedNumbers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, most := range []int64{1, 2, 1000, math.MaxInt64} { // of the steps between numbers
+		values := make([]int64, 3_000)
+		for i := range values[1:] {
+			values[1+i] = values[i] + rng.Int64N(most)
+		}
+		data, err := new(delta.BinaryPackedEncoding).EncodeInt64(nil, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 200 {
+			d, err := newDeltas(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for at := 0; ; at++ {
+				step := rng.IntN(700)
+				if rng.IntN(3) == 0 {
+					step = 0
+				}
+				err := d.skip(step)
+				if at += step; at >= len(values) {
+					if at > len(values) && !errors.Is(err, errPage) {
+						t.Fatalf("%d numbers behind the last one are skipped: %v", at-len(values), err)
+					}
+					break
+				}
+				got, nextErr := d.next()
+				if err != nil || nextErr != nil || got != values[at] {
+					t.Fatalf("number %d is %d, want %d, %v, %v", at, got, values[at], err, nextErr)
+				}
+			}
+		}
+	}
+}
+
 func TestFinderIsBounded(t *testing.T) {
 	rows := generated(1_000)
 	data := encode(t, testOptions(), rows, 1_000, nil)
@@ -110,6 +212,13 @@ func TestFinderIsBounded(t *testing.T) {
 	}
 	if _, err := pick(t, data, where, n-1); !errors.Is(err, ErrMany) {
 		t.Errorf("%d of %d rows: %v", n-1, n, err)
+	}
+	w := always([]Match{where[0], {"outcome", []string{rows[0].Outcome}}}, n)
+	for left, want := range map[int]error{n: nil, n - 1: ErrMany} {
+		w.MostLeft = left
+		if _, err := pickWanted(t, data, w, 1); !errors.Is(err, want) {
+			t.Errorf("%d of %d rows for the next condition: %v, want %v", left, n, err, want)
+		}
 	}
 }
 
@@ -148,7 +257,7 @@ func BenchmarkFind(b *testing.B) {
 			start := cpuTime(b)
 			defer func() { b.ReportMetric(float64((cpuTime(b)-start).Microseconds())/float64(b.N), "cpu-us/op") }()
 			for b.Loop() {
-				found, err := f.Find(r, 0, []Match{m}, RowGroupRows)
+				found, err := f.Find(r, 0, always([]Match{m}, RowGroupRows))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -165,7 +274,7 @@ func BenchmarkFind(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if _, err := p.fetch(places); err != nil {
+				if _, err := p.fetch(places, 1); err != nil {
 					b.Fatal(err)
 				}
 				p.close()

@@ -82,11 +82,7 @@ func (v *values) seek(row int32) error {
 	}
 	switch {
 	case v.number:
-		for range skip {
-			if _, err := v.ints.next(); err != nil {
-				return err
-			}
-		}
+		return v.ints.skip(int(skip))
 	case v.coded:
 		return v.ids.skip(int(skip))
 	default:

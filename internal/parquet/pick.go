@@ -2,15 +2,18 @@ package parquet
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"sort"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/format"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/audit-archiver/archiver/internal/event"
 )
@@ -176,21 +179,47 @@ func (p *picker) dictionary(c *chunk) error {
 	return nil
 }
 
-// fetch reads all columns of some rows, which are in order.
-func (p *picker) fetch(places []int32) ([]event.Row, error) {
+// fetch reads all columns of some rows, which are in order, with so many goroutines.
+func (p *picker) fetch(places []int32, threads int) ([]event.Row, error) {
 	rows := make([]event.Row, len(places))
 	for i := range rows {
 		rows[i].Retention = p.f.class
 	}
-	for i := range p.f.cols {
-		if p.f.cols[i].source == sourceMillis { // timestamp_ns says it
-			continue
-		}
-		if err := p.column(i, places, rows); err != nil {
-			return nil, fmt.Errorf("column %s: %w", p.f.cols[i].Name, err)
+	var next atomic.Int64 // column that nobody has begun with
+	columns := func(p *picker) (err error) {
+		defer recoverInto(&err)
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= len(p.f.cols) {
+				return nil
+			}
+			if p.f.cols[i].source == sourceMillis { // timestamp_ns says it
+				continue
+			}
+			if err := p.column(i, places, rows); err != nil {
+				return fmt.Errorf("column %s: %w", p.f.cols[i].Name, err)
+			}
 		}
 	}
-	return rows, nil
+	if threads <= 1 {
+		return rows, columns(p)
+	}
+	var g errgroup.Group
+	helpers := make([]*picker, threads-1)
+	for i := range helpers {
+		var err error
+		if helpers[i], err = p.f.newPicker(p.r, p.number); err != nil {
+			return nil, errors.Join(err, g.Wait())
+		}
+		defer helpers[i].close()
+		helpers[i].chunks = p.chunks // each column is opened by one
+		g.Go(func() error { return columns(helpers[i]) })
+	}
+	err := errors.Join(columns(p), g.Wait())
+	for _, h := range helpers {
+		p.read += h.read
+	}
+	return rows, err
 }
 
 // column fills in one column of rows, which are at places.

@@ -3,8 +3,88 @@ package parquet
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"sort"
 )
+
+// search returns the rows of the row group that are wanted.
+func (p *picker) search(w Wanted) (places []int32, err error) {
+	within, err := p.between(w.MinNS, w.MaxNS)
+	if err != nil {
+		return nil, fmt.Errorf("column timestamp_ns: %w", err)
+	}
+	for _, m := range w.Where {
+		if within, err = p.narrow(p.f.place(m.Column), m.Values, within); err != nil {
+			return nil, fmt.Errorf("column %s: %w", m.Column, err)
+		}
+	}
+	for i, m := range w.Where {
+		most := w.MostLeft
+		if i == len(w.Where)-1 {
+			most = w.Most
+		}
+		if places, err = p.find(p.f.place(m.Column), m.Values, within, most); err != nil {
+			return nil, fmt.Errorf("column %s: %w", m.Column, err)
+		}
+		within = within[:0]
+		for _, row := range places {
+			within = append(within, span{row, row + 1})
+		}
+	}
+	return places, nil
+}
+
+// between returns the rows with a timestamp_ns within the bounds, which follow each other; all rows, when the file does not say so.
+func (p *picker) between(minNS, maxNS int64) ([]span, error) {
+	all := span{0, int32(p.group.rows)}
+	if !p.group.ordered || minNS <= p.group.minNS && maxNS >= p.group.maxNS {
+		return []span{all}, nil
+	}
+	c, err := p.open(p.f.place("timestamp_ns"))
+	if err != nil {
+		return nil, err
+	}
+	if all.from, err = p.firstAt(c, minNS); err != nil {
+		return nil, err
+	}
+	if maxNS < math.MaxInt64 {
+		all.to, err = p.firstAt(c, maxNS+1)
+	}
+	if err != nil || all.from >= all.to {
+		return nil, err
+	}
+	return []span{all}, nil
+}
+
+// firstAt is the first row whose timestamp_ns is at least ns, or the number of rows.
+func (p *picker) firstAt(c *chunk, ns int64) (row int32, err error) {
+	behind := sort.Search(len(c.pages), func(n int) bool { // the page that begins there or later
+		var v *values
+		var first int64
+		if err == nil {
+			v, err = p.load(c, n)
+		}
+		if err == nil {
+			first, err = v.ints.next()
+		}
+		return err != nil || first >= ns
+	})
+	if err != nil || behind == 0 {
+		return 0, err
+	}
+	v, err := p.load(c, behind-1)
+	if err != nil {
+		return 0, err
+	}
+	rows := c.rowsOf(behind - 1)
+	for row := rows.from; row < rows.to; row++ {
+		at, err := v.ints.next()
+		if err != nil || at >= ns {
+			return row, err
+		}
+	}
+	return rows.to, nil
+}
 
 // narrow leaves of within what the value index says may have one of the wanted values in column i.
 func (p *picker) narrow(i int, wanted []string, within []span) ([]span, error) {
@@ -54,7 +134,7 @@ func (p *picker) find(i int, wanted []string, within []span, most int) ([]int32,
 			return nil, err
 		}
 	}
-	s := search{picker: p, chunk: c, is: is, codes: codes, most: most}
+	s := hunt{picker: p, chunk: c, is: is, codes: codes, most: most}
 	if len(wanted) == 1 {
 		s.only = []byte(wanted[0])
 	}
@@ -75,8 +155,8 @@ func (p *picker) find(i int, wanted []string, within []span, most int) ([]int32,
 	return s.found, nil
 }
 
-// search collects the rows of a chunk that have one of some values.
-type search struct {
+// hunt collects the rows of a chunk that have one of some values.
+type hunt struct {
 	*picker
 	chunk *chunk
 	is    map[string]bool
@@ -86,7 +166,7 @@ type search struct {
 	found []int32
 }
 
-func (s *search) page(n int, rows span, within []span) error {
+func (s *hunt) page(n int, rows span, within []span) error {
 	v, err := s.load(s.chunk, n)
 	if err != nil {
 		return err
@@ -116,7 +196,7 @@ func (s *search) page(n int, rows span, within []span) error {
 	return nil
 }
 
-func (s *search) test(v *values) (bool, error) {
+func (s *hunt) test(v *values) (bool, error) {
 	if v.coded {
 		valid, err := v.present()
 		if err != nil || !valid {

@@ -62,6 +62,7 @@ func (t *translator) call(n node, s *scope) (string, error) {
 		}
 		return typ, err
 	}
+	t.mixed = true
 	if cond := child(n, "filter"); cond != nil {
 		if err := t.condition(cond, s); err != nil {
 			return "", err

@@ -34,11 +34,15 @@ const (
 type Scan struct {
 	Name   string
 	Bounds athena.Bounds
+	Wide   bool // the query names many of the table's columns
 
 	// What the engine finds out about it.
 	Files int
 	Bytes int64 // of these files
 }
+
+// wideColumns is how many columns a query names for which reading them is not much less than reading all.
+const wideColumns = 8
 
 // Plan is a checked and translated query.
 type Plan struct {
@@ -46,6 +50,10 @@ type Plan struct {
 	Names []string // of the answer's columns, Athena's spelling
 	Types []string // of the answer's columns; "" where only the engine knows, decimal without its precision
 	Scans []Scan
+
+	// InOrder says that each row of the answer is made of one row of the only scan, in
+	// the order of that: its first rows are the same ones whenever they are asked for.
+	InOrder bool
 }
 
 // Prepare looks at the text before DuckDB parses it. It refuses what DuckDB's
@@ -73,7 +81,7 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	if doc["error"] == true {
 		return nil, parseError(sql, doc)
 	}
-	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions(), parse: parse, bareDecimal: bareDecimal.MatchString(sql)}
+	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions(), parse: parse, bareDecimal: bareDecimal.MatchString(sql), named: make(map[string]bool)}
 	statements, _ := doc["statements"].([]any)
 	if len(statements) != 1 {
 		return nil, &athena.Error{Kind: athena.ErrRefused, Construct: fmt.Sprintf("%d statements", len(statements)), Detail: "send exactly one SELECT"}
@@ -90,11 +98,20 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	if err != nil {
 		return nil, fmt.Errorf("encode syntax tree: %w", err)
 	}
-	plan := &Plan{Tree: out, Scans: t.scans, Names: make([]string, len(cols)), Types: make([]string, len(cols))}
+	for i := range t.scans {
+		t.scans[i].Wide = len(t.named) >= wideColumns
+	}
+	plan := &Plan{InOrder: t.inOrder(child(stmt, "node")), Tree: out, Scans: t.scans, Names: make([]string, len(cols)), Types: make([]string, len(cols))}
 	for i, c := range cols {
 		plan.Names[i], plan.Types[i] = c.name, publicType(c.typ)
 	}
 	return plan, nil
+}
+
+// inOrder is said of a translated query in [Plan].
+func (t *translator) inOrder(n node) bool {
+	return len(t.scans) == 1 && !t.mixed && text(n, "type") == "SELECT_NODE" && text(child(n, "from_table"), "type") == "BASE_TABLE" &&
+		len(list(n, "modifiers"))+len(list(n, "group_expressions"))+len(list(child(n, "cte_map"), "map")) == 0 && n["having"] == nil
 }
 
 // parseError turns DuckDB's report about a text it cannot serialize into ours.

@@ -312,6 +312,7 @@ func (t *translator) caseOf(n node, s *scope) (string, error) {
 }
 
 func (t *translator) subquery(n node, s *scope) (string, error) {
+	t.mixed = true
 	err := t.fields(n, "class", "type", "alias", "query_location", "subquery_type", "subquery", "child", "comparison_type")
 	if err != nil {
 		return "", err

@@ -1,6 +1,9 @@
 package dialect
 
-import "maps"
+import (
+	"maps"
+	"sync"
+)
 
 // signature is an allowed function.
 //
@@ -28,8 +31,11 @@ func (f signature) by(apply func(*translator, *call) (string, error)) signature 
 // macro names the macro that gives Trino's answer.
 func (f signature) macro(name string) signature { return f.as(internal + name) }
 
-// functions is the allow-list. What is not in it is refused.
-func functions() map[string]signature {
+// functions is the allow-list. What is not in it is refused. It is made once: it does not
+// change, and making it would take as long as all else that is done with a small query here.
+var functions = sync.OnceValue(allFunctions)
+
+func allFunctions() map[string]signature {
 	all := make(map[string]signature)
 	for _, group := range []map[string]signature{
 		textFunctions(), numberFunctions(), timeFunctions(), jsonFunctions(), arrayFunctions(), aggregates(),

@@ -1,9 +1,16 @@
 package dialect
 
+import "sync"
+
 // Macros returns the statements that define in DuckDB what a translated query
 // may call, by the name that is called. Arguments of a macro are put in as
 // expressions, so they may be evaluated more than once. No macro calls another.
-func Macros() map[string]string {
+// Nobody changes the map.
+func Macros() map[string]string { return macroTexts() }
+
+var macroTexts = sync.OnceValue(allMacros)
+
+func allMacros() map[string]string {
 	all := make(macros)
 	m := all.add
 	all.arrays()

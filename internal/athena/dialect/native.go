@@ -1,6 +1,9 @@
 package dialect
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // Native is a function in Go that the engine gives to DuckDB, for what neither
 // DuckDB nor a macro answers as Trino does. Args and Result are DuckDB's types:
@@ -14,8 +17,12 @@ type Native struct {
 	Call   func(args []any) (any, error)
 }
 
-// Natives returns the functions by the name that is called.
-func Natives() map[string]Native {
+// Natives returns the functions by the name that is called. Nobody changes the map.
+func Natives() map[string]Native { return natives() }
+
+var natives = sync.OnceValue(allNatives)
+
+func allNatives() map[string]Native {
 	all := map[string]Native{
 		NumberText: {[]string{"VARCHAR", "VARCHAR"}, "VARCHAR", func(args []any) (any, error) {
 			if text, ok := NumberAt(args[0].(string), args[1].(string)); ok {

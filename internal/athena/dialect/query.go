@@ -13,6 +13,8 @@ type translator struct {
 	scans []Scan
 	fns   map[string]signature
 	parse func(sql string) ([]byte, error)
+	mixed bool            // there are aggregates, window functions or subqueries
+	named map[string]bool // columns, those of * included; not within the definitions of views
 	depth int
 	// growth is how many nodes were added to the tree.
 	growth      int
@@ -178,7 +180,11 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 			return nil, err
 		}
 	}
-	return cols, t.modifiers(n, &scope{parent: s, first: cols})
+	if err := t.modifiers(n, &scope{parent: s, first: cols}); err != nil {
+		return nil, err
+	}
+	t.byDay(n)
+	return cols, nil
 }
 
 // storable refuses values that DuckDB holds otherwise than Trino does: they may
@@ -274,6 +280,9 @@ func (t *translator) star(n node, s *scope) ([]column, error) {
 		if name := text(n, "relation_name"); name == "" || strings.EqualFold(name, r.alias) {
 			cols = append(cols, r.cols...)
 		}
+	}
+	for _, c := range cols {
+		t.named[strings.ToLower(c.name)] = true
 	}
 	if len(cols) == 0 {
 		return nil, t.invalid(n, "nothing to select with *")

@@ -161,6 +161,7 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 		return "", t.invalid(n, "column %s is ambiguous: several are called so", strings.Join(names, "."))
 	}
 	if typ, ok := s.lookup(names); ok {
+		t.named[strings.ToLower(names[len(names)-1])] = true
 		return typ, nil
 	}
 	if len(names) == 1 && s.isRelation(names[0]) {

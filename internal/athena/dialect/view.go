@@ -97,10 +97,13 @@ func (t *translator) expand(n node, s *scope, alias, query string) error {
 	if t.grow(stmt); t.grownTooMuch() {
 		return t.tooMuch(n)
 	}
+	named := t.named
+	t.named = make(map[string]bool) // the engine leaves out what the query around it does not use
 	cols, err := t.statement(stmt, &scope{})
 	if err != nil {
 		return fmt.Errorf("view %s: %w", alias, err)
 	}
+	t.named = named
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 var mayIgnoreNulls = map[string]bool{"lag": true, "lead": true, "first_value": true, "last_value": true, "nth_value": true}
 
 func (t *translator) window(n node, s *scope) (string, error) {
+	t.mixed = true
 	err := t.fields(n, "class", "type", "alias", "query_location", "function_name", "schema", "catalog", "children",
 		"partitions", "orders", "start", "end", "start_expr", "end_expr", "offset_expr", "default_expr",
 		"ignore_nulls", "filter_expr", "exclude_clause", "distinct", "arg_orders")

@@ -43,33 +43,44 @@ func (j *job) answer(ctx context.Context, s *server) error {
 		}
 		return errors.Join(s.out.send(kindText, []byte(text)), s.out.sendJSON(kindEnd, stats))
 	}
+	return j.rows(ctx, s)
+}
+
+// firstRows is how many rows of a long answer are sent before the others are looked for.
+const firstRows = pageRows
+
+// rows sends the answer's rows: at once, or, where that is possible, the first ones
+// before there are the others. Then what was read for the first ones is read again.
+func (j *job) rows(ctx context.Context, s *server) error {
 	cols, text, err := j.describe(ctx, s.conn)
 	if err != nil {
 		return duckError(err)
 	}
-	if _, err := s.conn.ExecContext(ctx, "CREATE TEMP TABLE "+answerTable+" AS "+text); err != nil {
-		return duckError(err)
-	}
-	var count int64
-	if err := s.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+answerTable).Scan(&count); err != nil {
-		return duckError(err)
-	}
-	if count > j.Limit {
-		return tooManyRows(j.Limit)
-	}
-	if err := s.out.sendJSON(kindColumns, cols); err != nil {
-		return err
-	}
 	a := &sender{server: s, cols: cols}
-	for from := int64(0); from < count; from += pageRows {
-		if err := a.page(ctx, from); err != nil {
+	var sent int64
+	for most := j.portion(); ; most = j.Limit + 1 - sent {
+		count, err := a.compute(ctx, text, sent, most)
+		if err != nil {
 			return duckError(err)
 		}
+		if sent+count > j.Limit {
+			return tooManyRows(j.Limit)
+		}
+		if err := a.table(ctx, sent == 0, count); err != nil {
+			return duckError(err)
+		}
+		if sent += count; count < most {
+			return s.out.sendJSON(kindEnd, jobStats{Rows: sent, BytesRead: s.read.bytes()})
+		}
 	}
-	if err := a.flush(); err != nil {
-		return err
+}
+
+// portion is how many rows are computed first. All of them are one more than may be.
+func (j *job) portion() int64 {
+	if j.InOrder && len(j.Scans) == 1 && len(j.Scans[0].parts()) == 1 {
+		return min(firstRows, j.Limit+1)
 	}
-	return s.out.sendJSON(kindEnd, jobStats{Rows: count, BytesRead: s.read.bytes()})
+	return j.Limit + 1
 }
 
 func tooManyRows(limit int64) error {
@@ -81,6 +92,31 @@ type sender struct {
 	*server
 	cols []athena.Column
 	buf  []byte
+}
+
+// compute puts most rows of the answer, from one on, into the table, and counts them.
+func (a *sender) compute(ctx context.Context, text string, from, most int64) (count int64, err error) {
+	statement := fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s AS %s LIMIT %d OFFSET %d", answerTable, text, most, from)
+	if _, err := a.conn.ExecContext(ctx, statement); err != nil {
+		return 0, err
+	}
+	err = a.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+answerTable).Scan(&count)
+	return count, err
+}
+
+// table sends the rows of the table, and before the first ones what they are.
+func (a *sender) table(ctx context.Context, first bool, count int64) error {
+	if first {
+		if err := a.out.sendJSON(kindColumns, a.cols); err != nil {
+			return err
+		}
+	}
+	for from := int64(0); from < count; from += pageRows {
+		if err := a.page(ctx, from); err != nil {
+			return err
+		}
+	}
+	return a.flush()
 }
 
 // page sends pageRows rows.
@@ -138,8 +174,8 @@ func (a *sender) flush() error {
 	return err
 }
 
-// describe asks for the types of the answer and returns the text that is run:
-// one row more than the limit, and JSON as its text.
+// describe asks for the types of the answer and returns the text that is run: JSON is
+// its text there.
 func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Column, text string, err error) {
 	rows, err := conn.QueryContext(ctx, "SELECT column_type FROM (DESCRIBE "+j.SQL+")")
 	if err != nil {
@@ -178,8 +214,7 @@ func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Colum
 	if len(cols) != len(j.Names) {
 		return nil, "", errors.New("describe query: fewer columns than the translation knows")
 	}
-	text = fmt.Sprintf("SELECT %s FROM (%s) AS answer(%s) LIMIT %d",
-		strings.Join(picks, ", "), j.SQL, strings.Join(names, ", "), j.Limit+1)
+	text = fmt.Sprintf("SELECT %s FROM (%s) AS answer(%s)", strings.Join(picks, ", "), j.SQL, strings.Join(names, ", "))
 	return cols, text, nil
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/event"
-	"github.com/audit-archiver/archiver/internal/sandbox"
 )
 
 const smallest = "SELECT count(*) FROM audit_logs WHERE outcome = 'failure'"
@@ -22,10 +21,9 @@ func BenchmarkQuery(b *testing.B) {
 	files := encode(b, sample())
 	b.Run("worker ready", func(b *testing.B) { // as when people ask
 		e := engineOver(b, files, nil)
-		last := e.workers.lastReport()
 		for b.Loop() {
 			b.StopTimer()
-			last = nextWorker(b, e, last)
+			untilReady(b, e)
 			b.StartTimer()
 			query(b, e, smallest)
 		}
@@ -52,10 +50,9 @@ func BenchmarkRows(b *testing.B) {
 		rows = append(rows, r)
 	}
 	e := engineOver(b, encode(b, rows), nil)
-	last := e.workers.lastReport()
 	for b.Loop() {
 		b.StopTimer()
-		last = nextWorker(b, e, last)
+		untilReady(b, e)
 		b.StartTimer()
 		query(b, e, "SELECT * FROM audit_logs")
 	}
@@ -68,8 +65,17 @@ func BenchmarkWorkerStart(b *testing.B) {
 	if err := o.complete(); err != nil {
 		b.Fatal(err)
 	}
+	path, err := warmUp(b.Context(), o.Dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	o.Roots = []string{o.Dir}
+	warm, err := (&Engine{o: o}).locate(path)
+	if err != nil {
+		b.Fatal(err)
+	}
 	for b.Loop() {
-		w, err := startWorker(b.Context(), &o)
+		w, err := startWorker(b.Context(), &o, warm)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -77,19 +83,17 @@ func BenchmarkWorkerStart(b *testing.B) {
 	}
 }
 
-// nextWorker waits until another worker is ready.
-func nextWorker(b *testing.B, e *Engine, last *sandbox.Report) *sandbox.Report {
-	b.Helper()
-	for {
-		if now := e.workers.lastReport(); now != last {
-			return now
-		}
+// untilReady waits until nothing is left of the last query, and all workers that may wait do.
+func untilReady(t testing.TB, e *Engine) {
+	t.Helper()
+	for e.workers.due(time.Now()) != never {
 		select {
-		case <-b.Context().Done():
-			b.Fatal("the benchmark is over")
+		case <-t.Context().Done():
+			t.Fatal("the test is over")
 		case <-time.After(time.Millisecond):
 		}
 	}
+	e.workers.ends.Wait()
 }
 
 func query(b *testing.B, e *Engine, sql string) {

@@ -46,7 +46,15 @@ func Open(o Options) (*Engine, error) {
 		admit:   make(chan struct{}, o.Running+o.Waiting),
 		running: make(chan struct{}, o.Running),
 	}
-	e.workers = newPool(&e.o)
+	path, err := warmUp(context.Background(), picked)
+	var warm jobFile
+	if err == nil {
+		warm, err = e.locate(path)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open sql engine: %w", err), os.RemoveAll(picked))
+	}
+	e.workers = newPool(&e.o, warm)
 	return e, nil
 }
 
@@ -67,7 +75,7 @@ func Probe(ctx context.Context, dir string) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
-	w, err := startWorker(ctx, &o)
+	w, err := startWorker(ctx, &o, jobFile{})
 	if err != nil {
 		return fmt.Errorf("start query worker: %w", err)
 	}
@@ -147,7 +155,7 @@ func (e *Engine) query(ctx context.Context, q athena.Query, st dialect.Statement
 	if err != nil {
 		return nil, err
 	}
-	j := &job{SQL: text, Names: plan.Names, Types: plan.Types, Limit: q.Limit()}
+	j := &job{SQL: text, Names: plan.Names, Types: plan.Types, Limit: q.Limit(), InOrder: plan.InOrder}
 	planOnly := st.Sub == dialect.ExplainQuery && !st.Explain.Analyze
 	meta, err := e.files(ctx, plan, j, planOnly, end)
 	if err != nil {
@@ -192,6 +200,10 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, planOnly
 		return athena.Meta{}, err
 	}
 	given := 0
+	j.Days = true
+	for i := range set.Files {
+		j.Days = j.Days && (!wanted[i] || set.Files[i].OfOneDay())
+	}
 	for n := range plan.Scans {
 		s := &plan.Scans[n]
 		scan := jobScan{Name: s.Name, MinMS: s.Bounds.MinMS, MaxMS: s.Bounds.MaxMS}
@@ -207,7 +219,7 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, planOnly
 			for _, i := range chosen {
 				scan.Files = append(scan.Files, local[i])
 			}
-		} else if err := e.narrow(ctx, &scan, s.Bounds, chosen, set.Files, local, &meta.Stats, end); err != nil {
+		} else if err := e.narrow(ctx, &scan, s, chosen, set.Files, local, &meta.Stats, end); err != nil {
 			return athena.Meta{}, err
 		}
 		if given += len(scan.Files); given > filesMost {
@@ -227,7 +239,7 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, planOnly
 
 // narrow says what the worker reads for one mention of the table: the chosen files, or in
 // place of committed ones the few rows of them that it can use.
-func (e *Engine) narrow(ctx context.Context, scan *jobScan, b athena.Bounds, chosen []int, files []athena.File, local []jobFile, stats *athena.Stats, end *cleanup) error {
+func (e *Engine) narrow(ctx context.Context, scan *jobScan, planned *dialect.Scan, chosen []int, files []athena.File, local []jobFile, stats *athena.Stats, end *cleanup) error {
 	var committed []athena.File
 	var whole []jobFile
 	var paths []string
@@ -239,7 +251,7 @@ func (e *Engine) narrow(ctx context.Context, scan *jobScan, b athena.Bounds, cho
 		committed, whole = append(committed, files[i]), append(whole, local[i])
 		paths = append(paths, filepath.Join(e.o.Roots[local[i].Root], local[i].Name))
 	}
-	picked, err := e.needle.Select(ctx, committed, paths, b)
+	picked, err := e.needle.Select(ctx, committed, paths, planned.Bounds, planned.Wide)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func planLines(plan *dialect.Plan, j *job, x dialect.Explain, meta athena.Meta, 
 		lines = append(lines, fmt.Sprintf("scan %d: %d files, %s", i+1, s.Files, s.Limits))
 		if p := j.Scans[i].selection; p != nil {
 			lines = append(lines, fmt.Sprintf("scan %d: %d rows with %s picked out of %d files, of which %d were opened: %d of %d row groups, %d bytes read",
-				i+1, p.Rows, values(plan.Scans[i].Bounds), p.Files, p.FilesRead, p.GroupsRead, p.Groups, p.BytesRead))
+				i+1, p.Rows, values(p.Where), p.Files, p.FilesRead, p.GroupsRead, p.Groups, p.BytesRead))
 		}
 	}
 	if meta.Expired.Files > 0 {
@@ -125,9 +125,9 @@ func jsonLines(doc any) ([]string, error) {
 }
 
 // values says by which values rows were picked.
-func values(b athena.Bounds) string {
-	parts := make([]string, len(b.Where))
-	for i, m := range b.Where {
+func values(where []athena.Match) string {
+	parts := make([]string, len(where))
+	for i, m := range where {
 		parts[i] = m.Column + " in ('" + strings.Join(m.Values, "', '") + "')"
 	}
 	return strings.Join(parts, " and ")

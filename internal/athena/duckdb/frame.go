@@ -56,6 +56,7 @@ const (
 type hello struct {
 	Roots []string // the folders of files, as the engine calls them; they are open from descriptor 3 on, in this order
 	Dir   string   // the worker's own folder; it is open after them
+	Warm  jobFile  // see server.warm; without a name: nothing is to be warmed
 
 	MemoryBytes, TempBytes int64
 	Threads                int

@@ -21,6 +21,8 @@ type job struct {
 	Types   []string // as far as the translation knows them; "unknown" is NULL's
 	Scans   []jobScan
 	Limit   int64  // rows
+	InOrder bool   // see dialect.Plan
+	Days    bool   // each file has rows of the day in its name only
 	Explain string // EXPLAIN with its options: answer the plan; "" for the rows
 	Watch   bool   // tell what was read, too: of a plan that is run
 }
@@ -65,8 +67,20 @@ type jobStats struct {
 
 // prepare makes the database able to do this job and nothing else.
 func (j *job) prepare(ctx context.Context, s *server) error {
+	if err := j.define(ctx, s); err != nil {
+		return err
+	}
+	locks := j.locks()
+	if err := makeSettings(ctx, s.conn, locks); err != nil {
+		return err
+	}
+	return readBack(ctx, s.conn, slices.Concat(s.settings(), locks))
+}
+
+// define makes the functions and relations of the job.
+func (j *job) define(ctx context.Context, s *server) error {
 	conn := s.conn
-	statements, err := j.define(conn)
+	statements, err := j.functions(conn)
 	if err != nil {
 		return err
 	}
@@ -81,11 +95,7 @@ func (j *job) prepare(ctx context.Context, s *server) error {
 			return fmt.Errorf("prepare database: %s: %w", clip(s), err)
 		}
 	}
-	locks := j.locks()
-	if err := makeSettings(ctx, conn, locks); err != nil {
-		return err
-	}
-	return readBack(ctx, conn, slices.Concat(s.settings(), locks))
+	return nil
 }
 
 // locks are the settings after which nothing about files and settings can be changed,
@@ -146,7 +156,15 @@ func (s *jobScan) reads() []string {
 
 // view defines the relation: the table's columns in order, in Trino's types.
 func (s *jobScan) view() string {
-	var parts []string
+	parts := s.parts()
+	if len(parts) == 0 {
+		parts = append(parts, noRows())
+	}
+	return "CREATE VIEW " + s.Name + " AS " + strings.Join(parts, " UNION ALL ")
+}
+
+// parts are the queries that the relation is made of, one after the other.
+func (s *jobScan) parts() (parts []string) {
 	if len(s.paths) > 0 {
 		quoted := make([]string, len(s.paths))
 		for i, p := range s.paths {
@@ -157,10 +175,7 @@ func (s *jobScan) view() string {
 	if s.picked != "" {
 		parts = append(parts, s.rows(quote(s.picked)+", hive_partitioning = false"))
 	}
-	if len(parts) == 0 {
-		parts = append(parts, noRows())
-	}
-	return "CREATE VIEW " + s.Name + " AS " + strings.Join(parts, " UNION ALL ")
+	return parts
 }
 
 func noRows() string {

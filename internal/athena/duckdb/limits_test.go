@@ -68,11 +68,12 @@ func livesOn(t *testing.T, e *Engine, files int) {
 		t.Fatal(err)
 	}
 	defer w.close()
-	// The one that was taken, and the one that comes after it at most.
-	if left, err := filepath.Glob(filepath.Join(e.o.Dir, "worker-*")); err != nil || len(left) > 2 {
+	e.workers.ends.Wait()
+	// The one that was taken, and those that come after it at most.
+	if left, err := filepath.Glob(filepath.Join(e.o.Dir, "worker-*")); err != nil || len(left) > 1+spareWorkers {
 		t.Errorf("folders %v are left, %v", left, err)
 	}
-	const ofWorkers = 2 * 12 // two of them, three pipes and folders each, at the moment of a start
+	const ofWorkers = (1 + spareWorkers) * 12 // three pipes and folders each, at the moment of a start
 	if now := openFiles(t); now > files+ofWorkers {
 		t.Errorf("%d files are open, %d were", now, files)
 	}

@@ -13,10 +13,13 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
-// define registers the native functions that the job calls, and returns the
+// functions registers the native functions that the job calls, and returns the
 // statements that define its macros.
-func (j *job) define(conn *sql.Conn) (statements []string, err error) {
+func (j *job) functions(conn *sql.Conn) (statements []string, err error) {
 	called := j.SQL
+	if name, statement := dialect.DayOf(j.Days); strings.Contains(j.SQL, name) {
+		statements = append(statements, statement)
+	}
 	for name, statement := range dialect.Macros() {
 		if strings.Contains(j.SQL, name) {
 			statements = append(statements, statement)

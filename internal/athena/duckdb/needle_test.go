@@ -3,7 +3,7 @@
 package duckdb
 
 import (
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -79,13 +79,24 @@ func TestPickedRowsAreTheAnswer(t *testing.T) {
 		{"actor_id NOT IN ('needle')", false},
 		{"actor_id IN (SELECT resource_id FROM audit_logs WHERE seq = 1000)", false},
 		{"resource_id IS NULL", false},
-		{"outcome = 'failure'", false}, // no needle
+		{"outcome = 'success'", false}, // too many
+		{"outcome = 'failure'", true},
+		{"action = 'session.login' AND outcome = 'failure'", true},
+		{"action = 'session.login' AND outcome = 'failure' AND timestamp >= timestamp '2026-11-20 00:00:03' AND timestamp < timestamp '2026-11-20 00:00:09.5'", true},
+		{"outcome IN ('failure', 'nothing') AND timestamp BETWEEN timestamp '2026-11-20 00:00:19.999' AND timestamp '2026-11-21 00:00:01'", true},
+		{"outcome = 'success' AND timestamp = timestamp '2026-11-20 00:00:04.100'", true},
+		{"action = 'nothing.happened'", true},
+		{"actor_type = 'system' AND timestamp > timestamp '2026-11-20 00:00:15'", true},
+		{"ip = '" + some.IP.S + "' AND actor_id = " + actor, true},
 		{"organization_id = '" + some.OrganizationID.S + "' AND resource_type = 'document'", true},
 		{"actor_id = 'usr_2em8044mze87p' AND outcome = 'failure'", true},
 	} {
 		check(t, whole, picking, "SELECT * FROM audit_logs WHERE "+tt.where+" ORDER BY seq", tt.picks)
 	}
 	for sql, picks := range map[string]bool{
+		"SELECT count(*), min(actor_id) FROM audit_logs WHERE outcome = 'failure' AND actor_type = 'user'":                                false, // two columns
+		"SELECT * FROM failed_logins ORDER BY seq":                                                                                        true,
+		"SELECT count(*) FROM failed_logins":                                                                                              false,
 		"SELECT count(*), count(resource_id) FROM audit_logs WHERE actor_id = 'needle'":                                                   true,
 		"SELECT a.seq FROM audit_logs a WHERE a.actor_id = 'needle' ORDER BY 1":                                                           true,
 		"SELECT seq FROM (SELECT * FROM audit_logs WHERE actor_id = 'needle') WHERE outcome = 'success' ORDER BY 1":                       true,
@@ -102,7 +113,7 @@ func TestPickedRowsAreTheAnswer(t *testing.T) {
 	} {
 		check(t, whole, picking, sql, picks)
 	}
-	left, err := os.ReadDir(picking.picked)
+	left, err := filepath.Glob(filepath.Join(picking.picked, "picked-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("%d files are left of picked rows, %v", len(left), err)
 	}

@@ -6,22 +6,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
+	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/sandbox"
 )
 
-// pool keeps one worker ready, so that a query does not wait for a process to start.
+const (
+	// spareWorkers is how many workers are ready once there was a query; one before. With a
+	// second one, a query that follows at once does not wait for a start.
+	spareWorkers = 2
+
+	// startAfter is how long the start of a spare worker waits for a query to end. It
+	// takes a processor for some 40 ms, which most queries have better use for.
+	startAfter = 250 * time.Millisecond
+)
+
+// pool keeps workers ready, so that a query does not wait for a process to start.
 // A worker serves one query: what its author did to it ends with it.
 type pool struct {
 	o     *Options
-	ready chan started
+	warm  jobFile
+	ready chan started  // at most spareWorkers
+	look  chan struct{} // holds one when something has changed that due tells from
 	stop  context.CancelFunc
 	ended chan struct{}
+	ends  sync.WaitGroup // what is left of workers that were given away
 
-	mu     sync.Mutex
-	report *sandbox.Report // of the last worker; nil before the first
+	mu      sync.Mutex
+	report  *sandbox.Report // of the last worker; nil before the first
+	taken   time.Time       // when the last worker was given away; zero: none was
+	busy    int             // workers that were given away and are not closed
+	waiting int             // queries without a worker
+	failed  bool            // the last start did
 }
 
 type started struct {
@@ -29,41 +48,106 @@ type started struct {
 	err error
 }
 
-func newPool(o *Options) *pool {
+func newPool(o *Options, warm jobFile) *pool {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &pool{o: o, ready: make(chan started), stop: stop, ended: make(chan struct{})}
+	p := &pool{o: o, warm: warm, ready: make(chan started, spareWorkers), look: make(chan struct{}, 1), stop: stop, ended: make(chan struct{})}
 	go p.run(ctx)
 	return p
 }
 
-// run ends with ctx. It owns the worker that waits.
+// run starts workers and ends with ctx.
 func (p *pool) run(ctx context.Context) {
 	defer close(p.ended)
-	for {
-		w, err := startWorker(ctx, p.o)
-		if err == nil {
-			p.note(w.report)
-		}
+	for p.wait(ctx) {
+		w, err := startWorker(ctx, p.o, p.rehearsal())
+		p.note(w, err)
 		select {
 		case p.ready <- started{w, err}:
 		case <-ctx.Done():
 			if err == nil {
 				w.close()
 			}
-			return
+		}
+	}
+	for len(p.ready) > 0 {
+		if s := <-p.ready; s.err == nil {
+			s.w.close()
 		}
 	}
 }
 
-// note remembers a report and logs the first one that is not what it should be.
-func (p *pool) note(r sandbox.Report) {
-	p.mu.Lock()
-	first := p.report == nil
-	p.report = &r
-	p.mu.Unlock()
-	if first && !r.Isolated() {
-		p.o.Log.Warn("SQL cannot be isolated from this machine", "missing", r.Missing, "refused", !p.o.BestEffort)
+// wait returns when a worker is to be started, and false at the end of ctx.
+func (p *pool) wait(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		due := p.due(time.Now())
+		if due <= 0 {
+			return true
+		}
+		timer := time.NewTimer(due)
+		select {
+		case <-timer.C:
+		case <-p.look:
+		case <-ctx.Done():
+		}
+		timer.Stop()
 	}
+	return false
+}
+
+// rehearsal is what the next worker warms up with: nothing, if a query waits for it.
+func (p *pool) rehearsal() jobFile {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiting > len(p.ready) {
+		return jobFile{}
+	}
+	return p.warm
+}
+
+// never is longer than any wait.
+const never = time.Duration(math.MaxInt64)
+
+// due says in how long the next worker is to be started, if nothing changes before.
+func (p *pool) due(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	want := spareWorkers
+	if p.taken.IsZero() {
+		want = 1
+	}
+	switch {
+	case p.waiting > len(p.ready):
+		return 0
+	case p.failed || len(p.ready) >= want: // a query will ask again
+		return never
+	case p.busy == 0:
+		return 0
+	}
+	return startAfter - now.Sub(p.taken)
+}
+
+// change changes what due tells from.
+func (p *pool) change(f func()) {
+	p.mu.Lock()
+	f()
+	p.mu.Unlock()
+	select {
+	case p.look <- struct{}{}:
+	default:
+	}
+}
+
+// note remembers how a start went and logs the first report that is not what it should be.
+func (p *pool) note(w *worker, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed = err != nil; p.failed {
+		return
+	}
+	if p.report == nil && !w.report.Isolated() {
+		p.o.Log.Warn("SQL cannot be isolated from this machine", "missing", w.report.Missing, "refused", !p.o.BestEffort)
+	}
+	p.report = &w.report
 }
 
 // lastReport is nil until a worker was started.
@@ -75,38 +159,67 @@ func (p *pool) lastReport() *sandbox.Report {
 
 // take gives a worker away.
 func (p *pool) take(ctx context.Context) (*worker, error) {
-	for again := false; ; again = true {
-		select {
-		case s := <-p.ready:
-			switch {
-			case s.err != nil && !again:
-				continue // it may have failed long ago
-			case s.err != nil:
-				return nil, fmt.Errorf("start query worker: %w", s.err)
-			case !p.o.BestEffort && !s.w.report.Isolated():
-				s.w.close()
-				return nil, fmt.Errorf("%w: %s; archiver doctor says more, and query.isolation: best-effort lets it go", athena.ErrNotIsolated, s.w.report)
-			}
-			// It may have waited for days, and the system may have ended it.
-			stop := context.AfterFunc(ctx, func() { s.w.kill(context.Cause(ctx)) })
-			_, err := s.w.ask(kindPing, "")
-			stop()
-			if err != nil {
-				s.w.close()
-				p.o.Log.WarnContext(ctx, "a query worker ended while it waited", "error", err)
-				continue
-			}
-			return s.w, nil
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for a query worker: %w", context.Cause(ctx))
-		case <-p.ended:
-			return nil, errors.New("the engine is closed")
+	for {
+		w, err := p.next(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case !p.o.BestEffort && !w.report.Isolated():
+			w.close()
+			return nil, fmt.Errorf("%w: %s; archiver doctor says more, and query.isolation: best-effort lets it go", athena.ErrNotIsolated, w.report)
 		}
+		// It may have waited for days, and the system may have ended it.
+		stop := context.AfterFunc(ctx, func() { w.kill(context.Cause(ctx)) })
+		_, err = w.ask(kindPing, "")
+		stop()
+		if err == nil {
+			return w, nil
+		}
+		w.close()
+		p.o.Log.WarnContext(ctx, "a query worker ended while it waited", "error", err)
 	}
 }
 
-// close ends the worker that waits.
+// next takes a worker that is ready, or waits for one.
+func (p *pool) next(ctx context.Context) (*worker, error) {
+	for len(p.ready) > 0 {
+		select {
+		case s := <-p.ready:
+			if s.err == nil { // else it failed for a query that did not wait for it
+				return p.give(s.w), nil
+			}
+		default:
+		}
+	}
+	p.change(func() { p.waiting++ })
+	defer p.change(func() { p.waiting-- })
+	select {
+	case s := <-p.ready:
+		if s.err != nil {
+			return nil, fmt.Errorf("start query worker: %w", s.err)
+		}
+		return p.give(s.w), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a query worker: %w", context.Cause(ctx))
+	case <-p.ended:
+		return nil, errors.New("the engine is closed")
+	}
+}
+
+// give notes that w works. When it is closed its query need not wait until the system
+// has taken back all of its memory.
+func (p *pool) give(w *worker) *worker {
+	p.change(func() { p.busy, p.taken = p.busy+1, time.Now() })
+	w.over = func(rest func()) {
+		p.ends.Go(rest)
+		p.change(func() { p.busy-- })
+	}
+	return w
+}
+
+// close ends the workers that wait.
 func (p *pool) close() {
 	p.stop()
 	<-p.ended
+	p.ends.Wait()
 }

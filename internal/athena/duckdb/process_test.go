@@ -125,7 +125,7 @@ func holdEngine() int {
 	if err := o.complete(); err != nil {
 		return 1
 	}
-	w, err := startWorker(context.Background(), &o)
+	w, err := startWorker(context.Background(), &o, jobFile{})
 	if err != nil {
 		fmt.Println(err)
 		return 1

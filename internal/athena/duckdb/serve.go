@@ -91,6 +91,9 @@ func (s *server) serve(ctx context.Context, in io.Reader) error {
 	if err := s.open(ctx); err != nil { // before the walls: it looks at /proc and /sys, and breaks where it may not
 		return err
 	}
+	if err := s.warm(ctx); err != nil {
+		return err
+	}
 	s.read = openReadCounter()
 	s.report = s.enter(sandbox.Folders{Read: s.roots, Write: s.dirFD}, s.hello.Limits)
 	if err := s.out.sendJSON(kindReady, s.report); err != nil {

@@ -52,14 +52,16 @@ type worker struct {
 
 	stop, watched chan struct{} // of watch
 	gone          func() error  // waits for the end of the process, once
+	over          func(func())  // at the end: does what is left to do
 
 	mu  sync.Mutex
 	why error // of the first kill
 }
 
-// startWorker starts a process and waits until it is ready for its query.
-func startWorker(ctx context.Context, o *Options) (_ *worker, err error) {
-	w := &worker{o: o}
+// startWorker starts a process and waits until it is ready for its query. warm is what
+// warmUp has written, below one of o.Roots; without a name there is nothing.
+func startWorker(ctx context.Context, o *Options, warm jobFile) (_ *worker, err error) {
+	w := &worker{o: o, over: func(rest func()) { rest() }}
 	if w.dir, err = os.MkdirTemp(o.Dir, "worker-"); err != nil {
 		return nil, err
 	}
@@ -75,7 +77,7 @@ func startWorker(ctx context.Context, o *Options) (_ *worker, err error) {
 	stop := context.AfterFunc(ctx, func() { w.kill(context.Cause(ctx)) })
 	defer stop()
 	err = w.greet(hello{
-		Roots: o.Roots, Dir: w.dir, MemoryBytes: o.MemoryBytes, TempBytes: o.TempBytes, Threads: o.Threads,
+		Roots: o.Roots, Dir: w.dir, Warm: warm, MemoryBytes: o.MemoryBytes, TempBytes: o.TempBytes, Threads: o.Threads,
 		Limits: sandbox.Limits{
 			DataBytes: o.MemoryBytes + memoryBeside, FileBytes: o.TempBytes, Files: openMost, OtherUser: otherUser,
 			CPU: time.Duration(o.Threads+1) * o.Timeout,
@@ -281,15 +283,20 @@ func folderBytes(dir string) (sum int64) {
 	return sum
 }
 
-// close ends the process and removes its folder.
+// close ends the process. Once.
 func (w *worker) close() {
 	w.kill(errors.New("the query is over"))
-	_ = w.gone()     // it was killed
-	_ = w.to.Close() // nobody reads it any more
 	if w.stop != nil {
 		close(w.stop)
 		<-w.watched
 	}
+	w.over(w.clear)
+}
+
+// clear removes what the process leaves behind.
+func (w *worker) clear() {
+	_ = w.gone()     // it was killed
+	_ = w.to.Close() // nobody reads it any more
 	if said := w.words.String(); said != "" {
 		w.o.Log.Warn("a query worker wrote to standard error", "text", said)
 	}

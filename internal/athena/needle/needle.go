@@ -27,6 +27,9 @@ import (
 const (
 	// mostRows is how many rows are worth being picked one by one: more than that, and reading everything costs less.
 	mostRows = 2048
+	// mostWithin is among how many rows of one time those are looked for that have a value which is not rare. Among
+	// more of them, reading everything costs less.
+	mostWithin = 131_072
 	// mostBytes bounds the text of those rows.
 	mostBytes = 32 << 20
 	// mostMaps is of how many files the places of pages are kept; each takes about 2 KB per row group.
@@ -59,8 +62,9 @@ func New(dir string, threads int) *Finder {
 
 // Selection is the rows that were picked.
 type Selection struct {
-	Path string // a Parquet file with all columns of the table; "" when no row matches
-	Rows int
+	Path  string // a Parquet file with all columns of the table; "" when no row matches
+	Rows  int
+	Where []athena.Match // by which they were picked
 
 	Files, FilesRead   int   // that were looked at, and of which pages were read
 	Groups, GroupsRead int   // row groups of the files
@@ -76,18 +80,26 @@ func (s *Selection) Close() error {
 }
 
 // Select picks the rows of files, which lie at paths, that can match b. It returns nil when b has no condition that
-// finds few rows; then the files have to be read whole. The caller closes what it gets.
-func (f *Finder) Select(ctx context.Context, files []athena.File, paths []string, b athena.Bounds) (*Selection, error) {
-	if len(b.Where) == 0 || len(files) == 0 {
+// finds few rows; then the files have to be read whole. For a query that is not wide (it needs a few columns only)
+// reading those whole costs less than for others. The caller closes what it gets.
+func (f *Finder) Select(ctx context.Context, files []athena.File, paths []string, b athena.Bounds, wide bool) (*Selection, error) {
+	s := &search{threads: f.threads}
+	s.wanted.MinNS, s.wanted.MaxNS = b.Nanoseconds()
+	s.wanted.Most, s.wanted.MostLeft = mostRows, mostRows
+	short := wide && rowsWithin(files, s.wanted.MinNS, s.wanted.MaxNS) <= mostWithin
+	if short {
+		s.wanted.MostLeft = mostWithin
+	}
+	s.wanted.Where = conditions(b.Where, short)
+	if len(s.wanted.Where) == 0 || len(files) == 0 {
 		return nil, nil
 	}
-	s := &search{threads: f.threads, where: byRank(b.Where)}
 	defer s.close()
 	for i := range files {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		if err := s.plan(f, &files[i], paths[i], b); err != nil {
+		if err := s.plan(f, &files[i], paths[i]); err != nil {
 			return nil, fmt.Errorf("look for rows in %s: %w", files[i].Key, err)
 		}
 	}
@@ -98,7 +110,7 @@ func (f *Finder) Select(ctx context.Context, files []athena.File, paths []string
 	if err != nil {
 		return nil, fmt.Errorf("look for rows: %w", err)
 	}
-	out := &Selection{Rows: len(rows), Files: len(files), Groups: s.groups, GroupsRead: len(s.tasks)}
+	out := &Selection{Rows: len(rows), Where: s.wanted.Where, Files: len(files), Groups: s.groups, GroupsRead: len(s.tasks)}
 	last := ""
 	for _, t := range s.tasks {
 		out.BytesRead += t.found.BytesRead()
@@ -115,12 +127,25 @@ func (f *Finder) Select(ctx context.Context, files []athena.File, paths []string
 	return out, nil
 }
 
-// byRank puts what is likely to match the fewest rows first.
-func byRank(where []athena.Match) []athena.Match {
+// conditions are those by which rows are looked for, what is likely to match the fewest rows first.
+func conditions(where []athena.Match, all bool) []athena.Match {
 	rank := []string{"organization_id", "actor_id", "resource_id", "request_id", "id"}
-	where = slices.Clone(where)
+	where = slices.DeleteFunc(slices.Clone(where), func(m athena.Match) bool { return !all && !parquet.Rare(m.Column) })
 	slices.SortStableFunc(where, func(a, b athena.Match) int { return slices.Index(rank, b.Column) - slices.Index(rank, a.Column) })
 	return where
+}
+
+// rowsWithin is how many rows of the files are between the bounds, if they are spread evenly over each file's time.
+func rowsWithin(files []athena.File, minNS, maxNS int64) int64 {
+	var sum float64
+	for i := range files {
+		f := &files[i]
+		low, high := max(minNS, f.MinTimestampNS), min(maxNS, f.MaxTimestampNS)
+		if low <= high {
+			sum += float64(f.Rows) * (float64(high) - float64(low) + 1) / (float64(f.MaxTimestampNS) - float64(f.MinTimestampNS) + 1)
+		}
+	}
+	return int64(sum)
 }
 
 // know reads the footer of a file, unless it was read before.
@@ -165,7 +190,7 @@ func (f *Finder) evict() {
 // search is one look through the row groups of all files.
 type search struct {
 	threads int
-	where   []athena.Match
+	wanted  parquet.Wanted
 	groups  int
 	tasks   []*task
 }
@@ -180,16 +205,15 @@ type task struct {
 }
 
 // plan finds out which row groups of a file may hold rows.
-func (s *search) plan(f *Finder, file *athena.File, path string, b athena.Bounds) error {
+func (s *search) plan(f *Finder, file *athena.File, path string) error {
 	return with(path, func(r *os.File) error {
 		finder, err := f.know(file, r)
 		if err != nil {
 			return err
 		}
-		minNS, maxNS := b.Nanoseconds()
 		for g := range finder.Groups() {
 			s.groups++
-			may, err := finder.May(r, g, s.where, minNS, maxNS)
+			may, err := finder.May(r, g, s.wanted)
 			if err != nil {
 				return err
 			}
@@ -214,7 +238,7 @@ func with(path string, do func(*os.File) error) error {
 func (s *search) run(ctx context.Context) ([]event.Row, error) {
 	var count, size atomic.Int64
 	err := s.each(ctx, func(t *task, r *os.File) (err error) {
-		t.found, err = t.finder.Find(r, t.group, s.where, mostRows)
+		t.found, err = t.finder.Find(r, t.group, s.wanted)
 		if err == nil && count.Add(int64(t.found.Len())) > mostRows {
 			err = parquet.ErrMany
 		}
@@ -223,11 +247,15 @@ func (s *search) run(ctx context.Context) ([]event.Row, error) {
 	if err != nil {
 		return nil, err
 	}
+	each := 1 // goroutines; more where there are not enough row groups for all
+	if len(s.tasks) < 2*s.threads {
+		each = s.threads
+	}
 	err = s.each(ctx, func(t *task, r *os.File) (err error) {
 		if t.found.Len() == 0 {
 			return nil
 		}
-		t.rows, err = t.found.Rows(r)
+		t.rows, err = t.found.Rows(r, each)
 		for i := range t.rows {
 			size.Add(int64(textBytes(&t.rows[i])))
 		}

@@ -70,7 +70,7 @@ func TestBounds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			files, paths := files(t, tt.days, tt.rows, tt.details)
 			dir := t.TempDir()
-			s, err := New(dir, 2).Select(t.Context(), files, paths, whereActor("one"))
+			s, err := New(dir, 2).Select(t.Context(), files, paths, whereActor("one"), true)
 			if err != nil || (s != nil) != tt.picks {
 				t.Fatalf("%+v, %v; want rows picked: %t", s, err, tt.picks)
 			}
@@ -92,11 +92,11 @@ func TestBounds(t *testing.T) {
 // TestNothingIsFound: no file is made, and none but the filters was read.
 func TestNothingIsFound(t *testing.T) {
 	files, paths := files(t, 5, 10, 10)
-	s, err := New(t.TempDir(), 2).Select(t.Context(), files, paths, whereActor("another"))
+	s, err := New(t.TempDir(), 2).Select(t.Context(), files, paths, whereActor("another"), true)
 	if err != nil || s == nil || s.Path != "" || s.Rows != 0 || s.GroupsRead > 1 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if s, err := New(t.TempDir(), 2).Select(t.Context(), files, paths, athena.Everything()); s != nil || err != nil {
+	if s, err := New(t.TempDir(), 2).Select(t.Context(), files, paths, athena.Everything(), true); s != nil || err != nil {
 		t.Errorf("without a condition: %+v, %v", s, err)
 	}
 }
@@ -107,7 +107,7 @@ func TestFilesAreForgotten(t *testing.T) {
 	f := New(t.TempDir(), 1)
 	for i := range mostMaps + 10 {
 		files[0].SHA256[0], files[0].SHA256[1] = byte(i), byte(i>>8) // as if it were another one
-		s, err := f.Select(t.Context(), files, paths, whereActor("another"))
+		s, err := f.Select(t.Context(), files, paths, whereActor("another"), true)
 		if err != nil || s == nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,75 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"testing"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// TestWhenWorkersStart: queries come first, and who waits for a worker does not wait longer.
+func TestWhenWorkersStart(t *testing.T) {
+	now := time.Now()
+	for name, tt := range map[string]struct {
+		change func(*pool)
+		want   time.Duration
+	}{
+		"at the beginning":                   {func(*pool) {}, 0},
+		"one is ready":                       {func(p *pool) { p.ready <- started{} }, never},
+		"a query runs":                       {func(p *pool) { p.busy, p.taken = 1, now }, startAfter},
+		"a query runs for a while":           {func(p *pool) { p.busy, p.taken = 1, now.Add(-startAfter+time.Millisecond) }, time.Millisecond},
+		"a query runs for long":              {func(p *pool) { p.busy, p.taken = 1, now.Add(-startAfter) }, 0},
+		"a query has ended":                  {func(p *pool) { p.taken = now; p.ready <- started{} }, 0},
+		"a query has ended, two are ready":   {func(p *pool) { p.taken = now; p.ready <- started{}; p.ready <- started{} }, never},
+		"another one waits":                  {func(p *pool) { p.busy, p.taken, p.waiting = 1, now, 1 }, 0},
+		"another one waits, one is ready":    {func(p *pool) { p.busy, p.taken, p.waiting = 1, now, 1; p.ready <- started{} }, startAfter},
+		"the last start failed":              {func(p *pool) { p.failed = true }, never},
+		"the last start failed, one waits":   {func(p *pool) { p.failed, p.waiting = true, 1 }, 0},
+		"the last start failed, a query ran": {func(p *pool) { p.failed, p.taken = true, now }, never},
+	} {
+		p := &pool{ready: make(chan started, spareWorkers)}
+		tt.change(p)
+		if got := p.due(now); got != tt.want {
+			t.Errorf("%s: a worker starts in %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// TestAQueryMayFollowAtOnce: after a query two workers get ready, without anybody asking.
+func TestAQueryMayFollowAtOnce(t *testing.T) {
+	e := engineOver(t, encode(t, sample()), nil)
+	for range 3 {
+		if _, rows, err := answer(t, e, "SELECT count(*) FROM audit_logs"); err != nil || rows[0] != "[7]" {
+			t.Fatal(rows, err)
+		}
+	}
+	untilReady(t, e)
+	if n := len(e.workers.ready); n != spareWorkers {
+		t.Errorf("%d workers are ready, want %d", n, spareWorkers)
+	}
+}
+
+// TestRehearsalLeavesNothing: a worker that has warmed up has an empty database.
+func TestRehearsalLeavesNothing(t *testing.T) {
+	e := engineOver(t, nil, nil)
+	untilReady(t, e) // one that a query waits for does not warm up
+	w, err := e.workers.take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := &cleanup{}
+	end.add(w.close)
+	const all = "SELECT (SELECT count(*) FROM duckdb_tables() WHERE table_name <> '" + answerTable + "') + (SELECT count(*) FROM duckdb_views() WHERE NOT internal) + (SELECT count(*) FROM duckdb_functions() WHERE starts_with(function_name, '__audit'))"
+	r, err := start(t.Context(), w, &job{SQL: all, Names: []string{"n"}, Types: []string{"bigint"}, Limit: 1}, athena.Meta{}, 1<<20, end)
+	if err != nil {
+		end.run()
+		t.Fatal(err)
+	}
+	defer r.Close()
+	row, err := r.Next(t.Context())
+	if err != nil || row[0] != int64(0) {
+		t.Errorf("%v things are left, %v", row, err)
+	}
+}
