@@ -46,8 +46,8 @@ func (j *job) answer(ctx context.Context, s *server) error {
 	if err != nil {
 		return duckError(err)
 	}
-	if _, err := s.conn.ExecContext(ctx, "CREATE TEMP TABLE "+answerTable+" AS "+text); err != nil {
-		return duckError(err)
+	if err := j.compute(ctx, s.conn, "CREATE TEMP TABLE "+answerTable+" AS "+text); err != nil {
+		return err
 	}
 	var count int64
 	if err := s.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+answerTable).Scan(&count); err != nil {
@@ -69,6 +69,20 @@ func (j *job) answer(ctx context.Context, s *server) error {
 		return err
 	}
 	return s.out.sendJSON(kindEnd, jobStats{Rows: count, BytesRead: s.read.bytes()})
+}
+
+// compute runs a statement. A value that is not supported ends it, also where TRY hid
+// that from DuckDB.
+func (j *job) compute(ctx context.Context, conn *sql.Conn, statement string) error {
+	_, err := conn.ExecContext(ctx, statement)
+	refusal := j.unsupported.err()
+	switch {
+	case refusal != nil && (err == nil && strings.Contains(j.SQL, "TRY(") || err != nil && strings.Contains(err.Error(), refusal.Construct)):
+		return refusal
+	case err != nil:
+		return duckError(err)
+	}
+	return nil
 }
 
 func tooManyRows(limit int64) error {

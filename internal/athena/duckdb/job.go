@@ -23,6 +23,8 @@ type job struct {
 	Limit   int64  // rows
 	Explain string // EXPLAIN with its options: answer the plan; "" for the rows
 	Watch   bool   // tell what was read, too: of a plan that is run
+
+	unsupported unsupported // in the worker
 }
 
 // jobScan is one relation of the job: the rows of Files and of Picked with MinMS <= timestamp <= MaxMS.
