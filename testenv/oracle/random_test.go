@@ -23,7 +23,7 @@ const usualQueries = 100
 const mostFindings = 20
 
 // enoughForAll queries of each shape have every function in one that is answered.
-const enoughForAll = 1500
+const enoughForAll = 4000
 
 // TestGeneratorCallsAll: there is no function of the dialect that random queries never call.
 func TestGeneratorCallsAll(t *testing.T) {

@@ -41,9 +41,14 @@ func doubleText(f float64, size int) string {
 	return text
 }
 
-// realDigits has seven digits at most.
+// realDigits are the fewest digits of a real, seven at most.
 func realDigits(f float64) string {
 	const most = 7
+	text := strconv.FormatFloat(f, 'e', -1, 32)
+	if significant(text) <= most {
+		return text
+	}
+	f, _ = strconv.ParseFloat(text, 64) // it is FormatFloat's
 	return strconv.FormatFloat(f, 'e', most-1, 64)
 }
 

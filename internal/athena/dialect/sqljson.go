@@ -38,13 +38,19 @@ func sqlJSONNatives() map[string]Native {
 			if !ok {
 				return nil, errors.New("Invalid JSON path: '" + args[1].(string) + "'")
 			}
-			root, err := readItem(jsonReader(args[0].(string)))
-			if err != nil {
-				return failed, nil //nolint:nilerr // NULL ON ERROR, which is what is meant where nothing is said
+			root := new(jsonItem) // of an empty text, which is no error to Trino
+			if text := args[0].(string); strings.Trim(text, " \t\r\n") != "" {
+				var err error
+				if root, err = readItem(jsonReader(text)); err != nil {
+					return failed, nil //nolint:nilerr // NULL ON ERROR, which is what is meant where nothing is said
+				}
 			}
 			found, ok := path.find(root)
 			if !ok {
 				return failed, nil
+			}
+			if len(found) == 1 && found[0].kind == 0 && result != "BOOLEAN" {
+				return nil, Unsupported("json_value or json_query of an empty text")
 			}
 			return use(found), nil
 		}}
@@ -158,10 +164,7 @@ func scalarOf(found []*jsonItem) any {
 // double when it has a fraction or an exponent.
 func numberOf(s string) any {
 	if strings.ContainsAny(s, ".eE") {
-		f, err := strconv.ParseFloat(s, 64)
-		if err != nil {
-			return nil
-		}
+		f, _ := strconv.ParseFloat(s, 64) // infinite where it is out of range, as in Java
 		return doubleText(f, 64)
 	}
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
