@@ -105,7 +105,7 @@ func runCheckReceipt(ctx context.Context, a *app, f checkReceiptFlags, file stri
 		}
 		defer closeAudit(a, q)
 		if finder, err = q.finder(ctx); err != nil {
-			return fmt.Errorf("check-receipt: %w: %w", err, errNotThere)
+			return fmt.Errorf("check-receipt: %w", err)
 		}
 	}
 	var answers []checkedReceipt

@@ -3,9 +3,19 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/source"
+	"github.com/audit-archiver/archiver/internal/ingest"
+	"github.com/audit-archiver/archiver/internal/ledger"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
 )
 
 // TestFalseReceiptsAndProofs: a script must be able to tell "it is a lie" from "it did
@@ -55,5 +65,29 @@ func TestFalseReceiptsAndProofs(t *testing.T) {
 	file := write(t, "answer.json", `{"receipts": [], "receipts_missing": "the key is away"}`)
 	if got := runWith(t, "check-receipt", "--root", about.Root, file); got.code != exitFailure {
 		t.Errorf("an answer that says that it has none: exit code %d: %s", got.code, got.err)
+	}
+}
+
+// TestProveWithoutTheBucket: what cannot be looked at is neither there nor missing, and a
+// script can tell that from a command that did not work.
+func TestProveWithoutTheBucket(t *testing.T) {
+	store := memstore.New(t, nil)
+	store.Intercept(func(memstore.Call) *memstore.Fault { return &memstore.Fault{Err: memstore.ErrLost} })
+	key, err := ledger.NewKey(ledger.RootName(uuid.New()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := ledger.NewReader(store, "", key.VKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &queries{reader: reader}
+	_, bySeq := q.find(t.Context(), ingest.ProofQuery{Stream: uuid.New(), Seq: 7})
+	_, byReceipt := q.finder(t.Context())
+	_, byID := source.NewBucket(reader, "", slog.New(slog.DiscardHandler)).Files(t.Context(), athena.Bounds{}) // as the engine sees it
+	for name, err := range map[string]error{"by stream and seq": lookedUp(bySeq), "by receipt": byReceipt, "by id": lookedUp(byID)} {
+		if code := exitCode(err); !errors.Is(err, memstore.ErrLost) || code != exitUnknown {
+			t.Errorf("%s: exit code %d of %v", name, code, err)
+		}
 	}
 }

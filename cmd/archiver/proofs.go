@@ -52,11 +52,12 @@ func (q *queries) openFile(ctx context.Context, f *ledger.File) (prove.File, err
 	return pinned{file, release}, nil
 }
 
-// finder reads the ledger and returns what can be looked up in it.
+// finder reads the ledger and returns what can be looked up in it. Its error says
+// nothing about any event.
 func (q *queries) finder(ctx context.Context) (*prove.Finder, error) {
 	view, err := q.reader.Refresh(ctx)
 	if view == nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", err, errNotThere)
 	}
 	return &prove.Finder{View: view, Complete: err == nil, Open: q.openFile, Now: time.Now}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/ingest"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/prove"
@@ -125,6 +126,8 @@ func lookedUp(err error) error {
 		return usagef("%w; choose with --producer, or with --stream and --seq", err)
 	case errors.Is(err, errNoEvent):
 		return fmt.Errorf("%w among those that are committed; one that was acknowledged just now is still on its server's disk: %w", err, errNotThere)
+	case errors.Is(err, athena.ErrAway):
+		return fmt.Errorf("%w: %w", err, errNotThere)
 	case !errors.As(err, &absent):
 		return err
 	case absent.State == prove.Missing || absent.State == prove.Altered:

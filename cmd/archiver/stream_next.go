@@ -27,8 +27,8 @@ func newStreamNextCommand(a *app) *cobra.Command {
 (archive.root_key_*). With stream.key_kms the key is that one, under a name of its own,
 and what is made says so instead of holding a key. Both are in a folder of stream.next_dir, or of --out; copy the
 folder into stream.next_dir of the server as it is. serve takes the oldest one that
-waits there, when its stream has less than stream.rotate_before to live, when
-stream rotate asks for it, or when its stream cannot go on.
+waits there and continues its stream, when that has less than stream.rotate_before to
+live, when stream rotate asks for it, or when its stream cannot go on.
 
 Several may wait. The life of one begins now, so one that is made a year ahead is of no
 use. Never copy one to two servers: only one of them can begin it.
@@ -86,8 +86,7 @@ func makeSuccessor(ctx context.Context, c config.Config, previous uuid.UUID) (ma
 	return streams.Make(c.Stream.NextDir, about, root, successorKey(ctx, c, root.VKey()), previous, time.Now())
 }
 
-// previousOf is the stream that a new one continues: the last of those that wait, which
-// will be current by then, or the current one.
+// previousOf is the stream that a new one continues.
 func previousOf(ctx context.Context, c config.Config, flag string) (uuid.UUID, error) {
 	if flag != "" {
 		id, err := uuid.Parse(flag)
@@ -97,20 +96,8 @@ func previousOf(ctx context.Context, c config.Config, flag string) (uuid.UUID, e
 		return id, nil
 	}
 	folder := streamFolder(ctx, c)
-	all, err := folder.Waiting()
+	last, err := folder.Last()
 	if err != nil {
-		return uuid.Nil, err
-	}
-	last := uuid.Nil
-	for i := range all {
-		if all[i].Err == nil {
-			last = all[i].Open.Stream
-		}
-	}
-	if last != uuid.Nil {
-		return last, nil
-	}
-	if last, err = folder.Current(); err != nil {
 		return uuid.Nil, usagef("name the stream that it continues with --previous, for data_dir does not tell: %w", err)
 	}
 	return last, nil

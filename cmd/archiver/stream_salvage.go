@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,7 @@ func newStreamSalvageCommand(a *app) *cobra.Command {
 		Long: `Archive what is intact of the WAL of this server when serve refuses it as corrupt: a
 segment is missing, or something is damaged before valid frames. What is intact is
 archived under the seqs that were acknowledged; a signed note in the ledger says which
-seqs are lost; the stream is closed, and the oldest successor that waits in
+seqs are lost, or that the end cannot be read; the stream is closed, and the oldest successor that waits in
 stream.next_dir becomes current. The WAL stays as it is, for people to look at: only
 its folder is not used any more.
 
@@ -40,7 +41,7 @@ Exit codes:
   0  everything was intact, and is archived
   1  it did not work; run it again
   2  the command line or the configuration is wrong
-  3  it is done (or would be), but events are lost: the output says which`,
+  3  it is done (or would be), but events are lost, or may be: the output says which`,
 		Example: `  archiver stream salvage --config archiver.yaml --dry-run
   archiver stream salvage --config archiver.yaml --json`,
 		Args: arguments(cobra.NoArgs),
@@ -98,11 +99,17 @@ func printSalvaged(w io.Writer, r archive.Recovered, damage []buffer.Damage, f s
 	} else {
 		for _, d := range damage {
 			fmt.Fprintf(w, "Damaged: %s at offset %d: %s.\n", d.Segment, d.Offset, d.Reason)
+			if d.AtEnd {
+				fmt.Fprintln(w, "         How many events were acknowledged behind it is not known.")
+			}
 		}
 		printRecoveredText(w, r, f.dryRun)
 	}
 	if len(r.Lost) > 0 {
 		return fmt.Errorf("stream salvage: %w: %d ranges of seqs cannot be read", errMissing, len(r.Lost))
+	}
+	if slices.ContainsFunc(damage, func(d buffer.Damage) bool { return d.AtEnd }) {
+		return fmt.Errorf("stream salvage: %w, perhaps: the end of the log cannot be read", errMissing)
 	}
 	return nil
 }

@@ -172,7 +172,7 @@ func (m *mover) orphans(ctx context.Context) (found []Orphan, _ error) {
 				return nil, fmt.Errorf("look for orphans: %w", err)
 			}
 			o := Orphan{name, v.VersionID}
-			if v.Key != key || v.DeleteMarker || named[o] || len(found) == orphansMost {
+			if v.Key != key || v.DeleteMarker || named[o] {
 				continue
 			}
 			info, err := m.o.Store.Head(ctx, key, v.VersionID)
@@ -184,6 +184,9 @@ func (m *mover) orphans(ctx context.Context) (found []Orphan, _ error) {
 				return nil, fmt.Errorf("look for orphans: %s version %s: %w", key, v.VersionID, err)
 			case info.SHA256 != sent[name] || info.Mode != object.Compliance:
 				m.o.Logger.ErrorContext(ctx, "this node has not written what is under the name of a file of its own: verify will call it injected",
+					"key", key, "version", v.VersionID)
+			case len(found) == orphansMost:
+				m.o.Logger.ErrorContext(ctx, "there are more files that no commit names than can be named as orphans: verify will call it injected",
 					"key", key, "version", v.VersionID)
 			default:
 				found = append(found, o)

@@ -30,8 +30,8 @@ type SalvageOptions struct {
 const salvageBase = int64(1) << 40
 
 // Salvage archives what is intact of a log that is damaged, under the seqs that were
-// acknowledged, signs for what is not (see ledger.NoteGap), and closes the stream. It
-// runs in the node's own folder and signs with the stream's key, so the commit that the
+// acknowledged, signs for what is not (see ledger.NoteGap; in words where its seqs are
+// not known), and closes the stream. It runs in the node's own folder and signs with the stream's key, so the commit that the
 // node had signed last goes first. The log stays as it is.
 //
 // It may be cut short anywhere and run again. A stream that is closed already is no
@@ -72,6 +72,9 @@ func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Dam
 		return out, log.Damage, err
 	}
 	said := ledger.Note{Kind: ledger.NoteRecover, Host: o.Identity.Host, Text: "from a damaged log"}
+	if slices.ContainsFunc(log.Damage, func(d buffer.Damage) bool { return d.AtEnd }) {
+		said.Text += ", whose end cannot be read: how much was acknowledged there is not known"
+	}
 	for _, b := range log.Batches {
 		b.Number = salvageBase + b.First
 	}

@@ -21,6 +21,8 @@ type Damage struct {
 	Segment string `json:"segment"` // file name
 	Offset  int64  `json:"offset"`
 	Reason  string `json:"reason"`
+	// AtEnd: nothing intact follows, so how much was there cannot be told.
+	AtEnd bool `json:"at_end,omitzero"`
 }
 
 // Salvaged is what is intact of a log that Open refuses.
@@ -58,7 +60,7 @@ func Salvage(ctx context.Context, fsys durable.FS, dir string, o ShippedOptions)
 	}
 	for i, n := range numbers {
 		if i > 0 && numbers[i-1] != n-1 {
-			s.damaged(segmentName(n-1), 0, "segment is missing")
+			s.damaged(segmentName(n-1), 0, false, "segment is missing")
 		}
 		if err := s.segment(n, i == len(numbers)-1); err != nil {
 			return nil, err
@@ -93,8 +95,8 @@ type intactRun struct {
 	received int64 // highest, Unix milliseconds
 }
 
-func (s *salvage) damaged(segment string, offset int64, reason string) {
-	s.out.Damage = append(s.out.Damage, Damage{segment, offset, reason})
+func (s *salvage) damaged(segment string, offset int64, atEnd bool, reason string) {
+	s.out.Damage = append(s.out.Damage, Damage{segment, offset, reason, atEnd})
 }
 
 func (s *salvage) list() (numbers []int64, _ error) {
@@ -128,7 +130,7 @@ func (s *salvage) segment(number int64, last bool) error {
 	w := &window{r: f, size: size}
 	raw, err := w.at(0, headerBytes)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		s.damaged(name, 0, "no header")
+		s.damaged(name, 0, last, "no header")
 		return nil
 	} else if err != nil {
 		return err
@@ -139,7 +141,7 @@ func (s *salvage) segment(number int64, last bool) error {
 	}
 	if err != nil {
 		// Without it nobody knows which frames are of this use of the file.
-		s.damaged(name, 0, err.Error())
+		s.damaged(name, 0, last, err.Error())
 		return nil
 	}
 	limit := min(size, h.size)
@@ -155,13 +157,13 @@ func (s *salvage) segment(number int64, last bool) error {
 		}
 		switch {
 		case found:
-			s.damaged(name, end, fmt.Sprintf("%v, before an intact frame at %d", stop, next))
+			s.damaged(name, end, false, fmt.Sprintf("%v, before an intact frame at %d", stop, next))
 			at, run = next, intactRun{}
 			continue
 		case !last && !errors.Is(stop, errEnd):
-			s.damaged(name, end, stop.Error())
+			s.damaged(name, end, false, stop.Error())
 		case last && size < h.size && !(errors.Is(stop, errEnd) && end+sector <= size):
-			s.damaged(name, end, fmt.Sprintf("file was cut to %d of %d bytes: how much followed is not known", size, h.size))
+			s.damaged(name, end, true, fmt.Sprintf("file was cut to %d of %d bytes", size, h.size))
 		}
 		return nil
 	}

@@ -3,6 +3,7 @@ package buffer
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -87,10 +88,36 @@ func TestSalvageWithoutASegment(t *testing.T) {
 			if len(held) == 0 || len(held) == n-released && e.Name() != entries[0].Name() {
 				t.Errorf("%s %s: %d of %d rows, damage %v", e.Name(), how, len(held), n-released, s.Damage)
 			}
+			atEnd := how != "removed" && e.Name() == lastOf(entries)
+			if len(s.Damage) > 0 && s.Damage[0].AtEnd != atEnd || atEnd && len(s.Damage) == 0 {
+				t.Errorf("%s %s: how much is lost at the end is not known, damage %v", e.Name(), how, s.Damage)
+			}
 		}
 	}
 	if tried < 3 {
 		t.Fatalf("%d segments", tried)
+	}
+}
+
+// lastOf is the name of the last segment.
+func lastOf(entries []fs.DirEntry) (name string) {
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), segmentSuffix) && !strings.HasPrefix(e.Name(), sparePrefix) {
+			name = e.Name()
+		}
+	}
+	return name
+}
+
+// TestSalvageCutOff: how much followed in a segment whose end is gone cannot be told.
+func TestSalvageCutOff(t *testing.T) {
+	fsys, n := smallLog(t)
+	raw := file(t, fsys, segmentName(0))
+	offsets := frameOffsets(t, raw)
+	put(t, fsys, segmentName(0), raw[:offsets[len(offsets)-2]])
+	held, s := salvaged(t, fsys, 0)
+	if len(held) >= n || len(s.Damage) != 1 || !s.Damage[0].AtEnd {
+		t.Errorf("%d of %d rows, damage %v", len(held), n, s.Damage)
 	}
 }
 

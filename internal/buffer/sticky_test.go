@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -55,6 +57,29 @@ func testDamageIsSticky(t *testing.T) {
 	again := start(t, testOptions(fsys.Crash(rand.New(rand.NewPCG(1, 1)), 0), "/wal"))
 	mustHold(t, again.Buffer, 3)
 	again.mustHalt(t)
+}
+
+// TestReadOnlyDisk: a file system that has become read-only takes no new segment. The
+// server ends, rather than refuse events until somebody wonders.
+func TestReadOnlyDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := crashfs.New()
+		b, err := Open(testOptions(fsys, "/wal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fsys.Inject(func(op crashfs.Op) error {
+			if op.Kind == crashfs.Open && strings.Contains(op.Name, sparePrefix) {
+				return syscall.EROFS
+			}
+			return nil
+		})
+		r := run(t, b)
+		if err := <-r.done; !errors.Is(err, ErrDamaged) || !errors.Is(err, syscall.EROFS) {
+			t.Errorf("run: %v", err)
+		}
+		close(r.done)
+	})
 }
 
 // TestNoAnswerBeforeSync holds the sync back and sees that nobody is answered,

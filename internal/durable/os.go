@@ -120,16 +120,24 @@ var (
 // cache, which would be filled with pages that nobody reads.
 func (f osFile) WriteZeros(off, size int64) error {
 	if off%directUnit == 0 && size%directUnit == 0 && f.setDirect(true) == nil {
-		err := f.writeZeros(off, size)
-		if errors.Is(err, unix.EIO) { // the disk says now what it would have told a sync
-			err = fmt.Errorf("%w: %w", ErrSync, err)
-		}
-		err = errors.Join(err, f.setDirect(false))
+		err := errors.Join(markDisk(f.writeZeros(off, size)), f.setDirect(false))
 		if !errors.Is(err, unix.EINVAL) { // some file systems take the flag, and not the write
 			return err
 		}
 	}
 	return f.writeZeros(off, size)
+}
+
+// markDisk marks what a disk says of a write past the page cache, and would have told a
+// sync: EIO, but also ENODATA of a bad sector, ETIMEDOUT of the way to it, and others.
+// Want of room or of memory is not the disk's failure, and passes.
+func markDisk(err error) error {
+	for _, passes := range []error{nil, unix.ENOSPC, unix.EDQUOT, unix.EFBIG, unix.ENOMEM, unix.EAGAIN, unix.EINVAL} {
+		if errors.Is(err, passes) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrSync, err)
 }
 
 func (f osFile) writeZeros(off, size int64) error {

@@ -28,16 +28,27 @@ func (f *Found) Proof() ([]byte, error) {
 	return f.stream.Prove(f.Commit, f.file, f.paths, f.mark, &f.Row)
 }
 
-// Find looks an event up. The error is an *Absence, or the context's.
+// Find looks an event up: under its own name, and if it is not there under those that
+// other streams gave it when they took it over. The error is an *Absence, or the context's.
 func (f *Finder) Find(ctx context.Context, e Event) (*Found, error) {
-	found, absent, err := f.FindAll(ctx, []Event{e})
-	switch {
-	case err != nil:
+	names := e.names(f.moves(e.Stream))
+	found, absent, err := f.FindAll(ctx, names)
+	if err != nil {
 		return nil, err
-	case absent[0] != nil:
-		return nil, absent[0]
 	}
-	return found[0], nil
+	best := absent[0]
+	for i := range names {
+		switch {
+		case found[i] != nil:
+			return found[i], nil
+		case rank(absent[i].State) < rank(best.State):
+			best = absent[i]
+		}
+	}
+	if best.State == Missing && !f.Complete {
+		best.State, best.Detail = Unknown, incomplete+best.Detail
+	}
+	return nil, best
 }
 
 // source is a file that has to be read.

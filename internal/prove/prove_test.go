@@ -283,6 +283,32 @@ func TestReceiptOfWhatMoved(t *testing.T) {
 	}
 }
 
+// TestFindWhatMoved: an event is found by the name under which it was acknowledged, also
+// when another stream has taken it over, and is not called missing while that may be so.
+func TestFindWhatMoved(t *testing.T) {
+	w := newWorld(t)
+	old, next := w.archive.Stream(), w.archive.Stream()
+	events := mirrortest.Events(3, w.now)
+	old.Commit(events[0])
+	old.CommitNotes([]ledger.Note{{Kind: ledger.NoteRotate, Stream: next.ID}})
+	next.CommitNotes([]ledger.Note{{Kind: ledger.NoteMoved, Stream: old.ID, Range: &ledger.Range{First: 1, Last: 2}, To: &ledger.Range{First: 0, Last: 1}}}, events[1:]...)
+	f := w.finder()
+	for seq, want := range []Event{{old.ID, 0}, {next.ID, 0}, {next.ID, 1}} {
+		found, err := f.Find(t.Context(), Event{old.ID, int64(seq)})
+		if err != nil || (Event{found.Row.Stream, found.Row.Seq}) != want || found.Row.ID != events[seq].ID {
+			t.Errorf("seq %d: %+v, %v", seq, found, err)
+		}
+	}
+	var a *Absence
+	if _, err := f.Find(t.Context(), Event{old.ID, 3}); !errors.As(err, &a) || a.State != Missing {
+		t.Errorf("nobody has seq 3: %v", err)
+	}
+	partly := Finder{View: &ledger.View{Streams: []ledger.Stream{*f.stream(old.ID)}}, Open: f.Open, Now: f.Now}
+	if _, err := partly.Find(t.Context(), Event{old.ID, 1}); !errors.As(err, &a) || a.State != Unknown {
+		t.Errorf("without the other stream: %v", err)
+	}
+}
+
 // TestReceiptOfWhatIsOver: a stream that is gone when its locks have ended is no loss.
 func TestReceiptOfWhatIsOver(t *testing.T) {
 	w := newWorld(t)

@@ -32,12 +32,8 @@ func (f *Finder) Receipt(ctx context.Context, r *ledger.Received) ([]Outcome, er
 	var names []Event // where an event may be
 	var of []int      // which one
 	for i := range r.Leaves {
-		e := Event{r.Certificate.Stream, r.First + int64(i)}
-		names, of = append(names, e), append(of, i)
-		for _, m := range moves {
-			if m.from.First <= e.Seq && e.Seq <= m.from.Last {
-				names, of = append(names, Event{m.stream, m.to + e.Seq - m.from.First}), append(of, i)
-			}
+		for _, name := range (Event{r.Certificate.Stream, r.First + int64(i)}).names(moves) {
+			names, of = append(names, name), append(of, i)
 		}
 	}
 	found, absent, err := f.FindAll(ctx, names)
@@ -88,6 +84,9 @@ func judge(e, name Event, want ledger.Hash, found *Found, absent *Absence) Outco
 	return o
 }
 
+// incomplete goes before what is known of an event while not all streams are.
+const incomplete = "the ledger could not be read completely, and the event may have been moved; where it was acknowledged: "
+
 // doubt withdraws what an outcome says too much: a stream that is not there may have
 // had its time, and an event that is not where it was acknowledged may be in a stream
 // that could not be read.
@@ -95,7 +94,7 @@ func (f *Finder) doubt(o Outcome, r *ledger.Received) Outcome {
 	switch {
 	case o.State != Missing && o.State != Altered:
 	case !f.Complete:
-		o.State, o.Detail = Unknown, "the ledger could not be read completely, and the event may have been moved; where it was acknowledged: "+o.Detail
+		o.State, o.Detail = Unknown, incomplete+o.Detail
 	case o.State == Missing && f.stream(o.Event.Stream) == nil && f.Now().After(r.Certificate.RetainUntil):
 		o.State, o.Detail = Expired, "the stream is gone; its locks ended at "+r.Certificate.RetainUntil.Format(time.RFC3339)
 	}
@@ -107,6 +106,17 @@ type move struct {
 	from   ledger.Range
 	stream uuid.UUID
 	to     int64 // what the first one has become
+}
+
+// names are those that an event may have: its own, and what it has become by moves.
+func (e Event) names(moves []move) []Event {
+	names := []Event{e}
+	for _, m := range moves {
+		if m.from.First <= e.Seq && e.Seq <= m.from.Last {
+			names = append(names, Event{m.stream, m.to + e.Seq - m.from.First})
+		}
+	}
+	return names
 }
 
 // moves lists what was taken over from a stream.

@@ -98,6 +98,21 @@ func (f *Folder) load() (c current, err error) {
 	return c, nil
 }
 
+// begin is load at the start of a process. What the last one wrote may be read and yet
+// not be on the disk. It has to be, before a stream takes events because it is current:
+// with a loss of power the one before it would be that again, and would find this one
+// begun, or make its log anew.
+func (f *Folder) begin() (current, error) {
+	c, err := f.load()
+	if err != nil {
+		return c, err
+	}
+	if err := f.FS.SyncDir(f.Dir); err != nil {
+		return c, fmt.Errorf("%w: folder %s: %w", durable.ErrSync, f.Dir, err)
+	}
+	return c, nil
+}
+
 // noLaterLog refuses to take the first stream for the current one when there are logs
 // of later ones: stream.json is lost, and they may hold what was acknowledged.
 func (f *Folder) noLaterLog() error {
@@ -208,6 +223,28 @@ func (f *Folder) Waiting() ([]Successor, error) {
 		return strings.Compare(x.Path, y.Path)
 	})
 	return all, nil
+}
+
+// Last is the stream that a new successor is to continue: the one that will be current
+// when all who wait have been. Without a current stream it is the end of what waits.
+func (f *Folder) Last() (uuid.UUID, error) {
+	all, err := f.Waiting()
+	if err != nil {
+		return uuid.Nil, err
+	}
+	all = slices.DeleteFunc(all, func(s Successor) bool { return s.Err != nil })
+	last, err := f.Current()
+	if err != nil && len(all) > 0 {
+		last, err = all[0].Open.Previous, nil
+	}
+	for range all { // as often at most: they may be in a circle
+		i := slices.IndexFunc(all, func(s Successor) bool { return s.Open.Previous == last })
+		if i < 0 {
+			break
+		}
+		last = all[i].Open.Stream
+	}
+	return last, err
 }
 
 // check reads a successor's certificate and key.

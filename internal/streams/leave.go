@@ -44,7 +44,7 @@ func (l *Line) leave(ctx context.Context, s *Stream, why error) (*certified, err
 func (l *Line) move(ctx context.Context, s *Stream, next *certified, why error) error {
 	ours := !errors.Is(why, archive.ErrTaken) && !errors.Is(why, archive.ErrRecovered) && !errors.Is(why, archive.ErrClosed)
 	if ours && s.Archiver.Status().Index >= 0 {
-		err := s.Archiver.Rotate(ctx, next.open.Stream)
+		err := s.Archiver.Rotate(ctx, s.named(next))
 		if err != nil && !errors.Is(err, archive.ErrConflict) { // then somebody else has it by now
 			return err
 		}

@@ -42,8 +42,8 @@ func (w *world) rows(view *ledger.View) (rows []event.Row) {
 func (w *world) check() *ledger.View {
 	w.t.Helper()
 	view := w.view()
-	if len(view.Findings) > 0 {
-		w.t.Errorf("findings: %v", view.Findings)
+	if findings := append(view.Reconcile(prefix, w.clock.now()), view.Findings...); len(findings) > 0 {
+		w.t.Errorf("findings: %v", findings)
 	}
 	found := make(map[string]event.Row)
 	for _, row := range w.rows(view) {

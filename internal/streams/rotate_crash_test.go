@@ -66,6 +66,42 @@ func TestRotateDiesAtEveryDiskOperation(t *testing.T) {
 	}
 }
 
+// TestRotateKilledThenPowerLoss: the process dies before a name in the data folder is
+// durable, the next one goes on with what it can read, and then the machine loses power:
+// whatever that one has relied on has to be on the disk.
+func TestRotateKilledThenPowerLoss(t *testing.T) {
+	for n := 1; ; n++ {
+		disk := crashfs.New()
+		w := newWorld(t, disk, "/data")
+		w.clock.advance(time.Minute)
+		next := w.successor(w.first)
+		syncs := 0
+		hit := w.dieWhen(disk, func(op crashfs.Op) bool {
+			if op.Kind == crashfs.SyncDir && op.Name == w.dir {
+				syncs++
+			}
+			return syncs == n
+		})
+		w.life()
+		disk.Inject(nil)
+		if hit.Load() == nil {
+			if n < 3 {
+				t.Fatalf("the data folder is synced %d times only", n-1)
+			}
+			return
+		}
+		p := must(w.start())
+		if err := errors.Join(p.ready(uuid.Nil), p.send(w.events(2)...), p.end()); err != nil && !errors.Is(err, ErrNotReady) { // while it rotates
+			t.Fatal(err)
+		}
+		w.fs = disk.Crash(rand.New(rand.NewPCG(uint64(n), 5)), 0)
+		w.rotateAndCheck(next)
+		if t.Failed() {
+			t.Fatalf("at sync %d", n)
+		}
+	}
+}
+
 // TestRotateFailsAtEveryDiskOperation makes one operation fail, and everything work
 // again after it.
 func TestRotateFailsAtEveryDiskOperation(t *testing.T) {

@@ -37,6 +37,9 @@ func TestRotate(t *testing.T) {
 		if old.Open.Stream != w.first || now.Open.Stream != next {
 			t.Errorf("switched from %s to %s", old.Open.Stream, now.Open.Stream)
 		}
+		if p.line.Current() != old {
+			t.Error("told when the new stream may have taken events already")
+		}
 		switched++
 	})
 	p.line.Rotate()

@@ -72,7 +72,8 @@ func (l *Line) live(ctx context.Context, s *Stream) (next *certified, _ error) {
 		}
 		return err
 	})
-	return next, g.Wait()
+	err := g.Wait() // first: it is when next is set
+	return next, err
 }
 
 // write archives until ctx ends, the stream has a successor, or it cannot go on.
@@ -116,7 +117,7 @@ func (l *Line) archive(ctx context.Context, s *Stream) (next *certified, _ error
 	if err := g.Wait(); err != nil || next == nil {
 		return nil, err
 	}
-	if err := s.Archiver.Rotate(ctx, next.open.Stream); err != nil {
+	if err := s.Archiver.Rotate(ctx, s.named(next)); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
@@ -263,8 +264,8 @@ func (l *Line) succeed(s *Stream, next *certified) error {
 		return err
 	}
 	l.sayWaiting(nil)
+	l.switched(s, now) // before it is current: with start_offline it takes events at once then
 	l.current.Store(now)
-	l.switched(s, now)
 	close(s.ended)
 	l.o.Log.Info("another stream has taken over", "from", s.Open.Stream, "to", now.Open.Stream, "ends", now.Ends())
 	if err := s.Buffer.Close(); err != nil {

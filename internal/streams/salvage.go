@@ -21,7 +21,7 @@ func Salvage(ctx context.Context, o Options, dryRun bool) (_ archive.Recovered, 
 		return archive.Recovered{}, nil, err
 	}
 	l := newLine(o)
-	c, err := l.o.load()
+	c, err := l.o.begin()
 	if err != nil {
 		return fail(err)
 	}
@@ -37,9 +37,9 @@ func Salvage(ctx context.Context, o Options, dryRun bool) (_ archive.Recovered, 
 	if err != nil {
 		return fail(err)
 	}
-	next := &certified{}
+	damaged, next := &Stream{Open: at.open, certified: at}, &certified{}
 	if !dryRun {
-		if next, err = l.choose(ctx, &Stream{Open: at.open, certified: at}); err != nil {
+		if next, err = l.choose(ctx, damaged); err != nil {
 			return fail(err)
 		}
 		if err := l.prepare(ctx, next); err != nil {
@@ -52,7 +52,7 @@ func Salvage(ctx context.Context, o Options, dryRun bool) (_ archive.Recovered, 
 			Identity: identity, Writer: l.o.Writer, Prove: l.o.Prove,
 			Now: l.o.Now, Pause: l.o.pause, Log: l.o.Log.With("part", "salvage"), Metrics: prometheus.NewRegistry(),
 		},
-		LogDir: at.walDir(), Retention: l.o.Buffer.Retention, Successor: next.open.Stream, DryRun: dryRun,
+		LogDir: at.walDir(), Retention: l.o.Buffer.Retention, Successor: damaged.named(next), DryRun: dryRun,
 	})
 	if err != nil || dryRun {
 		return got, damage, err

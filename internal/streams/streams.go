@@ -130,7 +130,7 @@ type Line struct {
 // Open opens the current stream. It changes nothing in the bucket.
 func Open(o Options) (*Line, error) {
 	l := newLine(o)
-	c, err := l.o.load()
+	c, err := l.o.begin()
 	if err != nil {
 		return nil, err
 	}
@@ -229,8 +229,8 @@ func (l *Line) openArchiver(s *Stream, key ledger.Signer) (err error) {
 // Current is the stream that takes events.
 func (l *Line) Current() *Stream { return l.current.Load() }
 
-// OnSwitch sets what is called when another stream has become current, before the
-// log of the one before it is closed. Call it before Run.
+// OnSwitch sets what is called when another stream becomes current: before it takes
+// events, and before the log of the one before it is closed. Call it before Run.
 func (l *Line) OnSwitch(switched func(old, now *Stream)) { l.switched = switched }
 
 // Rotate asks for a rotation: soon, if a successor waits.

@@ -282,9 +282,15 @@ func (w *world) finish() {
 // dieAt makes the disk work no more from its n-th operation on, and ends the process
 // then; hit is that operation.
 func (w *world) dieAt(disk *crashfs.FS, n int) (hit *atomic.Pointer[crashfs.Op]) {
-	at, hit := disk.Ops()+n, new(atomic.Pointer[crashfs.Op])
+	at := disk.Ops() + n
+	return w.dieWhen(disk, func(op crashfs.Op) bool { return op.N >= at })
+}
+
+// dieWhen does it from the first operation on that is as it says.
+func (w *world) dieWhen(disk *crashfs.FS, is func(crashfs.Op) bool) (hit *atomic.Pointer[crashfs.Op]) {
+	hit = new(atomic.Pointer[crashfs.Op])
 	disk.Inject(func(op crashfs.Op) error {
-		if op.N < at {
+		if hit.Load() == nil && !is(op) {
 			return nil
 		}
 		if hit.CompareAndSwap(nil, &op) {

@@ -11,6 +11,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
 )
 
 // victim is an archive of two streams in a fake bucket, and a verifier that knows it.
@@ -254,6 +255,26 @@ func TestRot(t *testing.T) {
 	if r.Result != Violation || len(r.Findings) != 1 || r.Findings[0].Kind != Altered || r.Findings[0].First != 30 || r.Findings[0].Last != -1 {
 		t.Errorf("a rotten commit: %s %+v", r.Result, r.Findings)
 	}
+}
+
+// TestLostBelowTheListing: the store lists a commit and has lost it. One who has its bytes
+// from an earlier run, which could not look at its lock, sees that all the same.
+func TestLostBelowTheListing(t *testing.T) {
+	w := newWorld(t)
+	a := w.stream()
+	a.add(2, 10)
+	fails := func(err error, ops ...string) {
+		w.mem.Intercept(func(c memstore.Call) *memstore.Fault {
+			if c.Key == a.keys[1] && slices.Contains(ops, c.Op) {
+				return &memstore.Fault{Err: err}
+			}
+			return nil
+		})
+	}
+	fails(memstore.ErrLost, "head")
+	wants(t, w.verify(), Indeterminate)
+	fails(object.ErrNotFound, "head", "get")
+	wants(t, w.verify(), Violation, "missing 2 "+a.keys[1]+" "+a.ids[1])
 }
 
 func TestLocks(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -102,20 +103,33 @@ func (r *run) headArchive(ctx context.Context) error {
 	return nil
 }
 
-// headLedger looks at the lock of one object of the ledger, whose content was read.
-// ok is false when something was reported. That one is gone, level 1 reports.
+// headLedger looks at the lock of one object of the ledger, whose content was read, or
+// was kept by an earlier run. ok is false when something was reported.
 func (r *run) headLedger(ctx context.Context, f Finding, until time.Time) (ok bool, _ error) {
 	info, err := r.head(ctx, f.Key, f.Version)
 	switch {
 	case ctx.Err() != nil:
 		return false, fmt.Errorf("verify: %w", context.Cause(ctx))
 	case errors.Is(err, object.ErrNotFound):
+		if f.Kind, f.Detail = Missing, "a listing has it, and it cannot be read: the store has lost it"; r.over(until) {
+			f.Kind = Expired
+		}
+		if !r.saidGone(f) {
+			r.find(f)
+		}
 		return false, nil
 	case err != nil:
 		r.unable(Unchecked{Level: 2, Key: f.Key, Version: f.Version, Why: err.Error()})
 		return false, nil //nolint:nilerr // the report has it
 	}
 	return r.judgeLock(ctx, f, info, until), nil
+}
+
+// saidGone reports whether level 1 says of a ledger object that it is gone.
+func (r *run) saidGone(f Finding) bool {
+	return slices.ContainsFunc(r.view.Findings, func(said ledger.Finding) bool {
+		return said.Kind == ledger.FindingMissing && said.Key == f.Key
+	})
 }
 
 // headCommit looks at one commit object and at what it names.

@@ -54,3 +54,12 @@ def client(sidecar: FakeSidecar, spool_dir: Path) -> Iterator[AuditClient]:
 
 def spool_names(spool_dir: Path) -> list[str]:
     return sorted(os.listdir(spool_dir)) if spool_dir.exists() else []
+
+
+def own_folder(spool_dir: Path) -> Path:
+    (name,) = [n for n in spool_names(spool_dir) if n.startswith("py-")]
+    return spool_dir / name
+
+
+def segments(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.spool"))
