@@ -41,11 +41,14 @@ func doubleText(f float64, size int) string {
 	return text
 }
 
-// realDigits are the fewest digits of a real, seven at most.
+// realDigits are the fewest digits of a real, two at least and seven at most.
 func realDigits(f float64) string {
 	const most = 7
 	text := strconv.FormatFloat(f, 'e', -1, 32)
-	if significant(text) <= most {
+	switch n := significant(text); {
+	case n == 1 && !above(text, f):
+		return strconv.FormatFloat(f, 'e', 1, 32)
+	case n <= most:
 		return text
 	}
 	f, _ = strconv.ParseFloat(text, 64) // it is FormatFloat's

@@ -110,7 +110,7 @@ func TestSilentDifferences(t *testing.T) {
 		{"SQL/JSON", `SELECT json_value('[{"a":1.50}]', 'lax $.a'), json_value('{"a":[1]}', 'lax $.a'), json_query('{"a":{"z":1,"b":2}}', 'lax $.a'), json_exists('{"a":1}', 'strict $.b')`, `["1.5E0",null,"{\"z\":1,\"b\":2}",false]`},
 		{"SQL/JSON", "SELECT json_value(details, 'lax $.a' RETURNING bigint) FROM audit_logs", "!json_value with RETURNING"},
 		{"SQL/JSON", "SELECT json_value(details, 'lax $.a ? (@ > 1)') FROM audit_logs", "!JSON path"},
-		{"text of a double", "SELECT CAST(1e23 AS varchar), CAST(8.41e21 AS varchar), CAST(2e23 AS varchar)", `["9.999999999999999E22","8.409999999999999E21","2.0E23"]`},
+		{"text of a double", "SELECT CAST(1e23 AS varchar), CAST(8.41e21 AS varchar), CAST(2e23 AS varchar)", `["9.999999999999999E22","8.409999999999999E21","1.9999999999999998E23"]`},
 		{"sines", "SELECT sin(pi()), sin(infinity()), sin(1e22)", `[1.2246467991473532E-16,"NaN",-0.8522008497671888]`},
 		{"long years", "SELECT CAST(date '9999-12-31' + interval '1' day AS varchar), date '9999-12-31' + interval '1' day", `["10000-01-01","+10000-01-01"]`},
 		{"now is one instant", "SELECT count(DISTINCT now()), max(now() - interval '1' hour) FROM audit_logs", `[1,"2026-11-24 11:00:00.123 UTC"]`},
