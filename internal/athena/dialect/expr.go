@@ -196,6 +196,7 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 		return "", err
 	}
 	args := children(n)
+	aggregated := text(n, "type") == "OPERATOR_TRY" && t.aggregates(args[0]) // before they get other names
 	types, err := t.exprs(args, s)
 	if err != nil {
 		return "", err
@@ -226,7 +227,7 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 		if holds(args[0], "SUBQUERY") {
 			return "", t.refuse(n, "TRY over a subquery", "put TRY into the subquery")
 		}
-		if t.aggregates(args[0]) {
+		if aggregated {
 			return "", t.refuse(n, "TRY over an aggregate", "aggregate in a subquery, and write TRY around its column")
 		}
 		return types[0], nil

@@ -41,7 +41,8 @@ func sqlJSONNatives() map[string]Native {
 			root := new(jsonItem) // of an empty text, which is no error to Trino
 			if text := args[0].(string); strings.Trim(text, " \t\r\n") != "" {
 				var err error
-				if root, err = readItem(jsonReader(text)); err != nil {
+				dec := jsonReader(text)
+				if root, err = readItem(dec); err != nil || !ends(root, text[dec.InputOffset():]) {
 					return failed, nil //nolint:nilerr // NULL ON ERROR, which is what is meant where nothing is said
 				}
 			}
@@ -65,6 +66,12 @@ func sqlJSONNatives() map[string]Native {
 			return string(found[0].append(nil))
 		}),
 	}
+}
+
+// ends reports whether what follows a document may follow it: Jackson looks at the
+// character behind a number or a word.
+func ends(v *jsonItem, rest string) bool {
+	return v.kind == '"' || v.kind == '{' || v.kind == '[' || rest == "" || isBlank(rest[0])
 }
 
 // jsonItem is a JSON value. kind is jsontext's.
