@@ -207,9 +207,9 @@ func parseText(typ, s string) (any, error) {
 	case typ == "json":
 		return JSON(s), nil
 	case typ == "date":
-		return time.Parse(dateLayout, s)
+		return parseTime(s, func(s string) (time.Time, error) { return time.Parse(dateLayout, s) })
 	case strings.HasPrefix(typ, "timestamp"):
-		return parseInstant(s)
+		return parseTime(s, parseInstant)
 	default:
 		return s, nil
 	}

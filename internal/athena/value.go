@@ -210,11 +210,11 @@ func Text(typ string, v any) (string, error) {
 func timeText(typ string, t time.Time) (string, error) {
 	switch typ {
 	case "date":
-		return t.UTC().Format(dateLayout), nil
+		return formatTime(t.UTC(), dateLayout), nil
 	case "timestamp":
-		return t.UTC().Format(timeLayout), nil
+		return formatTime(t.UTC(), timeLayout), nil
 	case "timestamp with time zone":
-		return t.UTC().Format(timeLayout) + " UTC", nil
+		return formatTime(t.UTC(), timeLayout) + " UTC", nil
 	}
 	return "", fmt.Errorf("encode %s: a time has type date, timestamp or timestamp with time zone", typ)
 }

@@ -8,6 +8,7 @@ package oracle
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -105,12 +106,35 @@ func parseAnswer(text string) (Answer, error) {
 	return a, nil
 }
 
-// normal is the answer with its rows in one order, unless sql gives them one.
+// normal is the answer with its rows in one order, unless sql gives them one, and with
+// the entries of maps in the order of their keys: they have none of their own.
 func (a Answer) normal(sql string) Answer {
+	if slices.ContainsFunc(a.Columns, func(c athena.Column) bool { return strings.Contains(c.Type, "map(") }) {
+		rows := make([]string, len(a.Rows))
+		for i, row := range a.Rows {
+			rows[i] = sortedKeys(row)
+		}
+		a.Rows = rows
+	}
 	if !Ordered(sql) {
 		a.Rows = slices.Sorted(slices.Values(a.Rows))
 	}
 	return a
+}
+
+// sortedKeys is a JSON text with the members of objects sorted by their names.
+func sortedKeys(text string) string {
+	var v any
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	if dec.Decode(&v) != nil {
+		return text
+	}
+	sorted, err := json.Marshal(v)
+	if err != nil {
+		return text
+	}
+	return string(sorted)
 }
 
 // Differ tells how two answers to sql differ, or "". Two refusals do not: each engine

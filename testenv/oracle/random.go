@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 	"github.com/audit-archiver/archiver/testenv/oracle/sqlgen"
 )
 
@@ -26,6 +28,7 @@ type Random struct {
 	Failed   int            // by none
 	Fragile  int            // by one of them, as chance would have it
 	Refused  map[string]int // by the reference alone: what the embedded engine named
+	Calls    map[string]int // of functions, in what both have answered
 }
 
 // Check tells how the engines differ on q, or "".
@@ -48,12 +51,31 @@ func (r *Random) Check(ctx context.Context, q sqlgen.Query) (string, error) {
 		return "", nil //nolint:nilerr // both fail, as they must
 	case want.Err == nil && got.Err == nil:
 		r.Compared++
+		for _, name := range calls(q.SQL) {
+			r.Calls[name]++
+		}
 		return sameRows(q, want, got), nil
 	case q.Fragile && (q.Lazy || q.Shape() == sqlgen.Rows) && (fails(want.Err) || fails(got.Err)):
 		r.Fragile++
 		return "", nil
 	}
 	return Differ(q.SQL, want, got), nil
+}
+
+var callSyntax = regexp.MustCompile(`\b([a-z_0-9]+)\(`)
+
+// calls are the names of the functions that sql calls, in lower case.
+func calls(sql string) []string {
+	var names []string
+	for _, m := range callSyntax.FindAllStringSubmatch(strings.ToLower(sql), -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+// uncalled are the functions of the dialect that are not among calls.
+func uncalled(calls map[string]int) []string {
+	return slices.DeleteFunc(dialect.Functions(), func(name string) bool { return calls[name] > 0 })
 }
 
 // refusal is what err names as not supported; "" when it is another error, or none.

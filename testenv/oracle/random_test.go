@@ -5,9 +5,11 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/audit-archiver/archiver/internal/athena"
+	"github.com/audit-archiver/archiver/internal/athena/dialect"
 	"github.com/audit-archiver/archiver/testenv/oracle/sqlgen"
 )
 
@@ -20,12 +22,30 @@ const usualQueries = 100
 // mostFindings ends a run early: what differs often, differs for one reason.
 const mostFindings = 20
 
+// enoughForAll queries of each shape have every function in one that is answered.
+const enoughForAll = 4000
+
+// TestGeneratorCallsAll: there is no function of the dialect that random queries never call.
+func TestGeneratorCallsAll(t *testing.T) {
+	called := make(map[string]int)
+	for seed := range uint64(enoughForAll) {
+		for _, shape := range []sqlgen.Shape{sqlgen.Values, sqlgen.Rows} {
+			for _, name := range calls(sqlgen.New(Data(), shape, seed).SQL) {
+				called[name]++
+			}
+		}
+	}
+	if missing := uncalled(called); len(missing) > 0 {
+		t.Errorf("%d of %d functions are in no rule of testenv/oracle/sqlgen: %s", len(missing), len(dialect.Functions()), strings.Join(missing, ", "))
+	}
+}
+
 // testRandom asks both engines what the generator makes of the seeds from ORACLE_SEED
 // on, as many of each shape as ORACLE_RANDOM says. Without it these are always the same,
 // so that make oracle does not depend on the speed of the machine.
 func testRandom(t *testing.T, reference, embedded athena.Engine) {
 	count, first := number(t, "ORACLE_RANDOM", usualQueries), number(t, "ORACLE_SEED", 1)
-	r := &Random{Reference: reference, Embedded: embedded, Refused: make(map[string]int)}
+	r := &Random{Reference: reference, Embedded: embedded, Refused: make(map[string]int), Calls: make(map[string]int)}
 	made, findings := 0, 0
 	for ; made < count && findings < mostFindings; made++ {
 		for _, shape := range []sqlgen.Shape{sqlgen.Values, sqlgen.Rows} {
@@ -34,6 +54,11 @@ func testRandom(t *testing.T, reference, embedded athena.Engine) {
 	}
 	fmt.Printf("oracle: %d random queries: %d answered by both engines alike, %d by none, %d refused by name, %d end by their data; %d differ\n",
 		2*made, r.Compared, r.Failed, r.refused(), r.Fragile, findings)
+	missing, all := uncalled(r.Calls), len(dialect.Functions())
+	fmt.Printf("oracle: both engines have answered queries with %d of the %d functions of the dialect\n", all-len(missing), all)
+	if made >= enoughForAll && len(missing) > 0 {
+		t.Errorf("no query with these functions was answered: %s", strings.Join(missing, ", "))
+	}
 	if testing.Verbose() {
 		r.printRefused()
 	}

@@ -42,7 +42,7 @@ func avgOf(t *translator, c *call) (string, error) {
 
 func ordered(t *translator, c *call) (string, error) {
 	if typ := c.types[0]; typ == typeJSON || isMap(typ) {
-		return "", t.invalid(c.n, "values of type %s have no order", typ)
+		return "", t.invalid(c.n, "values of type %s have no order", describe(typ))
 	}
 	return c.types[0], nil
 }
@@ -51,7 +51,37 @@ func histogram(t *translator, c *call) (string, error) {
 	if c.window {
 		return "", t.refuse(c.n, "histogram as a window function", "")
 	}
-	return "map(" + c.types[0] + ", bigint)", nil
+	return "map(" + c.types[0] + ", bigint)" + anyOrder, nil
+}
+
+// mapAgg is map_agg(k, v). Of a key with several values Trino keeps the one that it
+// met first, which is another one each time.
+func mapAgg(t *translator, c *call) (string, error) {
+	if c.window {
+		return "", t.refuse(c.n, "map_agg as a window function", "")
+	}
+	if k := c.types[0]; isArray(k) || isMap(k) || isFloat(k) || k == typeJSON {
+		return "", t.refuse(c.n, "map_agg with keys of type "+describe(k), "cast them to varchar")
+	}
+	entries := copyOf(c.n)
+	entries["function_name"], entries["schema"], entries["distinct"] = "list", "", true
+	entries["children"] = []any{function(internal+"entry", c.args...)}
+	filter := isNotNull(t.again(c.args[0]))
+	if own := child(entries, "filter"); own != nil {
+		filter = conjunction("AND", own, filter)
+	}
+	entries["filter"] = filter
+	become(c.n, function(internal+"map_of", entries))
+	return "map(" + c.types[0] + ", " + c.types[1] + ")" + anyOrder, nil
+}
+
+// geometricMean is the mean of the logarithms, whose DuckDB's own have none of zero.
+func geometricMean(_ *translator, c *call) (string, error) {
+	mean := copyOf(c.n)
+	mean["function_name"], mean["schema"] = "avg", ""
+	mean["children"] = []any{function(internal+"ln", castTo(c.args[0], "DOUBLE"))}
+	become(c.n, function("exp", mean))
+	return typeDouble, nil
 }
 
 // approxDistinct counts exactly, which is within any error bound.

@@ -29,6 +29,13 @@ func moreArrayFunctions() map[string]signature {
 	return all
 }
 
+// equates are the functions that compare the elements of an array with one another, or
+// with a value.
+var equates = map[string]bool{
+	"array_distinct": true, "array_remove": true, "array_union": true, "array_intersect": true, "array_except": true,
+	"arrays_overlap": true, "array_position": true, "contains": true,
+}
+
 func (m macros) arrays() {
 	m.once("array_distinct(a)", distinctOf("a"))
 	m.once("array_union(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE "+distinctOf("(a || b)")+" END")
@@ -47,7 +54,11 @@ func (m macros) arrays() {
 	m.once("none_match(l)", "CASE WHEN list_contains(l, true) THEN false WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN true END")
 	m.once("contains(a, x)", "CASE WHEN list_contains(a, x) THEN true WHEN "+hasNull("a")+" THEN NULL ELSE list_contains(a, x) END")
 	m.add("array_join(a, d)", "CASE WHEN a IS NOT NULL AND d IS NOT NULL THEN coalesce(array_to_string(a, d), '') END")
-	m.add("map_concat(a, b)", "CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN map_concat(a, b) END")
+	m.add("entry(k, v)", "{'key': k, 'value': v}")
+	m.once("map_of(l)", "CASE WHEN len(list_distinct(list_transform(l, __audit_e -> struct_extract(__audit_e, 'key')))) < len(l) THEN "+
+		refuse("map_agg of a key with several values (write map_agg(k, v) over a subquery with k and min(v) or max(v), grouped by k)", "l")+" ELSE map_from_entries(list_sort(l)) END")
+	// The entries of the last map come first in Trino.
+	m.once("map_concat(a, b)", "CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN map_from_entries(map_entries(b) || list_filter(map_entries(a), __audit_e -> NOT map_contains(b, struct_extract(__audit_e, 'key')))) END")
 	m.add("array_position(a, x)", "CASE WHEN a IS NULL OR x IS NULL THEN NULL ELSE CAST(coalesce(list_position(a, x), 0) AS BIGINT) END")
 	m.add("array_sort(a)", "list_sort(a, 'ASC', 'NULLS LAST')")
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"strings"
 	"unicode/utf8"
 )
@@ -48,10 +47,10 @@ func binaryNatives() map[string]Native {
 		"from_utf8": {[]string{"BLOB"}, "VARCHAR", func(args []any) (any, error) {
 			b := args[0].([]byte)
 			if !utf8.Valid(b) {
-				return nil, errors.New("from_utf8 of bytes that are no UTF-8 is not supported")
+				return nil, Unsupported("from_utf8 of bytes that are no UTF-8")
 			}
 			if strings.IndexByte(string(b), 0) >= 0 {
-				return nil, errors.New("from_utf8 of a zero byte is not supported")
+				return nil, Unsupported("from_utf8 of a zero byte")
 			}
 			return string(b), nil
 		}},

@@ -14,6 +14,7 @@ type call struct {
 	before []string // types, before times were made local ones
 	scope  *scope
 	window bool
+	sorted bool // the order of its elements does not matter to what stands around it
 	zoned  bool // an argument was of another zone than UTC, and is its local time now
 }
 
@@ -43,13 +44,18 @@ func (t *translator) call(n node, s *scope) (string, error) {
 	if !ok {
 		return "", t.refuse(n, "function "+name, refusedFunctions[name])
 	}
-	c := &call{n: n, name: name, args: children(n), scope: s}
+	c := &call{n: n, name: name, args: children(n), scope: s, sorted: t.sorted}
+	t.sorted = false
 	if f.lambda {
 		return f.apply(t, c)
 	}
-	types, err := t.exprs(c.args, s)
-	if err != nil {
-		return "", err
+	types := make([]string, len(c.args))
+	for i, a := range c.args {
+		t.sorted = sorters[name] && listsMap(a)
+		var err error
+		if types[i], err = t.expr(a, s); err != nil {
+			return "", err
+		}
 	}
 	c.types = types
 	if !f.aggregate {
@@ -65,6 +71,14 @@ func (t *translator) call(n node, s *scope) (string, error) {
 	t.mixed = true
 	if cond := child(n, "filter"); cond != nil {
 		if err := t.condition(cond, s); err != nil {
+			return "", err
+		}
+	}
+	for _, typ := range types {
+		if n["distinct"] != true && name != "histogram" && name != "approx_distinct" {
+			break
+		}
+		if err := t.unmapped(n, typ, name); err != nil {
 			return "", err
 		}
 	}
@@ -117,6 +131,14 @@ func (t *translator) apply(f signature, c *call) (string, error) {
 			}
 			return "", t.refuse(c.args[i], "argument "+itoa(i+1)+" of "+c.name, "it must be "+want+", this is "+describe(typ))
 		}
+	}
+	if equates[c.name] {
+		if err := t.unmapped(c.n, c.types[0], c.name); err != nil {
+			return "", err
+		}
+	}
+	if err := t.rowless(c); err != nil {
+		return "", err
 	}
 	if f.apply != nil {
 		return f.apply(t, c)

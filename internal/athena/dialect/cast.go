@@ -33,12 +33,15 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 		zone, _ := stampOf(from)
 		return stamp{digits: 3, zone: zone.zone}.String(), nil
 	}
+	if same := sameMap(from, to); same != "" {
+		return same, nil
+	}
 	if from == to {
 		return to, nil
 	}
 	if from == "" || from == typeNull {
-		if to == typeIP {
-			n["cast_type"] = node{"id": "BLOB", "type_info": nil}
+		if to == typeIP || strings.Contains(to, "row(") {
+			n["cast_type"], _ = duckType(to)
 		}
 		return to, nil
 	}
@@ -165,7 +168,10 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 // toText is CAST(x AS varchar): the text must be Trino's.
 func (t *translator) toText(n, c node, from string) error {
 	switch {
-	case isInteger(from), from == typeBool, from == typeDate:
+	case isInteger(from), from == typeBool:
+		return nil
+	case from == typeDate:
+		become(n, function(internal+"date_text", c))
 		return nil
 	case isDecimal(from):
 		become(n, function(internal+"decimal_text", c))
@@ -175,7 +181,7 @@ func (t *translator) toText(n, c node, from string) error {
 		if typ.zone == unknownZone {
 			return t.refuse(n, "CAST of a time whose zone is in its text", zoneAdvice)
 		}
-		text := stampText(c, typ, "%Y-%m-%d %H:%M:%S")
+		text := t.stampText(c, typ, "%Y-%m-%d %H:%M:%S")
 		if typ.zone != "" {
 			text = operator("||", text, varcharConst(" "+typ.zone))
 		}

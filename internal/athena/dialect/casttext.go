@@ -39,48 +39,13 @@ func castNatives() map[string]Native {
 		all["text_"+name] = fromText(parse.result, parse.f)
 		all["try_text_"+name] = fromText(parse.result, func(s string) (any, error) {
 			v, err := parse.f(s)
-			if err != nil && !errors.Is(err, errNotHere) {
+			if u := Unsupported(""); err != nil && !errors.As(err, &u) {
 				return nil, nil
 			}
 			return v, err
 		})
 	}
 	return all
-}
-
-// doubleText is a floating-point number as Trino writes it: 1.5E0.
-func doubleText(f float64, bits int) string {
-	switch {
-	case math.IsNaN(f):
-		return "NaN"
-	case math.IsInf(f, 1):
-		return "Infinity"
-	case math.IsInf(f, -1):
-		return "-Infinity"
-	case f == 0:
-		return "0E0"
-	}
-	mantissa, exponent := scientific(f, bits)
-	return mantissa + "E" + exponent
-}
-
-// scientific is f with as few digits as tell it from its neighbours, two at least, of
-// which Java takes those that are closest to f.
-func scientific(f float64, bits int) (mantissa, exponent string) {
-	text := strconv.FormatFloat(f, 'e', -1, bits)
-	if !strings.Contains(text, ".") {
-		text = strconv.FormatFloat(f, 'e', 1, bits)
-	}
-	mantissa, exponent, _ = strings.Cut(text, "e")
-	negative := strings.HasPrefix(exponent, "-")
-	exponent = strings.TrimLeft(exponent, "+-0")
-	if exponent == "" {
-		exponent = "0"
-	}
-	if negative {
-		exponent = "-" + exponent
-	}
-	return mantissa, exponent
 }
 
 // doubleSyntax is what Java's parser takes, but for hexadecimal digits.
@@ -110,17 +75,15 @@ func textToDecimal(s string) (any, error) {
 	return s, nil
 }
 
-// errNotHere is about a text that Trino casts and we do not. TRY_CAST must not make NULL of it.
-var errNotHere = errors.New("years have four digits, and the only zone is UTC: that is not supported")
-
 // otherTime is a date or timestamp in a year of other lengths, or in a zone.
 var otherTime = regexp.MustCompile(`^[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}.*| +[A-Za-z].*)?$`)
 
+// notHere is about a text that is none of ours: Trino may cast it.
 func notHere(s, trimmed, to string) error {
 	year, _, _ := strings.Cut(strings.TrimLeft(trimmed, "+-"), "-")
 	zoned := strings.ContainsAny(trimmed, "/+") || strings.ContainsFunc(trimmed, func(r rune) bool { return r >= 'A' && r != 'T' })
 	if otherTime.MatchString(trimmed) && (len(year) != len("2006") || zoned && to == typeTime) {
-		return fmt.Errorf("%w; %w", cannotCast(s, to), errNotHere)
+		return Unsupported(fmt.Sprintf("CAST of '%s' to %s, of a year with other than four digits or of another zone than UTC,", s, to))
 	}
 	return cannotCast(s, to)
 }
@@ -193,12 +156,14 @@ func roundWhole(n, digits int64) (any, error) {
 	rest := n % unit
 	n -= rest
 	switch {
-	case rest*2 >= unit:
-		n += unit
-	case rest*2 <= -unit:
-		n -= unit
+	case rest < unit/2 && rest > -unit/2:
+		return n, nil
+	case rest > 0 && n > math.MaxInt64-unit, rest < 0 && n < math.MinInt64+unit:
+		return nil, fmt.Errorf("numerical overflow: %d", n+rest)
+	case rest > 0:
+		return n + unit, nil
 	}
-	return n, nil
+	return n - unit, nil
 }
 
 // truncateText replaces by zeros what stands behind so many digits of a decimal's text.
@@ -221,7 +186,7 @@ func truncateText(s string, digits int64) string {
 func replaceNothing(s, b string) (any, error) {
 	const most = 1 << 20
 	if len(s)*len(b) > most {
-		return nil, errors.New("replace of an empty string to more than 1 MiB is not supported")
+		return nil, Unsupported("replace of an empty string to more than 1 MiB")
 	}
 	var out strings.Builder
 	for _, r := range s {

@@ -98,6 +98,36 @@ func (t *translator) oneByOne(n node, parts []node, types []string) {
 	}
 }
 
+// distinct translates IS [NOT] DISTINCT FROM. DuckDB compares maps in the order of
+// their entries, which does not matter to Trino.
+func (t *translator) distinct(n, left, right node, types []string) error {
+	typ, ok := common(types[0], types[1])
+	switch {
+	case !ok:
+		return t.mismatch(n, left, right, types[0], types[1])
+	case isMap(typ):
+		if err := t.unmapped(n, valueOf(typ), "IS DISTINCT FROM"); err != nil {
+			return err
+		}
+		for i, side := range []node{left, right} {
+			if isMap(types[i]) {
+				become(side, function(internal+"sorted_map", copyOf(side)))
+			}
+		}
+		return nil
+	}
+	return t.unmapped(n, typ, "IS DISTINCT FROM")
+}
+
+// unmapped refuses a type with maps in it where values are taken for equal or not:
+// DuckDB would take two maps for different whose entries have another order.
+func (t *translator) unmapped(n node, typ, what string) error {
+	if strings.Contains(typ, "map(") {
+		return t.refuse(n, what+" of "+describe(typ), "write json_format(CAST(m AS json)) in its place")
+	}
+	return nil
+}
+
 // wholeArrays has the query end where an array or map that is compared has a NULL in it.
 func (t *translator) wholeArrays(n node, parts []node, types []string) error {
 	for i, typ := range types {
@@ -120,9 +150,10 @@ func (t *translator) wholeArrays(n node, parts []node, types []string) error {
 }
 
 func (m macros) comparisons() {
-	message := raise("'a comparison of arrays or maps with NULL in them is not supported'")
+	message := refuse("a comparison of arrays or maps with NULL in them", "a")
 	m.once("equal_arrays(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN len(a) <> len(b) OR len(list_filter(a, (__audit_x, __audit_i) -> __audit_x <> b[__audit_i])) > 0 THEN false WHEN "+
 		hasNull("a")+" OR "+hasNull("b")+" THEN NULL ELSE true END")
 	m.once("whole_array(a)", "CASE WHEN "+hasNull("a")+" THEN "+message+" ELSE a END")
-	m.once("whole_map(a)", "CASE WHEN "+hasNull("map_values(a)")+" THEN "+message+" ELSE a END")
+	m.once("whole_map(a)", "CASE WHEN "+hasNull("map_values(a)")+" THEN "+message+" ELSE map_from_entries(list_sort(map_entries(a))) END")
+	m.add("sorted_map(a)", "map_from_entries(list_sort(map_entries(a)))")
 }

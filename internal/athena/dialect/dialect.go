@@ -81,7 +81,7 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	if doc["error"] == true {
 		return nil, parseError(sql, doc)
 	}
-	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions(), parse: parse, bareDecimal: bareDecimal.MatchString(sql), named: make(map[string]bool)}
+	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions(), parse: parse, bareDecimal: bareDecimal.MatchString(sql), named: make(map[string]bool), zeros: make(map[bool]bool)}
 	statements, _ := doc["statements"].([]any)
 	if len(statements) != 1 {
 		return nil, &athena.Error{Kind: athena.ErrRefused, Construct: fmt.Sprintf("%d statements", len(statements)), Detail: "send exactly one SELECT"}
@@ -93,6 +93,12 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	}
 	if t.grownTooMuch() {
 		return nil, t.tooMuch(stmt)
+	}
+	if t.zeros[true] && t.zeros[false] { // Trino takes one for the other where it has both
+		return nil, t.refuse(nil, "0e0 and -0e0 in one query", "write 0e0 * -1 for the negative one")
+	}
+	if err := t.answerable(cols); err != nil {
+		return nil, err
 	}
 	out, err := json.Marshal(doc)
 	if err != nil {

@@ -87,6 +87,9 @@ func (t *translator) constant(n node) (string, error) {
 	case "DOUBLE":
 		// DuckDB prints 1e0 as 1.0, which it would read back as a decimal.
 		num, _ := v["value"].(json.Number)
+		if isZero(num) {
+			t.zeros[strings.HasPrefix(num.String(), "-")] = true
+		}
 		become(n, castTo(varcharConst(num.String()), "DOUBLE"))
 		return typeDouble, nil
 	case "BOOLEAN": // of IS TRUE; true itself is a cast
@@ -97,6 +100,9 @@ func (t *translator) constant(n node) (string, error) {
 		return "", t.refuse(n, "literal of type "+strings.ToLower(id), "whole numbers end at 9223372036854775807")
 	}
 }
+
+// isZero reports whether a double is written as zero, of either sign.
+func isZero(num json.Number) bool { return strings.Trim(num.String(), "-0.") == "" }
 
 func (t *translator) conjunction(n node, s *scope) (string, error) {
 	if err := t.fields(n, "class", "type", "alias", "query_location", "children"); err != nil {
@@ -120,11 +126,10 @@ func (t *translator) comparison(n node, s *scope) (string, error) {
 		return "", err
 	}
 	if strings.HasSuffix(text(n, "type"), "DISTINCT_FROM") {
-		_, ok := common(types[0], types[1])
-		if !ok {
-			return "", t.mismatch(n, left, right, types[0], types[1])
-		}
-		return typeBool, nil
+		return typeBool, t.distinct(n, left, right, types)
+	}
+	if _, ok := common(types[0], types[1]); ok && isRow(types[0]) && isRow(types[1]) {
+		return typeBool, t.equalRows(n, left, right, types)
 	}
 	if t.equalArrays(n, types) {
 		return typeBool, nil
@@ -166,6 +171,9 @@ func (t *translator) comparable(n node, parts []node, types []string) error {
 	if typ == typeJSON {
 		return t.refuse(n, "comparison of json", "compare json_extract_scalar(…)")
 	}
+	if strings.Contains(typ, "row(") {
+		return t.refuse(n, "this comparison of "+describe(typ), "rows can be compared with = and <>, and with IN a list of rows")
+	}
 	return t.wholeArrays(n, parts, types)
 }
 
@@ -196,6 +204,7 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 		return "", err
 	}
 	args := children(n)
+	aggregated := text(n, "type") == "OPERATOR_TRY" && t.aggregates(args[0]) // before they get other names
 	types, err := t.exprs(args, s)
 	if err != nil {
 		return "", err
@@ -209,6 +218,12 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	case "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL":
 		return typeBool, nil
 	case "COMPARE_IN", "COMPARE_NOT_IN":
+		if isRow(types[0]) {
+			if _, err := t.unify(n, "IN", types); err != nil {
+				return "", err
+			}
+			return typeBool, t.rowAmong(n, args, types)
+		}
 		if err := t.comparable(n, args, types); err != nil {
 			return "", err
 		}
@@ -220,13 +235,15 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 		if holds(args[0], "SUBQUERY") {
 			return "", t.refuse(n, "TRY over a subquery", "put TRY into the subquery")
 		}
-		if t.aggregates(args[0]) {
+		if aggregated {
 			return "", t.refuse(n, "TRY over an aggregate", "aggregate in a subquery, and write TRY around its column")
 		}
 		return types[0], nil
 	case "ARRAY_CONSTRUCTOR":
 		typ, err := t.unify(n, "ARRAY", types)
 		return "array(" + typ + ")", err
+	case "STRUCT_EXTRACT":
+		return t.dereference(n, args, types)
 	case "ARRAY_EXTRACT":
 		return t.subscript(n, args, types)
 	case "GROUPING_FUNCTION":

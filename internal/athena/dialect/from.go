@@ -167,21 +167,24 @@ func (t *translator) unnest(n node, s *scope) error {
 		return err
 	}
 	if isMap(typ) {
+		if isRow(valueOf(typ)) {
+			return t.refuse(n, "UNNEST of a map of rows", "unnest map_values(m)")
+		}
+		if strings.HasSuffix(typ, anyOrder) && text(n, "with_ordinality") == "WITH_ORDINALITY" {
+			return t.refuse(n, "UNNEST WITH ORDINALITY of a map that an aggregate made", "its order is no one's promise: write row_number() OVER (ORDER BY key)")
+		}
 		return t.unnestLists(n, []node{function("map_keys", args[0]), function("map_values", t.again(args[0]))}, []string{keyOf(typ), valueOf(typ)}, s)
 	}
 	if !isArray(typ) {
 		return t.refuse(n, "UNNEST of "+describe(typ), "only arrays and maps are unnested")
 	}
-	if holds(args[0], "LAMBDA") && holds(args[0], "COLUMN_REF") {
+	if isRow(elementOf(typ)) || holds(args[0], "LAMBDA") && holds(args[0], "COLUMN_REF") {
 		return t.unnestLists(n, args, []string{elementOf(typ)}, s)
 	}
 	settle(args[0], typ)
 	cols := []column{{name: "unnest", typ: elementOf(typ)}}
 	if text(n, "with_ordinality") == "WITH_ORDINALITY" {
 		cols = append(cols, column{name: "ordinality", typ: typeBigint})
-	}
-	if strings.HasPrefix(elementOf(typ), "row") {
-		return t.refuse(n, "UNNEST of an array of rows", "")
 	}
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
@@ -214,8 +217,7 @@ func (t *translator) unnestSeveral(n node, args []node, s *scope) error {
 func (t *translator) unnestLists(n node, lists []node, elements []string, s *scope) error {
 	var cols []column
 	var picks []any
-	pick := func(name, typ string, list node) {
-		e := function("unnest", list)
+	pick := func(name, typ string, e node) {
 		e["alias"] = name
 		picks, cols = append(picks, e), append(cols, column{name: name, typ: typ})
 	}
@@ -223,14 +225,20 @@ func (t *translator) unnestLists(n node, lists []node, elements []string, s *sco
 	for i, l := range lists {
 		settle(l, "array("+elements[i]+")")
 		longest = append(longest, coalesce(function("len", t.again(l)), castTo(intConst(0), "BIGINT")))
-		pick(internal+"u"+itoa(i), elements[i], l)
+		if !isRow(elements[i]) {
+			pick(internal+"u"+itoa(i), elements[i], function("unnest", l))
+			continue
+		}
+		for j, f := range fieldsOf(elements[i]) { // a column each
+			pick(internal+"u"+itoa(i)+fieldKey(j), f.typ, fieldAt(function("unnest", t.again(l)), j))
+		}
 	}
 	if text(n, "with_ordinality") == "WITH_ORDINALITY" {
 		most := longest[0]
 		if len(longest) > 1 {
 			most = function("greatest", longest...)
 		}
-		pick("ordinality", typeBigint, function("generate_series", castTo(intConst(1), "BIGINT"), most))
+		pick("ordinality", typeBigint, function("unnest", function("generate_series", castTo(intConst(1), "BIGINT"), most)))
 	}
 	cols, err := t.rename(n, cols, strings1(n, "column_name_alias"))
 	if err != nil {

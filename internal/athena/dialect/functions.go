@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"maps"
+	"slices"
 	"sync"
 )
 
@@ -39,17 +40,32 @@ func allFunctions() map[string]signature {
 	all := make(map[string]signature)
 	for _, group := range []map[string]signature{
 		textFunctions(), numberFunctions(), timeFunctions(), jsonFunctions(), arrayFunctions(), aggregates(),
-		moreTextFunctions(), moreNumberFunctions(), moreArrayFunctions(), binaryFunctions(), urlFunctions(), moreJSONFunctions(), mapFunctions(),
+		moreTextFunctions(), moreNumberFunctions(), moreArrayFunctions(), binaryFunctions(), urlFunctions(), moreJSONFunctions(), sqlJSONFunctions(), mapFunctions(),
 	} {
 		maps.Copy(all, group)
 	}
 	return all
 }
 
+// Functions returns the names of all functions that a query may call.
+func Functions() []string {
+	names := slices.Collect(maps.Keys(windowFunctions))
+	for name := range functions() {
+		switch name {
+		case "_2", "row", "count_star", "like_escape", "not_like_escape", "date_part", "timezone":
+			// what the parser makes of if(a, b), (a, b), count(*), LIKE … ESCAPE, extract and AT TIME ZONE
+		default:
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 func textFunctions() map[string]signature {
 	return map[string]signature{
 		"length":               sig(typeBigint, "varchar"),
-		"lower":                sig(typeVarchar, "varchar"),
+		"lower":                sig(typeVarchar, "varchar").macro("lower"),
 		"upper":                sig(typeVarchar, "varchar").macro("upper"),
 		"trim":                 sig(typeVarchar, "varchar", "varchar?").by(trim),
 		"ltrim":                sig(typeVarchar, "varchar", "varchar?").by(trim),
@@ -97,6 +113,8 @@ func numberFunctions() map[string]signature {
 		"nullif":   sig("first", "any", "any").by(nullif),
 		"if":       sig("first", "boolean", "any", "any?").by(ifCall),
 		"_2":       sig("first", "boolean", "any").by(ifCall), // if with two arguments, see respell
+		"typeof":   {lambda: true, apply: typeOf},
+		"row":      sig("", "any", "any…").by(row),
 	}
 }
 
@@ -144,12 +162,13 @@ func arrayFunctions() map[string]signature {
 		"cardinality": sig(typeBigint, "array or map").by(cardinality),
 		"contains":    sig(typeBool, "array or varchar", "any").by(contains),
 		"element_at":  sig("", "array or map", "any").by(elementAt),
-		"map_keys":    sig("", "map").by(func(_ *translator, c *call) (string, error) { return "array(" + keyOf(c.types[0]) + ")", nil }),
-		"map_values":  sig("", "map").by(func(_ *translator, c *call) (string, error) { return "array(" + valueOf(c.types[0]) + ")", nil }),
+		"map_keys":    sig("", "map").by(mapList(keyOf)),
+		"map_values":  sig("", "map").by(mapList(valueOf)),
 		"map":         sig("", "array", "array").by(mapOf),
 		"sequence":    sig("array(bigint)", "any", "any", "any?").by(sequence),
 		"transform":   {lambda: true, apply: lambdaCall},
 		"filter":      {lambda: true, apply: lambdaCall},
+		"reduce":      {lambda: true, apply: reduce},
 	}
 }
 
@@ -171,6 +190,8 @@ func aggregates() map[string]signature {
 		"every":             sig(typeBool, "boolean").as("bool_and"),
 		"array_agg":         sig("", "any").by(func(_ *translator, c *call) (string, error) { return "array(" + c.types[0] + ")", nil }),
 		"histogram":         sig("", "any").by(histogram),
+		"map_agg":           sig("", "any", "any").by(mapAgg),
+		"geometric_mean":    sig(typeDouble, "number").by(geometricMean),
 		"approx_distinct":   sig(typeBigint, "any").by(approxDistinct),
 		"approx_percentile": sig("first", "number", "number").by(approxPercentile),
 	}
@@ -193,9 +214,11 @@ func aggregates() map[string]signature {
 
 // refusedFunctions says what to write instead.
 var refusedFunctions = map[string]string{
-	"geometric_mean":      "write exp(avg(ln(x)))",
-	"typeof":              "the answer names the type of each column",
 	"format":              "use concat or ||",
+	"zip_with":            "unnest both arrays: UNNEST(a, b) AS t(x, y)",
+	"map_entries":         "unnest the map: UNNEST(m) AS t(k, v)",
+	"map_from_entries":    "use map_agg, or map(keys, values)",
+	"split_to_map":        "use regexp_extract for the value of one key",
 	"string_agg":          "use array_join(array_agg(x), ',')",
 	"list_value":          "write ARRAY[…]",
 	"struct_pack":         "",
@@ -209,5 +232,4 @@ var refusedFunctions = map[string]string{
 	"datediff":            "use date_diff",
 	"unnest":              "it belongs into FROM: CROSS JOIN UNNEST(x) AS t(y)",
 	"regexp_full_match":   "~ and SIMILAR TO are written regexp_like",
-	"row":                 "",
 }

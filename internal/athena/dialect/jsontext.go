@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -87,7 +88,7 @@ func appendMembers(dst []byte, dec *json.Decoder, sorted bool) ([]byte, error) {
 		}
 	}
 	if sorted {
-		slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+		slices.SortFunc(members, func(a, b member) int { return compareUTF16(a.name, b.name) })
 	}
 	dst = append(dst, '{')
 	for i, m := range members {
@@ -98,6 +99,22 @@ func appendMembers(dst []byte, dec *json.Decoder, sorted bool) ([]byte, error) {
 	}
 	_, err := dec.Token()
 	return append(dst, '}'), err
+}
+
+// compareUTF16 orders texts as Java does: characters beyond the first plane come before
+// the last ones of it.
+func compareUTF16(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		x, y := a[i], b[i]
+		if x == y {
+			continue
+		}
+		if x >= 0xee && y >= 0xee && (x >= 0xf0) != (y >= 0xf0) { // of U+E000 to U+FFFF, and beyond
+			x, y = y, x
+		}
+		return cmp.Compare(x, y)
+	}
+	return cmp.Compare(len(a), len(b))
 }
 
 // appendJSONString quotes s; a character beyond the first plane is written as two escapes.

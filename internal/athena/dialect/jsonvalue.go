@@ -53,9 +53,12 @@ func jsonNatives() map[string]Native {
 		"json_elements":   fromText("VARCHAR[]", jsonElements),
 		"json_keys":       fromText("VARCHAR[]", func(s string) (any, error) { keys, _, err := jsonEntries(s); return keys, err }),
 		"json_values":     fromText("VARCHAR[]", func(s string) (any, error) { _, values, err := jsonEntries(s); return values, err }),
-		"json_size":       fromText("BIGINT", jsonSizeOf),
-		"is_json_scalar":  fromText("BOOLEAN", isJSONScalar),
-		"json_text":       fromText("VARCHAR", func(s string) (any, error) { return javaJSON(s, false) }),
+		"json_row": {[]string{"VARCHAR", "VARCHAR"}, "VARCHAR[]", func(args []any) (any, error) {
+			return jsonRow(args[0].(string), args[1].(string))
+		}},
+		"json_size":      fromText("BIGINT", jsonSizeOf),
+		"is_json_scalar": fromText("BOOLEAN", isJSONScalar),
+		"json_text":      fromText("VARCHAR", func(s string) (any, error) { return javaJSON(s, false) }),
 		"json_parse": fromText("VARCHAR", func(s string) (any, error) {
 			text, err := javaJSON(s, true)
 			if err != nil {
@@ -151,7 +154,7 @@ func jsonToVarchar(s string) (any, error) {
 		return strconv.FormatBool(v), nil
 	case json.Number:
 		if strings.ContainsAny(string(v), ".eE") {
-			return nil, errors.New("CAST of a JSON number with a fraction to varchar is not supported, its text differs between engines: use json_extract_scalar")
+			return nil, Unsupported("CAST to varchar of a JSON number with a fraction, whose text differs between engines (use json_extract_scalar),")
 		}
 		return string(v), nil
 	}

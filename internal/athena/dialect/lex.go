@@ -47,8 +47,8 @@ func lex(sql string) (string, error) {
 	return strings.TrimRight(sql[:end], " \t\r\n"), nil
 }
 
-// noJSON are functions with a syntax of their own, which DuckDB's parser does not know.
-var noJSON = map[string]bool{"json_exists": true, "json_value": true, "json_query": true, "json_table": true}
+// noJSON is a function with a syntax of its own, which DuckDB's parser does not know.
+var noJSON = map[string]bool{"json_table": true}
 
 func severalStatements(sql string, i int) error {
 	return errAt(sql, i, athena.ErrRefused, "a second statement", "send exactly one SELECT")

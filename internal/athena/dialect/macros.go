@@ -19,20 +19,20 @@ func allMacros() map[string]string {
 	m("div(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a // b END")
 	m("mod(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a % b END")
 
-	// DuckDB knows a capital ß, Java's mapping of single characters does not.
-	m("upper(s)", "CASE WHEN contains(s, 'ß') THEN "+internal+"upper_text(s) ELSE upper(s) END")
-	m("no_nan(x)", "CASE WHEN isnan(x) THEN "+raise("'greatest or least of NaN is not supported'")+" ELSE x END")
+	m("upper(s)", "CASE WHEN strlen(s) > length(s) THEN "+internal+"upper_text(s) ELSE upper(s) END")
+	m("lower(s)", "CASE WHEN strlen(s) > length(s) THEN "+internal+"lower_text(s) ELSE lower(s) END")
+	m("no_nan(x)", "CASE WHEN isnan(x) THEN "+refuse("greatest or least of NaN", "x")+" ELSE x END")
 	m("substr(s, i)", "CASE WHEN i = 0 OR i < -length(s) THEN '' ELSE substr(s, i) END")
 	m("substr_len(s, i, n)", "CASE WHEN i = 0 OR i < -length(s) OR n <= 0 THEN '' ELSE substr(s, i, n) END")
 	m("replace(s, a, b)", "CASE WHEN a = '' THEN "+internal+"replace_nothing(s, b) ELSE replace(s, a, b) END")
 	m("split_part(s, d, i)", "CASE WHEN i < 1 THEN "+raise("'Index must be greater than zero'")+" ELSE list_extract(string_split(s, d), i) END")
 	// A pad is the one text that can be much bigger than its arguments.
-	m("lpad(s, n, p)", "CASE WHEN n < 0 OR n > 100000 THEN "+raise("'lpad to more than 100000 characters is not supported'")+" ELSE lpad(s, CAST(n AS INTEGER), p) END")
-	m("rpad(s, n, p)", "CASE WHEN n < 0 OR n > 100000 THEN "+raise("'rpad to more than 100000 characters is not supported'")+" ELSE rpad(s, CAST(n AS INTEGER), p) END")
+	m("lpad(s, n, p)", "CASE WHEN n < 0 THEN "+raise("'Target length must be in the range [0..2147483647]'")+" WHEN n > 100000 THEN "+refuse("lpad to more than 100000 characters", "s", "n", "p")+" ELSE lpad(s, CAST(n AS INTEGER), p) END")
+	m("rpad(s, n, p)", "CASE WHEN n < 0 THEN "+raise("'Target length must be in the range [0..2147483647]'")+" WHEN n > 100000 THEN "+refuse("rpad to more than 100000 characters", "s", "n", "p")+" ELSE rpad(s, CAST(n AS INTEGER), p) END")
 	m("split2(s, d)", "CASE WHEN d = '' THEN "+raise("'The delimiter may not be the empty string'")+" ELSE string_split(s, d) END")
 	// Texts for which a regular expression means other things to DuckDB than to Trino.
-	m("ascii_text(s)", "CASE WHEN strlen(s) > length(s) THEN "+raise("'a regular expression with \\b, [[:class:]] or (?i) over letters beyond ASCII is not supported'")+" ELSE s END")
-	m("line_text(s)", "CASE WHEN suffix(s, chr(10)) THEN "+raise("'a regular expression with $ over a text that ends in a line feed is not supported; write \\z'")+" ELSE s END")
+	m("ascii_text(s)", "CASE WHEN strlen(s) > length(s) THEN "+refuse(`a regular expression with \b, [[:class:]] or (?i) over letters beyond ASCII`, "s")+" ELSE s END")
+	m("line_text(s)", "CASE WHEN suffix(s, chr(10)) THEN "+refuse(`a regular expression with $ over a text that ends in a line feed (write \z)`, "s")+" ELSE s END")
 	m("regexp_extract(s, p, g)", "CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END")
 	m("int_text(s)", `CASE WHEN regexp_full_match(s, '[\x01-\x20]*[+-]?[0-9]+[\x01-\x20]*') THEN trim(s, '`+blanks+`') ELSE `+raise(`'Cannot cast ''' || s || ''' to a whole number'`)+` END`)
 	m("try_int_text(s)", `CASE WHEN regexp_full_match(s, '[\x01-\x20]*[+-]?[0-9]+[\x01-\x20]*') THEN trim(s, '`+blanks+`') END`)
@@ -40,9 +40,14 @@ func allMacros() map[string]string {
 	m("try_bool_text(s)", `CASE WHEN lower(s) IN ('true', 't', '1') THEN 'true' WHEN lower(s) IN ('false', 'f', '0') THEN 'false' END`)
 
 	m("decimal_text(d)", `regexp_replace(CAST(d AS VARCHAR), '^(-?)\.', '\10.')`) // DuckDB writes .5 for a decimal(1,1)
-	// What is simpler in Trino: ß is upper case already, and a root or logarithm may be no number.
-	m("upper(s)", "CASE WHEN contains(s, 'ß') THEN array_to_string(list_transform(string_split(s, 'ß'), __audit_e -> upper(__audit_e)), 'ß') ELSE upper(s) END")
+	// Trino writes the years behind 9999 with a sign, but not those of dates.
+	m("date_text(d)", "CASE WHEN date_part('year', d) < 1 THEN "+refuse("the text of a date before the year 1", "d")+" ELSE CAST(d AS VARCHAR) END")
+	m("year_text(t, s)", "CASE WHEN date_part('year', t) > 9999 THEN '+' || s WHEN date_part('year', t) < 1 THEN "+refuse("the text of a timestamp before the year 1", "t")+" ELSE s END")
+	// A root or logarithm may be no number.
 	m("sqrt(x)", "CASE WHEN x < 0 THEN CAST('NaN' AS DOUBLE) ELSE sqrt(x) END")
+	for _, wave := range []string{"sin", "cos", "tan"} {
+		m(wave+"(x)", "CASE WHEN isfinite(x) THEN "+wave+"(x) WHEN x IS NOT NULL THEN CAST('NaN' AS DOUBLE) END")
+	}
 	for _, log := range []string{"ln", "log2", "log10"} {
 		m(log+"(x)", "CASE WHEN x = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN x < 0 THEN CAST('NaN' AS DOUBLE) ELSE "+log+"(x) END")
 	}

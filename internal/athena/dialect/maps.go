@@ -37,8 +37,7 @@ func mapLambda(t *translator, c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t.lambdas++
-	entry := internal + "e" + itoa(t.lambdas)
+	entry := t.lambdaName()
 	for i, field := range []string{"key", "value"} {
 		if !substitute(body, names[i], function("struct_extract", columnRef(entry), varcharConst(field))) {
 			return "", t.refuse(c.args[1], "a parameter "+names[i]+" of a function in a function", "give it another name")
@@ -56,10 +55,37 @@ func mapLambda(t *translator, c *call) (string, error) {
 		return typ, nil
 	case "transform_values":
 		become(c.n, function("map", key, each("list_transform", body)))
-		return "map(" + keyOf(typ) + ", " + result + ")", nil
+		return "map(" + keyOf(typ) + ", " + result + ")" + orderOf(typ), nil
 	}
 	become(c.n, function("map", each("list_transform", body), value))
-	return "map(" + result + ", " + valueOf(typ) + ")", nil
+	return "map(" + result + ", " + valueOf(typ) + ")" + orderOf(typ), nil
+}
+
+// orderOf is anyOrder for a map that has it.
+func orderOf(typ string) string {
+	if strings.HasSuffix(typ, anyOrder) {
+		return anyOrder
+	}
+	return ""
+}
+
+// sorters are the functions for which the order of an array's elements does not matter.
+var sorters = map[string]bool{"array_sort": true, "cardinality": true, "contains": true, "array_max": true, "array_min": true, "arrays_overlap": true}
+
+// listsMap reports whether n is map_keys or map_values of something.
+func listsMap(n node) bool {
+	name := strings.ToLower(text(n, "function_name"))
+	return name == "map_keys" || name == "map_values"
+}
+
+// mapList is map_keys and map_values.
+func mapList(part func(typ string) string) func(*translator, *call) (string, error) {
+	return func(t *translator, c *call) (string, error) {
+		if strings.HasSuffix(c.types[0], anyOrder) && !c.sorted {
+			return "", t.refuse(c.n, c.name+" of a map that an aggregate made", "its order is no one's promise: write array_sort("+c.name+"(…))")
+		}
+		return "array(" + part(c.types[0]) + ")", nil
+	}
 }
 
 // parameters are the names before the arrow, and what stands behind it.
@@ -122,9 +148,10 @@ func mentions(n node, name string) bool {
 }
 
 func mapConcat(t *translator, c *call) (string, error) {
-	if c.types[0] != c.types[1] {
-		return "", t.refuse(c.n, "map_concat of "+c.types[0]+" and "+c.types[1], "cast one of them")
+	typ := sameMap(c.types[0], c.types[1])
+	if typ == "" {
+		return "", t.refuse(c.n, "map_concat of "+describe(c.types[0])+" and "+describe(c.types[1]), "cast one of them")
 	}
 	become(c.n, function(internal+"map_concat", c.args...))
-	return c.types[0], nil
+	return typ, nil
 }

@@ -10,7 +10,9 @@ import (
 // VARCHAR, BIGINT, DOUBLE, BOOLEAN, BLOB, VARCHAR[].
 //
 // Call gets no NULL: a NULL argument gives NULL without it. It may be called
-// from several threads, and what it answers depends on its arguments only.
+// from several threads, and what it answers depends on its arguments only. Where it
+// gives an error that is [Unsupported], the query has none but that, whatever stands
+// around the call.
 type Native struct {
 	Args   []string
 	Result string
@@ -30,13 +32,31 @@ func allNatives() map[string]Native {
 			}
 			return nil, nil
 		}},
+		internal + "refuse": {[]string{"VARCHAR", "VARCHAR"}, "BIGINT", func(args []any) (any, error) { return nil, Unsupported(args[0].(string)) }},
 	}
-	for _, group := range []map[string]Native{numberNatives(), textNatives(), binaryNatives(), urlNatives(), ipNatives(), jsonNatives(), decimalNatives(), castNatives(), documentNatives(), stampNatives()} {
+	for _, group := range []map[string]Native{numberNatives(), textNatives(), binaryNatives(), urlNatives(), ipNatives(), jsonNatives(), decimalNatives(), castNatives(), documentNatives(), sqlJSONNatives(), stampNatives()} {
 		for name, f := range group {
 			all[internal+name] = f
 		}
 	}
 	return all
+}
+
+// Unsupported is an error about a value for which Trino has an answer and we do not. It
+// ends the query, also where TRY would make NULL of an error: see [Native].
+type Unsupported string
+
+func (e Unsupported) Error() string { return string(e) + " is not supported" }
+
+// refuse is what a macro answers for a value that is Unsupported. message is a text, of
+// are all parameters of the macro: DuckDB computes what depends on nothing else than
+// constants before it knows whether a row needs it, and then it must compute the macro
+// as a whole.
+func refuse(message string, of ...string) string {
+	for i, parameter := range of {
+		of[i] = "CAST(" + parameter + " AS VARCHAR)"
+	}
+	return "list_extract([NULL], " + internal + "refuse('" + strings.ReplaceAll(message, "'", "''") + "', concat(" + strings.Join(of, ", ") + ")))"
 }
 
 // raise is what a macro ends the query with: something without a type that fails

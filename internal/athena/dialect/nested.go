@@ -24,6 +24,9 @@ func (t *translator) nestedType(n, ct node) (typ string, ok bool, err error) {
 			parts = append(parts, part)
 		}
 		return "map(" + strings.Join(parts, ", ") + ")", true, nil
+	case "STRUCT":
+		typ, err := t.rowOf(n, ct)
+		return typ, true, err
 	case "UNBOUND":
 		switch strings.ToLower(text(info, "name")) {
 		case typeJSON:
@@ -74,8 +77,10 @@ func (t *translator) convertNested(n, c node, from, to string) (done bool, err e
 		return true, nil
 	case isArray(from) && isArray(to):
 		return true, t.convertArray(n, c, from, to)
+	case isRow(from) && isRow(to):
+		return true, t.convertRow(n, c, from, to)
 	case isMap(from) && isMap(to):
-		if valueOf(from) == typeNull || from == to {
+		if valueOf(from) == typeNull {
 			return true, nil
 		}
 		return true, t.refuse(n, "CAST of "+from+" to "+to, "")
@@ -120,6 +125,8 @@ func (t *translator) fromJSON(n, c, ct node, to string) (node, error) {
 	case isArray(to):
 		elements := function(internal+"json_elements", c)
 		return t.fromEach(n, elements, child(child(ct, "type_info"), "child_type"), elementOf(to))
+	case isRow(to):
+		return t.rowFromJSON(n, c, ct, to)
 	case isMap(to) && keyOf(to) == typeVarchar:
 		fields := list(child(child(child(ct, "type_info"), "child_type"), "type_info"), "child_types")
 		value, _ := fields[1].(map[string]any)
@@ -161,7 +168,8 @@ func (t *translator) toJSON(n, c node, from string) error {
 		return t.refuse(n, "CAST of "+from+" to json", "varchar, boolean and whole numbers can be cast, and arrays and maps of them")
 	}
 	isNull := node{"class": "OPERATOR", "type": "OPERATOR_IS_NOT_NULL", "alias": "", "query_location": nowhere, "children": []any{t.again(c)}}
-	become(n, caseWhen(isNull, function("to_json", c), nullConst()))
+	// Trino sorts the keys of maps, and has its own escapes.
+	become(n, caseWhen(isNull, function(internal+"json_parse", castTo(function("to_json", c), "VARCHAR")), nullConst()))
 	return nil
 }
 
@@ -192,6 +200,9 @@ func duckType(typ string) (ct node, ok bool) {
 		entry := node{"type": "STRUCT_TYPE_INFO", "alias": "", "extension_info": nil,
 			"child_types": []any{node{"first": "key", "second": key}, node{"first": "value", "second": value}}}
 		return node{"id": "MAP", "type_info": listOf(node{"id": "STRUCT", "type_info": entry})}, ok && known
+	}
+	if isRow(typ) {
+		return duckRow(typ)
 	}
 	if isDecimal(typ) {
 		return child(castDecimal(nil, typ), "cast_type"), true

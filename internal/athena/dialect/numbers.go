@@ -29,7 +29,10 @@ func moreNumberFunctions() map[string]signature {
 	for _, name := range []string{"and", "or", "xor", "left_shift", "right_shift", "right_shift_arithmetic"} {
 		all["bitwise_"+name] = sig(typeBigint, "integer", "integer").by(bitwise)
 	}
-	for _, name := range []string{"degrees", "radians", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"} {
+	for _, name := range []string{"sin", "cos", "tan"} {
+		all[name] = sig(typeDouble, "number").by(ofDouble)
+	}
+	for _, name := range []string{"degrees", "radians", "asin", "acos", "atan", "sinh", "cosh", "tanh"} {
 		all[name] = sig(typeDouble, "number").by(nativeOf(name, typeDouble))
 	}
 	all["atan2"] = sig(typeDouble, "number", "number").by(nativeOf("atan2", typeDouble))
@@ -50,6 +53,12 @@ func nativeOf(name, returns string) func(*translator, *call) (string, error) {
 		become(c.n, function(internal+name, args...))
 		return returns, nil
 	}
+}
+
+// ofDouble calls the macro of that name.
+func ofDouble(_ *translator, c *call) (string, error) {
+	become(c.n, function(internal+c.name, castTo(c.args[0], "DOUBLE")))
+	return typeDouble, nil
 }
 
 func doubleConst(text string) func(*translator, *call) (string, error) {
@@ -91,7 +100,7 @@ func numberNatives() map[string]Native {
 		}}
 	}
 	for name, f := range map[string]func(float64) float64{
-		"sin": math.Sin, "cos": math.Cos, "tan": math.Tan, "asin": math.Asin, "acos": math.Acos, "atan": math.Atan,
+		"asin": math.Asin, "acos": math.Acos, "atan": math.Atan,
 		"cbrt": math.Cbrt, "sinh": math.Sinh, "cosh": math.Cosh, "tanh": math.Tanh,
 		"degrees": func(x float64) float64 { return x * (180 / math.Pi) }, "radians": func(x float64) float64 { return x / 180 * math.Pi },
 		"sign": func(x float64) float64 {

@@ -21,6 +21,10 @@ type translator struct {
 	bareDecimal bool // the query has a type decimal without digits
 	// lambdas are counted, so that each has a parameter of its own name.
 	lambdas int
+	// zeros are those that are written as doubles: with the sign, and without.
+	zeros map[bool]bool
+	// sorted is for the call that is translated next: see call.
+	sorted bool
 }
 
 // maxDepth bounds the recursion; DuckDB's own limit is 1000.
@@ -137,6 +141,12 @@ func (t *translator) setOperation(n node, s *scope) ([]column, error) {
 			return nil, t.invalid(n, "column %d of %s is %s on the left and %s on the right", i+1, text(n, "setop_type"), left[i].typ, right[i].typ)
 		}
 		left[i].typ = typ
+		if n["setop_all"] == true && text(n, "setop_type") == "UNION" {
+			continue
+		}
+		if err := t.unmapped(n, typ, text(n, "setop_type")); err != nil {
+			return nil, err
+		}
 	}
 	return left, t.modifiers(n, &scope{parent: s, first: left})
 }
@@ -175,6 +185,9 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 		typ, err := t.expr(e, s)
 		if err == nil {
 			err = t.storable(e, typ)
+		}
+		if err == nil {
+			err = t.unmapped(e, typ, "GROUP BY")
 		}
 		if err != nil {
 			return nil, err
@@ -228,14 +241,14 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 		if name == "" && text(e, "class") == "COLUMN_REF" {
 			names := strings1(e, "column_names")
 			name = names[len(names)-1]
-			if _, isColumn := s.lookup(names); !isColumn {
+			if _, isColumn := s.lookup(names); !isColumn && !s.isField(names) {
 				name = ""
 			}
 		}
 		if name == "" {
 			name = fmt.Sprintf("_col%d", len(cols))
 		}
-		plain := isColumn(e, name)
+		plain := isColumn(e, name) && !s.isField(strings1(e, "column_names"))
 		typ, err := t.expr(e, s)
 		if err != nil {
 			return nil, err
@@ -247,7 +260,7 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 			settle(e, typ)
 		}
 		e["alias"] = name
-		cols = append(cols, column{name, typ, plain})
+		cols = append(cols, column{name: name, typ: typ, plain: plain})
 	}
 	return cols, nil
 }
@@ -333,6 +346,11 @@ func (t *translator) modifiers(n node, s *scope) error {
 			if len(list(m, "distinct_on_targets")) > 0 {
 				return t.refuse(n, "DISTINCT ON", "use row_number()")
 			}
+			for _, c := range s.first {
+				if err := t.unmapped(n, c.typ, "DISTINCT"); err != nil {
+					return err
+				}
+			}
 		default:
 			return t.refuse(n, construct(strings.TrimSuffix(typ, "_MODIFIER")), "")
 		}
@@ -375,6 +393,9 @@ func (t *translator) orders(m node, s *scope) error {
 		}
 		if err := t.storable(e, typ); err != nil {
 			return err
+		}
+		if isRow(typ) {
+			return t.refuse(e, "an order of rows", "order by their fields")
 		}
 		if isArray(typ) { // Trino compares none with NULLs in it
 			return t.refuse(e, "an order of arrays", "order by one of their elements")

@@ -182,8 +182,12 @@ func caseWhen(when, then, otherwise node) node {
 }
 
 func nullif(t *translator, c *call) (string, error) {
+	first := copyOf(c.args[0])
 	if err := t.comparable(c.n, c.args, c.types); err != nil {
 		return "", err
+	}
+	if isMap(c.types[0]) {
+		become(c.n, caseWhen(compareNode("COMPARE_EQUAL", c.args[0], c.args[1]), nullConst(), first))
 	}
 	if isFloat(c.types[0]) || isFloat(c.types[1]) {
 		equal := compareNode("COMPARE_EQUAL", t.again(c.args[0]), copyOf(c.args[1]))

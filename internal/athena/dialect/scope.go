@@ -11,6 +11,8 @@ type column struct {
 	name  string
 	typ   string
 	plain bool // of a select list: the item is the table's column of that name
+	// stored: it is a column of the table itself, whose texts have no length in their type.
+	stored bool
 }
 
 // relation is one entry of a FROM clause.
@@ -43,10 +45,16 @@ func (s *scope) cte(name string) ([]column, bool) {
 
 // lookup resolves a column reference. found is false when no relation has it.
 func (s *scope) lookup(names []string) (typ string, found bool) {
+	c, found := s.column(names)
+	return c.typ, found
+}
+
+// column is what lookup finds.
+func (s *scope) column(names []string) (c column, found bool) {
 	for ; s != nil; s = s.parent {
 		if len(names) == 1 {
 			if c, ok := pick(s.first, names[0]); ok {
-				return c.typ, true
+				return c, true
 			}
 		}
 		for _, r := range s.rels {
@@ -54,11 +62,11 @@ func (s *scope) lookup(names []string) (typ string, found bool) {
 				continue
 			}
 			if c, ok := pick(r.cols, names[len(names)-1]); ok {
-				return c.typ, true
+				return c, true
 			}
 		}
 	}
-	return "", false
+	return column{}, false
 }
 
 // torn reports whether name, within an expression of ORDER BY, is the select
@@ -128,7 +136,7 @@ func pick(cols []column, name string) (column, bool) {
 func tableColumns() []column {
 	var cols []column
 	for _, c := range athena.Columns() {
-		cols = append(cols, column{name: c.Name, typ: c.Type})
+		cols = append(cols, column{name: c.Name, typ: c.Type, stored: true})
 	}
 	return cols
 }
@@ -144,12 +152,15 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 			return typ, err
 		}
 	}
+	if typ, ok, err := t.rowField(n, names, s); ok || err != nil {
+		return typ, err
+	}
 	if len(names) > 2 { // "AwsDataCatalog"."audit"."audit_logs"."action", audit.audit_logs.action
 		path := names[:len(names)-1]
 		_, isTable := Resolve(path)
 		_, isOther := definition(path)
 		if !isTable && !isOther {
-			return "", t.refuse(n, strings.Join(names, "."), "fields of a row are not supported")
+			return "", t.refuse(n, strings.Join(names, "."), "the table is "+Table+", and no row is called so")
 		}
 		names = names[len(names)-2:]
 		n["column_names"] = []any{names[0], names[1]}

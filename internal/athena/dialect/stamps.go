@@ -190,7 +190,7 @@ func (t *translator) stampLiteral(n, c node, s string) (string, error) {
 }
 
 // stampText is the text of a timestamp: layout is strftime's, up to the second.
-func stampText(n node, typ stamp, layout string) node {
+func (t *translator) stampText(n node, typ stamp, layout string) node {
 	at := n
 	if typ.zone != "" {
 		at = inZone(n, typ.zone)
@@ -202,7 +202,7 @@ func stampText(n node, typ stamp, layout string) node {
 	if cut := 3 - typ.digits; cut > 0 && typ.digits > 0 {
 		text = function("left", text, intConst(-cut))
 	}
-	return text
+	return function(internal+"year_text", t.again(at), text)
 }
 
 // publicType is the type that an answer's column has.
@@ -210,7 +210,7 @@ func publicType(typ string) string {
 	s, ok := stampOf(typ)
 	switch {
 	case !ok:
-		return typ
+		return strings.ReplaceAll(typ, anyOrder, "")
 	case s.zone == "":
 		return typeTime
 	}
@@ -231,7 +231,7 @@ func stampNatives() map[string]Native {
 		"iso_date": fromText("VARCHAR", func(s string) (any, error) {
 			switch {
 			case isoOrdinal.MatchString(s), len(s) < len("2006-01-02"):
-				return nil, errors.New("from_iso8601_date of anything but yyyy-MM-dd is not supported")
+				return nil, Unsupported("from_iso8601_date of anything but yyyy-MM-dd")
 			}
 			if _, ok := parseDate(s); !ok {
 				return nil, cannotCast(s, "date")
@@ -241,7 +241,7 @@ func stampNatives() map[string]Native {
 		"iso_text": {[]string{"VARCHAR"}, "VARCHAR", func(args []any) (any, error) {
 			s := args[0].(string)
 			if isoOrdinal.MatchString(s) {
-				return nil, errors.New("from_iso8601_timestamp of a week or a day of the year is not supported")
+				return nil, Unsupported("from_iso8601_timestamp of a week or a day of the year")
 			}
 			m := isoTime.FindStringSubmatch(s)
 			if m == nil || m[2] == "" && m[4] != "" || m[3] == "" && m[4] != "" {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -177,13 +178,8 @@ func textNatives() map[string]Native {
 			}
 			return all[0], nil
 		}},
-		"upper_text": {[]string{"VARCHAR"}, "VARCHAR", func(args []any) (any, error) {
-			parts := strings.Split(args[0].(string), "ß")
-			for i := range parts {
-				parts[i] = strings.ToUpper(parts[i])
-			}
-			return strings.Join(parts, "ß"), nil
-		}},
+		"upper_text":   fromText("VARCHAR", func(s string) (any, error) { return mapLetters("upper", s, unicode.ToUpper) }),
+		"lower_text":   fromText("VARCHAR", func(s string) (any, error) { return mapLetters("lower", s, unicode.ToLower) }),
 		"like_pattern": {[]string{"VARCHAR", "VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return likePattern(args[0].(string), args[1].(string)) }},
 		"soundex":      {[]string{"VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return soundex(args[0].(string)) }},
 		"luhn_check":   {[]string{"VARCHAR"}, "BOOLEAN", func(args []any) (any, error) { return luhn(args[0].(string)) }},

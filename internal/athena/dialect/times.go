@@ -228,15 +228,15 @@ func toUnixtime(t *translator, c *call) (string, error) {
 	return typeDouble, nil
 }
 
-func toISO8601(_ *translator, c *call) (string, error) {
+func toISO8601(t *translator, c *call) (string, error) {
 	typ, ok := stampOf(c.types[0])
 	switch {
 	case !ok:
 		become(c.n, castTo(c.args[0], "VARCHAR"))
 	case typ.zone == "":
-		become(c.n, stampText(c.args[0], typ, "%Y-%m-%dT%H:%M:%S"))
+		become(c.n, t.stampText(c.args[0], typ, "%Y-%m-%dT%H:%M:%S"))
 	default:
-		become(c.n, operator("||", stampText(c.args[0], typ, "%Y-%m-%dT%H:%M:%S"), varcharConst("Z")))
+		become(c.n, operator("||", t.stampText(c.args[0], typ, "%Y-%m-%dT%H:%M:%S"), varcharConst("Z")))
 	}
 	return typeVarchar, nil
 }

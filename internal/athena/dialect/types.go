@@ -51,9 +51,29 @@ func elementOf(t string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(t, "array("), ")")
 }
 
+// anyOrder ends the type of a map that an aggregate made: the order of its entries is
+// that of a hash table in Trino, which changes with its release.
+const anyOrder = " of an aggregate"
+
+// entriesOf is K, V of map(K, V).
+func entriesOf(t string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(t, anyOrder), "map("), ")")
+}
+
+// sameMap is the type of values that are maps of both types; "" where there is none.
+func sameMap(a, b string) string {
+	switch {
+	case !isMap(a) || !isMap(b) || entriesOf(a) != entriesOf(b):
+		return ""
+	case strings.HasSuffix(a, anyOrder):
+		return a
+	}
+	return b
+}
+
 // valueOf returns V of map(K, V).
 func valueOf(t string) string {
-	inner := strings.TrimSuffix(strings.TrimPrefix(t, "map("), ")")
+	inner := entriesOf(t)
 	depth := 0
 	for i, c := range inner {
 		switch c {
@@ -71,15 +91,14 @@ func valueOf(t string) string {
 }
 
 func keyOf(t string) string {
-	inner := strings.TrimSuffix(strings.TrimPrefix(t, "map("), ")")
-	return strings.TrimSuffix(inner, ", "+valueOf(t))
+	return strings.TrimSuffix(entriesOf(t), ", "+valueOf(t))
 }
 
 func describe(t string) string {
 	if t == "" {
 		return "a value whose type is not known"
 	}
-	return t
+	return spellRows(strings.ReplaceAll(t, anyOrder, ""))
 }
 
 // common is the type that values of both types can be compared or mixed in;
@@ -100,6 +119,10 @@ func common(a, b string) (typ string, ok bool) {
 		return commonStamp(a, b), true
 	case isInterval(a) && isInterval(b):
 		return typeInterval, true
+	case sameMap(a, b) != "":
+		return sameMap(a, b), true
+	case isRow(a) && isRow(b):
+		return commonRow(a, b)
 	case isArray(a) && isArray(b):
 		e, ok := common(elementOf(a), elementOf(b))
 		return "array(" + e + ")", ok

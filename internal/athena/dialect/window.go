@@ -31,6 +31,9 @@ func (t *translator) window(n node, s *scope) (string, error) {
 		if err == nil {
 			err = t.storable(e, typ)
 		}
+		if err == nil {
+			err = t.unmapped(e, typ, "PARTITION BY")
+		}
 		if err != nil {
 			return "", err
 		}
@@ -67,6 +70,13 @@ func isCount(n node) bool {
 	return text(n, "class") == "CONSTANT" && ok && !strings.HasPrefix(number.String(), "-")
 }
 
+// windowFunctions are those that need OVER, and their types; "" is that of the argument.
+var windowFunctions = map[string]string{
+	"row_number": typeBigint, "rank": typeBigint, "dense_rank": typeBigint, "ntile": typeBigint,
+	"percent_rank": typeDouble, "cume_dist": typeDouble,
+	"lag": "", "lead": "", "first_value": "", "last_value": "", "nth_value": "",
+}
+
 // windowCall translates the function of a window expression.
 func (t *translator) windowCall(n node, s *scope) (string, error) {
 	name := strings.ToLower(text(n, "function_name"))
@@ -95,18 +105,15 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 	if (name == "lag" || name == "lead") && len(list(n, "orders")) == 0 {
 		return "", t.invalid(n, "%s needs ORDER BY in its window", name)
 	}
-	switch name {
-	case "row_number", "rank", "dense_rank", "ntile":
-		return typeBigint, nil
-	case "percent_rank", "cume_dist":
-		return typeDouble, nil
-	case "lag", "lead", "first_value", "last_value", "nth_value":
+	switch typ, ok := windowFunctions[name]; {
+	case typ != "":
+		return typ, nil
+	case ok:
 		if len(types) == 0 {
 			return "", t.invalid(n, "%s needs an argument", name)
 		}
 		if name != "lag" && name != "lead" && !holds(args[0], "COLUMN_REF") {
-			// DuckDB answers the constant where the frame is empty and there is no row to take it from.
-			return "", t.refuse(n, name+" of a constant", "name a column, and put the constant in place of what it answers: CASE WHEN first_value(seq) OVER (…) IS NOT NULL THEN 'a' END")
+			return types[0], t.constantInFrame(n, name, args)
 		}
 		return types[0], nil
 	}
@@ -115,4 +122,21 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 		return "", t.refuse(n, "window function "+name, "")
 	}
 	return t.apply(f, &call{n: n, name: name, args: args, types: types, scope: s, window: true})
+}
+
+// constantInFrame is first_value, last_value or nth_value of what is the same for all
+// rows. DuckDB answers it also where the frame has no row to take it from.
+func (t *translator) constantInFrame(n node, name string, args []node) error {
+	least := intConst(1)
+	if name == "nth_value" {
+		if len(args) != 2 || !isCount(args[1]) {
+			return t.refuse(n, "nth_value with a computed place", "write the place as a whole number from 1")
+		}
+		least = args[1]
+	}
+	count := copyOf(n)
+	count["function_name"], count["type"], count["ignore_nulls"] = "count_star", "WINDOW_AGGREGATE", false
+	count["schema"], count["children"] = "", []any{}
+	become(n, caseWhen(compareNode("COMPARE_GREATERTHANOREQUALTO", count, least), args[0], nullConst()))
+	return nil
 }

@@ -59,9 +59,9 @@ func (j *job) rows(ctx context.Context, s *server) error {
 	a := &sender{server: s, cols: cols}
 	var sent int64
 	for most := j.portion(); ; most = j.Limit + 1 - sent {
-		count, err := a.compute(ctx, text, sent, most)
+		count, err := a.fill(ctx, j, text, sent, most)
 		if err != nil {
-			return duckError(err)
+			return err
 		}
 		if sent+count > j.Limit {
 			return tooManyRows(j.Limit)
@@ -83,6 +83,20 @@ func (j *job) portion() int64 {
 	return j.Limit + 1
 }
 
+// compute runs a statement. A value that is not supported ends it, also where TRY hid
+// that from DuckDB.
+func (j *job) compute(ctx context.Context, conn *sql.Conn, statement string) error {
+	_, err := conn.ExecContext(ctx, statement)
+	refusal := j.unsupported.err()
+	switch {
+	case refusal != nil && (err == nil && strings.Contains(j.SQL, "TRY(") || err != nil && strings.Contains(err.Error(), refusal.Construct)):
+		return refusal
+	case err != nil:
+		return duckError(err)
+	}
+	return nil
+}
+
 func tooManyRows(limit int64) error {
 	return &athena.Error{Kind: athena.ErrTooManyRows, Detail: fmt.Sprintf("the answer has more than %d rows; add a LIMIT or narrow the query", limit)}
 }
@@ -94,14 +108,16 @@ type sender struct {
 	buf  []byte
 }
 
-// compute puts most rows of the answer, from one on, into the table, and counts them.
-func (a *sender) compute(ctx context.Context, text string, from, most int64) (count int64, err error) {
+// fill puts most rows of the answer, from one on, into the table, and counts them.
+func (a *sender) fill(ctx context.Context, j *job, text string, from, most int64) (count int64, err error) {
 	statement := fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s AS %s LIMIT %d OFFSET %d", answerTable, text, most, from)
-	if _, err := a.conn.ExecContext(ctx, statement); err != nil {
+	if err := j.compute(ctx, a.conn, statement); err != nil {
 		return 0, err
 	}
-	err = a.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+answerTable).Scan(&count)
-	return count, err
+	if err := a.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+answerTable).Scan(&count); err != nil {
+		return 0, duckError(err)
+	}
+	return count, nil
 }
 
 // table sends the rows of the table, and before the first ones what they are.

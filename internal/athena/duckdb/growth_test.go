@@ -33,6 +33,8 @@ func TestTranslationIsBounded(t *testing.T) {
 		"round(%s)": "1.5", "truncate(%s)": "CAST(seq AS double)", "mod(%s, 7)": "seq", "abs(%s)": "1.5", "avg(%s)": "1.5", "sum(%s)": "1.5", "try(%s)": "seq", "TRY_CAST(%s AS varchar)": "id",
 		"CAST(CAST(%s AS json) AS varchar)": "id", "json_format(json_parse(%s))": "details", "date_trunc('hour', %s)": `"timestamp"`, "(%s) AT TIME ZONE 'Europe/Berlin'": "now()",
 		"(%s) + interval '1' month": `"timestamp"`, "CAST(CAST(%s AS varchar) AS double)": "CAST(seq AS double)", "if((%s) = 1, 2, 3)": "1", "(SELECT max(%s) FROM audit_logs)": "seq",
+		"CAST(CAST(%s AS varchar) AS timestamp)": `"timestamp"`, "from_iso8601_timestamp(to_iso8601(%s))": `"timestamp"`, "if(ROW(%s) = ROW(1), 1, 2)": "seq",
+		"reduce(ARRAY[%s], 0, (s, x) -> s + x, s -> s)": "seq", "CAST(ROW(%s, 'b') AS ROW(a varchar, b varchar)).a": "id", "(%s).a": "CAST(ROW(id, 'b') AS ROW(a varchar, b varchar))",
 		"substr(%s, 2)": "id", "regexp_replace(%s, 'a')": "id", "split(%s, 'x')[1]": "id", "array_max(ARRAY[%s, 1e0])": "CAST(seq AS double)", "array_join(ARRAY[%s], ',')": "id",
 	} {
 		text := inner

@@ -25,6 +25,8 @@ type job struct {
 	Days    bool   // each file has rows of the day in its name only
 	Explain string // EXPLAIN with its options: answer the plan; "" for the rows
 	Watch   bool   // tell what was read, too: of a plan that is run
+
+	unsupported unsupported // in the worker
 }
 
 // filesMost bounds the files of all scans of a job: it is one frame, and the worker names

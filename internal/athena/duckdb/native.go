@@ -5,11 +5,14 @@ package duckdb
 import (
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	duck "github.com/duckdb/duckdb-go/v2"
 
+	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
@@ -30,7 +33,7 @@ func (j *job) functions(conn *sql.Conn) (statements []string, err error) {
 		if !strings.Contains(called, name) {
 			continue
 		}
-		if err := duck.RegisterScalarUDF(conn, name, native{f}); err != nil {
+		if err := duck.RegisterScalarUDF(conn, name, native{f, &j.unsupported}); err != nil {
 			return nil, fmt.Errorf("register %s: %w", name, err)
 		}
 	}
@@ -38,7 +41,30 @@ func (j *job) functions(conn *sql.Conn) (statements []string, err error) {
 }
 
 // native gives a function of the dialect to DuckDB.
-type native struct{ dialect.Native }
+type native struct {
+	dialect.Native
+	unsupported *unsupported
+}
+
+// unsupported is the first value of a query that Trino has an answer for and we do
+// not. It is kept beside DuckDB, whose TRY would make NULL of it.
+type unsupported struct {
+	first atomic.Pointer[dialect.Unsupported]
+}
+
+func (u *unsupported) note(err error) {
+	if e := dialect.Unsupported(""); errors.As(err, &e) {
+		u.first.CompareAndSwap(nil, &e)
+	}
+}
+
+// err is what the query ends with; nil when there was no such value.
+func (u *unsupported) err() *athena.Error {
+	if e := u.first.Load(); e != nil {
+		return &athena.Error{Kind: athena.ErrRefused, Construct: string(*e)}
+	}
+	return nil
+}
 
 func (f native) Config() duck.ScalarFuncConfig {
 	config := duck.ScalarFuncConfig{ResultTypeInfo: nativeType(f.Result)}
@@ -77,6 +103,10 @@ func (f native) Executor() duck.ScalarFuncExecutor {
 		for i, v := range values {
 			args[i] = v
 		}
-		return f.Call(args)
+		result, err = f.Call(args)
+		if err != nil {
+			f.unsupported.note(err)
+		}
+		return result, err
 	}}
 }

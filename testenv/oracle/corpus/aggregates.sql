@@ -29,7 +29,6 @@ SELECT sum(DISTINCT x), avg(DISTINCT x), count(DISTINCT x) FROM (VALUES 1, 1, 2,
 --- distinct of several columns
 SELECT DISTINCT action, outcome FROM audit_logs WHERE retention <> 'standard'
 --- count distinct of several columns
---- refused: types
 SELECT count(DISTINCT (action, outcome)) FROM audit_logs
 --- approximate counts
 SELECT approx_distinct(outcome), approx_distinct(retention) FROM audit_logs
@@ -106,3 +105,5 @@ SELECT count_if(outcome = 'failure') * 100.0 / count(*) FROM audit_logs
 --- numeric histogram
 --- refused: functions
 SELECT cardinality(numeric_histogram(3, x)) FROM (VALUES 1e0, 2e0, 10e0) AS t(x)
+--- the row of the last event
+SELECT retention, CAST(max_by(ROW(action, seq), seq) AS row(action varchar, n bigint)).action AS a FROM audit_logs WHERE stream NOT LIKE '01980000%' GROUP BY retention ORDER BY retention

@@ -27,7 +27,6 @@ SELECT slice(ARRAY[1, 2, 3, 4], 2, 2), slice(ARRAY[1, 2, 3], -2, 2), concat(ARRA
 --- lambdas
 SELECT transform(ARRAY[1, 2, 3], x -> x * 2), filter(ARRAY[1, 2, 3], x -> x > 1), transform(split('a,b', ','), x -> upper(x)), any_match(ARRAY[1, 2], x -> x = 2), all_match(ARRAY[1, 2], x -> x > 0), none_match(ARRAY[1], x -> x > 5)
 --- reduce
---- refused: functions
 SELECT reduce(ARRAY[1, 2, 3], 0, (s, x) -> s + x, s -> s)
 --- zip
 --- refused: functions
@@ -74,7 +73,6 @@ SELECT map_from_entries(ARRAY[('a', 1)]), map_entries(map(ARRAY['a'], ARRAY[1]))
 --- refused: functions
 SELECT split_to_map('a=1,b=2', ',', '=')
 --- map_agg
---- refused: functions
 SELECT map_agg(seq, outcome) FROM audit_logs WHERE retention = 'minimal'
 --- histogram
 SELECT histogram(outcome) FROM audit_logs WHERE retention = 'long' AND outcome = 'failure'
@@ -97,3 +95,80 @@ SELECT (1, 'a') = (1, 'a'), (1, 2) < (1, 3), (1, 'a') IN ((1, 'a'), (2, 'b'))
 --- combinations
 --- refused: functions
 SELECT combinations(ARRAY['a', 'b', 'c'], 2), ngrams(ARRAY['a', 'b', 'c'], 2), shuffle(ARRAY[1])
+--- order of the keys of a map
+SELECT map_keys(m), map_values(m) FROM (VALUES map(ARRAY['b', 'a', 'c'], ARRAY[1, 2, 3]), map_concat(map(ARRAY['z', 'a'], ARRAY[1, 2]), map(ARRAY['b', 'z'], ARRAY[3, 4])), map_filter(map(ARRAY['c', 'b', 'a'], ARRAY[1, 2, 3]), (k, v) -> v <> 2), CAST(json_parse('{"y":1,"x":2}') AS map(varchar, integer)), transform_values(map(ARRAY['q', 'p'], ARRAY[1, 2]), (k, v) -> v + 1), transform_keys(map(ARRAY['q', 'p'], ARRAY[1, 2]), (k, v) -> k || 'x')) AS t(m)
+--- order of numbers as keys
+SELECT map_keys(map(ARRAY[3, 1, 2], ARRAY['x', 'y', 'z'])), map_values(map(ARRAY[3, 1, 2], ARRAY['x', 'y', 'z'])), map_keys(map_concat(map(ARRAY[9, 1], ARRAY[1, 1]), map(ARRAY[5, 9, 0], ARRAY[2, 2, 2])))
+--- maps unnested in order
+SELECT k, v, o FROM UNNEST(map(ARRAY['b', 'a'], ARRAY[1, 2])) WITH ORDINALITY AS t(k, v, o) ORDER BY o
+--- maps compare in any order
+SELECT map(ARRAY['b', 'a'], ARRAY[1, 2]) = map(ARRAY['a', 'b'], ARRAY[2, 1]), map(ARRAY['b', 'a'], ARRAY[1, 2]) <> map(ARRAY['a', 'b'], ARRAY[1, 2]), map(ARRAY['b', 'a'], ARRAY[1, NULL]) IS DISTINCT FROM map(ARRAY['a', 'b'], ARRAY[NULL, 1]), map(ARRAY['b', 'a'], ARRAY[1, 2]) IN (map(ARRAY['a', 'b'], ARRAY[2, 1])), nullif(map(ARRAY['b', 'a'], ARRAY[1, 2]), map(ARRAY['a', 'b'], ARRAY[2, 1])), map_keys(nullif(map(ARRAY['b', 'a'], ARRAY[1, 2]), map(ARRAY['a'], ARRAY[2])))
+--- groups of maps
+--- refused: types
+SELECT m, count(*) FROM (VALUES map(ARRAY['b', 'a'], ARRAY[1, 2]), map(ARRAY['a', 'b'], ARRAY[2, 1])) AS t(m) GROUP BY m
+--- distinct maps
+--- refused: types
+SELECT count(DISTINCT m) FROM (VALUES map(ARRAY['b', 'a'], ARRAY[1, 2]), map(ARRAY['a', 'b'], ARRAY[2, 1])) AS t(m)
+--- keys of an aggregate
+--- refused: types
+SELECT map_keys(histogram(outcome)) FROM audit_logs WHERE retention = 'long'
+--- sorted keys of an aggregate
+SELECT array_sort(map_keys(histogram(outcome))), array_sort(map_values(histogram(outcome))), cardinality(map_keys(histogram(outcome))), histogram(outcome)['failure'], histogram(outcome), contains(map_keys(histogram(outcome)), 'failure') FROM audit_logs
+--- an aggregate's map unnested
+SELECT k, v FROM (SELECT histogram(action) AS h FROM audit_logs WHERE retention = 'long') CROSS JOIN UNNEST(h) AS t(k, v) ORDER BY k
+--- map_agg by day
+SELECT dt, map_agg(outcome, n) FROM (SELECT dt, outcome, count(*) AS n FROM audit_logs GROUP BY dt, outcome) GROUP BY dt ORDER BY dt
+--- map_agg of nothing
+SELECT map_agg(outcome, seq), map_agg(outcome, seq) FILTER (WHERE seq < -1) FROM audit_logs WHERE seq < -5
+--- map_agg without keys
+SELECT map_agg(k, v), map_agg(k, v) FILTER (WHERE v > 1), map_agg(DISTINCT k, v) FROM (VALUES ('a', 1), (NULL, 2), ('b', NULL), ('a', 1), ('c', 3)) AS t(k, v)
+--- map_agg without any key
+SELECT map_agg(k, v) FROM (VALUES (CAST(NULL AS varchar), 1), (NULL, 2)) AS t(k, v)
+--- map_agg of a key with several values
+--- refused: functions
+SELECT cardinality(map_agg(k, v)) FROM (VALUES ('a', 1), ('a', 2)) AS t(k, v)
+--- fields of rows
+SELECT CAST(ROW(1, 'a') AS row(x bigint, y varchar)).x, CAST(ROW(1, 'a') AS row(x bigint, y varchar)).y, CAST((1, NULL) AS row(a integer, b integer)).b, CAST(ROW('7', 2) AS row(a bigint, b varchar)).b || '!', CAST(NULL AS row(a bigint)).a
+--- fields of a column
+SELECT r.x, t.r.y, r.X + 1 FROM (SELECT CAST(ROW(seq, action) AS row(x bigint, y varchar)) AS r FROM audit_logs WHERE retention = 'long') AS t ORDER BY t.r.x, r.y
+--- rows equal
+SELECT (1, 'a') = (1, 'a'), (1, 2) <> (1, 3), (1, 'a') IN ((1, 'a'), (2, 'b')), (1, CAST(NULL AS integer)) = (2, 3), (1, CAST(NULL AS integer)) = (1, 3), (1, CAST(NULL AS integer)) IN ((1, 2), (2, 2)), (1, 5) NOT IN ((1, 2), (2, 2)), ROW(1) = ROW(1e0), (1, (2, 'x')) = (1, (2, 'x')), (nan(), 1) = (nan(), 1)
+--- rows of columns
+SELECT seq, action FROM audit_logs WHERE (action, outcome) IN (('user.login', 'failure'), ('report.export', 'success')) AND stream NOT LIKE '01980000%' ORDER BY seq
+--- rows of other lengths
+SELECT (1, 2) = (1, 2, 3)
+--- a field that is not there
+SELECT CAST(ROW(1) AS row(x bigint)).y
+--- rows in groups
+SELECT count(DISTINCT r), count(r) FROM (SELECT ROW(outcome, retention) AS r FROM audit_logs)
+--- rows in conditions
+SELECT CASE WHEN seq = 0 THEN CAST(ROW(1, 'a') AS row(x integer, y varchar)) ELSE CAST(ROW(2, 'b') AS row(x integer, y varchar)) END.x, coalesce(CAST(NULL AS row(x integer)), CAST(ROW(3) AS row(x integer))).x FROM audit_logs WHERE retention = 'long' AND seq < 2 ORDER BY seq
+--- rows in arrays
+SELECT transform(ARRAY[CAST(ROW(1, 'a') AS row(x bigint, y varchar)), CAST(ROW(2, 'b') AS row(x bigint, y varchar))], e -> e.y), element_at(array_agg(CAST(ROW(x, 'q') AS row(x integer, y varchar)) ORDER BY x), 2).x FROM (VALUES 5, 4) AS t(x)
+--- rows unnested
+SELECT x, y FROM UNNEST(ARRAY[(1, 'a'), (2, 'b')]) AS t(x, y)
+--- grouped by a list
+SELECT outcome, count(*) FROM audit_logs GROUP BY (outcome, retention)
+--- rows unnested in order
+SELECT seq, x, y, z, o FROM audit_logs CROSS JOIN UNNEST(ARRAY[(1, seq), (2, -seq)], ARRAY['p', 'q', 'r']) WITH ORDINALITY AS t(x, y, z, o) WHERE retention = 'long' ORDER BY seq, o
+--- rows from json
+SELECT r.a, r.b, r.c FROM (SELECT CAST(json_parse(x) AS row(a bigint, b varchar, c array(bigint))) AS r FROM (VALUES '{"a":1,"b":"x","c":[1,2]}', '{"b":"y"}', '[5,"z",null]', 'null', '{"A":7,"B":"w","d":0}', '{"a":null,"c":[]}') AS t(x)) ORDER BY r.b
+--- rows of json unnested
+SELECT t.name, t.qty FROM UNNEST(CAST(json_parse('[{"name":"n1","qty":3},{"qty":4},null,{"name":"n2","extra":{}}]') AS array(row(name varchar, qty bigint)))) AS t(name, qty) ORDER BY qty, name
+--- a json array of another length as row
+SELECT CAST(json_parse('[1]') AS row(a bigint, b bigint)).a
+--- a json text as row
+SELECT CAST(json_parse('"x"') AS row(a bigint)).a
+--- a json object with a field twice
+SELECT CAST(json_parse('{"a":1,"A":2}') AS row(a bigint)).a
+--- reduce of all kinds
+SELECT reduce(ARRAY[5, 20, 50], 0, (s, x) -> s + x, s -> s), reduce(ARRAY[5, 20, NULL, 50], 0, (s, x) -> s + x, s -> s), reduce(ARRAY[5, 20, NULL, 50], 0, (s, x) -> s + coalesce(x, 0), s -> s * 2), reduce(ARRAY[2147483647, 1], BIGINT '0', (s, x) -> s + x, s -> s), reduce(ARRAY['a', 'b'], '', (s, x) -> s || x, s -> s || '!'), reduce(ARRAY['a', 'b', 'a'], 0, (s, x) -> if(x = 'a', s + 1, s), s -> s > 1), reduce(CAST(ARRAY[] AS array(integer)), 7, (s, x) -> s + x, s -> s), reduce(CAST(NULL AS array(integer)), 7, (s, x) -> s + x, s -> 1), reduce(ARRAY[1, 2], 0e0, (s, x) -> s + x, s -> s / 2)
+--- reduce with rows
+SELECT reduce(ARRAY[5, 6, 10, 20], CAST(ROW(0.0, 0) AS row(sum double, count integer)), (s, x) -> CAST(ROW(x + s.sum, s.count + 1) AS row(sum double, count integer)), s -> if(s.count = 0, NULL, s.sum / s.count))
+--- reduce over columns
+SELECT seq, reduce(split(action, '.'), 0, (s, x) -> s + length(x), s -> s - seq), reduce(transform(split(action, '.'), x -> length(x) + seq), 0, (s, x) -> s + x, s -> s) FROM audit_logs WHERE retention = 'long' ORDER BY seq
+--- reduce that overflows
+SELECT reduce(ARRAY[2147483647, 1], 0, (s, x) -> s + x, s -> s)
+--- reduce with a column in its function
+--- refused: functions
+SELECT seq, reduce(split(action, '.'), 0, (s, x) -> s + length(x) + seq, s -> s) FROM audit_logs WHERE retention = 'long' ORDER BY seq

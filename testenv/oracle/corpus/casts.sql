@@ -56,7 +56,7 @@ SELECT CAST(true AS varchar), CAST(seq = 7 AS varchar), CAST(NULL AS varchar) FR
 --- decimal to text
 SELECT CAST(1.50 AS varchar), CAST(-0.05 AS varchar), CAST(100.0 AS varchar), CAST(CAST(5 AS decimal(5, 2)) AS varchar)
 --- double to text
-SELECT CAST(1e0 AS varchar), CAST(1.5e0 AS varchar), CAST(0.1e0 AS varchar), CAST(1e7 AS varchar), CAST(123456789e0 AS varchar), CAST(1e-4 AS varchar), CAST(0e0 AS varchar), CAST(-0e0 AS varchar)
+SELECT CAST(1e0 AS varchar), CAST(1.5e0 AS varchar), CAST(0.1e0 AS varchar), CAST(1e7 AS varchar), CAST(123456789e0 AS varchar), CAST(1e-4 AS varchar), CAST(0e0 AS varchar)
 --- special doubles to text
 SELECT CAST(nan() AS varchar), CAST(infinity() AS varchar), CAST(-infinity() AS varchar), CAST(1e308 AS varchar), CAST(5e-324 AS varchar)
 --- real to text
@@ -151,3 +151,36 @@ SELECT try_cast(json_extract_scalar(details, '$.time') AS timestamp), try_cast(j
 SELECT CAST(0.5e0 AS integer), CAST(-0.5e0 AS integer), CAST(2147483646.5e0 AS integer), CAST(CAST(2.5 AS real) AS integer)
 --- decimal literals without numbers
 SELECT DECIMAL '1.2.3'
+--- typeof of all types
+SELECT typeof(1), typeof(bigint '1'), typeof(CAST(1 AS tinyint)), typeof(1.5), typeof(1e0), typeof(CAST(1 AS real)), typeof(true), typeof(date '2024-01-01'), typeof(timestamp '2024-01-01 00:00:00'), typeof(timestamp '2024-01-01 00:00:00.123'), typeof(now()), typeof(from_unixtime(0)), typeof(NULL), typeof(CAST('a' AS varchar)), typeof(json_parse('1')), typeof(ARRAY[1]), typeof(ARRAY[]), typeof(map(ARRAY[1], ARRAY[1.50])), typeof(interval '1' day), typeof(interval '1' month), typeof(CAST('::1' AS ipaddress)), typeof(to_utf8('a')), typeof(length('a')), typeof(1 / 2.0), typeof(CAST(NULL AS array(date)))
+--- typeof of columns
+SELECT DISTINCT typeof(seq), typeof(timestamp), typeof(details), typeof(dt), typeof(timestamp_ns), typeof(received_at), typeof(a.action) FROM audit_logs AS a
+--- typeof of what fails
+SELECT typeof(1 / 0)
+--- doubles between two texts
+SELECT CAST(x AS varchar) FROM (VALUES 1e23, 8.41e21, 9e22, 2e23, 1e22, 5e22, 9.5e21, 1.1e23, 4.503599627370497e15, 9.007199254740993e15, 9007199254740993e0, 2e-3, 5e-324, 1.7976931348623157e308, 2.2250738585072014e-308, 1e21, 123456789012345680e0) AS t(x)
+--- doubles at powers of two
+SELECT n, CAST(power(2e0, n) AS varchar) AS p, CAST(power(2e0, -n) AS varchar) AS q FROM UNNEST(sequence(1, 1022)) AS t(n) ORDER BY n
+--- the smallest doubles
+SELECT n, CAST(n * 5e-324 AS varchar) FROM UNNEST(sequence(1, 400)) AS t(n) ORDER BY n
+--- whole doubles
+SELECT n, CAST(power(2e0, 53 + n / 20) + (n % 20) * power(2e0, n / 20) AS varchar), CAST(9e15 + n * 1.3e15 AS varchar), CAST(9e17 + n * 1.7e16 AS varchar) FROM UNNEST(sequence(0, 240)) AS t(n) ORDER BY n
+--- doubles of few digits
+SELECT n, array_join(transform(sequence(1, 9), d -> CAST(CAST(CAST(d AS varchar) || 'e' || CAST(n AS varchar) AS double) AS varchar)), ' ') FROM UNNEST(sequence(-320, 307)) AS t(n) ORDER BY n
+--- doubles with two digits
+SELECT n, to_hex(md5(to_utf8(array_join(transform(sequence(10, 999), d -> CAST(CAST(CAST(d AS varchar) || 'e' || CAST(n AS varchar) AS double) AS varchar)), ' ')))) FROM UNNEST(sequence(-30, 40)) AS t(n) ORDER BY n
+--- doubles at random
+SELECT x / 100, to_hex(md5(to_utf8(array_join(array_agg(CAST(CAST(x * 7919 % 99991 AS double) * CAST('1e' || CAST(x % 40 - 20 AS varchar) AS double) / 7e0 AS varchar) ORDER BY x), ' ')))) FROM UNNEST(sequence(1, 9000)) AS t(x) GROUP BY 1 ORDER BY 1
+--- reals as text
+SELECT CAST(CAST(x AS real) AS varchar) FROM (VALUES 1e0, 1e10, 8388609e0, 16777217e0, 3.3554432e7, 1e11, 9e9, 4.2949673e9, 1e-5, 3.4028235e38, 1.4e-45, 0.1e0, 1e15, 2.5e12) AS t(x)
+--- negative zero
+SELECT CAST(-0e0 AS varchar), CAST(double '-0.0' AS varchar), CAST(y AS varchar), CAST(round(-0.4e0) AS varchar), CAST(ceil(-0.5e0) AS varchar), CAST(CAST('-0' AS double) AS varchar), CAST(CAST(-0e0 AS real) AS varchar), -0e0 FROM (VALUES -0e0) AS t(y)
+--- negative zero of zero
+SELECT CAST(0e0 * -1e0 AS varchar), CAST(x * -1 AS varchar), CAST(0e0 - 0e0 AS varchar), CAST(-x AS varchar), 0e0 * -1 = 0e0 FROM (VALUES 0e0) AS t(x)
+--- both zeros
+--- refused: text in an unclear form
+SELECT -0e0, 0e0
+--- a cast that no row needs
+SELECT CASE WHEN seq < 0 THEN CAST('x' AS bigint) ELSE 1 END, CASE WHEN false THEN CAST('x' AS bigint) ELSE 2 END, coalesce(3, CAST('x' AS integer)), coalesce(seq, CAST('x' AS bigint)), if(seq >= 0, 4, CAST('1.5' AS integer)), if(true, 5e0, CAST('x' AS double)), CASE WHEN seq < 0 THEN CAST('x' AS date) END, CASE WHEN seq < 0 THEN CAST('x' AS timestamp) END, CASE WHEN seq < 0 THEN CAST('x' AS boolean) END, CASE WHEN seq < 0 THEN CAST('x' AS decimal(5, 2)) END, CASE WHEN seq < 0 THEN 1 / 0 ELSE 6 END, CASE WHEN seq < 0 THEN CAST(300 AS tinyint) END, CASE WHEN seq < 0 THEN json_parse('{') END, CASE WHEN seq < 0 THEN CAST(1e30 AS bigint) END, CASE WHEN seq < 0 THEN CAST('x' AS ipaddress) IS NULL END, CASE WHEN seq < 0 THEN CAST(12345.6 AS decimal(3, 1)) END FROM audit_logs WHERE seq = 0
+--- calls that no row needs
+SELECT CASE WHEN seq < 0 THEN chr(-1) END, CASE WHEN seq < 0 THEN from_base('z', 10) END, CASE WHEN seq < 0 THEN date_parse('x', '%Y') END, CASE WHEN seq < 0 THEN from_iso8601_timestamp('x') END, CASE WHEN seq < 0 THEN ARRAY[1][2] END, CASE WHEN seq < 0 THEN url_decode('%') END, CASE WHEN seq < 0 THEN split_part('a', ',', 0) END, CASE WHEN seq < 0 THEN from_hex('x') IS NULL END, CASE WHEN seq < 0 THEN parse_datetime('x', 'yyyy') END, CASE WHEN seq < 0 THEN map(ARRAY['a'], ARRAY[1])['b'] END, CASE WHEN seq < 0 THEN map(ARRAY['a', 'a'], ARRAY[1, 2]) END, CASE WHEN seq < 0 THEN date_add('day', 1000000000, date '2024-01-01') END, CASE WHEN seq < 0 THEN 9223372036854775807 + 1 END, CASE WHEN seq < 0 THEN hamming_distance('a', 'bb') END FROM audit_logs WHERE seq = 0

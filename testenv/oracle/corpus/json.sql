@@ -64,12 +64,11 @@ SELECT json_format(json_extract(details, '$.request')) AS request FROM audit_log
 --- is_json_scalar
 SELECT is_json_scalar('1'), is_json_scalar('[1]'), is_json_scalar('"a"'), is_json_scalar('null'), is_json_scalar('{}')
 --- json_exists
---- refused: SQL/JSON
 SELECT json_exists('{"a":{"b":1}}', 'lax $.a.b'), json_exists('{"a":1}', 'lax $.x'), json_exists(details, 'strict $.mfa') FROM audit_logs WHERE retention = 'long' AND seq = 0
---- json_value
+--- json_value with clauses
 --- refused: SQL/JSON
 SELECT json_value('{"a":"x"}', 'lax $.a'), json_value('{"a":5}', 'lax $.a' RETURNING bigint), json_value('{"a":1}', 'lax $.x' DEFAULT 'none' ON EMPTY)
---- json_query
+--- json_query with clauses
 --- refused: SQL/JSON
 SELECT json_query('{"a":[1,2]}', 'lax $.a'), json_query('{"a":{"b":1}}', 'lax $.a'), json_query('{"a":[1,2]}', 'lax $.a[*]' WITH ARRAY WRAPPER)
 --- json compares
@@ -113,3 +112,25 @@ SELECT json_parse('{"a":1,"b":2,"a":3}'), json_extract('{"a":{"x":1,"x":2}}', '$
 SELECT json_extract_scalar('{"a":1,"b":', '$.a'), json_extract_scalar('{"a":1,"b":}', '$.b'), json_extract('{"a":[1,2}', '$.a'), json_extract_scalar('{"a" 1}', '$.a'), json_extract('[1,2', '$[0]')
 --- numbers as names
 SELECT json_extract_scalar('{"0":"zero"}', '$.0'), json_extract_scalar('["zero"]', '$.0'), json_extract_scalar('[["a"]]', '$[0][0]')
+--- json_value
+SELECT json_value(x, 'lax $.a') FROM (VALUES '{"a":"x"}', '{"a":5}', '{"a":1.50}', '{"a":1e2}', '{"a":-0}', '{"a":-0.0}', '{"a":true}', '{"a":null}', '{"a":{}}', '{"a":[1]}', '{"a":[]}', '{"b":1}', '[{"a":1}]', '[{"a":1},{"a":2}]', '[[{"a":1}]]', '5', 'null', '', 'x', '{"a":1', '{"a":1} trailing', ' {"a" : 1 } ', '{"a":1,"a":2}', '{"A":1}', NULL) AS t(x)
+--- json_value of big numbers
+SELECT json_value(x, 'lax $.a') FROM (VALUES '{"a":9223372036854775807}', '{"a":-9223372036854775808}', '{"a":9223372036854775808}', '{"a":12345678901234567890123}', '{"a":1E400}', '{"a":0.1}', '{"a":1e23}', '{"a":123456789.125}', '{"a":1e-7}', '{"a":100000000000000000000.5}') AS t(x)
+--- json_value at paths
+SELECT json_value(x, 'lax $'), json_value(x, 'lax $[0]'), json_value(x, 'lax $[1]'), json_value(x, 'strict $[1]'), json_value(x, 'lax $.a.b'), json_value(x, 'strict $.a.b'), json_value(x, 'lax $[*]'), json_value(x, 'lax $.*'), json_value(x, 'strict $.*'), json_value(x, 'lax $.a[0].b'), json_value(x, ' lax  $ . a [ 0 ] '), json_value(x, 'lax $."a"."b"') FROM (VALUES '{"a":{"b":"c"}}', '{"a":[{"b":"c"},{"b":"d"}]}', '["x"]', '["x","y"]', '"x"', '7', '[]', '{}', '[["x"]]', '{"a":"x"}') AS t(x)
+--- json_value at names that are words
+SELECT json_value('{"type":1,"size":2,"last":3,"to":4,"lax":5,"strict":6,"double":7,"abs":8,"keyvalue":9}', 'lax $.type'), json_value('{"size":2}', 'lax $.size'), json_value('{"last":3}', 'lax $.last'), json_value('{"to":4}', 'lax $.to'), json_value('{"lax":5}', 'lax $.lax'), json_value('{"strict":6}', 'lax $.strict'), json_value('{"double":7}', 'lax $.double'), json_value('{"a_1":1}', 'lax $.a_1'), json_value('{"ü":1}', 'lax $."ü"'), json_value('{"":1}', 'lax $.""'), json_value('{"a b":1}', 'lax $."a b"')
+--- json_query
+SELECT json_query(x, 'lax $.a') FROM (VALUES '{"a":"x"}', '{"a":5}', '{"a":1.50}', '{"a":1e2}', '{"a":true}', '{"a":null}', '{"a":{}}', '{"a":{"z":1,"b":[1, 2],"z":3}}', '{"a":[1, {"b":null}]}', '{"b":1}', '[{"a":1}]', '[{"a":1},{"a":2}]', '', 'x', '{"a":"\ud83d\ude00 é \" \\ \/ \n"}', '{"a":12345678901234567890}', '{"a":[1E400]}', NULL) AS t(x)
+--- json_query at paths
+SELECT json_query(x, 'lax $'), json_query(x, 'lax $[0]'), json_query(x, 'strict $[0]'), json_query(x, 'lax $.*'), json_query(x, 'lax $[*]') FROM (VALUES '{"a":{"b":"c"}}', '["x"]', '[{"b":1}]', '"x"', '7', 'null', '[]', '{}') AS t(x)
+--- json_exists at paths
+SELECT json_exists(x, 'lax $'), json_exists(x, 'lax $.a'), json_exists(x, 'strict $.a'), json_exists(x, 'lax $[0]'), json_exists(x, 'strict $[0]'), json_exists(x, 'lax $.*'), json_exists(x, 'strict $[*]') FROM (VALUES '{"a":null}', '{"b":1}', '[{"a":1}]', '[]', '{}', '5', 'null', '', 'x', NULL) AS t(x)
+--- json_value of the archive
+SELECT json_value(details, 'lax $.region') AS region, count(*) AS n FROM audit_logs WHERE stream LIKE '01980000%' GROUP BY 1 ORDER BY n DESC, region
+--- json_exists of the archive
+SELECT count_if(json_exists(details, 'lax $.request')), count_if(json_exists(details, 'strict $.region')), count_if(json_exists(details, 'lax $')) FROM audit_logs
+--- keys of json sorted
+SELECT CAST(map(ARRAY['b', 'a', 'B', 'é', ''], ARRAY[1, 2, 3, 4, 5]) AS json), json_format(CAST(map(ARRAY['😀', chr(65518), 'z'], ARRAY[1, 2, 3]) AS json)), json_parse('{"😀":1,"\uffee":2,"a":3}'), CAST(ARRAY[map(ARRAY['y', 'x'], ARRAY[1, 2])] AS json), CAST(histogram(x) AS json) FROM (VALUES 'q', 'p', 'q', 'o') AS t(x)
+--- texts as json
+SELECT json_format(CAST(x AS json)) FROM (VALUES 'a', '', '😀', 'é/"\', chr(10) || chr(9) || chr(1) || chr(127), chr(8232)) AS t(x)

@@ -59,7 +59,7 @@ SELECT 1e0, 1.5E3, 1e-7, 1e15, 1e16, 123456789e0, 1e308, 5e-324, -0e0, 100e0
 --- double special values
 SELECT nan(), infinity(), -infinity(), is_nan(nan()), is_finite(1e0), is_infinite(infinity()), nan() = nan(), infinity() > 1e308
 --- double compares
-SELECT nan() < 1e0, nan() > 1e0, nan() <> nan(), 0e0 = -0e0, least(1e0, infinity()), greatest(1e0, -infinity())
+SELECT nan() < 1e0, nan() > 1e0, nan() <> nan(), 0e0 = 0e0 * -1, least(1e0, infinity()), greatest(1e0, -infinity())
 --- order of doubles
 SELECT x FROM (VALUES 1e0, nan(), infinity(), -infinity(), 0e0, NULL) AS t(x) ORDER BY x
 --- real
@@ -115,3 +115,29 @@ SELECT round(15, -1), round(14, -1), round(-15, -1), round(123, 2), round(99, -2
 SELECT truncate(-123.456, 2), truncate(0.99, 1), truncate(99.99, -1), truncate(5.5, 3)
 --- logarithms at the edges
 SELECT log2(0), log10(-5), sqrt(0), sqrt(-0.5e0), ln(NULL), sqrt(CAST(NULL AS double))
+--- round of whole numbers far away
+SELECT round(5, -10), round(2147483647, -9), round(2147483647, -10), round(-2147483647, -10), round(1, -18), round(BIGINT '4611686018427387904', -18), round(9223372036854775802, -1), round(BIGINT '-9223372036854775803', -1), round(CAST(99 AS smallint), -2)
+--- round over the end
+SELECT round(9223372036854775803, -1)
+--- round up over the end
+SELECT round(9223372036854775805, -1)
+--- round down under the end
+SELECT round(BIGINT '-9223372036854775807', -1)
+--- round up far over the end
+SELECT round(9223372036854775807, -18)
+--- round under the end
+SELECT round(BIGINT '-9223372036854775804', -1)
+--- round of a tinyint over its end
+SELECT round(CAST(127 AS tinyint), -1)
+--- round by nineteen digits
+SELECT round(5, -19)
+--- sines of huge numbers
+SELECT x, round(sin(x), 9), round(cos(x), 9), round(tan(x), 9) FROM (VALUES 1e0, 1e5, 1e10, 1e15, 1e16, 1e17, 1e18, 1e22, 1e100, 1e300, 1.7976931348623157e308, -1e17) AS t(x)
+--- sines near multiples of pi
+SELECT n, sin(n * pi()) AS s, cos((n + 5e-1) * pi()) AS c FROM UNNEST(sequence(1, 100)) AS t(n) ORDER BY n
+--- angles without end
+SELECT sin(infinity()), cos(-infinity()), tan(nan()), sin(CAST(NULL AS double)), asin(2e0), acos(-2e0), atan(infinity()), sinh(1e4), cosh(-1e4), tanh(1e4), atan2(0e0, -1e0)
+--- geometric mean
+SELECT round(geometric_mean(x), 9), geometric_mean(y), geometric_mean(z), round(geometric_mean(seq + 1), 9) FROM (SELECT seq, CAST(seq + 1 AS double) AS x, CAST(seq AS double) AS y, CAST(NULL AS double) AS z FROM audit_logs WHERE retention = 'long')
+--- geometric mean of a negative number
+SELECT geometric_mean(x) FROM (VALUES -1, 2) AS t(x)

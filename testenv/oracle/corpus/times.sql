@@ -185,3 +185,9 @@ SELECT parse_datetime('2024-02-29 13:14:15', 'yyyy-MM-dd HH:mm:ss'), parse_datet
 SELECT parse_datetime('2024-02-30', 'yyyy-MM-dd')
 --- count_if of nothing
 SELECT count_if(seq > 0), count(*) FILTER (WHERE seq > 0) FROM audit_logs WHERE seq < 0
+--- years of five digits
+SELECT date '9999-12-31' + interval '1' day, timestamp '9999-12-31 23:59:59.999' + interval '1' second, CAST(date '9999-12-31' + interval '1' day AS varchar), CAST(timestamp '9999-12-31 00:00:00' + interval '1' day AS varchar), date_add('year', 10000, date '2024-02-29'), year(date '9999-12-31' + interval '1' day)
+--- years before the first
+SELECT date '0001-01-01' - interval '1' day, timestamp '0001-01-01 00:00:00' - interval '1' day, date_add('year', -2, date '0001-03-01'), year(date '0001-01-01' - interval '1' day)
+--- long years as iso text
+SELECT to_iso8601(date '9999-12-31' + interval '1' day), to_iso8601(CAST(timestamp '9999-12-31 00:00:00' AS timestamp with time zone) + interval '1' day), CAST(CAST(timestamp '9999-12-31 00:00:00' AS timestamp with time zone) + interval '1' day AS varchar), to_iso8601(timestamp '9999-12-31 00:00:00' + interval '1' day), date_format(timestamp '9999-12-31 00:00:00' + interval '1' day, '%Y-%m-%d')

@@ -97,6 +97,9 @@ func (g *gen) derivedQuery(depth int) *relation {
 // unnest joins a relation with the elements of an array of its rows.
 func (g *gen) unnest(depth int) *relation {
 	left := g.from(depth - 1)
+	if g.chance(20) {
+		return g.unnestMap(left)
+	}
 	t := pick(g.source, pools["S"])
 	array := g.within(&scope{columns: left.columns}, func() string { return g.expr(Type{name: "array", args: []Type{t}}, 2) })
 	alias := g.name("u")
@@ -108,6 +111,17 @@ func (g *gen) unnest(depth int) *relation {
 		return rel
 	}
 	rel.text = fmt.Sprintf("%s CROSS JOIN UNNEST(%s) AS %s(e)", left.text, array, alias)
+	return rel
+}
+
+// unnestMap joins a relation with the entries of a map of its rows.
+func (g *gen) unnestMap(left *relation) *relation {
+	typ := parseType("map(varchar, bigint)")
+	text := g.within(&scope{columns: left.columns}, func() string { return g.expr(typ, 2) })
+	alias := g.name("u")
+	rel := &relation{columns: left.columns, conds: left.conds, rows: left.rows * 2}
+	rel.columns = append(rel.columns, column{text: alias + ".k", typ: typ.args[0]}, column{text: alias + ".v", typ: typ.args[1]}, column{text: alias + ".o", typ: Type{name: "bigint"}})
+	rel.text = left.text + " CROSS JOIN UNNEST(" + text + ") WITH ORDINALITY AS " + alias + "(k, v, o)"
 	return rel
 }
 

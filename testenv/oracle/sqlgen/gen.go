@@ -211,6 +211,8 @@ func (g *gen) hole(hole string, bound binding, depth int) string {
 		return pick(g.source, values)
 	case strings.HasPrefix(hole, `\`):
 		return g.lambda(hole[1:], bound, depth)
+	case strings.HasSuffix(hole, "|type"):
+		return typeText(bound.fill(g.source, parseType(strings.TrimSuffix(hole, "|type"))))
 	case hole == "@":
 		if g.scope.unique == "" {
 			g.fragile = true // ties: the answer is not the only one

@@ -4,7 +4,7 @@ import "strings"
 
 // A rule says how a value of a type can be written. {T} is an expression of type
 // T, {#kind} a literal of that kind (see literals.go), {\S:U} a lambda from S to
-// U. A rule that begins with ! may end the query with an error, one that begins
+// U, {T|type} the name of T for a cast. A rule that begins with ! may end the query with an error, one that begins
 // with ~ gives doubles whose last digits are the machine's.
 type rule struct {
 	result Type
@@ -96,15 +96,28 @@ varchar: listagg({varchar}, {#separator}) WITHIN GROUP (ORDER BY {@})
 varchar: array_join(array_agg({varchar} ORDER BY {@}), {#separator})
 map(V, bigint): histogram({V})
 !map(K, V): map_agg({K}, {V})
+map(K, bigint): map_agg({K}, bigint '1')
+~double: geometric_mean({double})
+~double: geometric_mean({bigint})
+bigint: arbitrary(bigint '5')
+varchar: any_value('x')
+bigint: approx_percentile(bigint '3', 0.5e0)
 bigint: approx_distinct({E})
 ~double: stddev({double})
+~double: stddev_samp({bigint})
 ~double: stddev_pop({bigint})
 ~double: variance({double})
+~double: var_samp({bigint})
 ~double: var_pop({bigint})
 ~double: corr({double}, {double})
 ~double: covar_pop({double}, {double})
-!bigint: bitwise_and_agg({bigint})
-!bigint: bitwise_or_agg({bigint})
+~double: covar_samp({double}, {double})
+~double: regr_slope({double}, {double})
+~double: regr_intercept({double}, {double})
+bigint: bitwise_and_agg({bigint})
+bigint: bitwise_or_agg({bigint})
+bigint: bitwise_xor_agg({bigint})
+array(K): array_sort(map_keys(map_agg({K}, bigint '1')))
 bigint: cardinality(array_agg({T}))
 bigint: length(array_join(array_agg({varchar}), ''))
 `)
