@@ -160,7 +160,7 @@ var mutants = []mutant{
 		" || stats.Rows != r.seen {", " {",
 		"./internal/athena/duckdb", "TestCrashes"},
 	{"SQL that cannot be isolated is refused", "internal/athena/duckdb/pool.go",
-		"case !p.o.BestEffort && !s.w.report.Isolated():", "case false:",
+		"case !p.o.BestEffort && !w.report.Isolated():", "case false:",
 		"./internal/athena/duckdb", "TestWhatCannotBeIsolatedIsRefused"},
 	{"the value index is compared with the rows", "internal/parquet/reader.go",
 		"	if !bytes.Equal(stored, x.data) {", "	if bytes.Equal(stored, nil) {",

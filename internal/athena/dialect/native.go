@@ -56,7 +56,7 @@ func refuse(message string, of ...string) string {
 	for i, parameter := range of {
 		of[i] = "CAST(" + parameter + " AS VARCHAR)"
 	}
-	return "list_extract([NULL], " + internal + "refuse('" + strings.ReplaceAll(message, "'", "''") + "', concat(" + strings.Join(of, ", ") + ")))"
+	return "CASE WHEN " + internal + "refuse('" + strings.ReplaceAll(message, "'", "''") + "', concat(" + strings.Join(of, ", ") + ")) IS NULL THEN NULL END"
 }
 
 // raise is what a macro ends the query with: something without a type that fails
