@@ -118,7 +118,7 @@ func (j *job) locks() []setting {
 		// The one takes what stands twice out of its TRY. The other works out what is
 		// constant before it knows whether that is taken, also a refusal in the branch of a
 		// CASE, which would count: see unsupported.
-		const those = "common_subexpressions,expression_rewriter"
+		const those = "expression_rewriter,common_subexpressions"
 		locks = append(locks, setting{"disabled_optimizers", quote(those), those})
 	}
 	return append(locks,
