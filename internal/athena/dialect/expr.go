@@ -120,6 +120,9 @@ func (t *translator) comparison(n node, s *scope) (string, error) {
 	if err := t.fields(n, "class", "type", "alias", "query_location", "left", "right"); err != nil {
 		return "", err
 	}
+	if err := t.foreignOperator(n); err != nil {
+		return "", err
+	}
 	left, right := child(n, "left"), child(n, "right")
 	types, err := t.exprs([]node{left, right}, s)
 	if err != nil {
@@ -216,7 +219,7 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 		}
 		return typeBool, nil
 	case "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL":
-		return typeBool, nil
+		return typeBool, t.nullTest(n)
 	case "COMPARE_IN", "COMPARE_NOT_IN":
 		if isRow(types[0]) {
 			if _, err := t.unify(n, "IN", types); err != nil {

@@ -337,6 +337,9 @@ func (t *translator) modifiers(n node, s *scope) error {
 				return err
 			}
 		case "LIMIT_MODIFIER":
+			if err := t.limitFirst(m); err != nil {
+				return err
+			}
 			for _, key := range []string{"limit", "offset"} {
 				if err := t.limit(child(m, key)); err != nil {
 					return err
