@@ -51,13 +51,12 @@ func (e Unsupported) Error() string { return string(e) + " is not supported" }
 // refuse is what a macro answers for a value that is Unsupported. message is a text, of
 // are all parameters of the macro: DuckDB computes what depends on nothing else than
 // constants before it knows whether a row needs it, and then it must compute the macro
-// as a whole. That is why list_extract, as in raise, is not used: DuckDB asks for its second
-// argument before any row is there.
+// as a whole.
 func refuse(message string, of ...string) string {
 	for i, parameter := range of {
 		of[i] = "CAST(" + parameter + " AS VARCHAR)"
 	}
-	return "CASE WHEN " + internal + "refuse('" + strings.ReplaceAll(message, "'", "''") + "', concat(" + strings.Join(of, ", ") + ")) = 0 THEN NULL END"
+	return "CASE WHEN " + internal + "refuse('" + strings.ReplaceAll(message, "'", "''") + "', concat(" + strings.Join(of, ", ") + ")) IS NULL THEN NULL END"
 }
 
 // raise is what a macro ends the query with: something without a type that fails

@@ -89,7 +89,7 @@ func (j *job) compute(ctx context.Context, conn *sql.Conn, statement string) err
 	_, err := conn.ExecContext(ctx, statement)
 	refusal := j.unsupported.err()
 	switch {
-	case refusal != nil && (err == nil && strings.Contains(j.SQL, "TRY(") || err != nil && strings.Contains(err.Error(), refusal.Construct)):
+	case refusal != nil && (err == nil && j.tries() || err != nil && strings.Contains(err.Error(), refusal.Construct)):
 		return refusal
 	case err != nil:
 		return duckError(err)
