@@ -71,16 +71,19 @@ func (t *translator) call(n node, s *scope) (string, error) {
 		}
 		return typ, err
 	}
+	return t.aggregate(f, c)
+}
+
+// aggregate translates the call of an aggregate, whose arguments are.
+func (t *translator) aggregate(f signature, c *call) (string, error) {
+	n, name, s := c.n, c.name, c.scope
 	t.mixed = true
-	if err := t.unanchored(c); err != nil {
-		return "", err
-	}
 	if cond := child(n, "filter"); cond != nil {
 		if err := t.condition(cond, s); err != nil {
 			return "", err
 		}
 	}
-	for _, typ := range types {
+	for _, typ := range c.types {
 		if n["distinct"] != true && name != "histogram" && name != "approx_distinct" {
 			break
 		}
@@ -95,6 +98,9 @@ func (t *translator) call(n node, s *scope) (string, error) {
 	if err := t.orders(orders, s); err != nil {
 		return "", err
 	}
+	if err := t.unanchored(n, name, s); err != nil {
+		return "", err
+	}
 	return t.apply(f, c)
 }
 
@@ -103,8 +109,8 @@ func (t *translator) distinctOrder(c *call) error {
 	for _, item := range list(child(c.n, "order_bys"), "orders") {
 		o, _ := item.(map[string]any)
 		e := child(o, "expression")
-		if c.n["distinct"] == true && !slices.ContainsFunc(c.args, func(a node) bool { return alike(a, e) }) {
-			return t.invalid(e, "ORDER BY in %s(DISTINCT …) must be one of its arguments, as that is written", c.name)
+		if c.n["distinct"] == true && !slices.ContainsFunc(c.args, func(a node) bool { return c.scope.alike(a, e) }) {
+			return t.invalid(e, "ORDER BY in %s(DISTINCT …) must be one of its arguments", c.name)
 		}
 	}
 	return nil

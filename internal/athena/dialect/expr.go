@@ -44,7 +44,11 @@ func (t *translator) exprOf(n node, s *scope) (string, error) {
 	case "SUBQUERY":
 		return t.subquery(n, s)
 	case "WINDOW":
-		return t.window(n, s)
+		typ, err := t.window(n, s)
+		if err == nil {
+			err = t.uncorrelated(n, s)
+		}
+		return typ, err
 	case "PARAMETER":
 		return "", t.refuse(n, "parameter ?", "put the value into the query")
 	case "LAMBDA":

@@ -42,12 +42,12 @@ func (t *translator) anchored(value, body node, s *scope) (node, error) {
 	return caseWhen(conjunction("OR", always...), value, nullConst()), nil
 }
 
-// unanchored refuses functions among the translated arguments of an aggregate that name
-// a column of another query than its own: DuckDB takes it for one to be grouped by.
-func (t *translator) unanchored(c *call) error {
-	for _, names := range columnsIn(functionsIn(toList(c.args))) {
-		if c.scope.level(names) > 0 {
-			return t.refuse(c.n, "a function x -> … that names "+strings.Join(names, ".")+" of the query around it, in "+c.name, "compute the argument in a subquery")
+// unanchored refuses functions in the translated call n of an aggregate that name a
+// column of another query than its own: DuckDB takes it for one to be grouped by.
+func (t *translator) unanchored(n node, name string, s *scope) error {
+	for _, names := range columnsIn(functionsIn(n)) {
+		if s.level(names) > 0 {
+			return t.refuse(n, "a function x -> … that names "+strings.Join(names, ".")+" of the query around it, in "+name, "compute the argument in a subquery")
 		}
 	}
 	return nil

@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 )
@@ -183,27 +181,6 @@ func holds(v any, class string) bool {
 		}
 	}
 	return false
-}
-
-// alike reports whether a and b, which are not translated yet, were written alike.
-func alike(a, b any) bool {
-	switch a := a.(type) {
-	case map[string]any:
-		b, ok := b.(map[string]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for k, x := range a {
-			if k != "alias" && k != "query_location" && !alike(x, b[k]) && !(k == "column_names" && slices.EqualFunc(strings1(a, k), strings1(b, k), strings.EqualFold)) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		b, ok := b.([]any)
-		return ok && slices.EqualFunc(a, b, alike)
-	}
-	return a == b
 }
 
 // fields refuses members of n that are not in known: a newer parser may say

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -115,6 +116,38 @@ func (s *scope) level(names []string) int {
 		}
 	}
 	return -1
+}
+
+// alike reports whether a and b, which are not translated yet, are one expression.
+func (s *scope) alike(a, b any) bool {
+	switch a := a.(type) {
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		if text(a, "class") == "COLUMN_REF" && text(b, "class") == "COLUMN_REF" {
+			return s.sameColumn(strings1(a, "column_names"), strings1(b, "column_names"))
+		}
+		for k, x := range a {
+			if k != "alias" && k != "query_location" && !s.alike(x, b[k]) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, s.alike)
+	}
+	return a == b
+}
+
+// sameColumn reports whether both name one column, of which one may leave out the relation.
+func (s *scope) sameColumn(a, b []string) bool {
+	if len(a) == 1 || len(b) == 1 {
+		return strings.EqualFold(a[len(a)-1], b[len(b)-1]) && s.level(a) == s.level(b)
+	}
+	return slices.EqualFunc(a, b, strings.EqualFold)
 }
 
 func (s *scope) isRelation(name string) bool {
