@@ -103,14 +103,15 @@ func twoArrays(name string) func(*translator, *call) (string, error) {
 // withElement is a function of an array and something that may be its element.
 func withElement(name string) func(*translator, *call) (string, error) {
 	return func(t *translator, c *call) (string, error) {
-		if _, ok := common(elementOf(c.types[0]), c.types[1]); !ok {
+		typ, ok := common(elementOf(c.types[0]), c.types[1])
+		if !ok {
 			return "", t.invalid(c.n, "an array of %s has no element of type %s", elementOf(c.types[0]), c.types[1])
 		}
 		become(c.n, function(internal+name, c.args...))
 		if name == "array_position" {
 			return typeBigint, nil
 		}
-		return c.types[0], nil
+		return "array(" + typ + ")", nil
 	}
 }
 

@@ -47,7 +47,10 @@ func (t *translator) call(n node, s *scope) (string, error) {
 	c := &call{n: n, name: name, args: children(n), scope: s, sorted: t.sorted}
 	t.sorted = false
 	if f.lambda {
-		return f.apply(t, c)
+		return t.callWithLambda(f, c)
+	}
+	if err := t.distinctOrder(c); err != nil {
+		return "", err
 	}
 	types := make([]string, len(c.args))
 	for i, a := range c.args {
@@ -68,13 +71,19 @@ func (t *translator) call(n node, s *scope) (string, error) {
 		}
 		return typ, err
 	}
+	return t.aggregate(f, c)
+}
+
+// aggregate translates the call of an aggregate, whose arguments are.
+func (t *translator) aggregate(f signature, c *call) (string, error) {
+	n, name, s := c.n, c.name, c.scope
 	t.mixed = true
 	if cond := child(n, "filter"); cond != nil {
 		if err := t.condition(cond, s); err != nil {
 			return "", err
 		}
 	}
-	for _, typ := range types {
+	for _, typ := range c.types {
 		if n["distinct"] != true && name != "histogram" && name != "approx_distinct" {
 			break
 		}
@@ -89,7 +98,22 @@ func (t *translator) call(n node, s *scope) (string, error) {
 	if err := t.orders(orders, s); err != nil {
 		return "", err
 	}
+	if err := t.unanchored(n, name, s); err != nil {
+		return "", err
+	}
 	return t.apply(f, c)
+}
+
+// distinctOrder refuses an order of distinct values by anything but them.
+func (t *translator) distinctOrder(c *call) error {
+	for _, item := range list(child(c.n, "order_bys"), "orders") {
+		o, _ := item.(map[string]any)
+		e := child(o, "expression")
+		if c.n["distinct"] == true && !slices.ContainsFunc(c.args, func(a node) bool { return c.scope.alike(a, e) }) {
+			return t.invalid(e, "ORDER BY in %s(DISTINCT …) must be one of its arguments", c.name)
+		}
+	}
+	return nil
 }
 
 // plainCall refuses what only aggregates have.
@@ -212,12 +236,19 @@ func (t *translator) operatorCall(n node, name string, s *scope) (string, error)
 	}
 	switch name {
 	case "~~", "!~~":
+		if err := t.foreignOperator(n); err != nil {
+			return "", err
+		}
 		if !fits(types[0], typeVarchar) || !fits(types[1], typeVarchar) {
 			return "", t.invalid(n, "LIKE compares varchar, not %s with %s", describe(types[0]), describe(types[1]))
 		}
 		return typeBool, nil
 	case "||":
-		return t.concatenation(n, types)
+		both, typ, err := t.joined(n, args[0], args[1], types[0], types[1])
+		if err == nil {
+			become(n, both)
+		}
+		return typ, err
 	case "+", "-":
 		if len(args) == 1 {
 			if !isNumber(types[0]) && !isInterval(types[0]) {
@@ -255,29 +286,42 @@ var operatorAdvice = map[string]string{
 	"//": "/ of two whole numbers is a whole number", "^": "use power", "**": "use power",
 }
 
-func (t *translator) concatenation(n node, types []string) (string, error) {
-	for _, typ := range types {
-		if typ != typeNull && typ != typeVarchar && !isArray(types[0]) && !isArray(types[1]) {
-			return "", t.invalid(n, "|| joins varchar, not %s: cast it", describe(typ))
+// joined is left || right: of texts, of arrays, and of an array and an element.
+func (t *translator) joined(n, left, right node, a, b string) (node, string, error) {
+	for _, typ := range []string{a, b} {
+		if typ != typeNull && typ != typeVarchar && !isArray(a) && !isArray(b) {
+			return nil, "", t.invalid(n, "|| joins varchar, not %s: cast it", describe(typ))
 		}
 	}
-	if types[0] == typeNull || types[1] == typeNull {
-		return "", t.refuse(n, "|| with a bare NULL", "write CAST(NULL AS varchar)")
+	if a == typeNull || b == typeNull {
+		return nil, "", t.refuse(n, "|| with a bare NULL", "write CAST(NULL AS varchar)")
 	}
-	typ, ok := common(types[0], types[1])
-	switch {
-	case isArray(types[0]) && elementOf(types[0]) == types[1]: // DuckDB appends one with array functions only
-		list, element := children(n)[0], children(n)[1]
-		become(n, caseWhen(isNotNull(t.again(element)), operator("||", list, arrayOf(element)), nullConst()))
-		return types[0], nil
-	case isArray(types[1]) && elementOf(types[1]) == types[0]:
-		element, list := children(n)[0], children(n)[1]
-		become(n, caseWhen(isNotNull(t.again(element)), operator("||", arrayOf(element), list), nullConst()))
-		return types[1], nil
-	case !ok:
-		return "", t.invalid(n, "|| cannot join %s and %s", types[0], types[1])
+	if typ, ok := common(a, b); ok {
+		return operator("||", left, right), typ, nil
 	}
-	return typ, nil
+	list, element, lists, elements := left, right, a, b
+	typ, ok := appended(a, b)
+	if !ok {
+		list, element, lists, elements = right, left, b, a
+		if typ, ok = appended(b, a); !ok {
+			return nil, "", t.invalid(n, "|| cannot join %s and %s", describe(a), describe(b))
+		}
+	}
+	there := isNotNull(t.again(element))
+	if elementOf(lists) != typ || elements != typ { // such as array(integer) and bigint
+		settle(list, "array("+typ+")")
+		settle(element, typ)
+	}
+	become(element, arrayOf(copyOf(element))) // DuckDB appends one with array functions only
+	return caseWhen(there, operator("||", left, right), nullConst()), "array(" + typ + ")", nil
+}
+
+// appended is the type of the elements, where an element is put to an array.
+func appended(array, element string) (typ string, ok bool) {
+	if !isArray(array) {
+		return "", false
+	}
+	return common(elementOf(array), element)
 }
 
 func arrayOf(n node) node {

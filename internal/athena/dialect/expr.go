@@ -44,7 +44,11 @@ func (t *translator) exprOf(n node, s *scope) (string, error) {
 	case "SUBQUERY":
 		return t.subquery(n, s)
 	case "WINDOW":
-		return t.window(n, s)
+		typ, err := t.window(n, s)
+		if err == nil {
+			err = t.uncorrelated(n, s)
+		}
+		return typ, err
 	case "PARAMETER":
 		return "", t.refuse(n, "parameter ?", "put the value into the query")
 	case "LAMBDA":
@@ -118,6 +122,9 @@ func (t *translator) conjunction(n node, s *scope) (string, error) {
 
 func (t *translator) comparison(n node, s *scope) (string, error) {
 	if err := t.fields(n, "class", "type", "alias", "query_location", "left", "right"); err != nil {
+		return "", err
+	}
+	if err := t.foreignOperator(n); err != nil {
 		return "", err
 	}
 	left, right := child(n, "left"), child(n, "right")
@@ -216,7 +223,7 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 		}
 		return typeBool, nil
 	case "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL":
-		return typeBool, nil
+		return typeBool, t.nullTest(n)
 	case "COMPARE_IN", "COMPARE_NOT_IN":
 		if isRow(types[0]) {
 			if _, err := t.unify(n, "IN", types); err != nil {

@@ -40,6 +40,9 @@ func (t *translator) table(n node, s *scope) error {
 		return t.refuse(n, "time travel", "")
 	}
 	name, path := text(n, "table_name"), tablePath(n)
+	if strings.HasPrefix(t.written(n), "'") {
+		return t.fail(n, athena.ErrSyntax, "table '"+name+"'", `write the name without quotes, or in "`)
+	}
 	alias := text(n, "alias")
 	if alias == "" {
 		alias = name
@@ -162,7 +165,7 @@ func (t *translator) unnest(n node, s *scope) error {
 	if len(args) > 1 {
 		return t.unnestSeveral(n, args, s)
 	}
-	typ, err := t.expr(args[0], s)
+	typ, err := t.expr(args[0], s.within())
 	if err != nil {
 		return err
 	}
@@ -201,7 +204,7 @@ func (t *translator) unnest(n node, s *scope) error {
 func (t *translator) unnestSeveral(n node, args []node, s *scope) error {
 	var elements []string
 	for _, a := range args {
-		typ, err := t.expr(a, s)
+		typ, err := t.expr(a, s.within())
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func mapLambda(t *translator, c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	inner := &scope{parent: c.scope, first: []column{{name: names[0], typ: keyOf(typ)}, {name: names[1], typ: valueOf(typ)}}}
+	inner := c.scope.function(column{name: names[0], typ: keyOf(typ)}, column{name: names[1], typ: valueOf(typ)})
 	result, err := t.expr(body, inner)
 	if err != nil {
 		return "", err
@@ -43,7 +43,11 @@ func mapLambda(t *translator, c *call) (string, error) {
 			return "", t.refuse(c.args[1], "a parameter "+names[i]+" of a function in a function", "give it another name")
 		}
 	}
-	entries := function("map_entries", c.args[0])
+	from, err := t.anchored(c.args[0], body, c.scope)
+	if err != nil {
+		return "", err
+	}
+	entries := function("map_entries", from)
 	each := func(name string, body node) node { return function(name, t.again(entries), lambda(entry, body)) }
 	key, value := each("list_transform", function("struct_extract", columnRef(entry), varcharConst("key"))), each("list_transform", function("struct_extract", columnRef(entry), varcharConst("value")))
 	switch c.name {

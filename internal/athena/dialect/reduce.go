@@ -52,7 +52,7 @@ func reduce(t *translator, c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	typ, err := t.expr(last, &scope{parent: c.scope, first: []column{{name: names[0], typ: state}}})
+	typ, err := t.expr(last, c.scope.function(column{name: names[0], typ: state}))
 	if err != nil {
 		return "", err
 	}
@@ -60,7 +60,11 @@ func reduce(t *translator, c *call) (string, error) {
 	if !substitute(last, names[0], fieldAt(columnRef(final), 0)) {
 		return "", t.refuse(c.args[3], "a parameter "+names[0]+" of a function in a function", "give it another name")
 	}
-	answer := function("list_extract", function("list_transform", arrayOf(reduced), lambda(final, last)), intConst(1))
+	states, err := t.anchored(arrayOf(reduced), last, c.scope)
+	if err != nil {
+		return "", err
+	}
+	answer := function("list_extract", function("list_transform", states, lambda(final, last)), intConst(1))
 	become(c.n, caseWhen(isNotNull(t.again(c.args[0])), answer, nullConst()))
 	return typ, nil
 }
@@ -81,7 +85,7 @@ func (t *translator) step(c *call, n node, state, element string) (result string
 	if strings.EqualFold(names[0], names[1]) {
 		return "", nil, t.invalid(n, "both parameters are called %s", names[0])
 	}
-	inner := &scope{parent: c.scope, first: []column{{name: names[0], typ: state}, {name: names[1], typ: element}}}
+	inner := c.scope.function(column{name: names[0], typ: state}, column{name: names[1], typ: element})
 	if result, err = t.expr(body, inner); err != nil {
 		return "", nil, err
 	}
@@ -102,22 +106,4 @@ func (t *translator) step(c *call, n node, state, element string) (result string
 		f["lhs"] = function("row", columnRef(before), columnRef(next))
 		return f
 	}, nil
-}
-
-// columnsIn are the names of the columns and parameters at or below v.
-func columnsIn(v any) (names [][]string) {
-	switch v := v.(type) {
-	case map[string]any:
-		if text(v, "class") == "COLUMN_REF" {
-			return [][]string{strings1(v, "column_names")}
-		}
-		for _, x := range v {
-			names = append(names, columnsIn(x)...)
-		}
-	case []any:
-		for _, x := range v {
-			names = append(names, columnsIn(x)...)
-		}
-	}
-	return names
 }

@@ -23,6 +23,9 @@ func respell(sql string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := lexemes.foreign(sql); err != nil {
+		return "", err
+	}
 	out := []byte(sql)
 	arguments := lexemes.arguments()
 	for i, tok := range lexemes {

@@ -42,11 +42,10 @@ func concat(t *translator, c *call) (string, error) {
 	typ := c.types[0]
 	n := c.args[0]
 	for i, arg := range c.args[1:] {
-		if _, err := t.concatenation(c.n, []string{typ, c.types[i+1]}); err != nil {
+		var err error
+		if n, typ, err = t.joined(c.n, n, arg, typ, c.types[i+1]); err != nil {
 			return "", err
 		}
-		typ, _ = common(typ, c.types[i+1])
-		n = operator("||", n, arg)
 	}
 	if len(c.args) == 1 {
 		return "", t.invalid(c.n, "concat takes two or more arguments")
@@ -286,12 +285,16 @@ func lambdaCall(t *translator, c *call) (string, error) {
 	if text(lhs, "class") != "COLUMN_REF" || len(names) != 1 {
 		return "", t.refuse(lambda, "lambda with several parameters", "")
 	}
-	inner := &scope{parent: c.scope, first: []column{{name: names[0], typ: elementOf(array)}}}
+	inner := c.scope.function(column{name: names[0], typ: elementOf(array)})
 	typ, err := t.expr(child(lambda, "expr"), inner)
 	if err != nil {
 		return "", err
 	}
-	c.n["schema"] = ""
+	list, err := t.anchored(c.args[0], child(lambda, "expr"), c.scope)
+	if err != nil {
+		return "", err
+	}
+	c.n["schema"], c.n["children"] = "", []any{list, lambda}
 	if c.name == "filter" {
 		c.n["function_name"] = "list_filter"
 		if typ != typeBool {

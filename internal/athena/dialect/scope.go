@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -26,7 +27,8 @@ type scope struct {
 	parent *scope // of the enclosing query: correlation
 	rels   []relation
 	ctes   map[string][]column // WITH; nil: look at the parent
-	first  []column            // ORDER BY: the names of the select list come first
+	first  []column            // ORDER BY: the names of the select list come first; or of a function x -> …: its parameters
+	lambda bool                // it is that of a function x -> …
 	// ordering: within an expression of ORDER BY, where DuckDB looks at the table first.
 	ordering bool
 	using    bool // a join with USING: the order of SELECT * differs from Trino's
@@ -51,19 +53,25 @@ func (s *scope) lookup(names []string) (typ string, found bool) {
 
 // column is what lookup finds.
 func (s *scope) column(names []string) (c column, found bool) {
-	for ; s != nil; s = s.parent {
-		if len(names) == 1 {
-			if c, ok := pick(s.first, names[0]); ok {
-				return c, true
-			}
+	for ; s != nil && !found; s = s.parent {
+		c, found = s.own(names)
+	}
+	return c, found
+}
+
+// own is what lookup finds in s itself.
+func (s *scope) own(names []string) (column, bool) {
+	if len(names) == 1 {
+		if c, ok := pick(s.first, names[0]); ok {
+			return c, true
 		}
-		for _, r := range s.rels {
-			if len(names) > 1 && !strings.EqualFold(r.alias, names[len(names)-2]) {
-				continue
-			}
-			if c, ok := pick(r.cols, names[len(names)-1]); ok {
-				return c, true
-			}
+	}
+	for _, r := range s.rels {
+		if len(names) > 1 && !strings.EqualFold(r.alias, names[len(names)-2]) {
+			continue
+		}
+		if c, ok := pick(r.cols, names[len(names)-1]); ok {
+			return c, true
 		}
 	}
 	return column{}, false
@@ -84,6 +92,62 @@ func (s *scope) torn(name string) bool {
 		return isColumn
 	}
 	return false
+}
+
+// within is the scope of a query in that of s.
+func (s *scope) within() *scope { return &scope{parent: s, ctes: make(map[string][]column)} }
+
+// function is the scope of a function x -> … in that of s.
+func (s *scope) function(parameters ...column) *scope {
+	return &scope{parent: s, first: parameters, lambda: true}
+}
+
+// level is how many queries around the one of s the column of that name is; -1: there is
+// none, or it is a parameter.
+func (s *scope) level(names []string) int {
+	for level := 0; s != nil; s = s.parent {
+		if _, ok := s.own(names); ok && s.lambda {
+			return -1
+		} else if ok {
+			return level
+		}
+		if s.ctes != nil { // the query ends here
+			level++
+		}
+	}
+	return -1
+}
+
+// alike reports whether a and b, which are not translated yet, are one expression.
+func (s *scope) alike(a, b any) bool {
+	switch a := a.(type) {
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		if text(a, "class") == "COLUMN_REF" && text(b, "class") == "COLUMN_REF" {
+			return s.sameColumn(strings1(a, "column_names"), strings1(b, "column_names"))
+		}
+		for k, x := range a {
+			if k != "alias" && k != "query_location" && !s.alike(x, b[k]) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, s.alike)
+	}
+	return a == b
+}
+
+// sameColumn reports whether both name one column, of which one may leave out the relation.
+func (s *scope) sameColumn(a, b []string) bool {
+	if len(a) == 1 || len(b) == 1 {
+		return strings.EqualFold(a[len(a)-1], b[len(b)-1]) && s.level(a) == s.level(b)
+	}
+	return slices.EqualFunc(a, b, strings.EqualFold)
 }
 
 func (s *scope) isRelation(name string) bool {

@@ -52,6 +52,12 @@ func (t *translator) window(n node, s *scope) (string, error) {
 			}
 		}
 	}
+	for _, key := range []string{"start", "end"} {
+		bound := text(n, key)
+		if len(list(n, "orders")) == 0 && strings.HasPrefix(bound, "EXPR_") && !strings.HasSuffix(bound, "_ROWS") {
+			return "", t.invalid(n, "a frame of RANGE or GROUPS with PRECEDING or FOLLOWING needs ORDER BY in its window")
+		}
+	}
 	if f := child(n, "filter_expr"); f != nil {
 		return "", t.refuse(n, "FILTER of a window function", "write CASE WHEN … THEN x END as its argument")
 	}
@@ -68,6 +74,17 @@ func isCount(n node) bool {
 	}
 	number, ok := child(n, "value")["value"].(json.Number)
 	return text(n, "class") == "CONSTANT" && ok && !strings.HasPrefix(number.String(), "-")
+}
+
+// uncorrelated refuses a translated window function that names a column of another query
+// than its own, which DuckDB has no plan for.
+func (t *translator) uncorrelated(n node, s *scope) error {
+	for _, names := range columnsIn(n) {
+		if s.level(names) > 0 {
+			return t.refuse(n, "a window function over "+strings.Join(names, ".")+" of the query around it", "select the column in a subquery of FROM, joined to it")
+		}
+	}
+	return nil
 }
 
 // windowFunctions are those that need OVER, and their types; "" is that of the argument.

@@ -107,3 +107,20 @@ SELECT count_if(outcome = 'failure') * 100.0 / count(*) FROM audit_logs
 SELECT cardinality(numeric_histogram(3, x)) FROM (VALUES 1e0, 2e0, 10e0) AS t(x)
 --- the row of the last event
 SELECT retention, CAST(max_by(ROW(action, seq), seq) AS row(action varchar, n bigint)).action AS a FROM audit_logs WHERE stream NOT LIKE '01980000%' GROUP BY retention ORDER BY retention
+--- distinct values in the order of others
+SELECT array_agg(DISTINCT outcome ORDER BY seq) FROM audit_logs
+--- distinct values in the order of a constant
+SELECT array_max(array_agg(DISTINCT true ORDER BY false)) FROM audit_logs WHERE seq < 1
+--- distinct values in the order of what is made of them
+SELECT array_agg(DISTINCT outcome ORDER BY upper(outcome)) FROM audit_logs
+--- distinct values in the order of a qualified name
+SELECT array_agg(DISTINCT outcome ORDER BY a.outcome) FROM audit_logs AS a
+--- distinct values in their own order
+SELECT array_agg(DISTINCT outcome ORDER BY OUTCOME DESC), array_agg(DISTINCT upper(outcome) ORDER BY upper(outcome)), array_agg(DISTINCT retention ORDER BY retention) FILTER (WHERE retention <> 'empty') FROM audit_logs
+--- listagg of distinct values in the order of others
+SELECT listagg(DISTINCT outcome, ',') WITHIN GROUP (ORDER BY seq) FROM audit_logs
+--- listagg of distinct values in their own order
+SELECT listagg(DISTINCT outcome, ',') WITHIN GROUP (ORDER BY outcome DESC) FROM audit_logs
+--- try over an aggregate of two
+--- refused: functions
+SELECT try(min_by(outcome, seq)) FROM audit_logs WHERE retention = 'long' AND seq = 1

@@ -172,3 +172,25 @@ SELECT reduce(ARRAY[2147483647, 1], 0, (s, x) -> s + x, s -> s)
 --- reduce with a column in its function
 --- refused: functions
 SELECT seq, reduce(split(action, '.'), 0, (s, x) -> s + length(x) + seq, s -> s) FROM audit_logs WHERE retention = 'long' ORDER BY seq
+--- unnest of a filter by a qualified column beside it
+WITH w AS (SELECT 1 AS k, true AS c UNION ALL SELECT 2, false) SELECT d.k, u.e FROM w AS d CROSS JOIN UNNEST(filter(ARRAY[0e0, 5e-1], x -> d.c)) AS u(e) ORDER BY 1, 2
+--- unnest of a filter by a column beside it
+SELECT a.seq, u.y FROM audit_logs AS a CROSS JOIN UNNEST(transform(ARRAY[1, 2], x -> x + seq), filter(ARRAY[1, 2, 3], x -> a.seq > x)) WITH ORDINALITY AS u(y, z, n) WHERE retention = 'long' ORDER BY 1, 2
+--- left join unnest of a filter by a column beside it
+SELECT a.k, u.y FROM (VALUES 1, 2, 3) AS a(k) LEFT JOIN UNNEST(filter(ARRAY[2, 3], x -> x <= a.k)) AS u(y) ON true ORDER BY 1, 2
+--- functions over columns of the query around
+SELECT (SELECT transform(ARRAY[1, 2], x -> x + d.k)), (SELECT reduce(ARRAY[1], 0, (s, x) -> s + x, s -> s * d.k)), (SELECT map_filter(map(ARRAY['a'], ARRAY[1]), (k, v) -> v = d.k)), (SELECT any_match(ARRAY[1, 3], x -> x = d.k)) FROM (VALUES 1, 2) AS d(k)
+--- function in a function over a column of the query around
+SELECT (SELECT filter(ARRAY[1, 2], x -> any_match(ARRAY[x], y -> y < d.k))) FROM (VALUES 1, 2, 3) AS d(k)
+--- unnest of a filter in EXISTS
+SELECT d.k FROM (VALUES 1, 2, 3) AS d(k) WHERE EXISTS (SELECT 1 FROM UNNEST(filter(ARRAY[2], x -> x < d.k)) AS u(y))
+--- subquery in a function
+SELECT filter(ARRAY[1, 2], x -> x > (SELECT 1))
+--- array and an element of another type
+SELECT ARRAY[1] || bigint '2', 2.5 || ARRAY[1], ARRAY[1] || 1e0, ARRAY[] || 1, ARRAY[ARRAY[1]] || ARRAY[2], ARRAY[1] || CAST(NULL AS bigint), concat(ARRAY[1], 2), concat(ARRAY[1], ARRAY[bigint '2'])
+--- array of timestamps and one of another precision
+SELECT ARRAY[timestamp '2024-01-01 00:00:00.000'] || CAST(timestamp '2024-01-01 00:00:00.123' AS timestamp(3)), CAST(ARRAY[timestamp '2024-01-01 00:00:00'] || timestamp '2024-01-01 00:00:00.123' AS array(timestamp(3))), CAST(timestamp '2024-01-01 00:00:00.1' || ARRAY[timestamp '2024-01-01 00:00:00.25'] AS array(timestamp(3)))
+--- array and an element of no common type
+SELECT ARRAY[1] || 'x'
+--- array_remove of a wider type
+SELECT array_remove(ARRAY[1, 2], bigint '1'), array_remove(ARRAY[1, 2], 1.5)

@@ -134,3 +134,5 @@ SELECT count_if(json_exists(details, 'lax $.request')), count_if(json_exists(det
 SELECT CAST(map(ARRAY['b', 'a', 'B', 'é', ''], ARRAY[1, 2, 3, 4, 5]) AS json), json_format(CAST(map(ARRAY['😀', chr(65518), 'z'], ARRAY[1, 2, 3]) AS json)), json_parse('{"😀":1,"\uffee":2,"a":3}'), CAST(ARRAY[map(ARRAY['y', 'x'], ARRAY[1, 2])] AS json), CAST(histogram(x) AS json) FROM (VALUES 'q', 'p', 'q', 'o') AS t(x)
 --- texts as json
 SELECT json_format(CAST(x AS json)) FROM (VALUES 'a', '', '😀', 'é/"\', chr(10) || chr(9) || chr(1) || chr(127), chr(8232)) AS t(x)
+--- json_value of what begins with a number
+SELECT json_value(x, 'lax $'), json_exists(x, 'lax $') FROM (VALUES '2024-02-29', '2024', '1 2', '1x', '-', '1.5.2', ' 7 ', '7,', '1e2e3') AS t(x)

@@ -54,3 +54,5 @@ SELECT EXISTS (SELECT NULL WHERE true), (SELECT NULL) IS NULL, (SELECT 1 WHERE f
 SELECT length(''), upper(''), '' || '', substr('', 1), trim(''), split('', ','), strpos('abc', ''), replace('abc', '', '-'), reverse('')
 --- empty string compares
 SELECT '' = '', '' < 'a', '' IS NULL, '' LIKE '', '' LIKE '%', '' = ' ', nullif('', '') IS NULL
+--- try beside constants
+SELECT try(CAST(date '2024-01-31' AS varchar)), greatest(0e0, 1e0), try(lpad('x', 2, 'y')), try(from_unixtime(0))

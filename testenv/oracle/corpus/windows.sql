@@ -44,3 +44,9 @@ SELECT lag(seq, -1) OVER (ORDER BY seq) FROM audit_logs WHERE retention = 'minim
 SELECT actor_id, timestamp, n FROM (SELECT actor_id, timestamp, seq, count(*) OVER (PARTITION BY actor_id ORDER BY timestamp_ns, seq ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS n, lag(timestamp, 4) OVER (PARTITION BY actor_id ORDER BY timestamp_ns, seq) AS before FROM audit_logs WHERE outcome = 'failure') WHERE n = 5 AND date_diff('second', before, timestamp) < 2 ORDER BY timestamp, actor_id, n LIMIT 20
 --- first and last value of a constant
 SELECT x, first_value('a') OVER (ORDER BY x ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING), last_value(7) OVER (ORDER BY x ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING), nth_value('b', 2) OVER (ORDER BY x ROWS BETWEEN 1 PRECEDING AND CURRENT ROW), first_value(1) OVER (ORDER BY x), last_value(CAST(NULL AS bigint)) OVER (ORDER BY x), first_value(1) IGNORE NULLS OVER (PARTITION BY x ORDER BY x ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING), nth_value(5, 3) OVER (ORDER BY x RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM (VALUES 1, 2, 3) AS t(x) ORDER BY x
+--- groups with an offset and without an order
+SELECT first_value(0e0) OVER (PARTITION BY bigint '0' GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW)
+--- range with an offset and without an order
+SELECT count(*) OVER (RANGE BETWEEN CURRENT ROW AND 1 FOLLOWING)
+--- frames without an order
+SELECT count(*) OVER (GROUPS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), count(*) OVER (RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING), count(*) OVER (ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) FROM (VALUES 1) AS t(x)

@@ -1,0 +1,112 @@
+package dialect
+
+import "strings"
+
+// What stands behind a query: DISTINCT, ORDER BY, OFFSET and LIMIT.
+
+// distinctOrders refuses ORDER BY what DISTINCT has lost.
+func (t *translator) distinctOrders(n node, s *scope) error {
+	distinct := false
+	for _, item := range list(n, "modifiers") {
+		m, _ := item.(map[string]any)
+		distinct = distinct || text(m, "type") == "DISTINCT_MODIFIER"
+	}
+	for _, item := range list(n, "modifiers") {
+		m, _ := item.(map[string]any)
+		for _, o := range list(m, "orders") {
+			order, _ := o.(map[string]any)
+			e := child(order, "expression")
+			names := strings1(e, "column_names")
+			if !distinct || text(e, "class") == "CONSTANT" || len(names) > 0 && has(s.first, names[len(names)-1]) {
+				continue
+			}
+			return t.invalid(e, "ORDER BY of SELECT DISTINCT must name columns of the select list")
+		}
+	}
+	return nil
+}
+
+func (t *translator) modifiers(n node, s *scope) error {
+	if err := t.distinctOrders(n, s); err != nil {
+		return err
+	}
+	for _, item := range list(n, "modifiers") {
+		m, _ := item.(map[string]any)
+		switch typ := text(m, "type"); typ {
+		case "ORDER_MODIFIER":
+			if err := t.orders(m, s); err != nil {
+				return err
+			}
+		case "LIMIT_MODIFIER":
+			if err := t.limitFirst(m); err != nil {
+				return err
+			}
+			for _, key := range []string{"limit", "offset"} {
+				if err := t.limit(child(m, key)); err != nil {
+					return err
+				}
+			}
+		case "DISTINCT_MODIFIER":
+			if len(list(m, "distinct_on_targets")) > 0 {
+				return t.refuse(n, "DISTINCT ON", "use row_number()")
+			}
+			for _, c := range s.first {
+				if err := t.unmapped(n, c.typ, "DISTINCT"); err != nil {
+					return err
+				}
+			}
+		default:
+			return t.refuse(n, construct(strings.TrimSuffix(typ, "_MODIFIER")), "")
+		}
+	}
+	return nil
+}
+
+// limit accepts whole numbers only.
+func (t *translator) limit(n node) error {
+	if n == nil {
+		return nil
+	}
+	v := child(n, "value")
+	id := text(child(v, "type"), "id")
+	if text(n, "class") != "CONSTANT" || (id != "INTEGER" && id != "BIGINT" && id != "NULL") {
+		return t.refuse(n, "LIMIT or OFFSET that is no whole number", "")
+	}
+	return nil
+}
+
+// orders translates ORDER BY. NULLs come last in both directions in Trino; that
+// is DuckDB's default too, and the engine sets it.
+func (t *translator) orders(m node, s *scope) error {
+	if err := t.fields(m, "type", "orders"); err != nil {
+		return err
+	}
+	for _, item := range list(m, "orders") {
+		o, _ := item.(map[string]any)
+		if err := t.fields(o, "type", "null_order", "expression"); err != nil {
+			return err
+		}
+		e := child(o, "expression")
+		if text(e, "class") == "STAR" {
+			return t.refuse(e, "ORDER BY ALL", "name the columns")
+		}
+		s.ordering = s.first != nil && text(e, "class") != "COLUMN_REF"
+		typ, err := t.expr(e, s)
+		if err != nil {
+			return err
+		}
+		if err := t.storable(e, typ); err != nil {
+			return err
+		}
+		if isRow(typ) {
+			return t.refuse(e, "an order of rows", "order by their fields")
+		}
+		if isArray(typ) { // Trino compares none with NULLs in it
+			return t.refuse(e, "an order of arrays", "order by one of their elements")
+		}
+		if typ == typeJSON || strings.HasPrefix(typ, "map") {
+			return t.invalid(e, "values of type %s have no order", typ)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package dialect
+
+import (
+	"strings"
+
+	"github.com/audit-archiver/archiver/internal/athena"
+)
+
+// Spellings of DuckDB's own that Trino takes for mistakes. Most leave no trace in the
+// tree but their place in the text; some not even that, and are looked for among the lexemes.
+
+// foreign refuses such spellings that the tree does not show.
+func (l lexemeList) foreign(sql string) error {
+	first := firstWord(sql)
+	query := mayStartSelect(first) || first == "FROM"
+	open := []parenthesis{{}} // those around the lexeme; the first stands for the whole text
+	for i, tok := range l {
+		in, next := &open[len(open)-1], l.at(i+1)
+		switch tok.word {
+		case "(", "[":
+			if tok.is("[") && in.isType {
+				return errAt(sql, tok.start, athena.ErrSyntax, "type with [", "write array(type)")
+			}
+			open = append(open, parenthesis{before: l.at(i - 1).word, isType: in.isType})
+		case ")", "]":
+			open = open[:max(1, len(open)-1)]
+		case "select":
+			in.selects = true
+		case "union", "except", "intersect":
+			in.selects = false
+		case "from":
+			distinct := l.at(i-1).is("distinct") && (l.at(i-2).is("is") || l.at(i-2).is("not"))
+			if query && !in.selects && !distinct && (!takeFrom[in.before] || l.at(i-1).is("(")) {
+				return errAt(sql, tok.start, athena.ErrSyntax, "FROM without SELECT", "write SELECT * FROM …, and trim(x)")
+			}
+		case "in":
+			if !next.is("(") && in.before != "position" {
+				return errAt(sql, tok.start, athena.ErrSyntax, "IN without parentheses", "write x IN (a, b), or contains(array, x)")
+			}
+		case "as":
+			if next.is("'") {
+				return errAt(sql, next.start, athena.ErrSyntax, "AS "+sql[next.start:next.end], `quote names with "`)
+			}
+			in.isType = in.isType || in.before == "cast" || in.before == "try_cast"
+		case ":":
+			return errAt(sql, tok.start, athena.ErrRefused, "a colon", "write 5 AS x for x: 5, and slice(a, i, n) for a[i:j]")
+		case ".":
+			if l.at(i + 2).is("(") {
+				name := sql[next.start:next.end]
+				return errAt(sql, next.start, athena.ErrRefused, "a name or value with a point before the function "+name, "write "+name+"(…)")
+			}
+		}
+		// The name of a field has its type behind it.
+		if own := foreignTypes[tok.word]; own != "" && (next.is("'") || in.isType && (next.word == "" || !isWordByte(next.word[0]))) {
+			return errAt(sql, tok.start, athena.ErrInvalid, "type "+sql[tok.start:tok.end], "write "+own)
+		}
+	}
+	return nil
+}
+
+// parenthesis is what was met since one was opened.
+type parenthesis struct {
+	before  string // the word before it
+	selects bool   // SELECT
+	isType  bool   // the AS of a cast
+}
+
+// takeFrom are the functions with a FROM among their arguments.
+var takeFrom = map[string]bool{"extract": true, "trim": true, "substring": true}
+
+// foreignTypes are DuckDB's names of types that Trino does not know, and Trino's.
+var foreignTypes = map[string]string{
+	"string": typeVarchar, "text": typeVarchar, "bpchar": typeVarchar, "nvarchar": typeVarchar,
+	"bool": typeBool, "logical": typeBool,
+	"int1": "tinyint", "int2": "smallint", "int16": "smallint", "short": "smallint", "int4": typeInt, "int32": typeInt, "signed": typeInt, "integral": typeInt,
+	"int8": typeBigint, "int64": typeBigint, "long": typeBigint, "oid": typeBigint,
+	"float": typeReal, "float4": typeReal, "float8": typeDouble, "numeric": "decimal(p, s)", "dec": "decimal(p, s)",
+	"datetime": typeTime, "timestamp_us": typeTime, "timestamp_ms": typeTime, "timestamp_s": typeTime, "timestamptz": typeZone,
+	"struct": "row(name type, …)",
+}
+
+// written is the text from where n stands in the query; "" for what was put there later.
+func (t *translator) written(n node) string {
+	at := location(n)
+	if at < 0 || at > len(t.sql) {
+		return ""
+	}
+	return t.sql[at:]
+}
+
+// writtenWord is the word there, in lower case.
+func (t *translator) writtenWord(n node) string {
+	s := t.written(n)
+	return strings.ToLower(s[:wordLen(s)])
+}
+
+// nullTest refuses x ISNULL and x NOTNULL, which in a select list name a column for Trino,
+// and x NOT NULL.
+func (t *translator) nullTest(n node) error {
+	switch word := t.writtenWord(n); word {
+	case "isnull", "notnull":
+		return t.refuse(n, strings.ToUpper(word), "write IS NULL or IS NOT NULL, and AS "+word+" for a name")
+	case "not":
+		return t.fail(n, athena.ErrSyntax, "NOT NULL behind a value", "write IS NOT NULL")
+	}
+	return nil
+}
+
+// operators are ways to write an operator of Trino's, which stand where it would.
+var operators = []struct{ foreign, own string }{{"==", "="}, {"~~", "LIKE"}, {"!~~", "NOT LIKE"}}
+
+// foreignOperator refuses them.
+func (t *translator) foreignOperator(n node) error {
+	for _, o := range operators {
+		if strings.HasPrefix(t.written(n), o.foreign) {
+			return t.fail(n, athena.ErrSyntax, o.foreign, "write "+o.own)
+		}
+	}
+	return nil
+}
+
+// limitFirst refuses LIMIT before OFFSET.
+func (t *translator) limitFirst(m node) error {
+	limit, offset := location(child(m, "limit")), location(child(m, "offset"))
+	if limit < 0 || offset < limit {
+		return nil
+	}
+	return t.fail(child(m, "limit"), athena.ErrSyntax, "LIMIT before OFFSET", "write OFFSET 20 LIMIT 10")
+}
