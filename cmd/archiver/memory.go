@@ -13,8 +13,8 @@ import (
 // bound: what is in use stays in use.
 func softMemory(c config.Config, rows int64) int64 {
 	const (
-		base   = 52 << 20 // requests, frames of the log, a Parquet writer and reader
-		perID  = 28       // of the window for retries
+		base   = 80 << 20 // requests, frames of the log, a Parquet writer and reader
+		perID  = 26       // of the window for retries
 		perRow = 32       // of a batch while it is archived
 	)
 	return base + perID*int64(c.WAL.RetryIDs) + perRow*rows

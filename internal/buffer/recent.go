@@ -34,8 +34,8 @@ func markOf(e *event.Event) mark {
 // holds at most Options.RetryIDs of them, none older than Options.RetryAge, and
 // always a contiguous range of seqs that ends where the log ends.
 //
-// Memory: 20 bytes a mark, and 5 to 11 bytes of index; both grow with use. At the
-// default of 4,194,304 ids that is at most 124 MiB.
+// Memory: 20 bytes a mark, and 5 to 8 bytes of index; both grow with use. At the
+// default of 4,194,304 ids that is 104 MiB.
 type recent struct {
 	most int64
 	age  time.Duration
@@ -147,18 +147,11 @@ func (t *recent) touch(marks []mark) {
 		if len(s.slots) == 0 {
 			continue
 		}
-		for i, n := s.home(key), 0; n < 4 && s.slots[i] != 0; i, n = (i+1)&(len(s.slots)-1), n+1 {
+		for i, n := s.home(key), 0; n < 4 && s.slots[i] != 0; i, n = s.after(i), n+1 {
 			sum += uint32(t.at(t.seqAt(s.slots[i])).key[0])
 		}
 	}
 	t.touched = sum // or the compiler would leave it all out
-}
-
-func (s *shard) touch(key *[12]byte) uint32 {
-	if len(s.slots) == 0 {
-		return 0
-	}
-	return s.slots[s.home(key)]
 }
 
 // restore remembers the mark of the next seq as it was. If another one has its key,
@@ -206,6 +199,24 @@ func (t *recent) forget(seq int64) {
 	}
 }
 
+// expect makes room for so many marks that are about to be restored, but for no more
+// than a full window has: tables that double again and again move each of them twice.
+func (t *recent) expect(marks int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.index {
+		s := &t.index[i]
+		used := int(min(int64(s.used*len(t.index))+marks, t.most)) / len(t.index)
+		size := max(slotsLeast, len(s.slots))
+		for crowded(used, size) {
+			size = larger(size)
+		}
+		if size > len(s.slots) {
+			s.grow(t, size)
+		}
+	}
+}
+
 // copyOut appends the marks of [from, to) that are held to dst, and says where
 // they begin and when the first one was received at the latest.
 func (t *recent) copyOut(dst []mark, from, to int64) (_ []mark, first, received int64) {
@@ -240,124 +251,4 @@ func (t *recent) reach() (ids int64, since time.Time) {
 		}
 	}
 	return t.next - t.first, since
-}
-
-// shard is a hash table from keys to places in the ring, with linear probing. It
-// holds places only; the keys are in the ring. Many small tables instead of a big
-// one, so that growing never makes everybody wait.
-type shard struct {
-	slots []uint32 // tag and place + 1; 0: empty
-	used  int
-}
-
-// A slot has what bits the place leaves of its key beside it, so that looking for a key
-// that is not there, as nearly always, does not touch the ring: a cache miss each time.
-
-func (t *recent) slotOf(seq int64) uint32 {
-	return uint32(seq%t.most) + 1 | t.tagOf(&t.at(seq).key)
-}
-
-func (t *recent) tagOf(key *[12]byte) uint32 { return uint32(le.Uint16(key[9:])) << t.placeBits }
-
-func (t *recent) placeMask() uint32 { return 1<<t.placeBits - 1 }
-
-func (s *shard) home(key *[12]byte) int { return int(le.Uint64(key[:8]) & uint64(len(s.slots)-1)) }
-
-func (s *shard) find(t *recent, key *[12]byte) (seq int64, ok bool) {
-	if s.used == 0 {
-		return 0, false
-	}
-	tag, mask := t.tagOf(key), t.placeMask()
-	for i := s.home(key); s.slots[i] != 0; i = (i + 1) & (len(s.slots) - 1) {
-		if s.slots[i]&^mask != tag {
-			continue
-		}
-		if seq := t.seqAt(s.slots[i]); t.at(seq).key == *key {
-			return seq, true
-		}
-	}
-	return 0, false
-}
-
-// seqAt is the seq of the mark at a place: of those that are held, the one that
-// lies there.
-func (t *recent) seqAt(slot uint32) int64 {
-	place := int64(slot&t.placeMask()) - 1
-	seq := t.first - t.first%t.most + place
-	if seq < t.first {
-		seq += t.most
-	}
-	return seq
-}
-
-// slotsLeast is the size of the smallest table.
-const slotsLeast = 16
-
-// expect makes room for so many marks that are about to be restored, but for no more
-// than a full window has: tables that double again and again move each of them twice.
-func (t *recent) expect(marks int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i := range t.index {
-		s := &t.index[i]
-		used := int(min(int64(s.used*len(t.index))+marks, t.most)) / len(t.index)
-		size := max(slotsLeast, len(s.slots))
-		for 4*used > 3*size {
-			size *= 2
-		}
-		if size > len(s.slots) {
-			s.grow(t, size)
-		}
-	}
-}
-
-func (s *shard) insert(t *recent, seq int64) {
-	if 4*(s.used+1) > 3*len(s.slots) {
-		s.grow(t, max(slotsLeast, 2*len(s.slots)))
-	}
-	s.place(t, seq)
-	s.used++
-}
-
-func (s *shard) place(t *recent, seq int64) {
-	i := s.home(&t.at(seq).key)
-	for s.slots[i] != 0 {
-		i = (i + 1) & (len(s.slots) - 1)
-	}
-	s.slots[i] = t.slotOf(seq)
-}
-
-func (s *shard) grow(t *recent, size int) {
-	old := s.slots
-	s.slots = make([]uint32, size)
-	for _, slot := range old {
-		if slot != 0 {
-			s.place(t, t.seqAt(slot))
-		}
-	}
-}
-
-// remove closes the gap that it makes, so that no probe ends too early: what lies
-// behind moves up unless that is before its home (Knuth, TAOCP 6.4, algorithm R).
-func (s *shard) remove(t *recent, seq int64) {
-	if s.used == 0 {
-		return
-	}
-	mask := len(s.slots) - 1
-	want := t.slotOf(seq)
-	gap := s.home(&t.at(seq).key)
-	for s.slots[gap] != want {
-		if s.slots[gap] == 0 {
-			return // its key was found under an older seq
-		}
-		gap = (gap + 1) & mask
-	}
-	for i := (gap + 1) & mask; s.slots[i] != 0; i = (i + 1) & mask {
-		home := s.home(&t.at(t.seqAt(s.slots[i])).key)
-		if (i-home)&mask >= (i-gap)&mask {
-			s.slots[gap], gap = s.slots[i], i
-		}
-	}
-	s.slots[gap] = 0
-	s.used--
 }
