@@ -140,16 +140,10 @@ func (t *recent) touch(marks []mark) {
 	for i := range marks {
 		sum += t.index[marks[i].key[8]].touch(&marks[i].key)
 	}
-	// What has to go for them: the neighbours in the index move up, and are looked at.
+	// What has to go for them.
 	for seq := t.first; seq < min(t.next+int64(len(marks))-t.most, t.next); seq++ {
 		key := &t.at(seq).key
-		s := &t.index[key[8]]
-		if len(s.slots) == 0 {
-			continue
-		}
-		for i, n := s.home(key), 0; n < 4 && s.slots[i] != 0; i, n = s.after(i), n+1 {
-			sum += uint32(t.at(t.seqAt(s.slots[i])).key[0])
-		}
+		sum += t.index[key[8]].touch(key)
 	}
 	t.touched = sum // or the compiler would leave it all out
 }
@@ -207,12 +201,8 @@ func (t *recent) expect(marks int64) {
 	for i := range t.index {
 		s := &t.index[i]
 		used := int(min(int64(s.used*len(t.index))+marks, t.most)) / len(t.index)
-		size := max(slotsLeast, len(s.slots))
-		for crowded(used, size) {
-			size = larger(size)
-		}
-		if size > len(s.slots) {
-			s.grow(t, size)
+		if n := bucketsFor(used, len(s.buckets)); n > len(s.buckets) {
+			s.grow(t, n)
 		}
 	}
 }

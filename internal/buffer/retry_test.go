@@ -33,11 +33,31 @@ func (m *model) find(k [12]byte) (int64, bool) {
 	return 0, false
 }
 
+// crowded is the mark of one of 400 keys that begin in three places of one table.
+func crowded(rnd *rand.Rand) mark {
+	n := rnd.Uint64N(400)
+	var m mark
+	le.PutUint64(m.key[:], n%3*(1<<62))
+	le.PutUint16(m.key[9:], uint16(n/3)) // some have the same tag
+	m.key[11] = byte(n >> 8)
+	m.print[0] = byte(rnd.Uint64N(2))
+	return m
+}
+
+// scattered is the mark of one of 400 events.
+func scattered(rnd *rand.Rand) mark {
+	return markOf(&event.Event{ID: fmt.Sprint(rnd.IntN(400)), Fingerprint: rnd.Uint64N(2)})
+}
+
 // TestRecentAgainstModel: whatever is added, taken back and grows old, what is found
 // is what a list would find.
 func TestRecentAgainstModel(t *testing.T) {
 	for seed := range uint64(40) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
+		draw := scattered
+		if seed%2 == 1 {
+			draw = crowded
+		}
 		most := 1 + rnd.IntN(200)
 		first := rnd.Int64N(1000)
 		r, m := newRecent(int64(most), time.Hour), &model{most: most, next: first}
@@ -64,8 +84,7 @@ func TestRecentAgainstModel(t *testing.T) {
 				}
 				m.marks, m.at = m.marks[old:], m.at[old:]
 			default:
-				e := event.Event{ID: fmt.Sprint(rnd.IntN(400)), Fingerprint: rnd.Uint64N(2)}
-				mk := markOf(&e)
+				mk := draw(rnd)
 				want, known := m.find(mk.key)
 				if !known {
 					want = m.next
@@ -81,6 +100,12 @@ func TestRecentAgainstModel(t *testing.T) {
 			}
 			if r.next != m.next || r.next-r.first != int64(len(m.marks)) {
 				t.Fatalf("seed %d: [%d, %d), want %d before %d", seed, r.first, r.next, len(m.marks), m.next)
+			}
+		}
+		r.forget(r.first)
+		for i := range r.index {
+			if s := &r.index[i]; s.used != 0 || slices.ContainsFunc(s.buckets, func(b bucket) bool { return b != bucket{} }) {
+				t.Fatalf("seed %d: all are forgotten, and table %d holds %d: %v", seed, i, s.used, s.buckets)
 			}
 		}
 	}

@@ -2,16 +2,33 @@ package buffer
 
 import "math/bits"
 
-// shard is a hash table from keys to places in the ring, with linear probing. It
-// holds places only; the keys are in the ring. Many small tables instead of a big
-// one, so that growing never makes everybody wait.
+// shard is a hash table from keys to places in the ring. It holds places only; the keys
+// are in the ring. Many small tables instead of a big one, so that growing never makes
+// everybody wait.
+//
+// A mark is put into the first bucket with room from its home on, and stays in it. When
+// one goes, no other has to be moved nearer to its home, for which one would have to ask
+// the ring where that is: a cache miss for each mark that is asked for. (Buckets with a
+// count of what went past them are those of F14, Bronson and Shi,
+// engineering.fb.com/2019/04/25/developer-tools/f14.)
 type shard struct {
-	slots []uint32 // tag and place + 1; 0: empty
-	used  int
+	buckets []bucket
+	used    int
 }
 
-// A slot has what bits the place leaves of its key beside it, so that looking for a key
-// that is not there, as nearly always, does not touch the ring: a cache miss each time.
+// bucket is a cache line: slots, filled from the front, and behind them how many marks
+// went past it as it was full. Where none did, looking for a key ends.
+//
+// A slot is a tag and the place + 1; 0 is empty. The tag is what bits of the key there
+// is room for beside the place, so that looking for a key that is not there, as nearly
+// always, does not touch the ring.
+type bucket [bucketSlots + 1]uint32
+
+const (
+	bucketSlots = 15
+	bucketFill  = 12 // as many are in a bucket on average when the table grows: few have to go past it
+	wentPast    = bucketSlots
+)
 
 func (t *recent) slotOf(seq int64) uint32 {
 	return uint32(seq%t.most) + 1 | t.tagOf(&t.at(seq).key)
@@ -20,52 +37,6 @@ func (t *recent) slotOf(seq int64) uint32 {
 func (t *recent) tagOf(key *[12]byte) uint32 { return uint32(le.Uint16(key[9:])) << t.placeBits }
 
 func (t *recent) placeMask() uint32 { return 1<<t.placeBits - 1 }
-
-// home is where looking for a key begins. The high half of a product spreads keys over
-// any number of slots, as a remainder does, without a division.
-func (s *shard) home(key *[12]byte) int {
-	high, _ := bits.Mul64(le.Uint64(key[:8]), uint64(len(s.slots)))
-	return int(high)
-}
-
-// after is the slot after i; the first one comes after the last.
-func (s *shard) after(i int) int {
-	if i++; i < len(s.slots) {
-		return i
-	}
-	return 0
-}
-
-// steps is how many slots after from one comes to to.
-func (s *shard) steps(from, to int) int {
-	if to >= from {
-		return to - from
-	}
-	return to - from + len(s.slots)
-}
-
-func (s *shard) touch(key *[12]byte) uint32 {
-	if len(s.slots) == 0 {
-		return 0
-	}
-	return s.slots[s.home(key)]
-}
-
-func (s *shard) find(t *recent, key *[12]byte) (seq int64, ok bool) {
-	if s.used == 0 {
-		return 0, false
-	}
-	tag, mask := t.tagOf(key), t.placeMask()
-	for i := s.home(key); s.slots[i] != 0; i = s.after(i) {
-		if s.slots[i]&^mask != tag {
-			continue
-		}
-		if seq := t.seqAt(s.slots[i]); t.at(seq).key == *key {
-			return seq, true
-		}
-	}
-	return 0, false
-}
 
 // seqAt is the seq of the mark at a place: of those that are held, the one that
 // lies there.
@@ -78,68 +49,141 @@ func (t *recent) seqAt(slot uint32) int64 {
 	return seq
 }
 
-// slotsLeast is the size of the smallest table.
-const slotsLeast = 16
-
-// larger is the size of a table after one of that size: 16, 24, 32, 48 and so on, so
-// that little of a table that has just grown is empty.
-func larger(size int) int {
-	if size&(size-1) == 0 {
-		return size / 2 * 3
-	}
-	return size / 3 * 4
+// home is the bucket where looking for a key begins. The high half of a product spreads
+// keys over any number of buckets, as a remainder does, without a division.
+func (s *shard) home(key *[12]byte) int {
+	high, _ := bits.Mul64(le.Uint64(key[:8]), uint64(len(s.buckets)))
+	return int(high)
 }
 
-// crowded says that a table is too full for so many marks: it would take long to find
-// an empty slot.
-func crowded(used, size int) bool { return 4*used > 3*size }
+// after is the bucket after g; the first one comes after the last.
+func (s *shard) after(g int) int {
+	if g++; g < len(s.buckets) {
+		return g
+	}
+	return 0
+}
+
+// touch reads what a look at a key begins with.
+func (s *shard) touch(key *[12]byte) uint32 {
+	if s.used == 0 {
+		return 0
+	}
+	return s.buckets[s.home(key)][0]
+}
+
+func (s *shard) find(t *recent, key *[12]byte) (seq int64, ok bool) {
+	if s.used == 0 {
+		return 0, false
+	}
+	tag, mask := t.tagOf(key), t.placeMask()
+	for i := s.home(key); ; i = s.after(i) {
+		g := &s.buckets[i]
+		for _, slot := range g[:bucketSlots] {
+			if slot == 0 {
+				break
+			}
+			if slot&^mask != tag {
+				continue
+			}
+			if seq := t.seqAt(slot); t.at(seq).key == *key {
+				return seq, true
+			}
+		}
+		if g[wentPast] == 0 {
+			return 0, false
+		}
+	}
+}
+
+// bucketsFor is how many buckets a table for so many marks has: one, two, three, four, six,
+// eight, twelve and so on, so that little of a table that has just grown is empty. It is
+// never less than before.
+func bucketsFor(marks, before int) int {
+	n := max(1, before)
+	for marks > bucketFill*n {
+		switch {
+		case n == 1:
+			n = 2
+		case n&(n-1) == 0:
+			n = n / 2 * 3
+		default:
+			n = n / 3 * 4
+		}
+	}
+	return n
+}
 
 func (s *shard) insert(t *recent, seq int64) {
-	if crowded(s.used+1, len(s.slots)) {
-		s.grow(t, max(slotsLeast, larger(len(s.slots))))
+	if n := bucketsFor(s.used+1, len(s.buckets)); n > len(s.buckets) {
+		s.grow(t, n)
 	}
 	s.place(t, seq)
 	s.used++
 }
 
+// place finds room: a table has more slots than marks.
 func (s *shard) place(t *recent, seq int64) {
-	i := s.home(&t.at(seq).key)
-	for s.slots[i] != 0 {
-		i = s.after(i)
+	for i := s.home(&t.at(seq).key); ; i = s.after(i) {
+		g := &s.buckets[i]
+		for k, slot := range g[:bucketSlots] {
+			if slot == 0 {
+				g[k] = t.slotOf(seq)
+				return
+			}
+		}
+		g[wentPast]++
 	}
-	s.slots[i] = t.slotOf(seq)
 }
 
 func (s *shard) grow(t *recent, size int) {
-	old := s.slots
-	s.slots = make([]uint32, size)
-	for _, slot := range old {
-		if slot != 0 {
+	old := s.buckets
+	s.buckets = make([]bucket, size)
+	for i := range old {
+		for _, slot := range old[i][:bucketSlots] {
+			if slot == 0 {
+				break
+			}
 			s.place(t, t.seqAt(slot))
 		}
 	}
 }
 
-// remove closes the gap that it makes, so that no probe ends too early: what lies
-// behind moves up unless that is before its home (Knuth, TAOCP 6.4, algorithm R).
+// remove forgets where the mark of seq lies, if that is known: its key may be found
+// under an older seq instead.
 func (s *shard) remove(t *recent, seq int64) {
 	if s.used == 0 {
 		return
 	}
-	want := t.slotOf(seq)
-	gap := s.home(&t.at(seq).key)
-	for s.slots[gap] != want {
-		if s.slots[gap] == 0 {
-			return // its key was found under an older seq
+	home, want := s.home(&t.at(seq).key), t.slotOf(seq)
+	for i := home; ; i = s.after(i) {
+		if s.buckets[i].remove(want) {
+			for ; home != i; home = s.after(home) {
+				s.buckets[home][wentPast]--
+			}
+			s.used--
+			return
 		}
-		gap = s.after(gap)
-	}
-	for i := s.after(gap); s.slots[i] != 0; i = s.after(i) {
-		home := s.home(&t.at(t.seqAt(s.slots[i])).key)
-		if s.steps(home, i) >= s.steps(gap, i) {
-			s.slots[gap], gap = s.slots[i], i
+		if s.buckets[i][wentPast] == 0 {
+			return
 		}
 	}
-	s.slots[gap] = 0
-	s.used--
+}
+
+// remove takes a slot out and moves the last one of the bucket to where it was.
+func (b *bucket) remove(slot uint32) bool {
+	at, last := -1, -1
+	for k, have := range b[:bucketSlots] {
+		if have == 0 {
+			break
+		}
+		if last = k; have == slot {
+			at = k
+		}
+	}
+	if at < 0 {
+		return false
+	}
+	b[at], b[last] = b[last], 0
+	return true
 }
