@@ -167,6 +167,20 @@ func TestLeft(t *testing.T) {
 			key := ledger.Join(prefix, ledger.DataName(f.Class, f.Day, w.a.Open.Stream, 0, 5))
 			return key, w.bucket.locked(key, body, object.Compliance, w.Now.AddDate(0, 0, 9))
 		}, "no commit names it, and it is locked until"},
+		{"a file in the place of the next batch, older than what the stream is complete through", func(w *world) (string, string) {
+			key, id := w.nextBatch(object.Compliance)
+			w.Now = w.Now.Add(ledger.Flight + time.Second)
+			w.a.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+			return key, id
+		}, "no commit names it, and it is locked until"},
+		{"a file in the place of the next batch, locked as no writer does", func(w *world) (string, string) {
+			return w.nextBatch(object.Governance)
+		}, "no commit names it, and it is locked until"},
+		{"a file in the place of the next batch, and nobody tells whose", func(w *world) (string, string) {
+			key, id := w.nextBatch(object.Compliance)
+			w.Now = w.Now.Add(ledger.Flight + time.Second)
+			return key, id
+		}, "nothing was committed since that tells whether it is one"},
 		{"a marker over an injected file with a lock", func(w *world) (string, string) {
 			key := ledger.Join(prefix, "events/evil.parquet")
 			id := w.bucket.locked(key, []byte("evil"), object.Compliance, w.Now.AddDate(0, 0, 9))
@@ -226,6 +240,13 @@ func TestLeft(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nextBatch puts a forged file where the next batch of a stream goes.
+func (w *world) nextBatch(mode object.Mode) (key, id string) {
+	_, f, body := w.file(0)
+	key = ledger.Join(prefix, ledger.DataName(f.Class, f.Day, w.a.Open.Stream, w.a.Head.NextSeq, 1000))
+	return key, w.bucket.locked(key, body, mode, w.Now.AddDate(1, 0, 0))
 }
 
 // TestInFlight: what a live writer has sent and not committed is none of our business,
