@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -67,6 +68,7 @@ func checkSkipping(t *testing.T, data []byte, chunk *format.ColumnChunk, c *colu
 	if err := thrift.Unmarshal(new(thrift.CompactProtocol), data[chunk.OffsetIndexOffset:][:chunk.OffsetIndexLength], &places); err != nil {
 		t.Fatal(err)
 	}
+	var last [][]byte // bounds of the last page that is not all NULL
 	for n, p := range places.PageLocations {
 		to := int64(len(rows))
 		if n+1 < len(places.PageLocations) {
@@ -78,6 +80,33 @@ func checkSkipping(t *testing.T, data []byte, chunk *format.ColumnChunk, c *colu
 			t.Errorf("page %d: bounds %q to %q, %d NULLs (all: %t); the rows have %q to %q, %d", n,
 				index.MinValues[n], index.MaxValues[n], index.NullCounts[n], index.NullPages[n], low, high, nulls)
 		}
+		if index.NullPages[n] {
+			continue
+		}
+		now := [][]byte{index.MinValues[n], index.MaxValues[n]}
+		if last != nil && !inOrder(c, index.BoundaryOrder, last, now) {
+			t.Errorf("page %d: its bounds do not follow in the order %s", n, index.BoundaryOrder)
+		}
+		last = now
+	}
+}
+
+// inOrder reports whether the bounds of b may follow those of a in an index with that order: engines search it.
+func inOrder(c *column, order format.BoundaryOrder, a, b [][]byte) bool {
+	by := func(x, y []byte) int {
+		if c.kind == kindText {
+			return bytes.Compare(x, y)
+		}
+		return cmp.Compare(int64(binary.LittleEndian.Uint64(x)), int64(binary.LittleEndian.Uint64(y)))
+	}
+	low, high := by(a[0], b[0]), by(a[1], b[1])
+	switch order {
+	case format.Ascending:
+		return low <= 0 && high <= 0
+	case format.Descending:
+		return low >= 0 && high >= 0
+	default:
+		return order == format.Unordered
 	}
 }
 
