@@ -77,7 +77,7 @@ func run(t testing.TB, b *Buffer) *running {
 }
 
 // launch is run for a caller that halts what it gets: nothing keeps its memory until the
-// end of the test, which has thousands of them.
+// end of a test that has thousands of them.
 func launch(b *Buffer) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{b, cancel, make(chan error, 1)}

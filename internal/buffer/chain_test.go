@@ -21,8 +21,8 @@ func TestOtherStreamIsRefused(t *testing.T) {
 	}
 }
 
-// TestBlankLastSegment: a segment has its name only when its header is on the disk. If it is not there any more, nobody
-// knows what else was: the segment is refused, and stays.
+// TestBlankLastSegment: a segment has its name only when its header is on the disk. If it
+// is not there any more, nobody knows what else was: the segment is refused, and stays.
 func TestBlankLastSegment(t *testing.T) {
 	for _, size := range []int{0, 100, segmentMin} {
 		fsys, n := smallLog(t)

@@ -143,8 +143,8 @@ func (r *recovery) readSegment(i int, number int64) error {
 	}
 	h, seed, err := decodeHeader(raw)
 	if err != nil {
-		// Also when it is zeros: a segment gets its name when its header is on the disk, which has lost it since, and
-		// perhaps frames that were acknowledged.
+		// Also when it is zeros: a segment gets its name when its header is on the
+		// disk, which has lost it since, and perhaps frames that were acknowledged.
 		return corrupt(name, 0, b.w.state.nextSeq, "%w", err)
 	}
 	if err := r.checkHeader(i, number, &h); err != nil {

@@ -86,7 +86,8 @@ func TestRecentAgainstModel(t *testing.T) {
 	}
 }
 
-// TestQuietDay: when all ids are too old their memory is given back, and what comes then is found as ever.
+// TestQuietDay: when all ids are too old their memory is given back, and what comes then
+// is found as ever.
 func TestQuietDay(t *testing.T) {
 	const n = 3 * ringPiece / 2
 	r := newRecent(4*ringPiece, time.Hour)

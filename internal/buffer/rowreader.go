@@ -90,8 +90,9 @@ func (r *logReader) read(ref Ref, row *event.Row) error {
 	return setRow(row, r.s.b.o.Stream, ref, string(raw))
 }
 
-// block returns the piece that offset lies in. It is read for the second row of it that is wanted soon after another:
-// where timestamps go forth and back there is none, and each row would cost a whole piece, to read and to keep.
+// block returns the piece that offset lies in. It is read for the second row of it that
+// is wanted soon after another: where timestamps go forth and back there is none, and
+// each row would cost a whole piece, to read and to keep.
 func (r *logReader) block(segment, offset int64) (*readBlock, error) {
 	at := offset - offset%readBlockBytes
 	r.clock++

@@ -93,8 +93,9 @@ func (f countedFile) ReadAt(p []byte, off int64) (int, error) {
 	return f.File.ReadAt(p, off)
 }
 
-// TestRowsFarApart: rows that lie near each other are read together, and one that is alone does not cost its neighbours.
-// Whoever collects rows keeps what their strings are parts of.
+// TestRowsFarApart: rows that lie near each other are read together, and one that is
+// alone does not cost its neighbours. Whoever collects rows keeps what their strings are
+// parts of.
 func TestRowsFarApart(t *testing.T) {
 	counted := &countedFS{FS: durable.OS()}
 	o := testOptions(counted, t.TempDir())
