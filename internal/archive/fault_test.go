@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -255,6 +256,54 @@ func (w *world) lifeUntilItEnds() {
 		_ = p.drain() // refused, damaged, or all is well: the next one tells
 	}
 	_ = p.end()
+}
+
+// TestSpoolThatCannotBeRead: what the disk has lost of a spool is made again. What cannot
+// be read for now is not: those bytes may have been sent, and another release of the
+// encoder would make others.
+func TestSpoolThatCannotBeRead(t *testing.T) {
+	for _, file := range []string{"plan.json", "000.parquet"} {
+		for errno, remade := range map[syscall.Errno]bool{syscall.EIO: true, syscall.EMFILE: false, syscall.EACCES: false} {
+			t.Run(fmt.Sprintf("%s %v", file, errno), func(t *testing.T) {
+				w := newWorld(t)
+				disk := crashfs.New()
+				w.fs, w.dir = disk, "/data"
+				w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+					if c.Op == "put" && strings.HasSuffix(c.Key, ".parquet") {
+						return &memstore.Fault{Err: memstore.ErrLost}
+					}
+					return nil
+				})
+				p := must(w.start())
+				if err := p.send(w.events(3)...); err != nil {
+					t.Fatal(err)
+				}
+				if err := p.archiver.Drain(t.Context(), func() bool { return p.archiver.Status().Err != nil }); err != nil {
+					t.Fatal(err)
+				}
+				_ = p.end()
+				w.store.Intercept(nil)
+
+				const dir = "/data/spool/00000000000000000000/"
+				fails, written := 3, false
+				disk.Inject(func(op crashfs.Op) error {
+					switch {
+					case op.Kind == crashfs.Write && strings.HasPrefix(op.Name, dir):
+						written = true
+					case op.Name == dir+file && op.Kind == crashfs.Read && !written && (remade || fails > 0):
+						fails--
+						return errno
+					}
+					return nil
+				})
+				w.finish()
+				w.check()
+				if written != remade || fails > 2 {
+					t.Errorf("made again: %v, want %v; read %d times", written, remade, 3-fails)
+				}
+			})
+		}
+	}
 }
 
 // TestFaultA18EmptyFiles: a file system that was repaired leaves a file of ours

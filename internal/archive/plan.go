@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
@@ -110,18 +111,23 @@ func divide(ctx context.Context, b *buffer.Batch) ([]*part, error) {
 }
 
 // loadPlan returns the plan of a batch that was spooled before, after comparing
-// every file with its hash. ok is false when there is none that is whole.
+// every file with its hash. ok is false when there is none that is whole. A plan or a
+// file that the disk has lost is not; one that cannot be read for another reason may
+// be read later, and its bytes may have been sent.
 func (a *Archiver) loadPlan(b *buffer.Batch) (_ plan, ok bool, _ error) {
 	dir := a.spoolDir(b.Number)
 	raw, err := durable.ReadFile(a.fs, filepath.Join(dir, planName))
 	if errors.Is(err, os.ErrNotExist) {
 		return plan{}, false, nil
 	}
-	if err != nil {
+	if err != nil && !lost(err) {
 		return plan{}, false, fmt.Errorf("read spool plan: %w", err)
 	}
 	var p plan
-	if err := json.Unmarshal(raw, &p); err != nil || p.Version != planVersion {
+	if err == nil {
+		err = json.Unmarshal(raw, &p)
+	}
+	if err != nil || p.Version != planVersion {
 		a.log.Warn("spool plan is not readable and is made again", "batch", b.Number, "error", err)
 		return plan{}, false, nil
 	}
@@ -130,12 +136,21 @@ func (a *Archiver) loadPlan(b *buffer.Batch) (_ plan, ok bool, _ error) {
 	}
 	for _, f := range p.Files {
 		sum, size, err := a.hashFile(filepath.Join(dir, f.Local))
+		if err != nil && !lost(err) {
+			return plan{}, false, fmt.Errorf("read spooled file: %w", err)
+		}
 		if err != nil || size != f.Size || sum != f.SHA256 {
 			a.log.Warn("spooled file is damaged and is made again", "batch", b.Number, "file", f.Local, "error", err)
 			return plan{}, false, nil
 		}
 	}
 	return p, true, nil
+}
+
+// lost says that what was to be read is not on the disk any more: another try, or more
+// descriptors, or the right to read, bring nothing back.
+func lost(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EBADMSG)
 }
 
 func (a *Archiver) savePlan(p plan) error {

@@ -71,10 +71,17 @@ func start(t testing.TB, o Options) *running {
 }
 
 func run(t testing.TB, b *Buffer) *running {
+	r := launch(b)
+	t.Cleanup(func() { r.halt() })
+	return r
+}
+
+// launch is run for a caller that halts what it gets: nothing keeps its memory until the
+// end of a test that has thousands of them.
+func launch(b *Buffer) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{b, cancel, make(chan error, 1)}
 	go func() { r.done <- b.Run(ctx) }()
-	t.Cleanup(func() { r.halt() })
 	return r
 }
 

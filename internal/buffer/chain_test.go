@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 
@@ -20,23 +21,26 @@ func TestOtherStreamIsRefused(t *testing.T) {
 	}
 }
 
-// TestBlankLastSegment: a file system check may leave a file without content.
+// TestBlankLastSegment: a segment has its name only when its header is on the disk. If it
+// is not there any more, nobody knows what else was: the segment is refused, and stays.
 func TestBlankLastSegment(t *testing.T) {
 	for _, size := range []int{0, 100, segmentMin} {
 		fsys, n := smallLog(t)
 		put(t, fsys, segmentName(1), make([]byte, size))
-		r := start(t, smallOptions(fsys))
-		mustHold(t, r.Buffer, n)
-		r.mustHalt(t)
+		if err := mustRefuse(t, fsys, fmt.Sprintf("blank segment of %d bytes", size)); err.Segment != segmentName(1) || err.Offset != 0 || err.Seq != int64(n) {
+			t.Errorf("%d bytes: error does not name the place: %v", size, err)
+		}
+		held, s := salvaged(t, fsys, 0)
+		if len(held) != n || len(s.Damage) != 1 || s.Damage[0].Segment != segmentName(1) || !s.Damage[0].AtEnd {
+			t.Errorf("%d bytes: %d of %d rows, damage %v", size, len(held), n, s.Damage)
+		}
 	}
-	fsys := crashfs.New() // nothing but a blank segment: a new log
+	fsys := crashfs.New() // nothing but a blank segment: the log was begun
 	if err := fsys.MkdirAll("/wal", 0o700); err != nil {
 		t.Fatal(err)
 	}
 	put(t, fsys, segmentName(0), nil)
-	r := start(t, smallOptions(fsys))
-	r.mustAppend(t, testEvent(0))
-	mustHold(t, r.Buffer, 1)
+	mustRefuse(t, fsys, "only a blank segment")
 }
 
 // TestStaleFrames puts intact frames of an earlier use of a file where the log

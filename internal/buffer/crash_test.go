@@ -65,7 +65,7 @@ func (s *story) live(steps int) error {
 		return err
 	}
 	s.check(b)
-	r := run(s.t, b)
+	r := launch(b)
 	defer r.halt()
 	if err := s.retry(r); err != nil {
 		return err
@@ -262,7 +262,7 @@ func (s *story) crowd() (acked map[int64]string, asked map[string]int) {
 	if err != nil {
 		return acked, asked
 	}
-	r := run(s.t, b)
+	r := launch(b)
 	defer r.halt()
 	var mu sync.Mutex
 	var wg sync.WaitGroup

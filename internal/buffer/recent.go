@@ -74,8 +74,14 @@ func (t *recent) at(seq int64) *mark {
 func (t *recent) restart(seq int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.clear(seq)
+}
+
+// clear is restart with mu held. It gives the memory back.
+func (t *recent) clear(seq int64) {
 	t.first, t.next, t.times = seq, seq, nil
 	clear(t.index[:])
+	clear(t.ring)
 }
 
 // expire forgets what is too old at now, in Unix milliseconds.
@@ -87,11 +93,11 @@ func (t *recent) expire(now int64) {
 	}
 	limit := now - t.age.Milliseconds()
 	for len(t.times) > 0 && t.times[0].received <= limit {
-		until := t.next
-		if len(t.times) > 1 {
-			until = t.times[1].seq
+		if len(t.times) == 1 { // at once: after a quiet day it is the whole window
+			t.clear(t.next)
+			return
 		}
-		for t.first < until {
+		for t.first < t.times[1].seq {
 			t.dropFirst()
 		}
 		t.times = t.times[1:]

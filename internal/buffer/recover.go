@@ -46,7 +46,6 @@ type recovery struct {
 	note     released
 	numbers  []int64  // of the segments that are there
 	leftover []string // spares of the last run
-	blank    string   // last segment that holds nothing but zeros, not even a header
 	tail     tail
 	stored   int64 // size of the last segment's file, which damage may have cut
 }
@@ -106,38 +105,6 @@ func (r *recovery) list() error {
 		}
 		r.numbers = append(r.numbers, n)
 	}
-	return r.dropBlank()
-}
-
-// dropBlank forgets a last segment without any content. We never leave one: a
-// segment gets its name after its header is synced. A file system may, after
-// repairs of its own, and there is nothing in it to lose.
-func (r *recovery) dropBlank() error {
-	n := len(r.numbers)
-	if n == 0 {
-		return nil
-	}
-	name := r.b.path(segmentName(r.numbers[n-1]))
-	f, err := r.b.o.FS.OpenFile(name, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return err
-	}
-	w := window{r: f, size: size}
-	for off := int64(0); off < size; off += sector {
-		p, err := w.at(off, min(sector, size-off))
-		if err != nil {
-			return err
-		}
-		if !isZero(p) {
-			return nil
-		}
-	}
-	r.blank, r.numbers = name, r.numbers[:n-1]
 	return nil
 }
 
@@ -176,6 +143,8 @@ func (r *recovery) readSegment(i int, number int64) error {
 	}
 	h, seed, err := decodeHeader(raw)
 	if err != nil {
+		// Also when it is zeros: a segment gets its name when its header is on the
+		// disk, which has lost it since, and perhaps frames that were acknowledged.
 		return corrupt(name, 0, b.w.state.nextSeq, "%w", err)
 	}
 	if err := r.checkHeader(i, number, &h); err != nil {

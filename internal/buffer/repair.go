@@ -18,12 +18,6 @@ import (
 func (r *recovery) prepare() error {
 	b := r.b
 	ctx := context.Background() // Open cannot be interrupted: it reads a bounded log
-	if r.blank != "" {
-		b.o.Log.WarnContext(ctx, "blank segment removed", "file", r.blank)
-		if err := b.o.FS.Remove(r.blank); err != nil {
-			return err
-		}
-	}
 	if len(r.numbers) > 0 {
 		if err := r.resume(ctx); err != nil {
 			return err

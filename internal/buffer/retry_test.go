@@ -111,6 +111,42 @@ func TestRecentAgainstModel(t *testing.T) {
 	}
 }
 
+// TestQuietDay: when all ids are too old their memory is given back, and what comes then
+// is found as ever.
+func TestQuietDay(t *testing.T) {
+	const n = 3 * ringPiece / 2
+	r := newRecent(4*ringPiece, time.Hour)
+	marks := make([]mark, n)
+	for i := range marks {
+		e := testEvent(i)
+		marks[i] = markOf(&e)
+	}
+	day := int64(24 * time.Hour / time.Millisecond)
+	for now := day; now < 4*day; now += day {
+		r.expire(now)
+		for i, piece := range r.ring {
+			if piece != nil {
+				t.Errorf("day %d: piece %d of the window is held", now/day, i)
+			}
+		}
+		for s := range r.index {
+			if r.index[s].slots != nil {
+				t.Fatalf("day %d: a part of the index is held", now/day)
+			}
+		}
+		for i := range marks {
+			if _, _, fresh := r.add(marks[i], now); !fresh {
+				t.Fatalf("day %d: mark %d is known", now/day, i)
+			}
+		}
+		for i := range marks {
+			if seq, _, fresh := r.add(marks[i], now); fresh || seq != r.first+int64(i) {
+				t.Fatalf("day %d: mark %d is seq %d, fresh %v; want %d", now/day, i, seq, fresh, r.first+int64(i))
+			}
+		}
+	}
+}
+
 // as is an event with content of its own.
 func as(e event.Event, print uint64) event.Event {
 	e.Fingerprint = print

@@ -32,7 +32,7 @@ const (
 // readBlock is a piece of a segment.
 type readBlock struct {
 	segment, offset int64
-	data            []byte
+	data            []byte // empty until a second row of it is read
 	text            string // data; the strings of the rows in it are parts of this one
 	used            int64  // clock of the last use; 0: empty
 }
@@ -73,11 +73,12 @@ func (r *logReader) read(ref Ref, row *event.Row) error {
 	if err != nil {
 		return err
 	}
-	at := offset - b.offset
-	if raw, err := cutRecord(b.data[at:]); err == nil {
-		return setRow(row, r.s.b.o.Stream, ref, b.text[at+recordHead:][:len(raw)])
+	if at := offset - b.offset; at < int64(len(b.data)) {
+		if raw, err := cutRecord(b.data[at:]); err == nil {
+			return setRow(row, r.s.b.o.Stream, ref, b.text[at+recordHead:][:len(raw)])
+		}
 	}
-	// It goes on behind the block, or it is damaged.
+	// The block was not read, or the row goes on behind it, or it is damaged.
 	file, err := r.file(segment)
 	if err != nil {
 		return err
@@ -89,7 +90,9 @@ func (r *logReader) read(ref Ref, row *event.Row) error {
 	return setRow(row, r.s.b.o.Stream, ref, string(raw))
 }
 
-// block returns the piece that offset lies in.
+// block returns the piece that offset lies in. It is read for the second row of it that
+// is wanted soon after another: where timestamps go forth and back there is none, and
+// each row would cost a whole piece, to read and to keep.
 func (r *logReader) block(segment, offset int64) (*readBlock, error) {
 	at := offset - offset%readBlockBytes
 	r.clock++
@@ -98,28 +101,35 @@ func (r *logReader) block(segment, offset int64) (*readBlock, error) {
 		b := &r.blocks[i]
 		if b.used > 0 && b.segment == segment && b.offset == at {
 			b.used = r.clock
-			return b, nil
+			if len(b.data) > 0 {
+				return b, nil
+			}
+			return b, r.load(b)
 		}
 		if b.used < oldest.used {
 			oldest = b
 		}
 	}
-	file, err := r.file(segment)
-	if err != nil {
-		return nil, err
-	}
-	oldest.used = 0
-	if oldest.data == nil {
-		oldest.data = make([]byte, readBlockBytes)
-	}
-	n, err := file.ReadAt(oldest.data[:readBlockBytes], at)
-	if err != nil && !errors.Is(err, io.EOF) || int64(n) <= offset-at {
-		return nil, fmt.Errorf("read segment %d at %d: %w", segment, at, err)
-	}
-	oldest.data = oldest.data[:n]
-	oldest.text = string(oldest.data)
-	oldest.segment, oldest.offset, oldest.used = segment, at, r.clock
+	*oldest = readBlock{segment: segment, offset: at, data: oldest.data[:0], used: r.clock}
 	return oldest, nil
+}
+
+func (r *logReader) load(b *readBlock) error {
+	file, err := r.file(b.segment)
+	if err != nil {
+		return err
+	}
+	if b.data == nil {
+		b.data = make([]byte, readBlockBytes)
+	}
+	n, err := file.ReadAt(b.data[:readBlockBytes], b.offset)
+	b.data = b.data[:n]
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.data = b.data[:0]
+		return fmt.Errorf("read segment %d at %d: %w", b.segment, b.offset, err)
+	}
+	b.text = string(b.data)
+	return nil
 }
 
 func (r *logReader) file(segment int64) (durable.File, error) {

@@ -1,8 +1,10 @@
 package buffer
 
 import (
+	"io/fs"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/audit-archiver/archiver/internal/durable"
@@ -66,6 +68,84 @@ func TestRowReader(t *testing.T) {
 	}
 	if err := reader.Close(); err != nil {
 		t.Error(err)
+	}
+	r.mustHalt(t)
+}
+
+// countedFS counts the bytes that are read of its files.
+type countedFS struct {
+	durable.FS
+	read atomic.Int64
+}
+
+type countedFile struct {
+	durable.File
+	fs *countedFS
+}
+
+func (f *countedFS) OpenFile(name string, flag int, mode fs.FileMode) (durable.File, error) {
+	file, err := f.FS.OpenFile(name, flag, mode)
+	return countedFile{file, f}, err
+}
+
+func (f countedFile) ReadAt(p []byte, off int64) (int, error) {
+	f.fs.read.Add(int64(len(p)))
+	return f.File.ReadAt(p, off)
+}
+
+// TestRowsFarApart: rows that lie near each other are read together, and one that is
+// alone does not cost its neighbours. Whoever collects rows keeps what their strings are
+// parts of.
+func TestRowsFarApart(t *testing.T) {
+	counted := &countedFS{FS: durable.OS()}
+	o := testOptions(counted, t.TempDir())
+	o.SegmentBytes = 1 << 20
+	r := start(t, o)
+	const rows, each = 2_000, 4 << 10
+	for n := 0; n < rows; n += 50 {
+		events := testEvents(n, 50)
+		for i := range events {
+			events[i].Details = event.Str(`"` + strings.Repeat("x", each) + `"`)
+		}
+		r.mustAppend(t, events...)
+	}
+	r.mustSeal(t)
+	batch, err := r.Next(t.Context(), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refs []Ref
+	for e, err := range batch.Outlines(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		refs = append(refs, e.Ref)
+	}
+	for name, tt := range map[string]struct {
+		step int
+		most int64 // bytes of one row
+	}{
+		"one after the other": {1, each * 3 / 2},
+		"far apart":           {101, each * 2}, // 400 KiB from one to the next
+	} {
+		reader, err := batch.RowReader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var row event.Row
+		before := counted.read.Load()
+		for i := range rows {
+			ref := refs[i*tt.step%rows]
+			if err := reader.Read(ref, &row); err != nil || row.Seq != ref.Seq() {
+				t.Fatalf("%s: seq %d: got %d, %v", name, ref.Seq(), row.Seq, err)
+			}
+		}
+		if got := (counted.read.Load() - before) / rows; got > tt.most {
+			t.Errorf("%s: %d bytes read for each row, want at most %d", name, got, tt.most)
+		}
+		if err := reader.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 	r.mustHalt(t)
 }

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 
 	"github.com/audit-archiver/archiver/internal/doctor"
 	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/testenv/proc"
 )
 
 func results(checks []doctor.Check) (all []string) {
@@ -38,24 +38,14 @@ func TestDisk(t *testing.T) {
 	}
 }
 
-// lacks skips a test that this machine cannot run, loudly, and fails it in CI where it
-// must not be missing.
-func lacks(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" && runtime.GOOS == "linux" {
-		t.Fatal(why)
-	}
-	t.Skip("NOT TESTED: " + why)
-}
-
 func TestMemoryIsNoDisk(t *testing.T) {
 	const dir = "/dev/shm"
 	if _, err := os.Stat(dir); err != nil {
-		lacks(t, "this system has no /dev/shm")
+		proc.Missing(t, "this system has no /dev/shm: %v", err)
 	}
 	mine, err := os.MkdirTemp(dir, "doctor-")
 	if err != nil {
-		lacks(t, "cannot write to /dev/shm")
+		proc.Missing(t, "cannot write to /dev/shm: %v", err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(mine) })
 	if got := results(doctor.Disk(durable.OS(), mine)); !slices.Contains(got, "local-disk fail") {

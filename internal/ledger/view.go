@@ -39,6 +39,16 @@ type Stream struct {
 	checkpoint []byte // the signed note of the last one
 }
 
+// A writer sends the files of a batch, and then the commit that names them. Whoever finds a file before its commit asks
+// how long it has been there.
+const (
+	// Flight is how long a file may lie in the bucket before its commit and be no news.
+	Flight = time.Hour
+	// Skew is how far a writer's clock may be from the store's: S3 refuses requests of
+	// a writer whose clock is off by more.
+	Skew = 15 * time.Minute
+)
+
 // Files yields every committed file.
 func (v *View) Files() iter.Seq[*File] {
 	return func(yield func(*File) bool) {

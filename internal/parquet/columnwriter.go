@@ -39,8 +39,8 @@ type columnWriter struct {
 	// The chunk, as far as there are pages.
 	pages   []byte
 	places  []format.PageLocation // offsets are those in pages
-	indexer pq.ColumnIndexer
-	levelsN []int64 // NULLs and values of each page
+	indexer pq.ColumnIndexer      // nil: the column has no bounds
+	levelsN []int64               // NULLs and values of each page
 	total   chunkTotals
 }
 
@@ -54,7 +54,10 @@ type chunkTotals struct {
 }
 
 func newColumnWriter(c *column, stream uuid.UUID) *columnWriter {
-	w := &columnWriter{col: c, stream: stream.String(), indexer: node(*c).Type().NewColumnIndexer(boundBytes)}
+	w := &columnWriter{col: c, stream: stream.String()}
+	if c.bounds {
+		w.indexer = node(*c).Type().NewColumnIndexer(boundBytes)
+	}
 	if c.dict {
 		w.dict = newValueSet()
 	}
@@ -216,10 +219,14 @@ func (w *columnWriter) count(encoding format.Encoding) {
 	}
 	t.rows += int64(w.rows)
 	t.nulls += int64(w.nulls)
+	if w.indexer == nil {
+		// An index needs bounds. Engines that read one (Trino, Athena, Spark) would take empty ones for the values.
+		return
+	}
 	if w.col.Nullable {
 		w.levelsN = append(w.levelsN, int64(w.nulls), int64(w.rows-w.nulls))
 	}
-	if len(w.ints) > 0 && w.col.bounds {
+	if len(w.ints) > 0 {
 		low, high := slices.Min(w.ints), slices.Max(w.ints)
 		w.indexer.IndexPage(int64(w.rows), int64(w.nulls), pq.Int64Value(low), pq.Int64Value(high))
 		if t.bounds.any {
@@ -241,7 +248,9 @@ func (w *columnWriter) count(encoding format.Encoding) {
 func (w *columnWriter) reset() {
 	w.pages, w.places, w.hashes, w.levelsN = w.pages[:0], nil, w.hashes[:0], nil
 	w.total = chunkTotals{}
-	w.indexer.Reset()
+	if w.indexer != nil {
+		w.indexer.Reset()
+	}
 	w.sinceRows, w.sinceBytes, w.textBytes = 0, 0, 0
 	w.closed = false
 	if w.dict != nil {

@@ -113,7 +113,7 @@ func (c *comparison) some(sum uint64, n int) (uint64, error) {
 			if err != nil {
 				return 0, err
 			}
-			sum = c.d.next(sum, uint64(v))
+			sum = c.d.next(sum, c.d.number(v))
 		}
 		return sum, nil
 	}

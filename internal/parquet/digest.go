@@ -22,6 +22,7 @@ type Digest struct {
 	seed   maphash.Seed
 	null   uint64 // stands for NULL: the hash of what is no text
 	factor uint64 // odd
+	spread uint64 // odd: stands for 1 in the hash of a number
 	sums   []uint64
 	marks  [][]uint64 // sums after each digestRows rows
 	rows   int
@@ -30,7 +31,8 @@ type Digest struct {
 // NewDigest returns the digest of no rows.
 func NewDigest() *Digest {
 	cols, seed := columns(), maphash.MakeSeed()
-	return &Digest{cols: cols, seed: seed, null: maphash.String(seed, "\xff"), factor: maphash.String(seed, "\xfe") | 1, sums: make([]uint64, len(cols))}
+	return &Digest{cols: cols, seed: seed, null: maphash.String(seed, "\xff"), factor: maphash.String(seed, "\xfe") | 1,
+		spread: maphash.String(seed, "\xfd") | 1, sums: make([]uint64, len(cols))}
 }
 
 // next is the sum of a column after another value, given its hash. For the same sum, other hashes give other sums; and
@@ -38,6 +40,10 @@ func NewDigest() *Digest {
 func (d *Digest) next(sum, hash uint64) uint64 {
 	return mathbits.RotateLeft64(sum^hash, 29) * d.factor
 }
+
+// number is the hash of a number: other numbers have others. Without the factor, two numbers that differ in one bit each
+// could give the same sum whatever the key is.
+func (d *Digest) number(v int64) uint64 { return uint64(v) * d.spread }
 
 // Add adds rows.
 func (d *Digest) Add(rows ...event.Row) {
@@ -69,11 +75,11 @@ func (d *Digest) add(c *column, sum uint64, rows []event.Row) uint64 {
 		}
 	case c.num != nil:
 		for i := range rows {
-			sum = d.next(sum, uint64(*c.num(&rows[i])))
+			sum = d.next(sum, d.number(*c.num(&rows[i])))
 		}
 	case c.source == sourceMillis:
 		for i := range rows {
-			sum = d.next(sum, uint64(rows[i].TimestampMS()))
+			sum = d.next(sum, d.number(rows[i].TimestampMS()))
 		}
 	case c.source == sourceStream:
 		var stream uuid.UUID

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -78,6 +79,21 @@ func TestCompareNoticesEachColumn(t *testing.T) {
 	swapped[7].ActorID, swapped[8].ActorID = "b", "a"
 	if err := compareWith(data, swapped); err == nil {
 		t.Error("two values changed places, and nobody noticed")
+	}
+}
+
+// TestCompareNoticesPairs changes two numbers that follow each other, a bit each: what one does to the sum, the other must
+// not undo, whatever the key. Bit 34 of the first is bit 63 after it is rotated, and stays that when it is multiplied.
+func TestCompareNoticesPairs(t *testing.T) {
+	rows := generated(100)
+	data := encode(t, testOptions(), rows, 100, nil)
+	for first := range 64 {
+		changed := slices.Clone(rows)
+		changed[10].ReceivedAtMS ^= 1 << first
+		changed[11].ReceivedAtMS ^= math.MinInt64
+		if err := compareWith(data, changed); err == nil {
+			t.Errorf("bit %d of one and bit 63 of the next were changed, and nobody noticed", first)
+		}
 	}
 }
 

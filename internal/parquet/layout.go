@@ -107,9 +107,11 @@ func (l *layout) writeChunk(c *columnWriter, p *pageWriter, m *format.ColumnMeta
 	*m = format.ColumnMetaData{
 		Type: format.Type(node(*c.col).Type().Kind()), Encoding: c.col.encodings(),
 		PathInSchema: []string{c.col.Name}, Codec: format.Zstd,
-		NumValues:      c.total.rows,
-		Statistics:     format.Statistics{NullCount: c.total.nulls, MinValue: c.total.bounds.low, MaxValue: c.total.bounds.high},
-		SizeStatistics: format.SizeStatistics{UnencodedByteArrayDataBytes: c.total.textBytes},
+		NumValues:  c.total.rows,
+		Statistics: format.Statistics{NullCount: c.total.nulls, MinValue: c.total.bounds.low, MaxValue: c.total.bounds.high},
+	}
+	if c.total.ids == 0 { // not known of pages of ids
+		m.SizeStatistics.UnencodedByteArrayDataBytes = c.total.textBytes
 	}
 	if c.col.Nullable {
 		m.SizeStatistics.DefinitionLevelHistogram = []int64{c.total.nulls, c.total.rows - c.total.nulls}
@@ -200,8 +202,10 @@ func (l *layout) indexPages(columns []*columnWriter, chunks []format.ColumnChunk
 	bounds := make([]format.ColumnIndex, len(columns))
 	places := make([]format.OffsetIndex, len(columns))
 	for i, c := range columns {
-		bounds[i] = c.indexer.ColumnIndex()
-		bounds[i].DefinitionLevelHistogram = c.levelsN
+		if c.indexer != nil {
+			bounds[i] = c.indexer.ColumnIndex()
+			bounds[i].DefinitionLevelHistogram = c.levelsN
+		}
 		for k := range c.places {
 			c.places[k].Offset += chunks[i].MetaData.DataPageOffset
 		}
@@ -215,6 +219,9 @@ func (l *layout) indexPages(columns []*columnWriter, chunks []format.ColumnChunk
 func (l *layout) finish(rows int64, index []byte) (err error) {
 	for i, group := range l.columns {
 		for j := range group {
+			if !l.cols[j].bounds {
+				continue
+			}
 			c := &l.meta.RowGroups[i].Columns[j]
 			if c.ColumnIndexOffset, c.ColumnIndexLength, err = l.encode(&group[j]); err != nil {
 				return err

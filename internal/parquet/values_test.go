@@ -6,7 +6,9 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -203,11 +205,37 @@ func TestSameRowsSameBytes(t *testing.T) {
 	}
 }
 
+// TestSameBytesFromAnyEncoder: an encoder that has been at work for long, and counts its gigabytes in 31 bits, compresses
+// as a new one does.
+func TestSameBytesFromAnyEncoder(t *testing.T) {
+	var page []byte
+	for _, r := range generated(1_000) {
+		page = append(append(page, r.ID...), r.Details.S...)
+	}
+	var c zstdCodec
+	want, err := c.encode(nil, page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range int(math.MaxInt32/zstdWindow) + 200 { // each moves it on by a window at least
+		got, err := c.encode(nil, page[n%1_000:][:4_000])
+		if err == nil && n%100 == 0 {
+			got, err = c.encode(got, page)
+			if !bytes.Equal(got, want) {
+				t.Fatalf("other bytes after %d pages", n)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestPinnedBytes fails when the encoder's output changes, for instance by an upgrade of the library. That is
 // allowed, but it is a fact of the format: change encoderBuild with it.
 func TestPinnedBytes(t *testing.T) {
 	sum := sha256.Sum256(encode(t, testOptions(), generated(2_000), 2_000, nil))
-	const want = "4b6a5fd868e18eddc41866f98fa4cbebe37ee75c8bf5724d435fb32977a902ef"
+	const want = "db4a8eb35180e490124b18e268a339f40fef9f085e65a6504d9056faaf1732d5"
 	if got := hex.EncodeToString(sum[:]); got != want {
 		t.Errorf("SHA-256 of the file is %s, want %s", got, want)
 	}
@@ -256,6 +284,37 @@ func TestWriterRefusals(t *testing.T) {
 	}
 	if err := NewWriter(&bytes.Buffer{}, testOptions()).Close(); err == nil {
 		t.Error("a file without rows was finished")
+	}
+}
+
+// failing fails after some bytes, until it is mended.
+type failing struct{ left int }
+
+func (f *failing) Write(p []byte) (int, error) {
+	n := min(len(p), f.left)
+	if f.left -= n; n < len(p) {
+		return n, io.ErrShortWrite
+	}
+	return n, nil
+}
+
+// TestFailedCloseIsFinal: a file with a hole is not finished by asking again.
+func TestFailedCloseIsFinal(t *testing.T) {
+	rows := generated(10)
+	whole := len(encode(t, testOptions(), rows, 10, nil))
+	for n := 0; n < whole; n += 100 {
+		f := &failing{left: n}
+		w := NewWriter(f, testOptions())
+		if err := w.Write(rows...); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); !errors.Is(err, io.ErrShortWrite) {
+			t.Fatalf("after %d of %d bytes: %v", n, whole, err)
+		}
+		f.left = math.MaxInt
+		if err := w.Close(); !errors.Is(err, io.ErrShortWrite) {
+			t.Fatalf("after %d of %d bytes: closed again: %v", n, whole, err)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ const (
 // the library changes what it writes.
 const (
 	encoderName  = "archiver"
-	encoderBuild = "parquet-go-0.32-3"
+	encoderBuild = "parquet-go-0.32-4"
 )
 
 // errOrder says that rows did not come in the order of (timestamp_ns, seq).
@@ -194,8 +194,8 @@ func (w *Writer) Close() error {
 		return errors.New("parquet file without rows")
 	}
 	if w.groupRows > 0 {
-		if err := w.endGroup(); err != nil {
-			return err
+		if w.err = w.endGroup(); w.err != nil {
+			return w.err
 		}
 	}
 	var index []byte
@@ -203,7 +203,8 @@ func (w *Writer) Close() error {
 		index = w.index.bytes()
 	}
 	if err := w.out.finish(w.rows, index); err != nil {
-		return fmt.Errorf("finish parquet file: %w", err)
+		w.err = fmt.Errorf("finish parquet file: %w", err)
+		return w.err
 	}
 	w.err = errors.New("parquet file is closed")
 	return nil

@@ -224,22 +224,38 @@ func (r *run) planStrange(ctx context.Context, p *plan, v object.Info) (removabl
 		p.leave(v.VersionID, "a key of the archive may have signed it", "keep it as evidence; run `archiver verify`")
 	case info.Mode == "":
 		return true, nil
-	case r.inFlight(v):
+	case r.ofNextBatch(v):
+		r.planNextBatch(p, v, info)
 	case r.stuck(v) != "":
 		p.leave(v.VersionID, "the stream's commits cannot be verified up to it: "+r.stuck(v), "restore the commit that is missing from a replica; run `archiver verify`")
 	default:
-		p.leave(v.VersionID, fmt.Sprintf("no commit names it, and it is locked until %s", info.RetainUntil.Format(time.RFC3339)),
-			"tell whoever reads the bucket without the ledger; a delete marker over it hides it from them; remove it when its lock has ended")
+		p.leaveLocked(v.VersionID, info.RetainUntil)
 	}
 	return false, nil
 }
 
-// inFlight reports whether an object may be a file of a live writer's next batch: no
-// commit names it yet. (Its commit would have been read after it was listed.)
-func (r *run) inFlight(v object.Info) bool {
+// ofNextBatch reports whether an object has the name of a file of a stream's next
+// batch: no commit names it yet. (Its commit would have been read after it was listed.)
+func (r *run) ofNextBatch(v object.Info) bool {
 	parts, ok := parquet.ParseKey(r.Prefix, v.Key)
 	s := r.stream(parts.Stream)
 	return ok && s != nil && !s.Head.Closed && s.Stuck == "" && s.Head.NextSeq == parts.First
+}
+
+// planNextBatch decides about a locked version with such a name, by what verify goes by:
+// a live writer is about to commit it; or the writer has signed since that it is complete;
+// or nothing tells yet whose it is.
+func (r *run) planNextBatch(p *plan, v, info object.Info) {
+	parts, _ := parquet.ParseKey(r.Prefix, v.Key)
+	through := r.stream(parts.Stream).Head.Through
+	switch {
+	case info.Mode == object.Compliance && !v.LastModified.Before(r.Now().Add(-ledger.Flight)):
+	case info.Mode != object.Compliance, through.After(v.LastModified.Add(ledger.Skew)):
+		p.leaveLocked(v.VersionID, info.RetainUntil)
+	default:
+		p.leave(v.VersionID, fmt.Sprintf("it lies there since %s as a file of the stream's next batch, and nothing was committed since that tells whether it is one",
+			v.LastModified.Format(time.RFC3339)), "start the stream's server again, or recover the stream; then run the repair again")
+	}
 }
 
 // stuck says why what comes after a stream's last trusted commit cannot be told from
@@ -276,6 +292,11 @@ func (p *plan) step(s Step) {
 
 func (p *plan) gone() {
 	p.leave("", "the committed version "+p.target.id+" is gone", "restore it from a replica; `archiver verify` says what it held")
+}
+
+func (p *plan) leaveLocked(id string, until time.Time) {
+	p.leave(id, "no commit names it, and it is locked until "+until.Format(time.RFC3339),
+		"tell whoever reads the bucket without the ledger; a delete marker over it hides it from them; remove it when its lock has ended")
 }
 
 func (p *plan) leave(id, why, action string) {

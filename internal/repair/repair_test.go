@@ -155,61 +155,78 @@ func wantSteps(t *testing.T, r *Report, want []string, done bool) {
 	}
 }
 
-// TestLeft: what cannot or must not be changed is named and left alone.
+// stays is what cannot or must not be changed.
+var stays = []struct {
+	name string
+	do   func(w *world) (key, id string)
+	want string // in what is left
+}{
+	{"an injected file with a lock", func(w *world) (string, string) {
+		_, f, body := w.file(0)
+		key := ledger.Join(prefix, ledger.DataName(f.Class, f.Day, w.a.Open.Stream, 0, 5))
+		return key, w.bucket.locked(key, body, object.Compliance, w.Now.AddDate(0, 0, 9))
+	}, "no commit names it, and it is locked until"},
+	{"a file in the place of the next batch, older than what the stream is complete through", func(w *world) (string, string) {
+		key, id := w.nextBatch(object.Compliance)
+		w.Now = w.Now.Add(ledger.Flight + time.Second)
+		w.a.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+		return key, id
+	}, "no commit names it, and it is locked until"},
+	{"a file in the place of the next batch, locked as no writer does", func(w *world) (string, string) {
+		return w.nextBatch(object.Governance)
+	}, "no commit names it, and it is locked until"},
+	{"a file in the place of the next batch, and nobody tells whose", func(w *world) (string, string) {
+		key, id := w.nextBatch(object.Compliance)
+		w.Now = w.Now.Add(ledger.Flight + time.Second)
+		return key, id
+	}, "nothing was committed since that tells whether it is one"},
+	{"a marker over an injected file with a lock", func(w *world) (string, string) {
+		key := ledger.Join(prefix, "events/evil.parquet")
+		id := w.bucket.locked(key, []byte("evil"), object.Compliance, w.Now.AddDate(0, 0, 9))
+		w.bucket.Hide(key)
+		return key, id
+	}, "no commit names it, and it is locked until"},
+	{"something else in our folder", func(w *world) (string, string) {
+		key := ledger.Join(prefix, "README.txt")
+		w.bucket.PutForged(key, []byte("hello"))
+		return key, ""
+	}, "nothing of an archive is named so"},
+	{"a fork", func(w *world) (string, string) {
+		head := must(ledger.NewHead(w.b.Raw, w.Root.VKey()))
+		raw, _, err := head.Next(head.Empty(w.Now, "other", ledger.Note{Kind: ledger.NoteHeartbeat}), w.b.Key)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return w.b.Commits[0].Key, w.bucket.PutForged(w.b.Commits[0].Key, raw)
+	}, "the right key signed it"},
+	{"a commit is gone, and so is all that comes after it", func(w *world) (string, string) {
+		w.bucket.DeleteVersion(w.b.Commits[0].Key, w.b.Commits[0].Version)
+		c := w.b.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
+		for _, f := range w.b.Commits[0].Manifest.Files {
+			w.bucket.DeleteVersion(ledger.Join(prefix, f.Key), f.VersionID)
+		}
+		return c.Key, c.Version
+	}, "cannot be verified up to it"},
+	{"a forged commit with a lock", func(w *world) (string, string) {
+		key := ledger.CommitKey(prefix, w.a.Open.Stream, w.a.Head.Index+1)
+		return key, w.bucket.locked(key, []byte("forged"), object.Compliance, w.Now.AddDate(9, 0, 0))
+	}, "cannot be verified up to it"},
+	{"the committed version is gone", func(w *world) (string, string) {
+		key, f, _ := w.file(0)
+		w.bucket.PutForged(key, []byte("forged"))
+		w.bucket.DeleteVersion(key, f.VersionID)
+		return key, ""
+	}, "is gone"},
+	{"a committed object is gone altogether", func(w *world) (string, string) {
+		key, f, _ := w.file(0)
+		w.bucket.DeleteVersion(key, f.VersionID)
+		return key, ""
+	}, "is gone"},
+}
+
+// TestLeft: it is named, and left alone.
 func TestLeft(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		do   func(w *world) (key, id string)
-		want string // in what is left
-	}{
-		{"an injected file with a lock", func(w *world) (string, string) {
-			_, f, body := w.file(0)
-			key := ledger.Join(prefix, ledger.DataName(f.Class, f.Day, w.a.Open.Stream, 0, 5))
-			return key, w.bucket.locked(key, body, object.Compliance, w.Now.AddDate(0, 0, 9))
-		}, "no commit names it, and it is locked until"},
-		{"a marker over an injected file with a lock", func(w *world) (string, string) {
-			key := ledger.Join(prefix, "events/evil.parquet")
-			id := w.bucket.locked(key, []byte("evil"), object.Compliance, w.Now.AddDate(0, 0, 9))
-			w.bucket.Hide(key)
-			return key, id
-		}, "no commit names it, and it is locked until"},
-		{"something else in our folder", func(w *world) (string, string) {
-			key := ledger.Join(prefix, "README.txt")
-			w.bucket.PutForged(key, []byte("hello"))
-			return key, ""
-		}, "nothing of an archive is named so"},
-		{"a fork", func(w *world) (string, string) {
-			head := must(ledger.NewHead(w.b.Raw, w.Root.VKey()))
-			raw, _, err := head.Next(head.Empty(w.Now, "other", ledger.Note{Kind: ledger.NoteHeartbeat}), w.b.Key)
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			return w.b.Commits[0].Key, w.bucket.PutForged(w.b.Commits[0].Key, raw)
-		}, "the right key signed it"},
-		{"a commit is gone, and so is all that comes after it", func(w *world) (string, string) {
-			w.bucket.DeleteVersion(w.b.Commits[0].Key, w.b.Commits[0].Version)
-			c := w.b.Note(ledger.Note{Kind: ledger.NoteHeartbeat})
-			for _, f := range w.b.Commits[0].Manifest.Files {
-				w.bucket.DeleteVersion(ledger.Join(prefix, f.Key), f.VersionID)
-			}
-			return c.Key, c.Version
-		}, "cannot be verified up to it"},
-		{"a forged commit with a lock", func(w *world) (string, string) {
-			key := ledger.CommitKey(prefix, w.a.Open.Stream, w.a.Head.Index+1)
-			return key, w.bucket.locked(key, []byte("forged"), object.Compliance, w.Now.AddDate(9, 0, 0))
-		}, "cannot be verified up to it"},
-		{"the committed version is gone", func(w *world) (string, string) {
-			key, f, _ := w.file(0)
-			w.bucket.PutForged(key, []byte("forged"))
-			w.bucket.DeleteVersion(key, f.VersionID)
-			return key, ""
-		}, "is gone"},
-		{"a committed object is gone altogether", func(w *world) (string, string) {
-			key, f, _ := w.file(0)
-			w.bucket.DeleteVersion(key, f.VersionID)
-			return key, ""
-		}, "is gone"},
-	} {
+	for _, test := range stays {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			key, id := test.do(w)
@@ -226,6 +243,13 @@ func TestLeft(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nextBatch puts a forged file where the next batch of a stream goes.
+func (w *world) nextBatch(mode object.Mode) (key, id string) {
+	_, f, body := w.file(0)
+	key = ledger.Join(prefix, ledger.DataName(f.Class, f.Day, w.a.Open.Stream, w.a.Head.NextSeq, 1000))
+	return key, w.bucket.locked(key, body, mode, w.Now.AddDate(1, 0, 0))
 }
 
 // TestInFlight: what a live writer has sent and not committed is none of our business,

@@ -147,7 +147,7 @@ func TestOrphansAndPending(t *testing.T) {
 	}
 	wants(t, w.verify(), OK, pending...)
 	begun := w.now
-	for _, down := range []time.Duration{flight, 2 * flight, 240 * flight} { // an honest server that died
+	for _, down := range []time.Duration{ledger.Flight, 2 * ledger.Flight, 240 * ledger.Flight} { // an honest server that died
 		w.now = begun.Add(down + 1)
 		r := w.verify()
 		wants(t, r, Indeterminate)
@@ -156,14 +156,14 @@ func TestOrphansAndPending(t *testing.T) {
 		}
 		wants(t, w.verify(stateless), Indeterminate)
 	}
-	w.now = begun.Add(2 * flight)
+	w.now = begun.Add(2 * ledger.Flight)
 	a.commit(a.head.Empty(w.now, "test", ledger.Note{Kind: ledger.NoteStart}), nil) // it is back, and promises nothing
 	wants(t, w.verify(), Indeterminate)
 	for _, tt := range []struct {
 		through time.Time
 		result  Result
 		want    []string
-	}{{begun.Add(skew), Indeterminate, nil}, {begun.Add(skew + time.Millisecond), Violation, injected}} {
+	}{{begun.Add(ledger.Skew), Indeterminate, nil}, {begun.Add(ledger.Skew + time.Millisecond), Violation, injected}} {
 		beat := a.head.Empty(w.now, "test", ledger.Note{Kind: ledger.NoteHeartbeat})
 		beat.Through = tt.through
 		a.commit(beat, nil)

@@ -15,15 +15,6 @@ import (
 	"github.com/audit-archiver/archiver/internal/parquet"
 )
 
-const (
-	// flight is how long a file may lie in the bucket before its commit and be no
-	// news: a writer sends the commit right after the files.
-	flight = time.Hour
-	// skew is how far a writer's clock may be from the store's: S3 refuses requests
-	// of a writer whose clock is off by more.
-	skew = 15 * time.Minute
-)
-
 // stranger is a finding about an object that no commit names; what its name says is
 // all that is known.
 func (r *run) stranger(v object.Info, kind Kind, detail string) Finding {
@@ -144,9 +135,9 @@ func (r *run) nextBatch(ctx context.Context, v object.Info, through time.Time) (
 		return "", "", errors.New(noLockFields)
 	case info.Mode != object.Compliance:
 		return Injected, "no commit names it, and it is not locked as a writer locks what it sends", nil
-	case !v.LastModified.Before(r.now.Add(-flight)):
+	case !v.LastModified.Before(r.now.Add(-ledger.Flight)):
 		return Pending, "sent by the stream's writer, it seems; no commit names it yet", nil
-	case through.After(v.LastModified.Add(skew)):
+	case through.After(v.LastModified.Add(ledger.Skew)):
 		return Injected, fmt.Sprintf("no commit names it, and the stream is complete through %s, when it had been there for long", through.Format(time.RFC3339)), nil
 	default:
 		return "", "", fmt.Errorf("it lies there since %s as a file of the stream's next batch, and nothing was committed since that tells whether it is one; SQL engines that read the bucket return its rows: start the stream's server again, or recover the stream",

@@ -56,3 +56,9 @@ SELECT length(''), upper(''), '' || '', substr('', 1), trim(''), split('', ','),
 SELECT '' = '', '' < 'a', '' IS NULL, '' LIKE '', '' LIKE '%', '' = ' ', nullif('', '') IS NULL
 --- try beside constants
 SELECT try(CAST(date '2024-01-31' AS varchar)), greatest(0e0, 1e0), try(lpad('x', 2, 'y')), try(from_unixtime(0))
+--- equal to a text of a column without bounds
+SELECT retention, seq, reason, user_agent FROM audit_logs WHERE reason = 'bad password' AND user_agent IN ('curl/8', 'none') ORDER BY retention, seq
+--- any text of a column without bounds
+SELECT retention, count(*) FROM audit_logs WHERE user_agent <> '' GROUP BY 1
+--- texts of a column without bounds in a range
+SELECT retention, count(*) FROM audit_logs WHERE details > '{' AND reason BETWEEN 'A' AND 'b' GROUP BY 1
