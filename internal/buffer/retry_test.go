@@ -130,7 +130,7 @@ func TestQuietDay(t *testing.T) {
 			}
 		}
 		for s := range r.index {
-			if r.index[s].slots != nil {
+			if r.index[s].buckets != nil {
 				t.Fatalf("day %d: a part of the index is held", now/day)
 			}
 		}
