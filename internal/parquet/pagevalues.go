@@ -32,7 +32,7 @@ type values struct {
 
 // load reads data page n of a chunk.
 func (p *picker) load(c *chunk, n int) (*values, error) {
-	h, data, err := p.unpack(c, c.pages[n].off, c.pages[n].size)
+	h, data, err := p.unpack(c, c.pages[n].off, int64(c.pages[n].size))
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ const (
 // the library changes what it writes.
 const (
 	encoderName  = "archiver"
-	encoderBuild = "parquet-go-0.32-3"
+	encoderBuild = "parquet-go-0.32-4"
 )
 
 // errOrder says that rows did not come in the order of (timestamp_ns, seq).
