@@ -36,6 +36,9 @@ type Scan struct {
 	Bounds athena.Bounds
 	Wide   bool // the query names many of the table's columns
 
+	// MinMS and MaxMS are between which timestamps the conditions hold that [Within] decides about.
+	MinMS, MaxMS int64
+
 	// What the engine finds out about it.
 	Files int
 	Bytes int64 // of these files

@@ -197,6 +197,7 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 		return nil, err
 	}
 	t.byDay(n)
+	wrap(s.exact)
 	return cols, nil
 }
 

@@ -31,9 +31,10 @@ type scope struct {
 	lambda bool                // it is that of a function x -> …
 	// ordering: within an expression of ORDER BY, where DuckDB looks at the table first.
 	ordering bool
-	using    bool // a join with USING: the order of SELECT * differs from Trino's
-	where    node // of the SELECT, before it is translated; nil: none
-	alone    bool // there is one relation, and it is no join and no subquery
+	using    bool   // a join with USING: the order of SELECT * differs from Trino's
+	where    node   // of the SELECT, before it is translated; nil: none
+	alone    bool   // there is one relation, and it is no join and no subquery
+	exact    []node // parts of where about which Within decides
 }
 
 func (s *scope) cte(name string) ([]column, bool) {

@@ -23,6 +23,7 @@ type job struct {
 	Limit   int64  // rows
 	InOrder bool   // see dialect.Plan
 	Days    bool   // each file has rows of the day in its name only
+	Within  bool   // each file has rows only for which the conditions hold that dialect.Within decides about
 	Explain string // EXPLAIN with its options: answer the plan; "" for the rows
 	Watch   bool   // tell what was read, too: of a plan that is run
 
