@@ -53,6 +53,9 @@ const firstRows = pageRows
 // before there are the others. Then what was read for the first ones is read again.
 func (j *job) rows(ctx context.Context, s *server) error {
 	a := &sender{server: s}
+	if j.direct() {
+		return a.all(ctx, j)
+	}
 	var sent int64
 	for most := j.portion(); ; most = j.Limit + 1 - sent {
 		count, err := a.fill(ctx, j, sent, most)
@@ -84,18 +87,23 @@ func (j *job) portion() int64 {
 	return j.Limit + 1
 }
 
-// compute runs a statement and returns how many rows it made. A value that is not supported
-// ends it, also where TRY hid that from DuckDB.
+// compute runs a statement and returns how many rows it made.
 func (j *job) compute(ctx context.Context, conn *sql.Conn, statement string) (rows int64, err error) {
-	err = conn.QueryRowContext(ctx, statement).Scan(&rows)
+	err = j.outcome(conn.QueryRowContext(ctx, statement).Scan(&rows))
+	return rows, err
+}
+
+// outcome is the query's error once its rows were computed. A value that is not supported
+// ends it, also where TRY hid that from DuckDB.
+func (j *job) outcome(err error) error {
 	refusal := j.unsupported.err()
 	switch {
 	case refusal != nil && (err == nil && j.tries() || err != nil && strings.Contains(err.Error(), refusal.Construct)):
-		return 0, refusal
+		return refusal
 	case err != nil:
-		return 0, duckError(err)
+		return duckError(err)
 	}
-	return rows, nil
+	return nil
 }
 
 func tooManyRows(limit int64) error {
@@ -112,12 +120,16 @@ type sender struct {
 
 // fill puts most rows of the answer, from one on, into the table, and counts them.
 func (a *sender) fill(ctx context.Context, j *job, from, most int64) (count int64, err error) {
+	return j.compute(ctx, a.conn, fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s AS %s LIMIT %d OFFSET %d", answerTable, j.selected(), most, from))
+}
+
+// selected is the query with its columns called as those of the table are.
+func (j *job) selected() string {
 	names := make([]string, len(j.Names))
 	for i := range names {
 		names[i] = answerColumn(i)
 	}
-	return j.compute(ctx, a.conn, fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s AS SELECT * FROM (%s) AS answer(%s) LIMIT %d OFFSET %d",
-		answerTable, j.SQL, strings.Join(names, ", "), most, from))
+	return fmt.Sprintf("SELECT * FROM (%s) AS answer(%s)", j.SQL, strings.Join(names, ", "))
 }
 
 // answerColumn is the i-th column of the table. Those of the answer may have one name twice.
@@ -152,6 +164,11 @@ func (a *sender) page(ctx context.Context, from int64) (count int64, err error) 
 		return 0, err
 	}
 	defer func() { err = joinClose(err, rows) }()
+	return a.each(rows)
+}
+
+// each sends rows and counts them.
+func (a *sender) each(rows *sql.Rows) (count int64, err error) {
 	raw, refs := make([]any, len(a.cols)), make([]any, len(a.cols))
 	for i := range raw {
 		refs[i] = &raw[i]
@@ -213,27 +230,39 @@ func (a *sender) describe(ctx context.Context, j *job) (err error) {
 		if err := rows.Scan(&duckType); err != nil {
 			return err
 		}
-		i := len(a.cols)
-		if i >= len(j.Names) {
-			return errors.New("describe answer: more columns than the translation knows")
+		if err := a.column(j, duckType); err != nil {
+			return err
 		}
-		typ, err := trinoType(duckType)
-		if err != nil {
-			return &athena.Error{Kind: athena.ErrRefused, Construct: "column " + j.Names[i], Detail: err.Error()}
-		}
-		pick := answerColumn(i)
-		if typ == "json" {
-			pick = "CAST(" + pick + " AS VARCHAR)"
-		}
-		if known := j.Types[i]; strings.Contains(known, "unknown") || strings.Contains(known, "json") {
-			typ = known // DuckDB calls a bare NULL an integer, and we hand JSON in arrays over as varchar
-		}
-		a.picks = append(a.picks, pick)
-		a.cols = append(a.cols, athena.Column{Name: j.Names[i], Type: typ})
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
+	return a.described(j)
+}
+
+// column notes the next column, which has a type of DuckDB's.
+func (a *sender) column(j *job, duckType string) error {
+	i := len(a.cols)
+	if i >= len(j.Names) {
+		return errors.New("describe answer: more columns than the translation knows")
+	}
+	typ, err := trinoType(duckType)
+	if err != nil {
+		return &athena.Error{Kind: athena.ErrRefused, Construct: "column " + j.Names[i], Detail: err.Error()}
+	}
+	pick := answerColumn(i)
+	if typ == "json" {
+		pick = "CAST(" + pick + " AS VARCHAR)"
+	}
+	if known := j.Types[i]; strings.Contains(known, "unknown") || strings.Contains(known, "json") {
+		typ = known // DuckDB calls a bare NULL an integer, and we hand JSON in arrays over as varchar
+	}
+	a.picks = append(a.picks, pick)
+	a.cols = append(a.cols, athena.Column{Name: j.Names[i], Type: typ})
+	return nil
+}
+
+func (a *sender) described(j *job) error {
 	if len(a.cols) != len(j.Names) {
 		return errors.New("describe answer: fewer columns than the translation knows")
 	}

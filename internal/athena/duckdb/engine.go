@@ -163,6 +163,7 @@ func (e *Engine) query(ctx context.Context, q athena.Query, st dialect.Statement
 		return nil, err
 	}
 	j.SQL, j.Names, j.Types, j.InOrder = text, plan.Names, plan.Types, plan.InOrder
+	j.Short = plan.Short || plan.InOrder && len(j.Scans) == 1 && len(j.Scans[0].Files) == 0 // but the rows that were picked
 	if st.Sub == dialect.ExplainQuery {
 		return explain(w, j, plan, st.Explain, meta, end)
 	}
