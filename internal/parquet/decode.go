@@ -88,17 +88,11 @@ func (r *runs) count(n int) (ones int, _ error) {
 
 // onesIn counts the bits that are 1 among the n that start at bit at. They lie within data.
 func onesIn(data []byte, at, n int) (ones int) {
-	for ; n > 0 && at%8 != 0; n-- {
-		ones += int(bits(data, at, 1))
-		at++
-	}
-	data = data[at/8:]
-	for ; n >= 64; n -= 64 {
-		ones += mathbits.OnesCount64(binary.LittleEndian.Uint64(data))
-		data = data[8:]
-	}
-	for at = range n {
-		ones += int(bits(data, at, 1))
+	for n > 0 {
+		some := min(n, 32)
+		ones += mathbits.OnesCount32(bits(data, at, some))
+		at += some
+		n -= some
 	}
 	return ones
 }

@@ -37,6 +37,7 @@ type picker struct {
 type scratch struct {
 	zstd          *zstd.Decoder
 	raw, unpacked []byte
+	values        values // of the page that was loaded last
 }
 
 // zstdOver is how much more room than it needs the decoder wants, to copy without looking at the end each time.

@@ -92,6 +92,8 @@ func columns() []column {
 			c.pageRows = 256
 		case c.Name == "resource_id", c.Name == "details":
 			c.pageRows = 512
+		case c.Name == "actor_id", c.Name == "actor_email", c.Name == "ip", c.Name == "user_agent", c.Name == "organization_id":
+			c.pageRows = 2048
 		case c.kind != kindText:
 			c.pageRows = 4096
 		default:
