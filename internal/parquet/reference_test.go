@@ -74,7 +74,7 @@ func libraryGroup(t *testing.T, file *pq.Writer, cols []column, rows []event.Row
 		for i, out := range file.ColumnWriters() {
 			var values []pq.Value
 			for k := range rows[:n] {
-				v := libraryValue(&cols[i], &rows[k])
+				v := cols[i].value(&rows[k])
 				if values = append(values, v); cols[i].kind == kindText && !v.IsNull() {
 					sinceBytes[i] += len(v.ByteArray())
 				}
@@ -199,8 +199,8 @@ func wantSameFile(t *testing.T, got, want []byte) {
 	t.Fatalf("%d bytes, want %d; the same pages, other indexes, filters or footer", len(got), len(want))
 }
 
-// libraryValue is the column's value in a row, as the library has it.
-func libraryValue(c *column, r *event.Row) pq.Value {
+// value is the column's value in a row, as the library has it.
+func (c *column) value(r *event.Row) pq.Value {
 	switch {
 	case c.str != nil:
 		return pq.ByteArrayValue([]byte(*c.str(r)))

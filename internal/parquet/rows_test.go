@@ -45,7 +45,7 @@ func TestRowsForAnEngine(t *testing.T) {
 				t.Fatalf("column %d is %s with %d values, want %s with %d", i, name, len(got), col.Name, len(rows))
 			}
 			for k := range rows {
-				if want := libraryValue(&col, &rows[k]); got[k].IsNull() != want.IsNull() || !pq.Equal(got[k], want) {
+				if want := col.value(&rows[k]); got[k].IsNull() != want.IsNull() || !pq.Equal(got[k], want) {
 					t.Fatalf("row %d: column %s is %v, want %v", k, col.Name, got[k], want)
 				}
 			}
