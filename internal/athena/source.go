@@ -38,6 +38,11 @@ func (f *File) OfOneDay() bool {
 	return time.Unix(0, f.MinTimestampNS).UTC().Format(layout) == f.Day && time.Unix(0, f.MaxTimestampNS).UTC().Format(layout) == f.Day
 }
 
+// Within reports whether the timestamp of all rows of f is within the bounds, in Unix milliseconds, inclusive.
+func (f *File) Within(minMS, maxMS int64) bool {
+	return floorMS(f.MinTimestampNS) >= minMS && floorMS(f.MaxTimestampNS) <= maxMS
+}
+
 // FileSet is the table at one instant: every row is in exactly one file.
 type FileSet struct {
 	Files           []File

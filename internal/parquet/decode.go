@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	mathbits "math/bits"
 )
 
 // The decoders in this file produce one value per call and allocate nothing, so no count in a page can make them large.
@@ -74,19 +75,26 @@ func (r *runs) count(n int) (ones int, _ error) {
 			continue
 		}
 		some := int(min(r.left, uint64(n)))
-		if !r.packed {
+		if r.packed {
+			ones += onesIn(r.data, r.bit, some)
+		} else {
 			ones += some * int(r.value)
-		}
-		for i := range some {
-			if !r.packed {
-				break
-			}
-			ones += int(bits(r.data, r.bit+i, 1))
 		}
 		r.pass(some)
 		n -= some
 	}
 	return ones, nil
+}
+
+// onesIn counts the bits that are 1 among the n that start at bit at. They lie within data.
+func onesIn(data []byte, at, n int) (ones int) {
+	for n > 0 {
+		some := min(n, 32)
+		ones += mathbits.OnesCount32(bits(data, at, some))
+		at += some
+		n -= some
+	}
+	return ones
 }
 
 // pass goes over n values of the run at hand, which has as many.
@@ -222,14 +230,7 @@ func (d *deltas) skip(n int) error {
 		if uint64(some) > d.remaining {
 			return fmt.Errorf("%w: too few values", errPage)
 		}
-		sum := int64(some) * d.minDelta
-		for i := range some {
-			if d.width == 0 { // as of numbers that count
-				break
-			}
-			sum += int64(bits64(d.data, d.bit+i*d.width, d.width))
-		}
-		d.last += sum
+		d.last += int64(some)*d.minDelta + int64(sumOf(d.data, d.bit, d.width, some))
 		d.bit += some * d.width
 		d.left -= some
 		d.remaining -= uint64(some)
@@ -239,6 +240,29 @@ func (d *deltas) skip(n int) error {
 		n -= some
 	}
 	return nil
+}
+
+// sumOf adds up n numbers of width bits, at most 64, that start at bit at. They lie within data.
+func sumOf(data []byte, at, width, n int) (sum uint64) {
+	if width == 0 { // as of numbers that count
+		return 0
+	}
+	const room = 64 - 7 // bits of a word, wherever in a byte the first number starts
+	each, mask := room/width, uint64(1)<<width-1
+	for width <= room && n >= each && at/8+8 <= len(data) {
+		word := binary.LittleEndian.Uint64(data[at/8:]) >> (at % 8)
+		for range each {
+			sum += word & mask
+			word >>= width
+		}
+		at += each * width
+		n -= each
+	}
+	for range n {
+		sum += bits64(data, at, width)
+		at += width
+	}
+	return sum
 }
 
 // start moves to the next mini-block.

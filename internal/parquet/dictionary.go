@@ -1,9 +1,6 @@
 package parquet
 
-import (
-	"fmt"
-	"sync"
-)
+import "fmt"
 
 // dictionary is the values of a dictionary page, one behind the other, each with its length before it. It does not change.
 type dictionary struct {
@@ -43,8 +40,8 @@ func (d *dictionary) at(id uint32) (v []byte, err error) {
 	return v, nil
 }
 
-// which marks the values that are in is; nil when none is.
-func (d *dictionary) which(is map[string]bool) ([]bool, error) {
+// which marks the values for which is is true; nil when none is.
+func (d *dictionary) which(is func(v []byte) bool) ([]bool, error) {
 	var found []bool
 	rest := d.data
 	for id := range d.count {
@@ -52,7 +49,7 @@ func (d *dictionary) which(is map[string]bool) ([]bool, error) {
 		if err != nil {
 			return nil, err
 		}
-		if rest = after; !is[string(v)] {
+		if rest = after; !is(v) {
 			continue
 		}
 		if found == nil {
@@ -61,52 +58,6 @@ func (d *dictionary) which(is map[string]bool) ([]bool, error) {
 		found[id] = true
 	}
 	return found, nil
-}
-
-// Memory keeps dictionaries that were unpacked, up to a bound. Most of the work for a single row is unpacking the
-// dictionaries of its row group. It is safe for concurrent use.
-type Memory struct {
-	most int64
-
-	mu    sync.Mutex
-	bytes int64
-	held  map[dictionaryKey]*dictionary
-}
-
-type dictionaryKey struct {
-	file   *Finder
-	group  int
-	column string
-}
-
-// NewMemory returns a Memory for at most so many bytes.
-func NewMemory(most int64) *Memory {
-	return &Memory{most: most, held: make(map[dictionaryKey]*dictionary)}
-}
-
-func (m *Memory) get(key dictionaryKey) *dictionary {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.held[key]
-}
-
-// put makes room by forgetting any others. Questions go through all files in the same order, so forgetting the oldest
-// would forget each just before it is wanted again.
-func (m *Memory) put(key dictionaryKey, d *dictionary) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, here := m.held[key]; here || d.size() > m.most {
-		return
-	}
-	for other, o := range m.held { // in no order
-		if m.bytes+d.size() <= m.most {
-			break
-		}
-		delete(m.held, other)
-		m.bytes -= o.size()
-	}
-	m.held[key] = d
-	m.bytes += d.size()
 }
 
 func (d *dictionary) size() int64 { return int64(len(d.data) + 4*len(d.marks) + 100) }

@@ -44,6 +44,7 @@ type chunkPlaces struct {
 	index, indexLen int64 // offset index
 	bloom, bloomLen int64 // bits of the bloom filter; bloomLen 0: none
 	unpacked        int64 // size of all pages before compression
+	coded           bool  // all values are in the dictionary
 }
 
 // Match is a condition on a row: the column has one of the values, byte by byte.
@@ -114,6 +115,7 @@ func (g *groupPlaces) fill(r io.ReaderAt, footer int64, from *format.RowGroup, c
 			dict: m.DictionaryPageOffset, data: m.DataPageOffset, end: chunkStart(m) + m.TotalCompressedSize,
 			index: c.OffsetIndexOffset, indexLen: int64(c.OffsetIndexLength), unpacked: m.TotalUncompressedSize,
 		}
+		p.coded = p.dict != 0 && allCoded(m.EncodingStats)
 		if p.index < 4 || p.indexLen < 1 || p.indexLen > maxFooterBytes || p.index > footer-p.indexLen {
 			return fmt.Errorf("column %s: page index of %d bytes at %d is outside the file", cols[i].Name, p.indexLen, p.index)
 		}
@@ -127,6 +129,16 @@ func (g *groupPlaces) fill(r io.ReaderAt, footer int64, from *format.RowGroup, c
 		}
 	}
 	return nil
+}
+
+// allCoded reports whether a chunk with such pages has no value in a data page itself, but ids of its dictionary only.
+func allCoded(pages []format.PageEncodingStats) bool {
+	for _, p := range pages {
+		if p.PageType != format.DictionaryPage && p.Encoding != format.RLEDictionary {
+			return false
+		}
+	}
+	return len(pages) > 0
 }
 
 // filter finds the bits of a bloom filter behind its head.
@@ -206,6 +218,7 @@ type Found struct {
 	p      *picker
 	g      int
 	places []int32
+	known  map[int]string // what all of them have, by the column's place
 }
 
 // Len returns how many rows there are.
@@ -225,7 +238,12 @@ func (f *Finder) Find(r io.ReaderAt, g int, w Wanted) (_ *Found, err error) {
 	if err != nil {
 		return nil, err
 	}
-	found := &Found{p: p, g: g}
+	found := &Found{p: p, g: g, known: make(map[int]string)}
+	for _, m := range w.Where {
+		if len(m.Values) == 1 {
+			found.known[f.place(m.Column)] = m.Values[0]
+		}
+	}
 	if found.places, err = p.search(w); err != nil {
 		p.close()
 		return nil, fmt.Errorf("row group %d: %w", g, err)
@@ -236,7 +254,7 @@ func (f *Finder) Find(r io.ReaderAt, g int, w Wanted) (_ *Found, err error) {
 // Rows reads the rows that were found, in order, from the same file, with so many goroutines.
 func (f *Found) Rows(r io.ReaderAt, threads int) (rows []event.Row, err error) {
 	f.p.r = r
-	rows, err = f.p.fetch(f.places, threads)
+	rows, err = f.p.fetch(f.places, f.known, threads)
 	if err != nil {
 		return nil, fmt.Errorf("row group %d: %w", f.g, err)
 	}

@@ -228,6 +228,7 @@ func TestFinderOfDamagedFiles(t *testing.T) {
 	good := encode(t, testOptions(), rows, 100, func(w *Writer) { w.indexLeast = 0 })
 	rng := rand.New(rand.NewPCG(3, 4))
 	where := []Match{{"actor_id", []string{rows[7].ActorID}}}
+	found := 0
 	for range 300 {
 		data := bytes.Clone(good)
 		data[rng.IntN(len(data))] ^= byte(1 + rng.IntN(255))
@@ -235,10 +236,32 @@ func TestFinderOfDamagedFiles(t *testing.T) {
 		if err != nil {
 			continue
 		}
+		found += len(got)
 		for _, row := range got {
-			if row.ActorID != where[0].Values[0] {
-				t.Fatalf("row of %q", row.ActorID)
+			if row != rows[row.Seq] || row.ActorID != where[0].Values[0] {
+				t.Fatalf("row %+v, want %+v", row, rows[row.Seq])
 			}
+		}
+	}
+	if found == 0 {
+		t.Error("no row was found")
+	}
+}
+
+// TestOnesAreCounted: bits are counted alike one by one and many at a time.
+func TestOnesAreCounted(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	data := make([]byte, 40)
+	for i := range data {
+		data[i] = byte(rng.Uint32())
+	}
+	for at := range 8 * len(data) {
+		want := 0
+		for n := range 8*len(data) - at {
+			if got := onesIn(data, at, n); got != want {
+				t.Fatalf("%d of %d bits from %d on are 1, want %d", got, n, at, want)
+			}
+			want += int(data[(at+n)/8] >> ((at + n) % 8) & 1)
 		}
 	}
 }
@@ -274,7 +297,7 @@ func BenchmarkFind(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if _, err := p.fetch(places, 1); err != nil {
+				if _, err := p.fetch(places, nil, 1); err != nil {
 					b.Fatal(err)
 				}
 				p.close()

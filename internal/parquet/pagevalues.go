@@ -30,9 +30,9 @@ type values struct {
 	ints   deltas
 }
 
-// load reads data page n of a chunk.
+// load reads data page n of a chunk. What it returns is good until the next call.
 func (p *picker) load(c *chunk, n int) (*values, error) {
-	h, data, err := p.unpack(c, c.pages[n].off, c.pages[n].size)
+	h, data, err := p.unpack(c, c.pages[n].off, int64(c.pages[n].size))
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,8 @@ func (p *picker) load(c *chunk, n int) (*values, error) {
 	if h.kind != format.DataPage || !h.hasData || h.values != rows.to-rows.from {
 		return nil, fmt.Errorf("%w: page %d is not one of %d values", errPage, n, rows.to-rows.from)
 	}
-	v := &values{nullable: c.col.Nullable, number: c.col.kind != kindText}
+	v := &p.values
+	*v = values{nullable: c.col.Nullable, number: c.col.kind != kindText}
 	if v.nullable {
 		if len(data) < 4 || h.levels != format.RLE {
 			return nil, fmt.Errorf("%w: no levels", errPage)

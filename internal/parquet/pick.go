@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"sort"
 	"sync/atomic"
 	"unicode/utf8"
@@ -36,20 +37,30 @@ type picker struct {
 type scratch struct {
 	zstd          *zstd.Decoder
 	raw, unpacked []byte
+	values        values // of the page that was loaded last
 }
+
+// zstdOver is how much more room than it needs the decoder wants, to copy without looking at the end each time.
+const zstdOver = 16
 
 // pagePlace is where a data page is, its header included, and the first of its rows.
 type pagePlace struct {
-	off, size int64
-	first     int32
+	off         int64
+	size, first int32
 }
+
+// pageList is the pages of a column chunk, in order.
+type pageList []pagePlace
+
+func (l pageList) size() int64 { return int64(16*len(l) + 100) }
 
 // chunk is a column chunk of which pages are wanted.
 type chunk struct {
 	*chunkPlaces
 	col   *column
+	place int // of the column
 	rows  int32
-	pages []pagePlace
+	pages pageList
 	dict  *dictionary // nil: not read yet
 }
 
@@ -72,12 +83,28 @@ func (p *picker) close() {
 	}
 }
 
-// open reads the offset index of a column: its pages must follow each other without a gap.
+// open finds out where the pages of a column are.
 func (p *picker) open(i int) (*chunk, error) {
 	if p.chunks[i] != nil {
 		return p.chunks[i], nil
 	}
-	c := &chunk{chunkPlaces: &p.group.chunks[i], col: &p.f.cols[i], rows: int32(p.group.rows)}
+	c := &chunk{chunkPlaces: &p.group.chunks[i], col: &p.f.cols[i], place: i, rows: int32(p.group.rows)}
+	key := memoryKey{p.f, p.number, i, true}
+	pages, known := p.f.memory.get(key).(pageList)
+	if !known {
+		var err error
+		if pages, err = p.pages(c); err != nil {
+			return nil, fmt.Errorf("page index: %w", err)
+		}
+		p.f.memory.put(key, pages)
+	}
+	c.pages = pages
+	p.chunks[i] = c
+	return c, nil
+}
+
+// pages reads the offset index of a column: its pages must follow each other without a gap.
+func (p *picker) pages(c *chunk) (pages pageList, _ error) {
 	data := make([]byte, c.indexLen)
 	if err := readFull(p.r, data, c.index); err != nil {
 		return nil, err
@@ -85,22 +112,21 @@ func (p *picker) open(i int) (*chunk, error) {
 	p.read += c.indexLen
 	off := c.data
 	err := parsePageIndex(data, func(at, size, first int64) error {
-		n := len(c.pages)
-		if at != off || size < 1 || size > c.end-at || (n == 0) != (first == 0) || first >= int64(c.rows) || n > 0 && first <= int64(c.pages[n-1].first) {
+		n := len(pages)
+		if at != off || size < 1 || size > min(c.end-at, math.MaxInt32) || (n == 0) != (first == 0) || first >= int64(c.rows) || n > 0 && first <= int64(pages[n-1].first) {
 			return fmt.Errorf("%w: page %d is at %d, row %d", errPage, n, at, first)
 		}
-		c.pages = append(c.pages, pagePlace{at, size, int32(first)})
+		pages = append(pages, pagePlace{at, int32(size), int32(first)})
 		off += size
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("page index: %w", err)
+		return nil, err
 	}
-	if off != c.end || len(c.pages) == 0 {
-		return nil, fmt.Errorf("page index: %w: pages end at %d, not at %d", errPage, off, c.end)
+	if off != c.end || len(pages) == 0 {
+		return nil, fmt.Errorf("%w: pages end at %d, not at %d", errPage, off, c.end)
 	}
-	p.chunks[i] = c
-	return c, nil
+	return pages, nil
 }
 
 // rowsOf is the range of rows of page n.
@@ -140,10 +166,10 @@ func (p *picker) unpack(c *chunk, off, size int64) (h pageHeader, _ []byte, _ er
 	if uint32(h.crc) != crc32.ChecksumIEEE(body) {
 		return h, nil, fmt.Errorf("%w: checksum differs", errPage)
 	}
-	if int64(cap(p.unpacked)) < full {
-		p.unpacked = make([]byte, full)
+	if int64(cap(p.unpacked)) < full+zstdOver {
+		p.unpacked = make([]byte, full+zstdOver)
 	}
-	data, err := p.zstd.DecodeAll(body, p.unpacked[:0:full])
+	data, err := p.zstd.DecodeAll(body, p.unpacked[:0:full+zstdOver])
 	if err != nil {
 		return h, nil, fmt.Errorf("%w: %w", errPage, err)
 	}
@@ -158,8 +184,8 @@ func (p *picker) dictionary(c *chunk) error {
 	if c.dict != nil {
 		return nil
 	}
-	key := dictionaryKey{p.f, p.number, c.col.Name}
-	if c.dict = p.f.memory.get(key); c.dict != nil {
+	key := memoryKey{p.f, p.number, c.place, false}
+	if c.dict, _ = p.f.memory.get(key).(*dictionary); c.dict != nil {
 		return nil
 	}
 	if c.chunkPlaces.dict == 0 {
@@ -179,8 +205,9 @@ func (p *picker) dictionary(c *chunk) error {
 	return nil
 }
 
-// fetch reads all columns of some rows, which are in order, with so many goroutines.
-func (p *picker) fetch(places []int32, threads int) ([]event.Row, error) {
+// fetch reads all columns of some rows, which are in order, with so many goroutines; but those columns whose value,
+// which all rows have, is known by their place.
+func (p *picker) fetch(places []int32, known map[int]string, threads int) ([]event.Row, error) {
 	rows := make([]event.Row, len(places))
 	for i := range rows {
 		rows[i].Retention = p.f.class
@@ -193,11 +220,16 @@ func (p *picker) fetch(places []int32, threads int) ([]event.Row, error) {
 			if i >= len(p.f.cols) {
 				return nil
 			}
-			if p.f.cols[i].source == sourceMillis { // timestamp_ns says it
-				continue
+			col := &p.f.cols[i]
+			value, same := known[i]
+			switch {
+			case same:
+				err = col.setAll(rows, []byte(value))
+			case col.source != sourceMillis: // timestamp_ns says that one
+				err = p.column(i, places, rows)
 			}
-			if err := p.column(i, places, rows); err != nil {
-				return fmt.Errorf("column %s: %w", p.f.cols[i].Name, err)
+			if err != nil {
+				return fmt.Errorf("column %s: %w", col.Name, err)
 			}
 		}
 	}
@@ -232,6 +264,13 @@ func (p *picker) column(i int, places []int32, rows []event.Row) error {
 		if err := p.dictionary(c); err != nil {
 			return err
 		}
+		if c.coded && c.dict.count == 1 && !c.col.Nullable { // all rows have that one, as they have their stream
+			only, err := c.dict.at(0)
+			if err != nil {
+				return err
+			}
+			return c.col.setAll(rows, only)
+		}
 	}
 	var v *values
 	var within span
@@ -265,16 +304,31 @@ func (c *chunk) set(v *values, row *event.Row) error {
 	if err != nil {
 		return err
 	}
+	return c.col.set(row, b, valid)
+}
+
+// set puts the text b into a row, or NULL.
+func (c *column) set(row *event.Row, b []byte, valid bool) (err error) {
 	if !utf8.Valid(b) {
 		return errUTF8
 	}
 	switch {
-	case c.col.str != nil:
-		*c.col.str(row) = string(b)
-	case c.col.text != nil:
-		*c.col.text(row) = event.Text{S: string(b), Valid: valid}
-	case c.col.source == sourceStream:
+	case c.str != nil:
+		*c.str(row) = string(b)
+	case c.text != nil:
+		*c.text(row) = event.Text{S: string(b), Valid: valid}
+	case c.source == sourceStream:
 		row.Stream, err = uuid.ParseBytes(b)
 	}
 	return err
+}
+
+// setAll puts the text b into all rows.
+func (c *column) setAll(rows []event.Row, b []byte) error {
+	for i := range rows {
+		if err := c.set(&rows[i], b, true); err != nil {
+			return err
+		}
+	}
+	return nil
 }

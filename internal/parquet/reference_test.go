@@ -243,3 +243,30 @@ func wantSameFile(t *testing.T, got, want []byte) {
 	}
 	t.Fatalf("%d bytes, want %d; the same pages, other indexes, filters or footer", len(got), len(want))
 }
+
+// value is the column's value in a row, as the library has it.
+func (c *column) value(r *event.Row) pq.Value {
+	switch {
+	case c.str != nil:
+		return pq.ByteArrayValue([]byte(*c.str(r)))
+	case c.text != nil:
+		t := c.text(r)
+		if !t.Valid {
+			return pq.Value{}
+		}
+		v := pq.ByteArrayValue([]byte(t.S))
+		v.SetDefinitionLevel(1)
+		return v
+	case c.num != nil:
+		return pq.Int64Value(*c.num(r))
+	}
+	switch c.source {
+	case sourceMillis:
+		return pq.Int64Value(r.TimestampMS())
+	case sourceStream:
+		return pq.ByteArrayValue([]byte(r.Stream.String()))
+	case sourceDay:
+		return pq.ByteArrayValue([]byte(r.Day()))
+	}
+	panic("bug: column " + c.Name + " has no source")
+}

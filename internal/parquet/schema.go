@@ -88,10 +88,12 @@ func columns() []column {
 	for i := range cols {
 		c := &cols[i]
 		switch {
-		case c.Name == "id", c.Name == "request_id", c.Name == "details":
+		case c.Name == "id", c.Name == "request_id":
+			c.pageRows = 256
+		case c.Name == "resource_id", c.Name == "details":
 			c.pageRows = 512
-		case c.Name == "resource_id":
-			c.pageRows = 1024
+		case c.Name == "actor_id", c.Name == "actor_email", c.Name == "ip", c.Name == "user_agent", c.Name == "organization_id":
+			c.pageRows = 2048
 		case c.kind != kindText:
 			c.pageRows = 4096
 		default:

@@ -1,7 +1,6 @@
 package parquet
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"sort"
@@ -121,10 +120,7 @@ func (p *picker) find(i int, wanted []string, within []span, most int) ([]int32,
 	if err != nil {
 		return nil, err
 	}
-	is := make(map[string]bool, len(wanted))
-	for _, w := range wanted {
-		is[w] = true
-	}
+	is := oneOf(wanted)
 	var codes []bool
 	if c.chunkPlaces.dict != 0 {
 		if err := p.dictionary(c); err != nil {
@@ -135,9 +131,6 @@ func (p *picker) find(i int, wanted []string, within []span, most int) ([]int32,
 		}
 	}
 	s := hunt{picker: p, chunk: c, is: is, codes: codes, most: most}
-	if len(wanted) == 1 {
-		s.only = []byte(wanted[0])
-	}
 	for n := 0; n < len(c.pages) && len(within) > 0; n++ {
 		rows := c.rowsOf(n)
 		last := sort.Search(len(within), func(k int) bool { return within[k].from >= rows.to })
@@ -159,8 +152,7 @@ func (p *picker) find(i int, wanted []string, within []span, most int) ([]int32,
 type hunt struct {
 	*picker
 	chunk *chunk
-	is    map[string]bool
-	only  []byte // the one value, when there is only one; nil otherwise
+	is    func(v []byte) bool
 	codes []bool // of the dictionary; nil: none of its values
 	most  int
 	found []int32
@@ -212,8 +204,17 @@ func (s *hunt) test(v *values) (bool, error) {
 	if !valid || err != nil {
 		return false, err
 	}
-	if s.only != nil {
-		return bytes.Equal(text, s.only), nil
+	return s.is(text), nil
+}
+
+// oneOf returns whether a value is one of those that are wanted: mostly there is one, and no table is faster.
+func oneOf(wanted []string) func(v []byte) bool {
+	if len(wanted) == 1 {
+		return func(v []byte) bool { return string(v) == wanted[0] }
 	}
-	return s.is[string(text)], nil
+	is := make(map[string]bool, len(wanted))
+	for _, w := range wanted {
+		is[w] = true
+	}
+	return func(v []byte) bool { return is[string(v)] }
 }

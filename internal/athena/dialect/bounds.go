@@ -21,9 +21,12 @@ func (t *translator) bound(scan *Scan, alias string, s *scope) {
 	if s.where == nil {
 		return
 	}
-	b := bounder{Bounds: athena.Everything(), t: t, alias: alias, alone: s.alone}
+	b := bounder{Bounds: athena.Everything(), t: t, alias: alias, alone: s.alone, exact: exact{bounds: athena.Everything()}}
 	b.narrow(s.where)
 	scan.Bounds = b.Bounds
+	if s.alone { // in an outer join the condition also keeps out rows without a timestamp
+		b.exact.take(scan, s)
+	}
 }
 
 // bounder collects bounds on the relation called alias. A column of another
@@ -34,6 +37,7 @@ type bounder struct {
 	t     *translator
 	alias string
 	alone bool
+	exact exact
 }
 
 func (b *bounder) narrow(cond node) {
@@ -43,17 +47,25 @@ func (b *bounder) narrow(cond node) {
 			b.narrow(c)
 		}
 	case "COMPARE_BETWEEN":
-		column := b.column(child(cond, "input"))
-		b.compare(column, "COMPARE_GREATERTHANOREQUALTO", child(cond, "lower"))
-		b.compare(column, "COMPARE_LESSTHANOREQUALTO", child(cond, "upper"))
+		const from, to = "COMPARE_GREATERTHANOREQUALTO", "COMPARE_LESSTHANOREQUALTO"
+		column, lower, upper := b.column(child(cond, "input")), child(cond, "lower"), child(cond, "upper")
+		b.compare(column, from, lower)
+		b.compare(column, to, upper)
+		if column == "timestamp" {
+			b.exact.add(b.t, cond, []string{from, to}, lower, upper)
+		}
 	case "COMPARE_IN":
 		b.narrowIn(children(cond))
 	case "COMPARE_EQUAL", "COMPARE_LESSTHAN", "COMPARE_LESSTHANOREQUALTO", "COMPARE_GREATERTHAN", "COMPARE_GREATERTHANOREQUALTO":
-		op := text(cond, "type")
-		if column := b.column(child(cond, "left")); column != "" {
-			b.compare(column, op, child(cond, "right"))
-		} else if column := b.column(child(cond, "right")); column != "" {
-			b.compare(column, mirrored(op), child(cond, "left"))
+		op, value := text(cond, "type"), child(cond, "right")
+		column := b.column(child(cond, "left"))
+		if column == "" {
+			op, value = mirrored(op), child(cond, "left")
+			column = b.column(child(cond, "right"))
+		}
+		b.compare(column, op, value)
+		if column == "timestamp" {
+			b.exact.add(b.t, cond, []string{op}, value)
 		}
 	}
 }

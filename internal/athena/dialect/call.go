@@ -78,6 +78,7 @@ func (t *translator) call(n node, s *scope) (string, error) {
 func (t *translator) aggregate(f signature, c *call) (string, error) {
 	n, name, s := c.n, c.name, c.scope
 	t.mixed = true
+	s.aggregates = s.aggregates || text(n, "class") == "FUNCTION"
 	if cond := child(n, "filter"); cond != nil {
 		if err := t.condition(cond, s); err != nil {
 			return "", err

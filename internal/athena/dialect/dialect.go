@@ -36,6 +36,9 @@ type Scan struct {
 	Bounds athena.Bounds
 	Wide   bool // the query names many of the table's columns
 
+	// MinMS and MaxMS are between which timestamps the conditions hold that [Within] decides about.
+	MinMS, MaxMS int64
+
 	// What the engine finds out about it.
 	Files int
 	Bytes int64 // of these files
@@ -54,7 +57,13 @@ type Plan struct {
 	// InOrder says that each row of the answer is made of one row of the only scan, in
 	// the order of that: its first rows are the same ones whenever they are asked for.
 	InOrder bool
+
+	// Short says that the answer has at most shortRows rows, however large the table is.
+	Short bool
 }
+
+// shortRows is the largest LIMIT of an answer that is short.
+const shortRows = 4096
 
 // Prepare looks at the text before DuckDB parses it. It refuses what DuckDB's
 // parser would read differently from Trino's without leaving a trace in the
@@ -107,7 +116,7 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	for i := range t.scans {
 		t.scans[i].Wide = len(t.named) >= wideColumns
 	}
-	plan := &Plan{InOrder: t.inOrder(child(stmt, "node")), Tree: out, Scans: t.scans, Names: make([]string, len(cols)), Types: make([]string, len(cols))}
+	plan := &Plan{InOrder: t.inOrder(child(stmt, "node")), Short: t.short(child(stmt, "node")), Tree: out, Scans: t.scans, Names: make([]string, len(cols)), Types: make([]string, len(cols))}
 	for i, c := range cols {
 		plan.Names[i], plan.Types[i] = c.name, publicType(c.typ)
 	}
@@ -118,6 +127,18 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 func (t *translator) inOrder(n node) bool {
 	return len(t.scans) == 1 && !t.mixed && text(n, "type") == "SELECT_NODE" && text(child(n, "from_table"), "type") == "BASE_TABLE" &&
 		len(list(n, "modifiers"))+len(list(n, "group_expressions"))+len(list(child(n, "cte_map"), "map")) == 0 && n["having"] == nil
+}
+
+// short is said of a translated query in [Plan].
+func (t *translator) short(n node) bool {
+	for _, item := range list(n, "modifiers") {
+		m, _ := item.(map[string]any)
+		most, _ := child(child(m, "limit"), "value")["value"].(json.Number)
+		if rows, err := strconv.Atoi(most.String()); text(m, "type") == "LIMIT_MODIFIER" && err == nil && rows <= shortRows {
+			return true
+		}
+	}
+	return t.oneRow && text(n, "type") == "SELECT_NODE"
 }
 
 // parseError turns DuckDB's report about a text it cannot serialize into ours.

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -62,7 +63,7 @@ func (t *translator) table(n node, s *scope) error {
 		}
 		cols = tableColumns()
 		scan := fmt.Sprintf("%sscan%d", internal, len(t.scans))
-		t.scans = append(t.scans, Scan{Name: scan, Bounds: athena.Everything()})
+		t.scans = append(t.scans, Scan{Name: scan, Bounds: athena.Everything(), MinMS: math.MinInt64, MaxMS: math.MaxInt64})
 		if !renamed {
 			t.bound(&t.scans[first], alias, s)
 		}

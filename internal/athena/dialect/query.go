@@ -8,14 +8,15 @@ import (
 
 // translator walks one tree once, from the top, and rewrites it in place.
 type translator struct {
-	sql   string
-	now   time.Time
-	scans []Scan
-	fns   map[string]signature
-	parse func(sql string) ([]byte, error)
-	mixed bool            // there are aggregates, window functions or subqueries
-	named map[string]bool // columns, those of * included; not within the definitions of views
-	depth int
+	sql    string
+	now    time.Time
+	scans  []Scan
+	fns    map[string]signature
+	parse  func(sql string) ([]byte, error)
+	mixed  bool            // there are aggregates, window functions or subqueries
+	named  map[string]bool // columns, those of * included; not within the definitions of views
+	oneRow bool            // the SELECT that was translated last makes one row of all: it has aggregates and no groups
+	depth  int
 	// growth is how many nodes were added to the tree.
 	growth      int
 	bareDecimal bool // the query has a type decimal without digits
@@ -197,6 +198,8 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 		return nil, err
 	}
 	t.byDay(n)
+	wrap(s.exact)
+	t.oneRow = s.aggregates && len(list(n, "group_expressions")) == 0
 	return cols, nil
 }
 

@@ -30,10 +30,12 @@ type scope struct {
 	first  []column            // ORDER BY: the names of the select list come first; or of a function x -> …: its parameters
 	lambda bool                // it is that of a function x -> …
 	// ordering: within an expression of ORDER BY, where DuckDB looks at the table first.
-	ordering bool
-	using    bool // a join with USING: the order of SELECT * differs from Trino's
-	where    node // of the SELECT, before it is translated; nil: none
-	alone    bool // there is one relation, and it is no join and no subquery
+	ordering   bool
+	using      bool   // a join with USING: the order of SELECT * differs from Trino's
+	where      node   // of the SELECT, before it is translated; nil: none
+	alone      bool   // there is one relation, and it is no join and no subquery
+	aggregates bool   // the select list or HAVING has one, which is no window function
+	exact      []node // parts of where about which Within decides
 }
 
 func (s *scope) cte(name string) ([]column, bool) {

@@ -52,16 +52,20 @@ const firstRows = pageRows
 // rows sends the answer's rows: at once, or, where that is possible, the first ones
 // before there are the others. Then what was read for the first ones is read again.
 func (j *job) rows(ctx context.Context, s *server) error {
-	cols, text, err := j.describe(ctx, s.conn)
-	if err != nil {
-		return duckError(err)
+	a := &sender{server: s}
+	if j.direct() {
+		return a.all(ctx, j)
 	}
-	a := &sender{server: s, cols: cols}
 	var sent int64
 	for most := j.portion(); ; most = j.Limit + 1 - sent {
-		count, err := a.fill(ctx, j, text, sent, most)
+		count, err := a.fill(ctx, j, sent, most)
 		if err != nil {
 			return err
+		}
+		if sent == 0 {
+			if err := a.describe(ctx, j); err != nil {
+				return duckError(err)
+			}
 		}
 		if sent+count > j.Limit {
 			return tooManyRows(j.Limit)
@@ -83,10 +87,15 @@ func (j *job) portion() int64 {
 	return j.Limit + 1
 }
 
-// compute runs a statement. A value that is not supported ends it, also where TRY hid
-// that from DuckDB.
-func (j *job) compute(ctx context.Context, conn *sql.Conn, statement string) error {
-	_, err := conn.ExecContext(ctx, statement)
+// compute runs a statement and returns how many rows it made.
+func (j *job) compute(ctx context.Context, conn *sql.Conn, statement string) (rows int64, err error) {
+	err = j.outcome(conn.QueryRowContext(ctx, statement).Scan(&rows))
+	return rows, err
+}
+
+// outcome is the query's error once its rows were computed. A value that is not supported
+// ends it, also where TRY hid that from DuckDB.
+func (j *job) outcome(err error) error {
 	refusal := j.unsupported.err()
 	switch {
 	case refusal != nil && (err == nil && j.tries() || err != nil && strings.Contains(err.Error(), refusal.Construct)):
@@ -104,21 +113,27 @@ func tooManyRows(limit int64) error {
 // sender is an answer on its way.
 type sender struct {
 	*server
-	cols []athena.Column
-	buf  []byte
+	cols  []athena.Column
+	picks []string // of the table: what is sent
+	buf   []byte
 }
 
 // fill puts most rows of the answer, from one on, into the table, and counts them.
-func (a *sender) fill(ctx context.Context, j *job, text string, from, most int64) (count int64, err error) {
-	statement := fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s AS %s LIMIT %d OFFSET %d", answerTable, text, most, from)
-	if err := j.compute(ctx, a.conn, statement); err != nil {
-		return 0, err
-	}
-	if err := a.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+answerTable).Scan(&count); err != nil {
-		return 0, duckError(err)
-	}
-	return count, nil
+func (a *sender) fill(ctx context.Context, j *job, from, most int64) (count int64, err error) {
+	return j.compute(ctx, a.conn, fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s AS %s LIMIT %d OFFSET %d", answerTable, j.selected(), most, from))
 }
+
+// selected is the query with its columns called as those of the table are.
+func (j *job) selected() string {
+	names := make([]string, len(j.Names))
+	for i := range names {
+		names[i] = answerColumn(i)
+	}
+	return fmt.Sprintf("SELECT * FROM (%s) AS answer(%s)", j.SQL, strings.Join(names, ", "))
+}
+
+// answerColumn is the i-th column of the table. Those of the answer may have one name twice.
+func answerColumn(i int) string { return fmt.Sprintf("c%d", i) }
 
 // table sends the rows of the table, and before the first ones what they are.
 func (a *sender) table(ctx context.Context, first bool, count int64) error {
@@ -127,35 +142,47 @@ func (a *sender) table(ctx context.Context, first bool, count int64) error {
 			return err
 		}
 	}
-	for from := int64(0); from < count; from += pageRows {
-		if err := a.page(ctx, from); err != nil {
+	var sent int64
+	for from := int64(0); from == 0 || from < count; from += pageRows { // the first one in any case: the count is only what the driver says
+		n, err := a.page(ctx, from)
+		if err != nil {
 			return err
 		}
+		sent += n
+	}
+	if sent != count {
+		return fmt.Errorf("send answer: it has %d rows, DuckDB said %d", sent, count)
 	}
 	return a.flush()
 }
 
-// page sends pageRows rows.
-func (a *sender) page(ctx context.Context, from int64) (err error) {
-	text := fmt.Sprintf("SELECT * FROM %s WHERE rowid >= %d AND rowid < %d ORDER BY rowid", answerTable, from, from+pageRows)
+// page sends pageRows rows, or what there is of them, and counts them.
+func (a *sender) page(ctx context.Context, from int64) (count int64, err error) {
+	text := fmt.Sprintf("SELECT %s FROM %s WHERE rowid >= %d AND rowid < %d ORDER BY rowid", strings.Join(a.picks, ", "), answerTable, from, from+pageRows)
 	rows, err := a.conn.QueryContext(ctx, text)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = joinClose(err, rows) }()
+	return a.each(rows)
+}
+
+// each sends rows and counts them.
+func (a *sender) each(rows *sql.Rows) (count int64, err error) {
 	raw, refs := make([]any, len(a.cols)), make([]any, len(a.cols))
 	for i := range raw {
 		refs[i] = &raw[i]
 	}
 	for rows.Next() {
 		if err := rows.Scan(refs...); err != nil {
-			return fmt.Errorf("read row: %w", err)
+			return count, fmt.Errorf("read row: %w", err)
 		}
 		if err := a.add(raw); err != nil {
-			return err
+			return count, err
 		}
+		count++
 	}
-	return rows.Err()
+	return count, rows.Err()
 }
 
 // add sends what the driver gave as the contract has it.
@@ -190,48 +217,56 @@ func (a *sender) flush() error {
 	return err
 }
 
-// describe asks for the types of the answer and returns the text that is run: JSON is
-// its text there.
-func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Column, text string, err error) {
-	rows, err := conn.QueryContext(ctx, "SELECT column_type FROM (DESCRIBE "+j.SQL+")")
+// describe asks for the types of the table, once it is filled: the query itself would be
+// planned, and footers read, once more for that. JSON is sent as its text.
+func (a *sender) describe(ctx context.Context, j *job) (err error) {
+	rows, err := a.conn.QueryContext(ctx, "SELECT column_type FROM (DESCRIBE "+answerTable+")")
 	if err != nil {
-		return nil, "", err
+		return err
 	}
 	defer func() { err = joinClose(err, rows) }()
-	var names, picks []string
 	for rows.Next() {
 		var duckType string
 		if err := rows.Scan(&duckType); err != nil {
-			return nil, "", err
+			return err
 		}
-		i := len(cols)
-		if i >= len(j.Names) {
-			return nil, "", errors.New("describe query: more columns than the translation knows")
+		if err := a.column(j, duckType); err != nil {
+			return err
 		}
-		typ, err := trinoType(duckType)
-		if err != nil {
-			return nil, "", &athena.Error{Kind: athena.ErrRefused, Construct: "column " + j.Names[i], Detail: err.Error()}
-		}
-		isJSON := typ == "json"
-		if known := j.Types[i]; strings.Contains(known, "unknown") || strings.Contains(known, "json") {
-			typ = known // DuckDB calls a bare NULL an integer, and we hand JSON in arrays over as varchar
-		}
-		name := fmt.Sprintf("c%d", i)
-		names = append(names, name)
-		if isJSON {
-			name = "CAST(" + name + " AS VARCHAR) AS " + name
-		}
-		picks = append(picks, name)
-		cols = append(cols, athena.Column{Name: j.Names[i], Type: typ})
 	}
 	if err := rows.Err(); err != nil {
-		return nil, "", err
+		return err
 	}
-	if len(cols) != len(j.Names) {
-		return nil, "", errors.New("describe query: fewer columns than the translation knows")
+	return a.described(j)
+}
+
+// column notes the next column, which has a type of DuckDB's.
+func (a *sender) column(j *job, duckType string) error {
+	i := len(a.cols)
+	if i >= len(j.Names) {
+		return errors.New("describe answer: more columns than the translation knows")
 	}
-	text = fmt.Sprintf("SELECT %s FROM (%s) AS answer(%s)", strings.Join(picks, ", "), j.SQL, strings.Join(names, ", "))
-	return cols, text, nil
+	typ, err := trinoType(duckType)
+	if err != nil {
+		return &athena.Error{Kind: athena.ErrRefused, Construct: "column " + j.Names[i], Detail: err.Error()}
+	}
+	pick := answerColumn(i)
+	if typ == "json" {
+		pick = "CAST(" + pick + " AS VARCHAR)"
+	}
+	if known := j.Types[i]; strings.Contains(known, "unknown") || strings.Contains(known, "json") {
+		typ = known // DuckDB calls a bare NULL an integer, and we hand JSON in arrays over as varchar
+	}
+	a.picks = append(a.picks, pick)
+	a.cols = append(a.cols, athena.Column{Name: j.Names[i], Type: typ})
+	return nil
+}
+
+func (a *sender) described(j *job) error {
+	if len(a.cols) != len(j.Names) {
+		return errors.New("describe answer: fewer columns than the translation knows")
+	}
+	return nil
 }
 
 // kindOf says what a DuckDB error means to the query.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -151,16 +152,18 @@ func (e *Engine) query(ctx context.Context, q athena.Query, st dialect.Statement
 	}
 	end.add(w.close)
 	w.watch(ctx)
-	plan, text, err := parser{w}.translate(sql, q.Params, e.o.Now())
-	if err != nil {
-		return nil, err
-	}
-	j := &job{SQL: text, Names: plan.Names, Types: plan.Types, Limit: q.Limit(), InOrder: plan.InOrder}
 	planOnly := st.Sub == dialect.ExplainQuery && !st.Explain.Analyze
-	meta, err := e.files(ctx, plan, j, planOnly, end)
+	j := &job{Limit: q.Limit()}
+	var meta athena.Meta
+	plan, text, err := parser{w}.translate(sql, q.Params, e.o.Now(), func(plan *dialect.Plan) (err error) {
+		meta, err = e.files(ctx, plan, j, planOnly, end)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
+	j.SQL, j.Names, j.Types, j.InOrder = text, plan.Names, plan.Types, plan.InOrder
+	j.Short = plan.Short || plan.InOrder && len(j.Scans) == 1 && len(j.Scans[0].Files) == 0 // but the rows that were picked
 	if st.Sub == dialect.ExplainQuery {
 		return explain(w, j, plan, st.Explain, meta, end)
 	}
@@ -200,13 +203,12 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, planOnly
 		return athena.Meta{}, err
 	}
 	given := 0
-	j.Days = true
+	j.Days, j.Within = true, true
 	for i := range set.Files {
 		j.Days = j.Days && (!wanted[i] || set.Files[i].OfOneDay())
 	}
 	for n := range plan.Scans {
 		s := &plan.Scans[n]
-		scan := jobScan{Name: s.Name, MinMS: s.Bounds.MinMS, MaxMS: s.Bounds.MaxMS}
 		chosen := slices.DeleteFunc(picks[n], func(i int) bool {
 			gone := local[i].Name == "" // it has expired
 			if gone {
@@ -215,6 +217,8 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, planOnly
 			}
 			return gone
 		})
+		scan := jobScan{Name: s.Name}
+		scan.MinMS, scan.MaxMS = j.within(s, set.Files, chosen)
 		if planOnly {
 			for _, i := range chosen {
 				scan.Files = append(scan.Files, local[i])
@@ -235,6 +239,20 @@ func (e *Engine) files(ctx context.Context, plan *dialect.Plan, j *job, planOnly
 		}
 	}
 	return meta, nil
+}
+
+// within notes whether the rows of the chosen files are of the time that s is about, and returns the bounds that are
+// still to be put on timestamps. Where there are none, timestamps need not be read.
+func (j *job) within(s *dialect.Scan, files []athena.File, chosen []int) (minMS, maxMS int64) {
+	inside := true
+	for _, i := range chosen {
+		inside = inside && files[i].Within(s.Bounds.MinMS, s.Bounds.MaxMS)
+		j.Within = j.Within && files[i].Within(s.MinMS, s.MaxMS)
+	}
+	if inside {
+		return math.MinInt64, math.MaxInt64
+	}
+	return s.Bounds.MinMS, s.Bounds.MaxMS
 }
 
 // narrow says what the worker reads for one mention of the table: the chosen files, or in

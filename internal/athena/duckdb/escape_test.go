@@ -154,7 +154,7 @@ func (p *prison) gate(t *testing.T, statements []string) {
 		if i < 100 { // all the way, in a process each
 			_, _, err = answer(t, e, statement)
 		} else {
-			_, _, err = parser{w}.translate(statement, nil, testNow)
+			_, _, err = parser{w}.translate(statement, nil, testNow, nil)
 		}
 		var known *athena.Error
 		switch {

@@ -38,7 +38,7 @@ const (
 	kindHello kind = 'H' // hello as JSON, once, first
 	kindPing  kind = '?' // answered by an empty kindText
 	kindParse kind = 'P' // SQL; answered by kindText, a syntax tree
-	kindPrint kind = 'D' // a syntax tree; answered by kindText, SQL
+	kindPrint kind = 'D' // a syntax tree; answered by kindText, SQL, and another one, the tree that is parsed of it
 	kindJob   kind = 'J' // job as JSON, once, last
 )
 

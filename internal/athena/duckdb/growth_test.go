@@ -60,7 +60,7 @@ func TestTranslationIsBounded(t *testing.T) {
 		text := ""
 		sql, err := dialect.Prepare(sql)
 		if err == nil {
-			_, text, err = parser{w}.translate(sql, nil, testNow)
+			_, text, err = parser{w}.translate(sql, nil, testNow, nil)
 		}
 		runtime.ReadMemStats(&after)
 		w.close()

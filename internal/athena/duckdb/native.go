@@ -23,6 +23,9 @@ func (j *job) functions(conn *sql.Conn) (statements []string, err error) {
 	if name, statement := dialect.DayOf(j.Days); strings.Contains(j.SQL, name) {
 		statements = append(statements, statement)
 	}
+	if name, statement := dialect.Within(j.Within); strings.Contains(j.SQL, name) {
+		statements = append(statements, statement)
+	}
 	for name, statement := range dialect.Macros() {
 		if strings.Contains(j.SQL, name) {
 			statements = append(statements, statement)

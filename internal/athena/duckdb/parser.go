@@ -50,8 +50,9 @@ func (p parser) bound(query string, params []string) ([]byte, error) {
 	return dialect.Bind(query, tree, values, places)
 }
 
-// translate returns the plan of query and its text in DuckDB's dialect.
-func (p parser) translate(query string, params []string, now time.Time) (*dialect.Plan, string, error) {
+// translate returns the plan of query and its text in DuckDB's dialect. meanwhile, unless it is nil, is called with the
+// plan while the worker reads what it has printed again; its error is that of translate.
+func (p parser) translate(query string, params []string, now time.Time, meanwhile func(*dialect.Plan) error) (*dialect.Plan, string, error) {
 	tree, err := p.bound(query, params)
 	if err != nil {
 		return nil, "", err
@@ -64,10 +65,15 @@ func (p parser) translate(query string, params []string, now time.Time) (*dialec
 	if err != nil {
 		return nil, "", fmt.Errorf("print translated query: %w", err)
 	}
+	if meanwhile != nil {
+		if err := meanwhile(plan); err != nil {
+			return nil, "", err
+		}
+	}
 	// The printer is not ours. What runs must be what was checked.
-	again, err := p.tree(text)
+	again, err := p.w.receive(kindText)
 	if err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("parse translated query: %w", err)
 	}
 	if err := sameTree(plan.Tree, again); err != nil {
 		return nil, "", fmt.Errorf("print translated query %q: %w", text, err)

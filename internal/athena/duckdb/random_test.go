@@ -76,7 +76,7 @@ func blame(t *testing.T, e *Engine, sql string) string {
 			t.Fatal(err)
 		}
 		defer w.close()
-		_, text, refusal = parser{w}.translate(text, nil, testNow)
+		_, text, refusal = parser{w}.translate(text, nil, testNow, nil)
 	}
 	if refusal != nil {
 		if errors.Is(known.Kind, athena.ErrSyntax) {

@@ -107,14 +107,22 @@ func (s *server) serve(ctx context.Context, in io.Reader) error {
 		if k == kindJob {
 			return s.job(ctx, body, in)
 		}
-		text, err := s.text(ctx, k, string(body))
-		if err != nil {
-			return err
-		}
-		if err := s.out.send(kindText, []byte(text)); err != nil {
+		if err := s.reply(ctx, k, string(body)); err != nil {
 			return err
 		}
 	}
+}
+
+// reply answers a frame that is no job.
+func (s *server) reply(ctx context.Context, k kind, arg string) error {
+	text, err := s.text(ctx, k, arg)
+	if err != nil {
+		return err
+	}
+	if err := s.out.send(kindText, []byte(text)); err != nil || k != kindPrint {
+		return err
+	}
+	return s.reply(ctx, kindParse, text)
 }
 
 // folders finds out what the handed over folders are called.

@@ -51,8 +51,9 @@ func warmJobs(path string) []*job {
 	for _, c := range athena.Columns() {
 		jobs[0].Names, jobs[0].Types = append(jobs[0].Names, c.Name), append(jobs[0].Types, c.Type)
 	}
+	jobs[0].Short = true
 	for _, j := range jobs {
-		j.Limit = 10
+		j.Limit = pageRows
 		j.Scans = []jobScan{{Name: warmTable, paths: []string{path}, MinMS: 0, MaxMS: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()}}
 	}
 	return jobs
@@ -96,7 +97,7 @@ func (s *server) rehearse(ctx context.Context, j *job) error {
 	if err := j.rows(ctx, s); err != nil {
 		return err
 	}
-	for _, statement := range []string{"DROP TABLE " + answerTable, "DROP VIEW " + warmTable} {
+	for _, statement := range []string{"DROP TABLE IF EXISTS " + answerTable, "DROP VIEW " + warmTable} {
 		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
 			return err
 		}

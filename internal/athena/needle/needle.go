@@ -8,7 +8,6 @@
 package needle
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -308,6 +307,5 @@ func (f *Finder) write(rows []event.Row) (path string, err error) {
 			err = errors.Join(err, os.Remove(file.Name()))
 		}
 	}()
-	out := bufio.NewWriterSize(file, 256<<10)
-	return file.Name(), errors.Join(parquet.WriteRows(out, rows), out.Flush(), file.Chmod(0o444))
+	return file.Name(), errors.Join(parquet.WriteRows(file, rows), file.Chmod(0o444))
 }
