@@ -116,7 +116,7 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 
 // inOrder is said of a translated query in [Plan].
 func (t *translator) inOrder(n node) bool {
-	return len(t.scans) == 1 && !t.mixed && text(n, "type") == "SELECT_NODE" && text(child(n, "from_table"), "type") == "BASE_TABLE" &&
+	return len(t.scans) == 1 && !t.mixed && text(n, "type") == "SELECT_NODE" && isScan(child(n, "from_table")) &&
 		len(list(n, "modifiers"))+len(list(n, "group_expressions"))+len(list(child(n, "cte_map"), "map")) == 0 && n["having"] == nil
 }
 

@@ -15,10 +15,15 @@ func (t *translator) expr(n node, s *scope) (string, error) {
 		return "", t.refuse(n, "expression", "nested too deep")
 	}
 	typ, err := t.exprOf(n, s)
-	if err == nil && t.grownTooMuch() {
+	switch {
+	case err != nil:
+		return "", err
+	case len(typ) > mostType:
+		return "", t.fail(n, athena.ErrTooBig, "", "the type of what stands here has too many parts; use fewer fields, or arrays")
+	case t.grownTooMuch():
 		return "", t.tooMuch(n)
 	}
-	return typ, err
+	return typ, nil
 }
 
 func (t *translator) exprOf(n node, s *scope) (string, error) {

@@ -71,8 +71,14 @@ func (t *translator) table(n node, s *scope) error {
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
 	}
-	s.rels = append(s.rels, relation{alias, cols})
+	s.rels = append(s.rels, newRelation(alias, cols))
 	return nil
+}
+
+// isScan reports whether n, which is translated, is the table itself; the name of a WITH
+// stands in the tree like that of a table.
+func isScan(n node) bool {
+	return text(n, "type") == "BASE_TABLE" && strings.HasPrefix(text(n, "table_name"), internal+"scan")
 }
 
 func tablePath(n node) []string {
@@ -96,7 +102,7 @@ func (t *translator) subqueryTable(n node, s *scope) error {
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
 	}
-	s.rels = append(s.rels, relation{text(n, "alias"), cols})
+	s.rels = append(s.rels, newRelation(text(n, "alias"), cols))
 	return nil
 }
 
@@ -184,7 +190,7 @@ func (t *translator) unnest(n node, s *scope) error {
 	if isRow(elementOf(typ)) || holds(args[0], "LAMBDA") && holds(args[0], "COLUMN_REF") {
 		return t.unnestLists(n, args, []string{elementOf(typ)}, s)
 	}
-	settle(args[0], typ)
+	t.settle(args[0], typ)
 	cols := []column{{name: "unnest", typ: elementOf(typ)}}
 	if text(n, "with_ordinality") == "WITH_ORDINALITY" {
 		cols = append(cols, column{name: "ordinality", typ: typeBigint})
@@ -196,7 +202,7 @@ func (t *translator) unnest(n node, s *scope) error {
 	if alias == "" {
 		alias = "unnest"
 	}
-	s.rels = append(s.rels, relation{alias, cols})
+	s.rels = append(s.rels, newRelation(alias, cols))
 	return nil
 }
 
@@ -226,7 +232,7 @@ func (t *translator) unnestLists(n node, lists []node, elements []string, s *sco
 	}
 	longest := []node{}
 	for i, l := range lists {
-		settle(l, "array("+elements[i]+")")
+		t.settle(l, "array("+elements[i]+")")
 		longest = append(longest, coalesce(function("len", t.again(l)), castTo(intConst(0), "BIGINT")))
 		if !isRow(elements[i]) {
 			pick(internal+"u"+itoa(i), elements[i], function("unnest", l))
@@ -251,7 +257,7 @@ func (t *translator) unnestLists(n node, lists []node, elements []string, s *sco
 	if alias == "" {
 		alias = "unnest"
 	}
-	s.rels = append(s.rels, relation{alias, cols})
+	s.rels = append(s.rels, newRelation(alias, cols))
 	aliases := n["column_name_alias"]
 	none := []any{}
 	query := node{
@@ -299,7 +305,7 @@ func (t *translator) values(n node, s *scope) error {
 		row, _ := r.([]any)
 		for j, v := range row {
 			if e, _ := v.(map[string]any); cols[j].typ != typeNull {
-				settle(e, cols[j].typ)
+				t.settle(e, cols[j].typ)
 			}
 		}
 	}
@@ -310,6 +316,6 @@ func (t *translator) values(n node, s *scope) error {
 	if cols, err = t.rename(n, cols, names); err != nil {
 		return err
 	}
-	s.rels = append(s.rels, relation{text(n, "alias"), cols})
+	s.rels = append(s.rels, newRelation(text(n, "alias"), cols))
 	return nil
 }

@@ -16,7 +16,7 @@ type translator struct {
 	mixed bool            // there are aggregates, window functions or subqueries
 	named map[string]bool // columns, those of * included; not within the definitions of views
 	depth int
-	// growth is how many nodes were added to the tree.
+	// growth is how many nodes were added to the tree, and how many columns a * stands for.
 	growth      int
 	bareDecimal bool // the query has a type decimal without digits
 	// lambdas are counted, so that each has a parameter of its own name.
@@ -85,7 +85,7 @@ func (t *translator) with(n node, s *scope) error {
 		if len(list(value, "key_targets")) > 0 || text(value, "materialized") != "CTE_MATERIALIZE_DEFAULT" {
 			return t.refuse(value, "WITH "+name+" AS MATERIALIZED or USING KEY", "")
 		}
-		if strings.HasPrefix(name, internal) {
+		if isInternal(name) {
 			return t.refuse(value, "name "+name, "names that begin with "+internal+" are taken")
 		}
 		cols, err := t.statement(child(value, "query"), s)
@@ -148,7 +148,7 @@ func (t *translator) setOperation(n node, s *scope) ([]column, error) {
 			return nil, err
 		}
 	}
-	return left, t.modifiers(n, &scope{parent: s, first: left})
+	return left, t.modifiers(n, &scope{parent: s, first: newRelation("", left)})
 }
 
 func (t *translator) selectNode(n node, s *scope) ([]column, error) {
@@ -193,7 +193,7 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 			return nil, err
 		}
 	}
-	if err := t.modifiers(n, &scope{parent: s, first: cols}); err != nil {
+	if err := t.modifiers(n, &scope{parent: s, first: newRelation("", cols)}); err != nil {
 		return nil, err
 	}
 	t.byDay(n)
@@ -257,7 +257,7 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 			return nil, err
 		}
 		if text(e, "class") != "COLUMN_REF" {
-			settle(e, typ)
+			t.settle(e, typ)
 		}
 		e["alias"] = name
 		cols = append(cols, column{name: name, typ: typ, plain: plain})
@@ -291,6 +291,9 @@ func (t *translator) star(n node, s *scope) ([]column, error) {
 	var cols []column
 	for _, r := range s.rels {
 		if name := text(n, "relation_name"); name == "" || strings.EqualFold(name, r.alias) {
+			if t.growth += len(r.cols); t.grownTooMuch() {
+				return nil, t.tooMuch(n)
+			}
 			cols = append(cols, r.cols...)
 		}
 	}

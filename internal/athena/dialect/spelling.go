@@ -16,6 +16,9 @@ func (l lexemeList) foreign(sql string) error {
 	open := []parenthesis{{}} // those around the lexeme; the first stands for the whole text
 	for i, tok := range l {
 		in, next := &open[len(open)-1], l.at(i+1)
+		if err := l.foreignArgument(sql, i, in); err != nil {
+			return err
+		}
 		switch tok.word {
 		case "(", "[":
 			if tok.is("[") && in.isType {
@@ -24,6 +27,14 @@ func (l lexemeList) foreign(sql string) error {
 			open = append(open, parenthesis{before: l.at(i - 1).word, isType: in.isType})
 		case ")", "]":
 			open = open[:max(1, len(open)-1)]
+		case "limit", "offset":
+			if next.is("(") || next.is("+") || next.is("-") || next.is("null") {
+				return errAt(sql, next.start, athena.ErrSyntax, strings.ToUpper(tok.word)+" "+sql[next.start:next.end], "write a whole number")
+			}
+		case "'":
+			if next.is("'") {
+				return errAt(sql, next.start, athena.ErrSyntax, "a text behind a text", "write || between them")
+			}
 		case "select":
 			in.selects = true
 		case "union", "except", "intersect":
@@ -58,11 +69,49 @@ func (l lexemeList) foreign(sql string) error {
 	return nil
 }
 
+// foreignArgument refuses words between parentheses that belong elsewhere. i is a lexeme
+// in those of in.
+func (l lexemeList) foreignArgument(sql string, i int, in *parenthesis) error {
+	tok, next := l[i], l.at(i+1)
+	first := l.at(i - 1).is("(")
+	if advice, ok := jsonClauses[tok.word]; ok && sqlJSONNames[in.before] { // DuckDB's parser does not know it
+		return errAt(sql, tok.start, athena.ErrRefused, in.before+" with "+strings.ToUpper(tok.word), advice)
+	}
+	switch {
+	case tok.is("filter") && l.at(i-1).is(")") && next.is("(") && !l.at(i+2).is("where"):
+		return errAt(sql, tok.start, athena.ErrSyntax, "FILTER without WHERE", "write FILTER (WHERE …)")
+	case tok.is("'") && first && in.before == "extract":
+		return errAt(sql, tok.start, athena.ErrSyntax, "EXTRACT of a text", "write extract(year FROM x)")
+	case tok.is("for") && in.before == "substring" && !in.from:
+		return errAt(sql, tok.start, athena.ErrSyntax, "FOR without FROM", "write substring(x FROM 1 FOR 2)")
+	case tok.is("from"):
+		in.from = true
+	case trimSides[tok.word] && first && in.before == "trim" && !next.is(")") && !next.is(","):
+		in.side = i
+	case tok.is(")") && in.side > 0 && !in.from:
+		return errAt(sql, l[in.side].start, athena.ErrSyntax, strings.ToUpper(l[in.side].word)+" without FROM", "write trim("+l[in.side].word+" FROM x)")
+	}
+	return nil
+}
+
+var sqlJSONNames = map[string]bool{"json_exists": true, "json_value": true, "json_query": true}
+
+// jsonClauses are what may follow the path, and what to write instead.
+var jsonClauses = map[string]string{
+	"returning": "write CAST(json_value(…) AS type)", "default": "write coalesce(json_value(…), …)", "on": "write coalesce(…)",
+	"with": "write json_extract", "without": "that is meant where nothing is said", "keep": "that is meant where nothing is said",
+	"omit": "write json_value", "passing": "write the value into the path", "format": "",
+}
+
+var trimSides = map[string]bool{"leading": true, "trailing": true, "both": true}
+
 // parenthesis is what was met since one was opened.
 type parenthesis struct {
 	before  string // the word before it
 	selects bool   // SELECT
 	isType  bool   // the AS of a cast
+	from    bool   // FROM
+	side    int    // the lexeme LEADING, TRAILING or BOTH of a trim; 0: none
 }
 
 // takeFrom are the functions with a FROM among their arguments.
@@ -104,6 +153,25 @@ func (t *translator) nullTest(n node) error {
 		return t.fail(n, athena.ErrSyntax, "NOT NULL behind a value", "write IS NOT NULL")
 	}
 	return nil
+}
+
+// asCall refuses a function that is called by the name that only DuckDB's parser gives it,
+// for something that Trino has a syntax for.
+func (t *translator) asCall(n node, name string) error {
+	own, ok := syntaxOf[name]
+	quoted := strings.HasPrefix(strings.ToLower(t.written(n)), `"`+name+`"`)
+	if ok && (quoted || t.writtenWord(n) == name) {
+		return t.refuse(n, "function "+name, own)
+	}
+	return nil
+}
+
+// syntaxOf is that syntax.
+var syntaxOf = map[string]string{
+	"date_part": "write extract(year FROM x)", "timezone": "write x AT TIME ZONE 'UTC'", "count_star": "write count(*)",
+	"like_escape": "write x LIKE y ESCAPE z", "not_like_escape": "write x NOT LIKE y ESCAPE z",
+	"to_years": "write interval '1' year", "to_months": "write interval '1' month", "to_weeks": "write interval '7' day", "to_days": "write interval '1' day",
+	"to_hours": "write interval '1' hour", "to_minutes": "write interval '1' minute", "to_seconds": "write interval '1' second",
 }
 
 // operators are ways to write an operator of Trino's, which stand where it would.

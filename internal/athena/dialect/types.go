@@ -24,6 +24,9 @@ const (
 // internal begins the names of relations and macros that users cannot reach.
 const internal = "__audit_"
 
+// isInternal reports whether name is one of those, to DuckDB, which reads no case.
+func isInternal(name string) bool { return strings.HasPrefix(strings.ToLower(name), internal) }
+
 func isInteger(t string) bool {
 	switch t {
 	case "tinyint", "smallint", typeInt, typeBigint:

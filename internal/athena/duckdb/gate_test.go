@@ -215,6 +215,13 @@ func TestRefused(t *testing.T) {
 		{"SELECT 1" + strings.Repeat(" + 1", 5000), ""},
 		{"SELECT '" + strings.Repeat("x", athena.MaxSQLBytes) + "'", "bytes long"},
 		{"SELECT 'a\x00b'", "U+0000"},
+
+		// What is small as a text and big as a machine, a tree or a list.
+		{"SELECT regexp_like(action, '" + strings.Repeat("(?:a{1000})", 12) + "') FROM audit_logs", "more than 10000 parts"},
+		{"SELECT regexp_replace(action, '" + strings.Repeat(`(?:\pL{10,99})`, 150) + "', '$0') FROM audit_logs", "more than 10000 parts"},
+		{"SELECT regexp_count(action, '" + strings.Repeat("a", 8193) + "') FROM audit_logs", "more than 8192 bytes"},
+		{"SHOW DATABASES LIKE '" + strings.Repeat("(?:a{1000})", 12) + "'", "more than 10000 parts"},
+		{"SELECT seq IN (1" + strings.Repeat(",1", 130_000) + ") FROM audit_logs", "too many values"},
 		{"SELECT '\xff'", "UTF-8"},
 	} {
 		name := tt.sql

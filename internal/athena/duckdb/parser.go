@@ -18,11 +18,20 @@ import (
 // worker: the text is as hostile there as it is when it runs.
 type parser struct{ w *worker }
 
+// treeMost bounds the syntax tree of a query, of which this process, which may be the one
+// that takes events, holds two at a time, and each in ten times as many bytes.
+const treeMost = 8 << 20
+
 // tree parses query.
-func (p parser) tree(query string) ([]byte, error) {
+func (p parser) tree(query string) ([]byte, error) { return p.treeOf(query, treeMost) }
+
+func (p parser) treeOf(query string, most int) ([]byte, error) {
 	tree, err := p.w.ask(kindParse, query)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("parse query: %w", err)
+	case len(tree) > most:
+		return nil, overrun("it has too many values, names or calls; put a long list into one text, such as contains(split('a,b,c', ','), x)")
 	}
 	return []byte(tree), nil
 }
@@ -33,19 +42,25 @@ func (p parser) bound(query string, params []string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(places) != len(params) {
+		return nil, &athena.Error{Kind: athena.ErrInvalid, Construct: "parameters",
+			Detail: fmt.Sprintf("the query has %d places (?) for them, and there are %d values", len(places), len(params))}
+	}
 	tree, err := p.tree(numbered)
-	if err != nil || len(places)+len(params) == 0 {
+	if err != nil || len(params) == 0 {
 		return tree, err
 	}
 	checked, err := athena.CheckLiterals(params)
 	if err != nil {
 		return nil, err
 	}
-	values := []byte("{}")
-	if len(checked) > 0 {
-		if values, err = p.tree("SELECT " + strings.Join(checked, ", ")); err != nil {
-			return nil, err
-		}
+	list := "SELECT " + strings.Join(checked, ", ")
+	if len(list) > athena.MaxSQLBytes {
+		return nil, &athena.Error{Kind: athena.ErrRefused, Construct: "parameters", Detail: fmt.Sprintf("together they are %d bytes long, at most %d are read", len(list), athena.MaxSQLBytes)}
+	}
+	values, err := p.tree(list)
+	if err != nil {
+		return nil, err
 	}
 	return dialect.Bind(query, tree, values, places)
 }
@@ -65,7 +80,7 @@ func (p parser) translate(query string, params []string, now time.Time) (*dialec
 		return nil, "", fmt.Errorf("print translated query: %w", err)
 	}
 	// The printer is not ours. What runs must be what was checked.
-	again, err := p.tree(text)
+	again, err := p.treeOf(text, treeMost+2*len(plan.Tree))
 	if err != nil {
 		return nil, "", err
 	}
