@@ -109,7 +109,9 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	}
 	plan := &Plan{InOrder: t.inOrder(child(stmt, "node")), Tree: out, Scans: t.scans, Names: make([]string, len(cols)), Types: make([]string, len(cols))}
 	for i, c := range cols {
-		plan.Names[i], plan.Types[i] = c.name, publicType(c.typ)
+		if plan.Names[i], plan.Types[i] = c.name, publicType(c.typ); isInternal(c.name) {
+			plan.Names[i] = fmt.Sprintf("_col%d", i)
+		}
 	}
 	return plan, nil
 }

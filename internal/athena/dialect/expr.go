@@ -92,6 +92,10 @@ func (t *translator) constant(n node) (string, error) {
 	case "INTEGER":
 		return typeInt, nil
 	case "BIGINT":
+		if t.leastInteger(n) {
+			become(n, castTo(copyOf(n), "INTEGER"))
+			return typeInt, nil
+		}
 		return typeBigint, nil
 	case "DOUBLE":
 		// DuckDB prints 1e0 as 1.0, which it would read back as a decimal.

@@ -131,13 +131,36 @@ func (t *translator) join(n node, s *scope) error {
 	if len(list(n, "using_columns")) > 0 {
 		s.using = true
 		for _, name := range strings1(n, "using_columns") {
-			if _, ok := s.lookup([]string{name}); !ok {
-				return t.invalid(n, "column %s of USING does not exist", name)
+			if err := t.usable(n, name, s); err != nil {
+				return err
 			}
 		}
 	}
 	if cond := child(n, "condition"); cond != nil {
 		return t.condition(cond, s)
+	}
+	return nil
+}
+
+// usable refuses columns of USING that DuckDB compares otherwise than Trino does.
+func (t *translator) usable(n node, name string, s *scope) error {
+	typ, found := "", false
+	for _, r := range s.rels {
+		c, count := r.column(name)
+		if count == 0 {
+			continue
+		}
+		both, ok := common(typ, c.typ)
+		if found && !ok {
+			return t.invalid(n, "column %s of USING is %s and %s", name, describe(typ), describe(c.typ))
+		}
+		typ, found = both, true
+	}
+	switch {
+	case !found:
+		return t.invalid(n, "column %s of USING does not exist", name)
+	case isFloat(typ) || isArray(typ) || isMap(typ) || isRow(typ) || typ == typeJSON:
+		return t.refuse(n, "USING of "+describe(typ), "write ON a."+name+" = b."+name)
 	}
 	return nil
 }
@@ -191,9 +214,9 @@ func (t *translator) unnest(n node, s *scope) error {
 		return t.unnestLists(n, args, []string{elementOf(typ)}, s)
 	}
 	t.settle(args[0], typ)
-	cols := []column{{name: "unnest", typ: elementOf(typ)}}
+	cols := []column{{name: internal + "unnest", typ: elementOf(typ)}} // it has no name to Trino
 	if text(n, "with_ordinality") == "WITH_ORDINALITY" {
-		cols = append(cols, column{name: "ordinality", typ: typeBigint})
+		cols = append(cols, column{name: internal + "ordinality", typ: typeBigint})
 	}
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
@@ -247,7 +270,7 @@ func (t *translator) unnestLists(n node, lists []node, elements []string, s *sco
 		if len(longest) > 1 {
 			most = function("greatest", longest...)
 		}
-		pick("ordinality", typeBigint, function("unnest", function("generate_series", castTo(intConst(1), "BIGINT"), most)))
+		pick(internal+"ordinality", typeBigint, function("unnest", function("generate_series", castTo(intConst(1), "BIGINT"), most)))
 	}
 	cols, err := t.rename(n, cols, strings1(n, "column_name_alias"))
 	if err != nil {

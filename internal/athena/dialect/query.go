@@ -148,6 +148,15 @@ func (t *translator) setOperation(n node, s *scope) ([]column, error) {
 			return nil, err
 		}
 	}
+	for _, item := range list(n, "modifiers") {
+		m, _ := item.(map[string]any)
+		for _, o := range list(m, "orders") {
+			order, _ := o.(map[string]any)
+			if e := child(order, "expression"); text(e, "class") != "COLUMN_REF" && text(e, "class") != "CONSTANT" {
+				return nil, t.refuse(e, "an expression in ORDER BY of "+text(n, "setop_type"), "write SELECT * FROM (…) ORDER BY it")
+			}
+		}
+	}
 	return left, t.modifiers(n, &scope{parent: s, first: newRelation("", left)})
 }
 

@@ -36,6 +36,10 @@ func respell(sql string) (string, error) {
 			if arguments[i+1] == 2 {
 				copy(out[tok.start:], "_2")
 			}
+		case sqlJSONNames[tok.word] && lexemes.at(i+1).is("("):
+			if err := lexemes.plainJSON(sql, i); err != nil {
+				return "", err
+			}
 		case (tok.is("ignore") || tok.is("respect")) && lexemes.at(i+1).is("nulls") && lexemes.at(i-1).is(")"):
 			after := lexemes.at(i + 1).end
 			if after >= len(sql) || !isBlank(sql[after]) {
@@ -54,6 +58,35 @@ func respell(sql string) (string, error) {
 		}
 	}
 	return longer(string(out))
+}
+
+var sqlJSONNames = map[string]bool{"json_exists": true, "json_value": true, "json_query": true}
+
+// jsonClauses are what may follow the path, and what to write instead.
+var jsonClauses = map[string]string{
+	"returning": "write CAST(json_value(…) AS type)", "default": "write coalesce(json_value(…), …)", "on": "write coalesce(…)",
+	"with": "write json_extract", "without": "that is meant where nothing is said", "keep": "that is meant where nothing is said",
+	"omit": "write json_value", "passing": "write the value into the path", "format": "",
+}
+
+// plainJSON refuses clauses among the arguments of the function i, which DuckDB's parser does not know.
+func (l lexemeList) plainJSON(sql string, i int) error {
+	depth := 0
+	for j := i + 1; j < len(l); j++ {
+		switch l[j].word {
+		case "(", "[":
+			depth++
+		case ")", "]":
+			depth--
+		}
+		if depth == 0 {
+			break
+		}
+		if advice, ok := jsonClauses[l[j].word]; ok && depth == 1 {
+			return errAt(sql, l[j].start, athena.ErrRefused, l[i].word+" with "+strings.ToUpper(l[j].word), advice)
+		}
+	}
+	return nil
 }
 
 // reservedHere are words that name columns in Trino and not in DuckDB.

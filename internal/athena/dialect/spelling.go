@@ -74,14 +74,13 @@ func (l lexemeList) foreign(sql string) error {
 func (l lexemeList) foreignArgument(sql string, i int, in *parenthesis) error {
 	tok, next := l[i], l.at(i+1)
 	first := l.at(i - 1).is("(")
-	if advice, ok := jsonClauses[tok.word]; ok && sqlJSONNames[in.before] { // DuckDB's parser does not know it
-		return errAt(sql, tok.start, athena.ErrRefused, in.before+" with "+strings.ToUpper(tok.word), advice)
-	}
 	switch {
 	case tok.is("filter") && l.at(i-1).is(")") && next.is("(") && !l.at(i+2).is("where"):
 		return errAt(sql, tok.start, athena.ErrSyntax, "FILTER without WHERE", "write FILTER (WHERE …)")
-	case tok.is("'") && first && in.before == "extract":
-		return errAt(sql, tok.start, athena.ErrSyntax, "EXTRACT of a text", "write extract(year FROM x)")
+	case first && in.before == "extract" && !extractFields[tok.word]:
+		return errAt(sql, tok.start, athena.ErrSyntax, "EXTRACT of "+sql[tok.start:tok.end], "write extract(year FROM x)")
+	case tok.is("'") && foreignUnits[next.word] && (l.at(i-1).is("interval") || l.at(i-2).is("interval")):
+		return errAt(sql, next.start, athena.ErrSyntax, "an interval of "+next.word, "write interval '1' year, month, day, hour, minute or second")
 	case tok.is("for") && in.before == "substring" && !in.from:
 		return errAt(sql, tok.start, athena.ErrSyntax, "FOR without FROM", "write substring(x FROM 1 FOR 2)")
 	case tok.is("from"):
@@ -94,13 +93,17 @@ func (l lexemeList) foreignArgument(sql string, i int, in *parenthesis) error {
 	return nil
 }
 
-var sqlJSONNames = map[string]bool{"json_exists": true, "json_value": true, "json_query": true}
+// extractFields are Trino's, in which DuckDB's parser takes others too, and many years.
+var extractFields = map[string]bool{
+	"year": true, "quarter": true, "month": true, "week": true, "day": true, "day_of_month": true, "day_of_week": true, "dow": true, "day_of_year": true,
+	"doy": true, "year_of_week": true, "yow": true, "hour": true, "minute": true, "second": true, "timezone_minute": true, "timezone_hour": true,
+}
 
-// jsonClauses are what may follow the path, and what to write instead.
-var jsonClauses = map[string]string{
-	"returning": "write CAST(json_value(…) AS type)", "default": "write coalesce(json_value(…), …)", "on": "write coalesce(…)",
-	"with": "write json_extract", "without": "that is meant where nothing is said", "keep": "that is meant where nothing is said",
-	"omit": "write json_value", "passing": "write the value into the path", "format": "",
+// foreignUnits of an interval are a name behind it to Trino.
+var foreignUnits = map[string]bool{
+	"years": true, "months": true, "days": true, "hours": true, "minutes": true, "seconds": true, "week": true, "weeks": true, "quarter": true, "quarters": true,
+	"millisecond": true, "milliseconds": true, "microsecond": true, "microseconds": true, "decade": true, "decades": true, "century": true, "centuries": true,
+	"millennium": true, "millennia": true,
 }
 
 var trimSides = map[string]bool{"leading": true, "trailing": true, "both": true}

@@ -234,6 +234,9 @@ func (j *job) describe(ctx context.Context, conn *sql.Conn) (cols []athena.Colum
 	return cols, text, nil
 }
 
+// nativeError is what the driver puts before the error of a native function.
+const nativeError = "database/sql/driver: API error: "
+
 // kindOf says what a DuckDB error means to the query.
 func kindOf(de *duck.Error) error {
 	if message, ok := dialect.Raised(de.Msg); ok {
@@ -241,7 +244,7 @@ func kindOf(de *duck.Error) error {
 	}
 	message, _, _ := strings.Cut(de.Msg, "\n")
 	if kind, rest, ok := strings.Cut(message, ": "); ok && strings.HasSuffix(kind, "Error") {
-		message = rest
+		message = strings.TrimPrefix(rest, nativeError)
 	}
 	switch de.Type {
 	case duck.ErrorTypeBinder, duck.ErrorTypeCatalog, duck.ErrorTypeParser, duck.ErrorTypeSyntax:

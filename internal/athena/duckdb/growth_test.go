@@ -66,9 +66,6 @@ func TestLongTextsAreReadAtOnce(t *testing.T) {
 			return athena.Query{SQL: "SELECT 1 IN (?" + strings.Repeat(", ?", n*10_000-1) + ")", Params: slices.Repeat([]string{"1"}, n*10_000)}
 		},
 		"if in if": func(n int) athena.Query { return athena.Query{SQL: "SELECT " + strings.Repeat("if(", n*20_000)} },
-		"json_value in json_value": func(n int) athena.Query {
-			return athena.Query{SQL: "SELECT " + strings.Repeat("json_value(", n*5_000)}
-		},
 		"lists of days": func(n int) athena.Query {
 			list := "dt IN ('2024-01-01'" + strings.Repeat(", 'x'", n*4_000) + ")"
 			return athena.Query{SQL: "SELECT 1 FROM audit_logs WHERE " + list + " AND " + list}
