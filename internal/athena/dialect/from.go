@@ -122,6 +122,7 @@ func (t *translator) join(n node, s *scope) error {
 	default:
 		return t.refuse(n, kind+" JOIN", "")
 	}
+	begin := len(s.rels)
 	for _, side := range []string{"left", "right"} {
 		if err := t.from(child(n, side), s); err != nil {
 			return err
@@ -131,7 +132,7 @@ func (t *translator) join(n node, s *scope) error {
 	if len(list(n, "using_columns")) > 0 {
 		s.using = true
 		for _, name := range strings1(n, "using_columns") {
-			if err := t.usable(n, name, s); err != nil {
+			if err := t.usable(n, name, s.rels[begin:]); err != nil {
 				return err
 			}
 		}
@@ -143,9 +144,9 @@ func (t *translator) join(n node, s *scope) error {
 }
 
 // usable refuses columns of USING that DuckDB compares otherwise than Trino does.
-func (t *translator) usable(n node, name string, s *scope) error {
+func (t *translator) usable(n node, name string, joined []relation) error {
 	typ, found := "", false
-	for _, r := range s.rels {
+	for _, r := range joined {
 		c, count := r.column(name)
 		if count == 0 {
 			continue

@@ -86,7 +86,7 @@ func (t *translator) with(n node, s *scope) error {
 			return t.refuse(value, "WITH "+name+" AS MATERIALIZED or USING KEY", "")
 		}
 		if isInternal(name) {
-			return t.refuse(value, "name "+name, "names that begin with "+internal+" are taken")
+			return t.taken(value, name)
 		}
 		cols, err := t.statement(child(value, "query"), s)
 		if err != nil {
@@ -110,6 +110,9 @@ func (t *translator) rename(n node, cols []column, names []string) ([]column, er
 	}
 	out := make([]column, len(cols))
 	for i, name := range names {
+		if isInternal(name) {
+			return nil, t.taken(n, name)
+		}
 		out[i] = column{name: name, typ: cols[i].typ}
 	}
 	return out, nil
@@ -247,6 +250,9 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 			continue
 		}
 		name := text(e, "alias")
+		if isInternal(name) {
+			return nil, t.taken(e, name)
+		}
 		if name == "" && text(e, "class") == "COLUMN_REF" {
 			names := strings1(e, "column_names")
 			name = names[len(names)-1]

@@ -227,7 +227,7 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 	}
 	names := strings1(n, "column_names")
 	if isInternal(names[len(names)-1]) { // a function that was put around it might take it for its own
-		return "", t.refuse(n, "name "+names[len(names)-1], "names that begin with "+internal+" are taken")
+		return "", t.taken(n, names[len(names)-1])
 	}
 	if len(names) == 1 {
 		if typ, ok, err := t.keyword(n, names[0], s); ok || err != nil {

@@ -79,7 +79,7 @@ func (l lexemeList) foreignArgument(sql string, i int, in *parenthesis) error {
 		return errAt(sql, tok.start, athena.ErrSyntax, "FILTER without WHERE", "write FILTER (WHERE …)")
 	case first && in.before == "extract" && !extractFields[tok.word]:
 		return errAt(sql, tok.start, athena.ErrSyntax, "EXTRACT of "+sql[tok.start:tok.end], "write extract(year FROM x)")
-	case tok.is("'") && foreignUnits[next.word] && (l.at(i-1).is("interval") || l.at(i-2).is("interval")):
+	case tok.is("'") && foreignUnits[next.word] && l.intervalBefore(i):
 		return errAt(sql, next.start, athena.ErrSyntax, "an interval of "+next.word, "write interval '1' year, month, day, hour, minute or second")
 	case tok.is("for") && in.before == "substring" && !in.from:
 		return errAt(sql, tok.start, athena.ErrSyntax, "FOR without FROM", "write substring(x FROM 1 FOR 2)")
@@ -91,6 +91,14 @@ func (l lexemeList) foreignArgument(sql string, i int, in *parenthesis) error {
 		return errAt(sql, l[in.side].start, athena.ErrSyntax, strings.ToUpper(l[in.side].word)+" without FROM", "write trim("+l[in.side].word+" FROM x)")
 	}
 	return nil
+}
+
+// intervalBefore reports whether the number i is that of an interval, which may have a sign.
+func (l lexemeList) intervalBefore(i int) bool {
+	if l.at(i-1).is("-") || l.at(i-1).is("+") {
+		i--
+	}
+	return l.at(i - 1).is("interval")
 }
 
 // extractFields are Trino's, in which DuckDB's parser takes others too, and many years.
@@ -162,8 +170,11 @@ func (t *translator) nullTest(n node) error {
 // for something that Trino has a syntax for.
 func (t *translator) asCall(n node, name string) error {
 	own, ok := syntaxOf[name]
-	quoted := strings.HasPrefix(strings.ToLower(t.written(n)), `"`+name+`"`)
-	if ok && (quoted || t.writtenWord(n) == name) {
+	if !ok {
+		return nil
+	}
+	s := strings.TrimPrefix(t.written(n), `"`)
+	if strings.ToLower(s[:wordLen(s)]) == name {
 		return t.refuse(n, "function "+name, own)
 	}
 	return nil
