@@ -83,9 +83,9 @@ func AppendJSON(dst []byte, typ string, v any) ([]byte, error) {
 
 func appendFloatJSON(dst []byte, f float64, bits int) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return appendString(dst, floatText(f, bits))
+		return appendString(dst, DoubleText(f, bits))
 	}
-	return append(dst, floatText(f, bits)...)
+	return append(dst, DoubleText(f, bits)...)
 }
 
 func appendArrayJSON(dst []byte, elem string, list []any) ([]byte, error) {
@@ -192,9 +192,9 @@ func Text(typ string, v any) (string, error) {
 	case int64:
 		return strconv.FormatInt(v, 10), nil
 	case float32:
-		return floatText(float64(v), 32), nil
+		return DoubleText(float64(v), 32), nil
 	case float64:
-		return floatText(v, 64), nil
+		return DoubleText(v, 64), nil
 	case time.Time:
 		return timeText(typ, v)
 	case []any:
@@ -265,9 +265,9 @@ func rowText(typ string, r Row) (string, error) {
 	return "{" + strings.Join(parts, ", ") + "}", nil
 }
 
-// floatText prints like Java's Double.toString, as Athena does: plain between
+// DoubleText prints a number of so many bits like Java's Double.toString, as Athena does: plain between
 // 10^-3 and 10^7, otherwise with an exponent, always with a fraction digit.
-func floatText(f float64, bits int) string {
+func DoubleText(f float64, bits int) string {
 	switch {
 	case math.IsNaN(f):
 		return "NaN"

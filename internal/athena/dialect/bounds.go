@@ -140,13 +140,13 @@ func (b *bounder) narrowIn(parts []node) {
 
 // intersect treats nil as everything and never returns nil.
 func intersect(a, b []string) []string {
+	among := make(map[string]bool, len(a))
+	for _, s := range a {
+		among[s] = true
+	}
 	out := []string{}
 	for _, s := range b {
-		keep := a == nil
-		for _, x := range a {
-			keep = keep || x == s
-		}
-		if keep {
+		if a == nil || among[s] {
 			out = append(out, s)
 		}
 	}

@@ -37,6 +37,9 @@ func (t *translator) call(n node, s *scope) (string, error) {
 		}
 		return t.operatorCall(n, name, s)
 	}
+	if err := t.asCall(n, name); err != nil {
+		return "", err
+	}
 	if typ, ok, err := t.intervalCall(n, name); ok || err != nil {
 		return typ, err
 	}
@@ -67,7 +70,7 @@ func (t *translator) call(n node, s *scope) (string, error) {
 		}
 		typ, err := t.apply(f, c)
 		if err == nil && (isArray(typ) || len(types) > 0 && isArray(types[0])) {
-			settle(n, typ) // a NULL among arrays loses its type in DuckDB
+			t.settle(n, typ) // a NULL among arrays loses its type in DuckDB
 		}
 		return typ, err
 	}
@@ -310,8 +313,8 @@ func (t *translator) joined(n, left, right node, a, b string) (node, string, err
 	}
 	there := isNotNull(t.again(element))
 	if elementOf(lists) != typ || elements != typ { // such as array(integer) and bigint
-		settle(list, "array("+typ+")")
-		settle(element, typ)
+		t.settle(list, "array("+typ+")")
+		t.settle(element, typ)
 	}
 	become(element, arrayOf(copyOf(element))) // DuckDB appends one with array functions only
 	return caseWhen(there, operator("||", left, right), nullConst()), "array(" + typ + ")", nil

@@ -32,7 +32,8 @@ var dayUnits = map[string]bool{"day": true, "week": true, "month": true, "quarte
 // byDay lets a translated SELECT over nothing but the table group by dt in place of the
 // day of timestamp. Not so where it groups by timestamp too, which is read then anyway.
 func (t *translator) byDay(n node) {
-	if text(child(n, "from_table"), "type") != "BASE_TABLE" || len(list(child(n, "from_table"), "column_name_alias")) > 0 {
+	table := child(n, "from_table")
+	if !isScan(table) || len(list(table, "column_name_alias")) > 0 {
 		return
 	}
 	items := list(n, "select_list")
@@ -44,7 +45,7 @@ func (t *translator) byDay(n node) {
 			}
 		}
 	}
-	d := days{alias: text(child(n, "from_table"), "alias"), grouped: make(map[string]bool)}
+	d := days{alias: text(table, "alias"), grouped: make(map[string]bool)}
 	for _, g := range list(n, "group_expressions") {
 		e, _ := g.(map[string]any)
 		if i, ok := position(e); ok && i <= len(items) {

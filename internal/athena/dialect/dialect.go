@@ -118,14 +118,16 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	}
 	plan := &Plan{InOrder: t.inOrder(child(stmt, "node")), Short: t.short(child(stmt, "node")), Tree: out, Scans: t.scans, Names: make([]string, len(cols)), Types: make([]string, len(cols))}
 	for i, c := range cols {
-		plan.Names[i], plan.Types[i] = c.name, publicType(c.typ)
+		if plan.Names[i], plan.Types[i] = c.name, publicType(c.typ); isInternal(c.name) {
+			plan.Names[i] = fmt.Sprintf("_col%d", i)
+		}
 	}
 	return plan, nil
 }
 
 // inOrder is said of a translated query in [Plan].
 func (t *translator) inOrder(n node) bool {
-	return len(t.scans) == 1 && !t.mixed && text(n, "type") == "SELECT_NODE" && text(child(n, "from_table"), "type") == "BASE_TABLE" &&
+	return len(t.scans) == 1 && !t.mixed && text(n, "type") == "SELECT_NODE" && isScan(child(n, "from_table")) &&
 		len(list(n, "modifiers"))+len(list(n, "group_expressions"))+len(list(child(n, "cte_map"), "map")) == 0 && n["having"] == nil
 }
 

@@ -15,10 +15,15 @@ func (t *translator) expr(n node, s *scope) (string, error) {
 		return "", t.refuse(n, "expression", "nested too deep")
 	}
 	typ, err := t.exprOf(n, s)
-	if err == nil && t.grownTooMuch() {
+	switch {
+	case err != nil:
+		return "", err
+	case len(typ) > mostType:
+		return "", t.fail(n, athena.ErrTooBig, "", "the type of what stands here has too many parts; use fewer fields, or arrays")
+	case t.grownTooMuch():
 		return "", t.tooMuch(n)
 	}
-	return typ, err
+	return typ, nil
 }
 
 func (t *translator) exprOf(n node, s *scope) (string, error) {
@@ -87,6 +92,10 @@ func (t *translator) constant(n node) (string, error) {
 	case "INTEGER":
 		return typeInt, nil
 	case "BIGINT":
+		if t.leastInteger(n) {
+			become(n, castTo(copyOf(n), "INTEGER"))
+			return typeInt, nil
+		}
 		return typeBigint, nil
 	case "DOUBLE":
 		// DuckDB prints 1e0 as 1.0, which it would read back as a decimal.

@@ -72,8 +72,14 @@ func (t *translator) table(n node, s *scope) error {
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
 	}
-	s.rels = append(s.rels, relation{alias, cols})
+	s.rels = append(s.rels, newRelation(alias, cols))
 	return nil
+}
+
+// isScan reports whether n, which is translated, is the table itself; the name of a WITH
+// stands in the tree like that of a table.
+func isScan(n node) bool {
+	return text(n, "type") == "BASE_TABLE" && strings.HasPrefix(text(n, "table_name"), internal+"scan")
 }
 
 func tablePath(n node) []string {
@@ -97,7 +103,7 @@ func (t *translator) subqueryTable(n node, s *scope) error {
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
 	}
-	s.rels = append(s.rels, relation{text(n, "alias"), cols})
+	s.rels = append(s.rels, newRelation(text(n, "alias"), cols))
 	return nil
 }
 
@@ -117,6 +123,7 @@ func (t *translator) join(n node, s *scope) error {
 	default:
 		return t.refuse(n, kind+" JOIN", "")
 	}
+	begin := len(s.rels)
 	for _, side := range []string{"left", "right"} {
 		if err := t.from(child(n, side), s); err != nil {
 			return err
@@ -126,13 +133,36 @@ func (t *translator) join(n node, s *scope) error {
 	if len(list(n, "using_columns")) > 0 {
 		s.using = true
 		for _, name := range strings1(n, "using_columns") {
-			if _, ok := s.lookup([]string{name}); !ok {
-				return t.invalid(n, "column %s of USING does not exist", name)
+			if err := t.usable(n, name, s.rels[begin:]); err != nil {
+				return err
 			}
 		}
 	}
 	if cond := child(n, "condition"); cond != nil {
 		return t.condition(cond, s)
+	}
+	return nil
+}
+
+// usable refuses columns of USING that DuckDB compares otherwise than Trino does.
+func (t *translator) usable(n node, name string, joined []relation) error {
+	typ, found := "", false
+	for _, r := range joined {
+		c, count := r.column(name)
+		if count == 0 {
+			continue
+		}
+		both, ok := common(typ, c.typ)
+		if found && !ok {
+			return t.invalid(n, "column %s of USING is %s and %s", name, describe(typ), describe(c.typ))
+		}
+		typ, found = both, true
+	}
+	switch {
+	case !found:
+		return t.invalid(n, "column %s of USING does not exist", name)
+	case isFloat(typ) || isArray(typ) || isMap(typ) || isRow(typ) || typ == typeJSON:
+		return t.refuse(n, "USING of "+describe(typ), "write ON a."+name+" = b."+name)
 	}
 	return nil
 }
@@ -185,10 +215,10 @@ func (t *translator) unnest(n node, s *scope) error {
 	if isRow(elementOf(typ)) || holds(args[0], "LAMBDA") && holds(args[0], "COLUMN_REF") {
 		return t.unnestLists(n, args, []string{elementOf(typ)}, s)
 	}
-	settle(args[0], typ)
-	cols := []column{{name: "unnest", typ: elementOf(typ)}}
+	t.settle(args[0], typ)
+	cols := []column{{name: internal + "unnest", typ: elementOf(typ)}} // it has no name to Trino
 	if text(n, "with_ordinality") == "WITH_ORDINALITY" {
-		cols = append(cols, column{name: "ordinality", typ: typeBigint})
+		cols = append(cols, column{name: internal + "ordinality", typ: typeBigint})
 	}
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
@@ -197,7 +227,7 @@ func (t *translator) unnest(n node, s *scope) error {
 	if alias == "" {
 		alias = "unnest"
 	}
-	s.rels = append(s.rels, relation{alias, cols})
+	s.rels = append(s.rels, newRelation(alias, cols))
 	return nil
 }
 
@@ -227,7 +257,7 @@ func (t *translator) unnestLists(n node, lists []node, elements []string, s *sco
 	}
 	longest := []node{}
 	for i, l := range lists {
-		settle(l, "array("+elements[i]+")")
+		t.settle(l, "array("+elements[i]+")")
 		longest = append(longest, coalesce(function("len", t.again(l)), castTo(intConst(0), "BIGINT")))
 		if !isRow(elements[i]) {
 			pick(internal+"u"+itoa(i), elements[i], function("unnest", l))
@@ -242,7 +272,7 @@ func (t *translator) unnestLists(n node, lists []node, elements []string, s *sco
 		if len(longest) > 1 {
 			most = function("greatest", longest...)
 		}
-		pick("ordinality", typeBigint, function("unnest", function("generate_series", castTo(intConst(1), "BIGINT"), most)))
+		pick(internal+"ordinality", typeBigint, function("unnest", function("generate_series", castTo(intConst(1), "BIGINT"), most)))
 	}
 	cols, err := t.rename(n, cols, strings1(n, "column_name_alias"))
 	if err != nil {
@@ -252,7 +282,7 @@ func (t *translator) unnestLists(n node, lists []node, elements []string, s *sco
 	if alias == "" {
 		alias = "unnest"
 	}
-	s.rels = append(s.rels, relation{alias, cols})
+	s.rels = append(s.rels, newRelation(alias, cols))
 	aliases := n["column_name_alias"]
 	none := []any{}
 	query := node{
@@ -300,7 +330,7 @@ func (t *translator) values(n node, s *scope) error {
 		row, _ := r.([]any)
 		for j, v := range row {
 			if e, _ := v.(map[string]any); cols[j].typ != typeNull {
-				settle(e, cols[j].typ)
+				t.settle(e, cols[j].typ)
 			}
 		}
 	}
@@ -311,6 +341,6 @@ func (t *translator) values(n node, s *scope) error {
 	if cols, err = t.rename(n, cols, names); err != nil {
 		return err
 	}
-	s.rels = append(s.rels, relation{text(n, "alias"), cols})
+	s.rels = append(s.rels, newRelation(text(n, "alias"), cols))
 	return nil
 }

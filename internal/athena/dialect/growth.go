@@ -8,6 +8,10 @@ import "github.com/audit-archiver/archiver/internal/athena"
 // one that takes events.
 const mostGrowth = 100_000
 
+// mostType bounds, in bytes, the name of a type, which doubles with each row or map that
+// is made of the one below it twice.
+const mostType = 10_000
+
 // again is copyOf for what will stand in the tree once more: only the first place in
 // which a node is used is free.
 func (t *translator) again(n node) node {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/audit-archiver/archiver/internal/athena"
 )
 
 // javaJSON writes a JSON document as Trino prints a value of type json: without
@@ -154,25 +156,5 @@ func javaNumber(s string) string {
 	if err != nil && math.IsInf(f, 0) {
 		return map[bool]string{true: `"Infinity"`, false: `"-Infinity"`}[f > 0]
 	}
-	return javaDouble(f)
-}
-
-// javaDouble is Double.toString of a finite number.
-func javaDouble(f float64) string {
-	if abs := math.Abs(f); f == 0 || abs >= 1e-3 && abs < 1e7 {
-		s := strconv.FormatFloat(f, 'f', -1, 64)
-		if !strings.Contains(s, ".") {
-			s += ".0"
-		}
-		return s
-	}
-	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
-	if !strings.Contains(mantissa, ".") {
-		mantissa += ".0"
-	}
-	sign := ""
-	if exponent[0] == '-' {
-		sign = "-"
-	}
-	return mantissa + "E" + sign + strings.TrimLeft(exponent[1:], "0")
+	return athena.DoubleText(f, 64)
 }

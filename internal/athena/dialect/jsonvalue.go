@@ -133,12 +133,15 @@ func compact(raw []byte) []byte {
 	return b.Bytes()
 }
 
-func cannotCast(s, to string) error {
+func cannotCast(s, to string) error { return fmt.Errorf("Cannot cast '%s' to %s", clipped(s), to) }
+
+// clipped is s, or its beginning, for a message.
+func clipped(s string) string {
 	const most = 100
 	if len(s) > most {
 		s = s[:most] + "…"
 	}
-	return fmt.Errorf("Cannot cast '%s' to %s", strings.ToValidUTF8(s, "\ufffd"), to)
+	return strings.ToValidUTF8(s, "\ufffd")
 }
 
 func jsonToVarchar(s string) (any, error) {

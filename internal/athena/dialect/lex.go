@@ -64,6 +64,8 @@ func skip(sql string, i int, word string) (int, error) {
 			return 0, prefixedString(sql, i, word)
 		}
 		return quoted(sql, i, '\'')
+	case rest[0] == '&' && word == "u" && (strings.HasPrefix(rest[1:], "'") || strings.HasPrefix(rest[1:], `"`)):
+		return 0, errAt(sql, i-1, athena.ErrRefused, "text in U&'…'", "write the characters themselves")
 	case rest[0] == '"':
 		return quoted(sql, i, '"')
 	case rest[0] == '`':

@@ -17,11 +17,12 @@ func allMacros() map[string]string {
 	all.comparisons()
 
 	m("div(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a // b END")
-	m("mod(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a % b END")
+	m("mod(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" WHEN b = -1 THEN a - a ELSE a % b END") // of the least number too
 
 	m("upper(s)", "CASE WHEN strlen(s) > length(s) THEN "+internal+"upper_text(s) ELSE upper(s) END")
 	m("lower(s)", "CASE WHEN strlen(s) > length(s) THEN "+internal+"lower_text(s) ELSE lower(s) END")
 	m("no_nan(x)", "CASE WHEN isnan(x) THEN "+refuse("greatest or least of NaN", "x")+" ELSE x END")
+	m("ordered(x)", "CASE WHEN isnan(x) THEN "+refuse("min_by or max_by by NaN", "x")+" ELSE x END")
 	m("substr(s, i)", "CASE WHEN i = 0 OR i < -length(s) THEN '' ELSE substr(s, i) END")
 	m("substr_len(s, i, n)", "CASE WHEN i = 0 OR i < -length(s) OR n <= 0 THEN '' ELSE substr(s, i, n) END")
 	m("replace(s, a, b)", "CASE WHEN a = '' THEN "+internal+"replace_nothing(s, b) ELSE replace(s, a, b) END")

@@ -17,7 +17,7 @@ func (t *translator) distinctOrders(n node, s *scope) error {
 			order, _ := o.(map[string]any)
 			e := child(order, "expression")
 			names := strings1(e, "column_names")
-			if !distinct || text(e, "class") == "CONSTANT" || len(names) > 0 && has(s.first, names[len(names)-1]) {
+			if !distinct || text(e, "class") == "CONSTANT" || len(names) > 0 && s.first.has(names[len(names)-1]) {
 				continue
 			}
 			return t.invalid(e, "ORDER BY of SELECT DISTINCT must name columns of the select list")
@@ -50,7 +50,7 @@ func (t *translator) modifiers(n node, s *scope) error {
 			if len(list(m, "distinct_on_targets")) > 0 {
 				return t.refuse(n, "DISTINCT ON", "use row_number()")
 			}
-			for _, c := range s.first {
+			for _, c := range s.first.cols {
 				if err := t.unmapped(n, c.typ, "DISTINCT"); err != nil {
 					return err
 				}
@@ -90,13 +90,16 @@ func (t *translator) orders(m node, s *scope) error {
 		if text(e, "class") == "STAR" {
 			return t.refuse(e, "ORDER BY ALL", "name the columns")
 		}
-		s.ordering = s.first != nil && text(e, "class") != "COLUMN_REF"
+		s.ordering = s.first.cols != nil && text(e, "class") != "COLUMN_REF"
 		typ, err := t.expr(e, s)
 		if err != nil {
 			return err
 		}
 		if err := t.storable(e, typ); err != nil {
 			return err
+		}
+		if text(e, "class") == "CONSTANT" && typ == typeVarchar { // which DuckDB takes for a mistake
+			t.settle(e, typ)
 		}
 		if isRow(typ) {
 			return t.refuse(e, "an order of rows", "order by their fields")

@@ -174,11 +174,12 @@ func (t *translator) toJSON(n, c node, from string) error {
 }
 
 // settle says in DuckDB's terms that n is of type typ, where a NULL may have lost it.
-func settle(n node, typ string) {
-	if typ == typeJSON { // DuckDB's own type of that name is no varchar
+func (t *translator) settle(n node, typ string) {
+	if typ == typeJSON || t.grownTooMuch() { // DuckDB's own type of that name is no varchar
 		return
 	}
 	if ct, ok := duckType(typ); ok {
+		t.grow(ct)
 		cast := castTo(copyOf(n), "")
 		cast["cast_type"] = ct
 		become(n, cast)

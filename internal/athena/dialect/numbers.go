@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -37,6 +38,13 @@ func moreNumberFunctions() map[string]signature {
 	}
 	all["atan2"] = sig(typeDouble, "number", "number").by(nativeOf("atan2", typeDouble))
 	return all
+}
+
+// leastInteger reports whether n, a bigint, is -2147483648 with the sign right before the
+// digits, where it belongs to the number and makes an integer of it.
+func (t *translator) leastInteger(n node) bool {
+	value, _ := child(n, "value")["value"].(json.Number)
+	return value == "-2147483648" && strings.HasPrefix(strings.TrimLeft(t.written(n), "- \t\r\n"), "2147483648")
 }
 
 // nativeOf calls the native function of that name.

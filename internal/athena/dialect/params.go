@@ -43,7 +43,7 @@ func Number(sql string) (numbered string, places []int, err error) {
 }
 
 // Bind puts values into the tree of a numbered query: values is the tree of
-// SELECT with one literal per parameter. The result is a tree of sql, the query
+// SELECT with one literal per place. The result is a tree of sql, the query
 // before it was numbered: no text is put together, so a value stays a value.
 func Bind(sql string, tree, values []byte, places []int) ([]byte, error) {
 	doc, err := decode(tree)
@@ -59,8 +59,7 @@ func Bind(sql string, tree, values []byte, places []int) ([]byte, error) {
 		return nil, err
 	}
 	if len(list) != len(places) {
-		return nil, &athena.Error{Kind: athena.ErrInvalid, Construct: "parameters",
-			Detail: fmt.Sprintf("the query has %d places (?) for them, and there are %d values", len(places), len(list))}
+		return nil, fmt.Errorf("bind parameters: %d values for %d places", len(list), len(places))
 	}
 	b := binder{sql: sql, places: places, moved: make([]int, len(places)), values: list}
 	longer := 0 // the numbered text so far
@@ -91,12 +90,9 @@ func decode(tree []byte) (node, error) {
 	return doc, nil
 }
 
-// selected is the select list of SELECT literal, …; nil for no statement.
+// selected is the select list of SELECT literal, ….
 func selected(doc node) ([]node, error) {
 	statements := list(doc, "statements")
-	if len(statements) == 0 && doc["error"] != true {
-		return nil, nil
-	}
 	if len(statements) != 1 {
 		return nil, &athena.Error{Kind: athena.ErrInvalid, Construct: "parameters", Detail: text(doc, "error_message")}
 	}

@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"errors"
+	"fmt"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -19,22 +21,105 @@ func (t *translator) regexpArgs(c *call) error {
 	if !ok {
 		return t.refuse(c.n, c.name+" with a computed regular expression", "write it as a literal, or give it as a parameter")
 	}
-	if err := t.checkPattern(c.args[1]); err != nil {
-		return err
+	tree, err := parsePattern(s)
+	if err != nil {
+		return t.refuse(c.args[1], "regular expression '"+clipped(s)+"'", err.Error())
 	}
-	for _, guard := range guards(s) {
+	for _, guard := range guards(s, tree) {
 		c.args[0] = function(internal+guard, c.args[0])
 	}
+	c.args[1] = varcharConst(namedGroups(s))
 	return nil
+}
+
+// A few bytes of a pattern may stand for a machine of a hundred megabytes, in this
+// process, which may be the one that takes events.
+const (
+	mostPattern = 8192   // bytes
+	mostSteps   = 10_000 // of the machine
+)
+
+// parsePattern reads a regular expression, and refuses those that Java's engine reads and
+// ours does not.
+func parsePattern(s string) (*syntax.Regexp, error) {
+	if len(s) > mostPattern {
+		return nil, fmt.Errorf("it has more than %d bytes", mostPattern)
+	}
+	tree, err := syntax.Parse(s, syntax.Perl)
+	switch {
+	case err != nil:
+		return nil, errors.New("look-around and references to groups are not supported, nor is what is no regular expression")
+	case steps(tree) > mostSteps:
+		return nil, fmt.Errorf("written out without {n}, it has more than %d parts", mostSteps)
+	}
+	return tree, nil
+}
+
+// steps counts what a pattern looks for, one after the other or one or the other.
+func steps(tree *syntax.Regexp) int {
+	n := 1 + len(tree.Rune)
+	if tree.Op == syntax.OpCharClass {
+		n = 1
+	}
+	for _, sub := range tree.Sub {
+		n += steps(sub)
+	}
+	if tree.Op == syntax.OpRepeat { // the parser has seen to it that this is 1000 at most, with those in each other multiplied
+		n *= max(1, tree.Min, tree.Max)
+	}
+	return n
+}
+
+// namedGroups writes the groups (?<name>…) as DuckDB's engine reads them.
+func namedGroups(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		n := 1
+		switch {
+		case strings.HasPrefix(s[i:], `\Q`):
+			if n = strings.Index(s[i:], `\E`); n < 0 {
+				n = len(s) - i
+			}
+		case s[i] == '\\':
+			n = min(2, len(s)-i)
+		case s[i] == '[':
+			n = classLen(s[i:])
+		case strings.HasPrefix(s[i:], "(?<"):
+			b.WriteString("(?P<")
+			i += len("(?<")
+			continue
+		}
+		b.WriteString(s[i : i+n])
+		i += n
+	}
+	return b.String()
+}
+
+// classLen is the length of the character class at the beginning of s. A bracket is no end
+// right behind the first one, nor that of [:alpha:].
+func classLen(s string) int {
+	i := 1
+	if strings.HasPrefix(s[i:], "^") {
+		i++
+	}
+	for first := i; i < len(s); i++ {
+		switch {
+		case s[i] == ']' && i > first:
+			return i + 1
+		case s[i] == '\\':
+			i++
+		case strings.HasPrefix(s[i:], "[:"):
+			if n := strings.Index(s[i:], ":]"); n > 0 {
+				i += n + 1
+			}
+		}
+	}
+	return len(s)
 }
 
 // guards are the macros that refuse the texts for which the pattern means other
 // things to RE2 than to Java.
-func guards(pattern string) []string {
-	tree, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return nil // checkPattern has refused it
-	}
+func guards(pattern string, tree *syntax.Regexp) []string {
 	var all []string
 	if strings.Contains(pattern, "[:") || folds(tree) || contains1(tree, syntax.OpWordBoundary) || contains1(tree, syntax.OpNoWordBoundary) {
 		all = append(all, "ascii_text")
@@ -82,7 +167,7 @@ func regexpLike(t *translator, c *call) (string, error) {
 // out an empty match right behind another one, which Java counts.
 func regexpCount(t *translator, c *call) (string, error) {
 	s, _ := literal(c.args[1])
-	tree, err := syntax.Parse(s, syntax.Perl)
+	tree, err := parsePattern(s) // regexpArgs says what is wrong with it
 	looksBack := false
 	for _, op := range []syntax.Op{syntax.OpBeginText, syntax.OpBeginLine, syntax.OpWordBoundary, syntax.OpNoWordBoundary} {
 		looksBack = looksBack || err == nil && contains1(tree, op)

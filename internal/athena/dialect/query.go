@@ -17,7 +17,7 @@ type translator struct {
 	named  map[string]bool // columns, those of * included; not within the definitions of views
 	oneRow bool            // the SELECT that was translated last makes one row of all: it has aggregates and no groups
 	depth  int
-	// growth is how many nodes were added to the tree.
+	// growth is how many nodes were added to the tree, and how many columns a * stands for.
 	growth      int
 	bareDecimal bool // the query has a type decimal without digits
 	// lambdas are counted, so that each has a parameter of its own name.
@@ -86,8 +86,8 @@ func (t *translator) with(n node, s *scope) error {
 		if len(list(value, "key_targets")) > 0 || text(value, "materialized") != "CTE_MATERIALIZE_DEFAULT" {
 			return t.refuse(value, "WITH "+name+" AS MATERIALIZED or USING KEY", "")
 		}
-		if strings.HasPrefix(name, internal) {
-			return t.refuse(value, "name "+name, "names that begin with "+internal+" are taken")
+		if isInternal(name) {
+			return t.taken(value, name)
 		}
 		cols, err := t.statement(child(value, "query"), s)
 		if err != nil {
@@ -111,6 +111,9 @@ func (t *translator) rename(n node, cols []column, names []string) ([]column, er
 	}
 	out := make([]column, len(cols))
 	for i, name := range names {
+		if isInternal(name) {
+			return nil, t.taken(n, name)
+		}
 		out[i] = column{name: name, typ: cols[i].typ}
 	}
 	return out, nil
@@ -149,7 +152,16 @@ func (t *translator) setOperation(n node, s *scope) ([]column, error) {
 			return nil, err
 		}
 	}
-	return left, t.modifiers(n, &scope{parent: s, first: left})
+	for _, item := range list(n, "modifiers") {
+		m, _ := item.(map[string]any)
+		for _, o := range list(m, "orders") {
+			order, _ := o.(map[string]any)
+			if e := child(order, "expression"); text(e, "class") != "COLUMN_REF" && text(e, "class") != "CONSTANT" {
+				return nil, t.refuse(e, "an expression in ORDER BY of "+text(n, "setop_type"), "write SELECT * FROM (…) ORDER BY it")
+			}
+		}
+	}
+	return left, t.modifiers(n, &scope{parent: s, first: newRelation("", left)})
 }
 
 func (t *translator) selectNode(n node, s *scope) ([]column, error) {
@@ -194,7 +206,7 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 			return nil, err
 		}
 	}
-	if err := t.modifiers(n, &scope{parent: s, first: cols}); err != nil {
+	if err := t.modifiers(n, &scope{parent: s, first: newRelation("", cols)}); err != nil {
 		return nil, err
 	}
 	t.byDay(n)
@@ -241,6 +253,9 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 			continue
 		}
 		name := text(e, "alias")
+		if isInternal(name) {
+			return nil, t.taken(e, name)
+		}
 		if name == "" && text(e, "class") == "COLUMN_REF" {
 			names := strings1(e, "column_names")
 			name = names[len(names)-1]
@@ -260,7 +275,7 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 			return nil, err
 		}
 		if text(e, "class") != "COLUMN_REF" {
-			settle(e, typ)
+			t.settle(e, typ)
 		}
 		e["alias"] = name
 		cols = append(cols, column{name: name, typ: typ, plain: plain})
@@ -294,6 +309,9 @@ func (t *translator) star(n node, s *scope) ([]column, error) {
 	var cols []column
 	for _, r := range s.rels {
 		if name := text(n, "relation_name"); name == "" || strings.EqualFold(name, r.alias) {
+			if t.growth += len(r.cols); t.grownTooMuch() {
+				return nil, t.tooMuch(n)
+			}
 			cols = append(cols, r.cols...)
 		}
 	}

@@ -203,31 +203,34 @@ func jsonRow(s, names string) (any, error) {
 // rowField resolves row.field, where names[:len-1] is a column that is a row; ok is
 // false where it is none.
 func (t *translator) rowField(n node, names []string, s *scope) (typ string, ok bool, err error) {
-	if len(names) < 2 {
+	if typ, ok = s.rowBefore(names); !ok {
 		return "", false, nil
 	}
 	path, name := names[:len(names)-1], names[len(names)-1]
-	typ, found := s.lookup(path)
-	if !found || !isRow(typ) {
-		return "", false, nil
-	}
 	base := columnRef("")
-	parts := make([]any, len(path))
-	for i, p := range path {
-		parts[i] = p
-	}
-	base["column_names"] = parts
+	base["column_names"] = list1(path)
 	typ, err = t.takeField(n, base, typ, name)
 	return typ, true, err
 }
 
+// rowBefore is the type of the column that all of names but the last are, if it is a row.
+// Where both a relation and a row are called so, the relation comes first, as in Trino.
+func (s *scope) rowBefore(names []string) (typ string, ok bool) {
+	for last := len(names) - 1; last > 0 && s != nil; s = s.parent {
+		if _, isColumn := s.own(names); isColumn {
+			return "", false
+		}
+		if c, found := s.own(names[:last]); found {
+			return c.typ, isRow(c.typ)
+		}
+	}
+	return "", false
+}
+
 // isField reports whether names are those of a column that is a row, and a field.
 func (s *scope) isField(names []string) bool {
-	if len(names) < 2 {
-		return false
-	}
-	typ, ok := s.lookup(names[:len(names)-1])
-	return ok && isRow(typ)
+	_, ok := s.rowBefore(names)
+	return ok
 }
 
 // takeField makes n the field called name of the row base.

@@ -16,10 +16,42 @@ type column struct {
 	stored bool
 }
 
-// relation is one entry of a FROM clause.
+// relation is one entry of a FROM clause, or other columns that names may mean.
 type relation struct {
 	alias string
 	cols  []column
+	named map[string]occurrence // by name in lower case: a query may name many of many columns
+}
+
+// occurrence is where a name is among columns: the first of them, and how many there are.
+type occurrence struct{ first, count int }
+
+func newRelation(alias string, cols []column) relation {
+	r := relation{alias: alias, cols: cols, named: make(map[string]occurrence, len(cols))}
+	for i, c := range cols {
+		name := strings.ToLower(c.name)
+		p, again := r.named[name]
+		if !again {
+			p.first = i
+		}
+		p.count++
+		r.named[name] = p
+	}
+	return r
+}
+
+// column is the first one of that name, and how many there are.
+func (r *relation) column(name string) (c column, count int) {
+	p, ok := r.named[strings.ToLower(name)]
+	if !ok {
+		return column{}, 0
+	}
+	return r.cols[p.first], p.count
+}
+
+func (r *relation) has(name string) bool {
+	_, count := r.column(name)
+	return count > 0
 }
 
 // scope is what names mean at one place of the query.
@@ -27,7 +59,7 @@ type scope struct {
 	parent *scope // of the enclosing query: correlation
 	rels   []relation
 	ctes   map[string][]column // WITH; nil: look at the parent
-	first  []column            // ORDER BY: the names of the select list come first; or of a function x -> …: its parameters
+	first  relation            // ORDER BY: the names of the select list come first; or of a function x -> …: its parameters
 	lambda bool                // it is that of a function x -> …
 	// ordering: within an expression of ORDER BY, where DuckDB looks at the table first.
 	ordering   bool
@@ -64,7 +96,7 @@ func (s *scope) column(names []string) (c column, found bool) {
 // own is what lookup finds in s itself.
 func (s *scope) own(names []string) (column, bool) {
 	if len(names) == 1 {
-		if c, ok := pick(s.first, names[0]); ok {
+		if c, count := s.first.column(names[0]); count > 0 {
 			return c, true
 		}
 	}
@@ -72,7 +104,7 @@ func (s *scope) own(names []string) (column, bool) {
 		if len(names) > 1 && !strings.EqualFold(r.alias, names[len(names)-2]) {
 			continue
 		}
-		if c, ok := pick(r.cols, names[len(names)-1]); ok {
+		if c, count := r.column(names[len(names)-1]); count > 0 {
 			return c, true
 		}
 	}
@@ -86,8 +118,8 @@ func (s *scope) torn(name string) bool {
 		if !s.ordering {
 			continue
 		}
-		c, ok := pick(s.first, name)
-		if !ok || c.plain {
+		c, count := s.first.column(name)
+		if count == 0 || c.plain {
 			return false
 		}
 		_, isColumn := s.parent.lookup([]string{name})
@@ -101,7 +133,7 @@ func (s *scope) within() *scope { return &scope{parent: s, ctes: make(map[string
 
 // function is the scope of a function x -> … in that of s.
 func (s *scope) function(parameters ...column) *scope {
-	return &scope{parent: s, first: parameters, lambda: true}
+	return &scope{parent: s, first: newRelation("", parameters), lambda: true}
 }
 
 // level is how many queries around the one of s the column of that name is; -1: there is
@@ -171,31 +203,14 @@ func (s *scope) ambiguous(names []string) bool {
 			if len(names) > 1 && !strings.EqualFold(r.alias, names[len(names)-2]) {
 				continue
 			}
-			for _, c := range r.cols {
-				if strings.EqualFold(c.name, names[len(names)-1]) {
-					count++
-				}
-			}
+			_, more := r.column(names[len(names)-1])
+			count += more
 		}
-		if count > 0 || s.first != nil && len(names) == 1 && has(s.first, names[0]) {
+		if count > 0 || len(names) == 1 && s.first.has(names[0]) {
 			return count > 1 && !s.using
 		}
 	}
 	return false
-}
-
-func has(cols []column, name string) bool {
-	_, ok := pick(cols, name)
-	return ok
-}
-
-func pick(cols []column, name string) (column, bool) {
-	for _, c := range cols {
-		if strings.EqualFold(c.name, name) {
-			return c, true
-		}
-	}
-	return column{}, false
 }
 
 // tableColumns is audit_logs as the dialect sees it.
@@ -213,6 +228,9 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 		return "", err
 	}
 	names := strings1(n, "column_names")
+	if isInternal(names[len(names)-1]) { // a function that was put around it might take it for its own
+		return "", t.taken(n, names[len(names)-1])
+	}
 	if len(names) == 1 {
 		if typ, ok, err := t.keyword(n, names[0], s); ok || err != nil {
 			return typ, err

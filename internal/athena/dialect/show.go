@@ -195,7 +195,7 @@ func (c *cursor) pattern(may bool, compile func(string) (*regexp.Regexp, error))
 	c.next()
 	re, err := compile(t.value)
 	if err != nil {
-		return nil, errAt(c.sql, t.begin, athena.ErrInvalid, "pattern '"+t.value+"'", err.Error())
+		return nil, errAt(c.sql, t.begin, athena.ErrInvalid, "pattern '"+clipped(t.value)+"'", err.Error())
 	}
 	return re, nil
 }
@@ -210,7 +210,12 @@ func namePattern(s string) (*regexp.Regexp, error) {
 }
 
 // wholeExpression is a regular expression for the whole name.
-func wholeExpression(s string) (*regexp.Regexp, error) { return regexp.Compile("(?i)^(?:" + s + ")$") }
+func wholeExpression(s string) (*regexp.Regexp, error) {
+	if _, err := parsePattern(s); err != nil {
+		return nil, err
+	}
+	return regexp.Compile("(?i)^(?:" + s + ")$")
+}
 
 // property reads ('name').
 func (c *cursor) property() (string, error) {

@@ -16,6 +16,9 @@ func (l lexemeList) foreign(sql string) error {
 	open := []parenthesis{{}} // those around the lexeme; the first stands for the whole text
 	for i, tok := range l {
 		in, next := &open[len(open)-1], l.at(i+1)
+		if err := l.foreignArgument(sql, i, in); err != nil {
+			return err
+		}
 		switch tok.word {
 		case "(", "[":
 			if tok.is("[") && in.isType {
@@ -24,6 +27,14 @@ func (l lexemeList) foreign(sql string) error {
 			open = append(open, parenthesis{before: l.at(i - 1).word, isType: in.isType})
 		case ")", "]":
 			open = open[:max(1, len(open)-1)]
+		case "limit", "offset":
+			if next.is("(") || next.is("+") || next.is("-") || next.is("null") {
+				return errAt(sql, next.start, athena.ErrSyntax, strings.ToUpper(tok.word)+" "+sql[next.start:next.end], "write a whole number")
+			}
+		case "'":
+			if next.is("'") {
+				return errAt(sql, next.start, athena.ErrSyntax, "a text behind a text", "write || between them")
+			}
 		case "select":
 			in.selects = true
 		case "union", "except", "intersect":
@@ -58,11 +69,60 @@ func (l lexemeList) foreign(sql string) error {
 	return nil
 }
 
+// foreignArgument refuses words between parentheses that belong elsewhere. i is a lexeme
+// in those of in.
+func (l lexemeList) foreignArgument(sql string, i int, in *parenthesis) error {
+	tok, next := l[i], l.at(i+1)
+	first := l.at(i - 1).is("(")
+	switch {
+	case tok.is("filter") && l.at(i-1).is(")") && next.is("(") && !l.at(i+2).is("where"):
+		return errAt(sql, tok.start, athena.ErrSyntax, "FILTER without WHERE", "write FILTER (WHERE …)")
+	case first && in.before == "extract" && !extractFields[tok.word]:
+		return errAt(sql, tok.start, athena.ErrSyntax, "EXTRACT of "+sql[tok.start:tok.end], "write extract(year FROM x)")
+	case tok.is("'") && foreignUnits[next.word] && l.intervalBefore(i):
+		return errAt(sql, next.start, athena.ErrSyntax, "an interval of "+next.word, "write interval '1' year, month, day, hour, minute or second")
+	case tok.is("for") && in.before == "substring" && !in.from:
+		return errAt(sql, tok.start, athena.ErrSyntax, "FOR without FROM", "write substring(x FROM 1 FOR 2)")
+	case tok.is("from"):
+		in.from = true
+	case trimSides[tok.word] && first && in.before == "trim" && !next.is(")") && !next.is(","):
+		in.side = i
+	case tok.is(")") && in.side > 0 && !in.from:
+		return errAt(sql, l[in.side].start, athena.ErrSyntax, strings.ToUpper(l[in.side].word)+" without FROM", "write trim("+l[in.side].word+" FROM x)")
+	}
+	return nil
+}
+
+// intervalBefore reports whether the number i is that of an interval, which may have a sign.
+func (l lexemeList) intervalBefore(i int) bool {
+	if l.at(i-1).is("-") || l.at(i-1).is("+") {
+		i--
+	}
+	return l.at(i - 1).is("interval")
+}
+
+// extractFields are Trino's, in which DuckDB's parser takes others too, and many years.
+var extractFields = map[string]bool{
+	"year": true, "quarter": true, "month": true, "week": true, "day": true, "day_of_month": true, "day_of_week": true, "dow": true, "day_of_year": true,
+	"doy": true, "year_of_week": true, "yow": true, "hour": true, "minute": true, "second": true, "timezone_minute": true, "timezone_hour": true,
+}
+
+// foreignUnits of an interval are a name behind it to Trino.
+var foreignUnits = map[string]bool{
+	"years": true, "months": true, "days": true, "hours": true, "minutes": true, "seconds": true, "week": true, "weeks": true, "quarter": true, "quarters": true,
+	"millisecond": true, "milliseconds": true, "microsecond": true, "microseconds": true, "decade": true, "decades": true, "century": true, "centuries": true,
+	"millennium": true, "millennia": true,
+}
+
+var trimSides = map[string]bool{"leading": true, "trailing": true, "both": true}
+
 // parenthesis is what was met since one was opened.
 type parenthesis struct {
 	before  string // the word before it
 	selects bool   // SELECT
 	isType  bool   // the AS of a cast
+	from    bool   // FROM
+	side    int    // the lexeme LEADING, TRAILING or BOTH of a trim; 0: none
 }
 
 // takeFrom are the functions with a FROM among their arguments.
@@ -104,6 +164,28 @@ func (t *translator) nullTest(n node) error {
 		return t.fail(n, athena.ErrSyntax, "NOT NULL behind a value", "write IS NOT NULL")
 	}
 	return nil
+}
+
+// asCall refuses a function that is called by the name that only DuckDB's parser gives it,
+// for something that Trino has a syntax for.
+func (t *translator) asCall(n node, name string) error {
+	own, ok := syntaxOf[name]
+	if !ok {
+		return nil
+	}
+	s := strings.TrimPrefix(t.written(n), `"`)
+	if strings.ToLower(s[:wordLen(s)]) == name {
+		return t.refuse(n, "function "+name, own)
+	}
+	return nil
+}
+
+// syntaxOf is that syntax.
+var syntaxOf = map[string]string{
+	"date_part": "write extract(year FROM x)", "timezone": "write x AT TIME ZONE 'UTC'", "count_star": "write count(*)",
+	"like_escape": "write x LIKE y ESCAPE z", "not_like_escape": "write x NOT LIKE y ESCAPE z",
+	"to_years": "write interval '1' year", "to_months": "write interval '1' month", "to_weeks": "write interval '7' day", "to_days": "write interval '1' day",
+	"to_hours": "write interval '1' hour", "to_minutes": "write interval '1' minute", "to_seconds": "write interval '1' second",
 }
 
 // operators are ways to write an operator of Trino's, which stand where it would.

@@ -94,19 +94,8 @@ func regexpExtractAll(t *translator, c *call) (string, error) {
 	return nativeOf("regexp_extract_all", "array(varchar)")(t, c)
 }
 
-// checkPattern refuses regular expressions that Java's engine reads and ours does not.
-func (t *translator) checkPattern(n node) error {
-	s, ok := literal(n)
-	if !ok {
-		return nil // it is checked when it is used
-	}
-	if _, err := pattern(s); err != nil {
-		return t.refuse(n, "regular expression '"+s+"'", err.Error())
-	}
-	return nil
-}
-
-// patterns are compiled regular expressions; a query has few.
+// patterns are compiled regular expressions, in the process of a query, which has few. All
+// of them were seen by parsePattern.
 var patterns = struct {
 	sync.Mutex
 	compiled map[string]*regexp.Regexp
@@ -121,7 +110,7 @@ func pattern(s string) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(s)
 	if err != nil {
-		return nil, errors.New("look-around and references to groups are not supported, nor is what is no regular expression")
+		return nil, err
 	}
 	if len(patterns.compiled) >= most {
 		clear(patterns.compiled)

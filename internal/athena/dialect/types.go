@@ -24,6 +24,14 @@ const (
 // internal begins the names of relations and macros that users cannot reach.
 const internal = "__audit_"
 
+// taken refuses a name of theirs.
+func (t *translator) taken(n node, name string) error {
+	return t.refuse(n, "name "+name, "names that begin with "+internal+" are taken")
+}
+
+// isInternal reports whether name is one of those, to DuckDB, which reads no case.
+func isInternal(name string) bool { return strings.HasPrefix(strings.ToLower(name), internal) }
+
 func isInteger(t string) bool {
 	switch t {
 	case "tinyint", "smallint", typeInt, typeBigint:

@@ -109,7 +109,7 @@ func (t *translator) expand(n node, s *scope, alias, query string) error {
 	}
 	become(n, node{"type": "SUBQUERY", "sample": nil, "subquery": stmt, "column_name_alias": n["column_name_alias"]})
 	n["alias"] = alias
-	s.rels = append(s.rels, relation{alias, cols})
+	s.rels = append(s.rels, newRelation(alias, cols))
 	return nil
 }
 

@@ -76,6 +76,11 @@ func isCount(n node) bool {
 	return text(n, "class") == "CONSTANT" && ok && !strings.HasPrefix(number.String(), "-")
 }
 
+func isZeroCount(n node) bool {
+	number, _ := child(n, "value")["value"].(json.Number)
+	return number == "0"
+}
+
 // uncorrelated refuses a translated window function that names a column of another query
 // than its own, which DuckDB has no plan for.
 func (t *translator) uncorrelated(n node, s *scope) error {
@@ -121,6 +126,9 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 	}
 	if (name == "lag" || name == "lead") && len(list(n, "orders")) == 0 {
 		return "", t.invalid(n, "%s needs ORDER BY in its window", name)
+	}
+	if name == "nth_value" && len(args) == 2 && text(args[1], "class") == "CONSTANT" && isZeroCount(args[1]) {
+		return "", t.invalid(args[1], "the place of nth_value is a whole number from 1")
 	}
 	switch typ, ok := windowFunctions[name]; {
 	case typ != "":

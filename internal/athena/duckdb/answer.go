@@ -269,6 +269,9 @@ func (a *sender) described(j *job) error {
 	return nil
 }
 
+// nativeError is what the driver puts before the error of a native function.
+const nativeError = "database/sql/driver: API error: "
+
 // kindOf says what a DuckDB error means to the query.
 func kindOf(de *duck.Error) error {
 	if message, ok := dialect.Raised(de.Msg); ok {
@@ -276,7 +279,7 @@ func kindOf(de *duck.Error) error {
 	}
 	message, _, _ := strings.Cut(de.Msg, "\n")
 	if kind, rest, ok := strings.Cut(message, ": "); ok && strings.HasSuffix(kind, "Error") {
-		message = rest
+		message = strings.TrimPrefix(rest, nativeError)
 	}
 	switch de.Type {
 	case duck.ErrorTypeBinder, duck.ErrorTypeCatalog, duck.ErrorTypeParser, duck.ErrorTypeSyntax:

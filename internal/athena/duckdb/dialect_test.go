@@ -52,6 +52,7 @@ func TestSilentDifferences(t *testing.T) {
 		{"10 implicit cast", "SELECT length(5)", "!must be varchar"},
 
 		// Others.
+		{"errors of our functions", `SELECT 'a' LIKE 'a\' ESCAPE '\'`, "!query failed: Escape character must be followed by"},
 		{"greatest", "SELECT greatest(1, NULL), least(2, 1)", "[null,1]"},
 		{"regexp_extract", "SELECT regexp_extract('abc', 'x'), regexp_extract('abc', '(b)(c)', 2)", `[null,"c"]`},
 		{"regexp_count", `SELECT regexp_count('aaa', '^a'), regexp_count('ab cab ab', '\bab')`, "[1,2]"},

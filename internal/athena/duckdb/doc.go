@@ -72,7 +72,9 @@ type Options struct {
 	Now func() time.Time // required: what now() means
 	Log *slog.Logger     // required
 
-	workerArgs []string // tests have workers of their own
+	// Tests have their own ones.
+	workerArgs []string
+	warmUp     func(ctx context.Context, dir string) (path string, err error)
 }
 
 func (o *Options) complete() error {

@@ -47,16 +47,25 @@ func Open(o Options) (*Engine, error) {
 		admit:   make(chan struct{}, o.Running+o.Waiting),
 		running: make(chan struct{}, o.Running),
 	}
-	path, err := warmUp(context.Background(), picked)
-	var warm jobFile
-	if err == nil {
-		warm, err = e.locate(path)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open sql engine: %w", err), os.RemoveAll(picked))
+	warm, err := e.rehearsal()
+	if err != nil { // the disk is full, perhaps: this process may have other things to do, such as to make room
+		o.Log.Warn("query workers do not warm up: small queries take longer", "error", err)
 	}
 	e.workers = newPool(&e.o, warm)
 	return e, nil
+}
+
+// rehearsal writes what workers warm up with.
+func (e *Engine) rehearsal() (jobFile, error) {
+	write := warmUp
+	if e.o.warmUp != nil {
+		write = e.o.warmUp
+	}
+	path, err := write(context.Background(), e.picked)
+	if err != nil {
+		return jobFile{}, err
+	}
+	return e.locate(path)
 }
 
 // Isolation says what keeps queries from being isolated. It is nil where nothing does,

@@ -215,6 +215,19 @@ func TestRefused(t *testing.T) {
 		{"SELECT 1" + strings.Repeat(" + 1", 5000), ""},
 		{"SELECT '" + strings.Repeat("x", athena.MaxSQLBytes) + "'", "bytes long"},
 		{"SELECT 'a\x00b'", "U+0000"},
+
+		// Names of ours.
+		{`WITH "__AUDIT_scan0" AS (SELECT 1 AS x) SELECT * FROM audit_logs`, "are taken"},
+		{"SELECT 1 AS __audit_x", "are taken"},
+		{"SELECT 1 FROM (VALUES 1) AS t(__audit_x)", "are taken"},
+		{"SELECT transform(ARRAY['x'], __audit_e -> array_join(ARRAY[NULL], ',', __audit_e))", "are taken"},
+
+		// What is small as a text and big as a machine, a tree or a list.
+		{"SELECT regexp_like(action, '" + strings.Repeat("(?:a{1000})", 12) + "') FROM audit_logs", "more than 10000 parts"},
+		{"SELECT regexp_replace(action, '" + strings.Repeat(`(?:\pL{10,99})`, 150) + "', '$0') FROM audit_logs", "more than 10000 parts"},
+		{"SELECT regexp_count(action, '" + strings.Repeat("a", 8193) + "') FROM audit_logs", "more than 8192 bytes"},
+		{"SHOW DATABASES LIKE '" + strings.Repeat("(?:a{1000})", 12) + "'", "more than 10000 parts"},
+		{"SELECT seq IN (1" + strings.Repeat(",1", 130_000) + ") FROM audit_logs", "too many values"},
 		{"SELECT '\xff'", "UTF-8"},
 	} {
 		name := tt.sql

@@ -4,6 +4,7 @@ package duckdb
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,6 +71,8 @@ func TestParametersThatDoNotFit(t *testing.T) {
 		{"SELECT ?1", []string{"1"}, athena.ErrSyntax, "line 1:8"},
 		{"SELECT $1", []string{"1"}, athena.ErrRefused, "parameter"},
 		{"SELECT * FROM ?", []string{"'audit_logs'"}, athena.ErrSyntax, "line 1:15"},
+		{"SELECT ?", slices.Repeat([]string{"1"}, 300_000), athena.ErrInvalid, "1 places (?) for them, and there are 300000 values"},
+		{"SELECT ?", []string{"'" + strings.Repeat("x", athena.MaxSQLBytes) + "'"}, athena.ErrRefused, "at most 262144 are read"},
 	} {
 		_, _, err := answerTo(t, e, athena.Query{SQL: tt.sql, Params: tt.params})
 		if !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.want) {

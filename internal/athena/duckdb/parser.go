@@ -18,13 +18,24 @@ import (
 // worker: the text is as hostile there as it is when it runs.
 type parser struct{ w *worker }
 
+// treeMost bounds the syntax tree of a query, of which this process, which may be the one
+// that takes events, holds two at a time, and each in ten times as many bytes.
+const treeMost = 8 << 20
+
 // tree parses query.
 func (p parser) tree(query string) ([]byte, error) {
 	tree, err := p.w.ask(kindParse, query)
 	if err != nil {
 		return nil, fmt.Errorf("parse query: %w", err)
 	}
-	return []byte(tree), nil
+	return bounded([]byte(tree), treeMost)
+}
+
+func bounded(tree []byte, most int) ([]byte, error) {
+	if len(tree) > most {
+		return nil, overrun("it has too many values, names or calls; put a long list into one text, such as contains(split('a,b,c', ','), x)")
+	}
+	return tree, nil
 }
 
 // bound parses query and puts params into its tree.
@@ -33,19 +44,25 @@ func (p parser) bound(query string, params []string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(places) != len(params) {
+		return nil, &athena.Error{Kind: athena.ErrInvalid, Construct: "parameters",
+			Detail: fmt.Sprintf("the query has %d places (?) for them, and there are %d values", len(places), len(params))}
+	}
 	tree, err := p.tree(numbered)
-	if err != nil || len(places)+len(params) == 0 {
+	if err != nil || len(params) == 0 {
 		return tree, err
 	}
 	checked, err := athena.CheckLiterals(params)
 	if err != nil {
 		return nil, err
 	}
-	values := []byte("{}")
-	if len(checked) > 0 {
-		if values, err = p.tree("SELECT " + strings.Join(checked, ", ")); err != nil {
-			return nil, err
-		}
+	list := "SELECT " + strings.Join(checked, ", ")
+	if len(list) > athena.MaxSQLBytes {
+		return nil, &athena.Error{Kind: athena.ErrRefused, Construct: "parameters", Detail: fmt.Sprintf("together they are %d bytes long, at most %d are read", len(list), athena.MaxSQLBytes)}
+	}
+	values, err := p.tree(list)
+	if err != nil {
+		return nil, err
 	}
 	return dialect.Bind(query, tree, values, places)
 }
@@ -74,6 +91,9 @@ func (p parser) translate(query string, params []string, now time.Time, meanwhil
 	again, err := p.w.receive(kindText)
 	if err != nil {
 		return nil, "", fmt.Errorf("parse translated query: %w", err)
+	}
+	if again, err = bounded(again, treeMost+2*len(plan.Tree)); err != nil {
+		return nil, "", err
 	}
 	if err := sameTree(plan.Tree, again); err != nil {
 		return nil, "", fmt.Errorf("print translated query %q: %w", text, err)

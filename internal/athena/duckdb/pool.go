@@ -160,6 +160,9 @@ func (p *pool) lastReport() *sandbox.Report {
 // take gives a worker away.
 func (p *pool) take(ctx context.Context) (*worker, error) {
 	for {
+		if ctx.Err() != nil { // else it would end one worker after the other
+			return nil, fmt.Errorf("wait for a query worker: %w", context.Cause(ctx))
+		}
 		w, err := p.next(ctx)
 		switch {
 		case err != nil:

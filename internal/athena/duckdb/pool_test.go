@@ -3,6 +3,10 @@
 package duckdb
 
 import (
+	"context"
+	"errors"
+	"log/slog"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +52,35 @@ func TestAQueryMayFollowAtOnce(t *testing.T) {
 	untilReady(t, e)
 	if n := len(e.workers.ready); n != spareWorkers {
 		t.Errorf("%d workers are ready, want %d", n, spareWorkers)
+	}
+}
+
+// TestWhoHasGoneTakesNoWorker: a query that was cancelled leaves the ready workers to others.
+func TestWhoHasGoneTakesNoWorker(t *testing.T) {
+	e := engineOver(t, nil, nil)
+	untilReady(t, e)
+	ready := len(e.workers.ready)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("the client is gone")
+	cancel(gone)
+	for range 3 {
+		if _, err := e.workers.take(ctx); !errors.Is(err, gone) {
+			t.Errorf("%v, want %v", err, gone)
+		}
+	}
+	if now := len(e.workers.ready); now != ready {
+		t.Errorf("%d workers are ready, %d were", now, ready)
+	}
+}
+
+// TestAFullDiskIsNoReasonNotToStart: what is for speed alone may fail.
+func TestAFullDiskIsNoReasonNotToStart(t *testing.T) {
+	e := engineOver(t, encode(t, sample()), func(o *Options) {
+		o.warmUp = func(context.Context, string) (string, error) { return "", syscall.ENOSPC }
+		o.Log = slog.New(slog.DiscardHandler)
+	})
+	if _, rows, err := answer(t, e, "SELECT count(*) FROM audit_logs"); err != nil || rows[0] != "[7]" {
+		t.Error(rows, err)
 	}
 }
 
