@@ -213,9 +213,9 @@ func (f signature) result(c *call) string {
 // else that calls the same functions.
 func (t *translator) intervalCall(n node, name string) (typ string, ok bool, err error) {
 	switch name {
-	case "to_years", "to_months", "to_weeks", "to_days", "to_hours", "to_minutes", "to_seconds":
-	case "to_milliseconds", "to_microseconds", "to_quarters", "to_decades", "to_centuries", "to_millennia":
-		return "", false, t.refuse(n, "interval of "+strings.TrimPrefix(name, "to_"), "")
+	case "to_years", "to_months", "to_days", "to_hours", "to_minutes", "to_seconds":
+	case "to_milliseconds", "to_microseconds", "to_weeks", "to_quarters", "to_decades", "to_centuries", "to_millennia":
+		return "", false, t.invalid(n, "an interval is of years, months, days, hours, minutes or seconds, not of %s", strings.TrimPrefix(name, "to_"))
 	default:
 		return "", false, nil
 	}
@@ -337,6 +337,7 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 		if isDecimal(typ) && a != typeNull && b != typeNull {
 			return t.decimalSum(n, types)
 		}
+		floatOperands(args, types)
 		return typ, nil
 	case isInterval(a) && isInterval(b) && a == b:
 		return a, nil
@@ -355,13 +356,19 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 			}
 			return s.String(), nil
 		}
+		if _, _, written := interval(args[1]); !written {
+			return "", t.refuse(n, "a date "+name+" a computed interval", "cast it to timestamp, or write interval '1' day")
+		}
 		if text(args[1], "function_name") == "to_hours" || text(args[1], "function_name") == "to_minutes" || text(args[1], "function_name") == "to_seconds" {
 			return "", t.invalid(n, "a date has no hours: cast it to timestamp")
 		}
 		become(n, castTo(copyOf(n), "DATE")) // DuckDB makes a timestamp of it
 		return typeDate, nil
 	case isTime(a) && isTime(b) && name == "-":
-		return "", t.refuse(n, "difference of times", "use date_diff('second', a, b)")
+		become(n, operator("-", asInstant(args[0], a), asInstant(args[1], b)))
+		return typeInterval + " day to second", nil
+	case isClock(a) || isClock(b):
+		return "", t.refuse(n, name+" of a time of day", "compute with the timestamp, and cast the result to time")
 	}
 	return "", t.invalid(n, "cannot compute %s %s %s", describe(a), name, describe(b))
 }
@@ -370,6 +377,7 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 // the quotient of whole numbers is whole.
 func (t *translator) product(n node, name string, args []node, types []string) (string, error) {
 	typ, _ := common(types[0], types[1])
+	floatOperands(args, types)
 	switch {
 	case isDecimal(typ) && types[0] != typeNull && types[1] != typeNull:
 		return t.decimalProduct(n, name, args, types)

@@ -14,6 +14,7 @@ func (t *translator) compareAsTrino(n node, types []string) {
 	if !isFloat(types[0]) && !isFloat(types[1]) || strings.HasSuffix(op, "DISTINCT_FROM") || isWritten(left) && isWritten(right) {
 		return
 	}
+	floatOperands([]node{left, right}, types)
 	isNaN := conjunction("OR",
 		conjunction("AND", function("isnan", castTo(t.again(left), "DOUBLE")), isNotNull(t.again(right))),
 		conjunction("AND", function("isnan", castTo(t.again(right), "DOUBLE")), isNotNull(t.again(left))))

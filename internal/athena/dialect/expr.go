@@ -305,8 +305,10 @@ func (t *translator) subscript(n node, args []node, types []string) (string, err
 	case isMap(types[0]):
 		become(n, function(internal+"map_subscript", args[0], args[1]))
 		return valueOf(types[0]), nil
+	case isRow(types[0]):
+		return t.elementOfRow(n, args, types[0])
 	}
-	return "", t.refuse(n, "subscript of "+describe(types[0]), "only arrays and maps have elements")
+	return "", t.refuse(n, "subscript of "+describe(types[0]), "only arrays, maps and rows have elements")
 }
 
 func (t *translator) caseOf(n node, s *scope) (string, error) {

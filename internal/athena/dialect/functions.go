@@ -165,7 +165,7 @@ func arrayFunctions() map[string]signature {
 		"map_keys":    sig("", "map").by(mapList(keyOf)),
 		"map_values":  sig("", "map").by(mapList(valueOf)),
 		"map":         sig("", "array", "array").by(mapOf),
-		"sequence":    sig("array(bigint)", "any", "any", "any?").by(sequence),
+		"sequence":    sig("", "any", "any", "any?").by(sequence),
 		"transform":   {lambda: true, apply: lambdaCall},
 		"filter":      {lambda: true, apply: lambdaCall},
 		"reduce":      {lambda: true, apply: reduce},

@@ -15,6 +15,7 @@ func allMacros() map[string]string {
 	m := all.add
 	all.arrays()
 	all.comparisons()
+	all.sequences()
 
 	m("div(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a // b END")
 	m("mod(a, b)", "CASE WHEN b = 0 THEN "+raise("'Division by zero'")+" ELSE a % b END")
@@ -39,10 +40,13 @@ func allMacros() map[string]string {
 	m("bool_text(s)", `CASE WHEN lower(s) IN ('true', 't', '1') THEN 'true' WHEN lower(s) IN ('false', 'f', '0') THEN 'false' ELSE `+raise(`'Cannot cast ''' || s || ''' to boolean'`)+` END`)
 	m("try_bool_text(s)", `CASE WHEN lower(s) IN ('true', 't', '1') THEN 'true' WHEN lower(s) IN ('false', 'f', '0') THEN 'false' END`)
 
+	// Beyond the range of real DuckDB has an error, and Trino infinity.
+	m("double_to_real(x)", "CASE WHEN x IS NOT NULL THEN coalesce(TRY_CAST(x AS FLOAT), CAST(CASE WHEN x > 0 THEN 'Infinity' ELSE '-Infinity' END AS FLOAT)) END")
 	m("decimal_text(d)", `regexp_replace(CAST(d AS VARCHAR), '^(-?)\.', '\10.')`) // DuckDB writes .5 for a decimal(1,1)
 	// Trino writes the years behind 9999 with a sign, but not those of dates.
 	m("date_text(d)", "CASE WHEN date_part('year', d) < 1 THEN "+refuse("the text of a date before the year 1", "d")+" ELSE CAST(d AS VARCHAR) END")
 	m("year_text(t, s)", "CASE WHEN date_part('year', t) > 9999 THEN '+' || s WHEN date_part('year', t) < 1 THEN "+refuse("the text of a timestamp before the year 1", "t")+" ELSE s END")
+	m("clock_text(c, d)", "left(strftime(DATE '1970-01-01' + c, '%H:%M:%S.%g'), CASE WHEN d = 0 THEN 8 ELSE 9 + d END)")
 	// A root or logarithm may be no number.
 	m("sqrt(x)", "CASE WHEN x < 0 THEN CAST('NaN' AS DOUBLE) ELSE sqrt(x) END")
 	for _, wave := range []string{"sin", "cos", "tan"} {

@@ -1,7 +1,9 @@
 package dialect
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -180,8 +182,11 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 			}
 		}
 	}
-	for _, g := range list(n, "group_expressions") {
+	for i, g := range list(n, "group_expressions") {
 		e, _ := g.(map[string]any)
+		if text(e, "class") != "COLUMN_REF" && !inEachSet(n, i) {
+			return nil, t.invalid(e, "CUBE, ROLLUP and GROUPING SETS take names of columns only: compute the value in a subquery")
+		}
 		typ, err := t.expr(e, s)
 		if err == nil {
 			err = t.storable(e, typ)
@@ -200,12 +205,23 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 	return cols, nil
 }
 
+// inEachSet reports whether n groups by its expression i in all of its grouping sets.
+func inEachSet(n node, i int) bool {
+	for _, item := range list(n, "group_sets") {
+		set, _ := item.([]any)
+		if !slices.Contains(set, any(json.Number(itoa(i)))) {
+			return false
+		}
+	}
+	return true
+}
+
 // storable refuses values that DuckDB holds otherwise than Trino does: they may
 // be used within an expression, and not be grouped, ordered or returned.
 func (t *translator) storable(n node, typ string) error {
 	switch {
 	case isInterval(typ):
-		return t.refuse(n, "a value of type interval", "use date_diff, or add the interval to a timestamp")
+		return t.refuse(n, "a value of type interval", "compare it with an interval, add it to a timestamp, or use date_diff")
 	}
 	return nil
 }

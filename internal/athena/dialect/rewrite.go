@@ -244,23 +244,6 @@ func mapOf(_ *translator, c *call) (string, error) {
 	return "map(" + elementOf(c.types[0]) + ", " + elementOf(c.types[1]) + ")", nil
 }
 
-func sequence(t *translator, c *call) (string, error) {
-	if isTime(c.types[0]) {
-		return "", t.refuse(c.n, "sequence of times", "write transform(sequence(0, n), x -> date_add('day', x, date '2024-01-31'))")
-	}
-	if !fits(c.types[0], "integer") || !fits(c.types[1], "integer") {
-		return "", t.invalid(c.n, "sequence runs over whole numbers, not from %s to %s", describe(c.types[0]), describe(c.types[1]))
-	}
-	for i, a := range c.args {
-		c.args[i] = castTo(a, "BIGINT")
-	}
-	become(c.n, function(internal+c.name, c.args...))
-	if len(c.args) == 3 {
-		c.n["function_name"] = internal + "sequence_step"
-	}
-	return "array(bigint)", nil
-}
-
 // lambdaCall is transform(a, x -> …) and filter(a, x -> …).
 func lambdaCall(t *translator, c *call) (string, error) {
 	if err := t.plainCall(c.n); err != nil {

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"encoding/json"
 	"errors"
 	"regexp"
 	"slices"
@@ -363,11 +364,29 @@ func (t *translator) rowless(c *call) error {
 	return nil
 }
 
+// elementOfRow is r[i], where i is written as a number from 1.
+func (t *translator) elementOfRow(n node, args []node, typ string) (string, error) {
+	num, ok := child(args[1], "value")["value"].(json.Number)
+	if text(args[1], "class") != "CONSTANT" || !ok {
+		return "", t.invalid(args[1], "the place of a field is written as a number from 1")
+	}
+	fields := fieldsOf(typ)
+	i, err := num.Int64()
+	if err != nil || i < 1 || i > int64(len(fields)) {
+		return "", t.invalid(args[1], "%s has no field %s", describe(typ), num)
+	}
+	become(n, fieldAt(args[0], int(i)-1))
+	return fields[i-1].typ, nil
+}
+
 // answerable refuses what no column of an answer has.
 func (t *translator) answerable(cols []column) error {
 	for _, c := range cols {
 		if strings.Contains(c.typ, "row(") {
 			return t.refuse(nil, "a row as an answer: column "+c.name, "select its fields")
+		}
+		if strings.Contains(c.typ, typeClock) {
+			return t.refuse(nil, "a time of day as an answer: column "+c.name, "CAST(… AS varchar)")
 		}
 	}
 	return nil

@@ -160,3 +160,13 @@ SELECT dt, count(*) FROM audit_logs WHERE day_of_week(timestamp) IN (6, 7) GROUP
 SELECT from_unixtime(floor(to_unixtime(timestamp) / 600) * 600) AS time, count(*) AS value FROM audit_logs WHERE timestamp BETWEEN timestamp '2023-07-10 11:00:00' AND timestamp '2023-07-10 13:00:00' GROUP BY 1 ORDER BY 1
 --- grafana with a filter
 SELECT date_trunc('hour', timestamp) AS time, outcome AS metric, count(*) AS value FROM audit_logs WHERE timestamp > parse_datetime('2023-07-10 00:00:00', 'yyyy-MM-dd HH:mm:ss') AND dt = '2023-07-10' GROUP BY 1, 2 ORDER BY 1, 2
+--- groups in cubes of expressions
+SELECT lower(action), count(*) FROM audit_logs WHERE seq < 5 GROUP BY CUBE (lower(action))
+--- groups in rollups of places
+SELECT outcome, actor_type, count(*) FROM audit_logs WHERE seq < 5 GROUP BY ROLLUP (1, 2)
+--- groups in grouping sets of expressions
+SELECT lower(action), count(*) FROM audit_logs WHERE seq < 5 GROUP BY GROUPING SETS ((lower(action)), ())
+--- groups by cube and column
+SELECT lower(action), outcome, count(*) FROM audit_logs WHERE seq < 5 GROUP BY lower(action), ROLLUP (outcome)
+--- grouping sets of places
+SELECT outcome, count(*) FROM audit_logs WHERE seq < 5 GROUP BY GROUPING SETS ((1), ())
