@@ -29,6 +29,7 @@ type Random struct {
 	Compared int            // answered by both alike
 	Failed   int            // by none
 	Fragile  int            // by one of them, as chance would have it
+	Broken   int            // the reference has an error in itself
 	Differ   int            // in what they answer, or whether they do
 	Refused  map[string]int // by the embedded engine alone: what it named
 	Calls    map[string]int // of functions, in what both have answered
@@ -40,6 +41,7 @@ type Outcome struct {
 	Refused    string // what the embedded engine named; the reference has an answer
 	Failed     bool   // neither answers
 	Fragile    bool   // one of them answers, which is chance
+	Broken     bool   // Trino has an error of its own, which is no answer
 }
 
 // Check asks both engines.
@@ -49,6 +51,9 @@ func (r *Random) Check(ctx context.Context, q sqlgen.Query) (Outcome, error) {
 		return Outcome{Difference: "the embedded engine fails: " + err.Error()}, nil //nolint:nilerr // it is the finding
 	}
 	want, err := Ask(ctx, r.Reference, athena.Query{SQL: q.SQL})
+	if err != nil && strings.Contains(err.Error(), "GENERIC_INTERNAL_ERROR") {
+		return Outcome{Broken: true}, nil
+	}
 	if err != nil {
 		return Outcome{}, fmt.Errorf("ask Trino: %w", err)
 	}
@@ -78,6 +83,8 @@ func (r *Random) count(q sqlgen.Query, o Outcome) {
 		r.Failed++
 	case o.Fragile:
 		r.Fragile++
+	case o.Broken:
+		r.Broken++
 	default:
 		r.Compared++
 		for _, name := range calls(q.SQL) {

@@ -28,6 +28,7 @@ func TestTrino(t *testing.T) {
 	t.Run("corpus", func(t *testing.T) { testCorpus(t, reference, Embedded(t, files)) })
 	t.Run("views", func(t *testing.T) { testViews(t, place, reference, Embedded(t, files)) })
 	t.Run("random", func(t *testing.T) { testRandom(t, reference, Embedded(t, files)) })
+	t.Run("ask", func(t *testing.T) { testAsk(t, reference, Embedded(t, files)) })
 	t.Run("schema", func(t *testing.T) { testSchema(t, place, files) })
 	t.Run("engine", func(t *testing.T) { testEngine(t, place) })
 }

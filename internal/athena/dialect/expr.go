@@ -212,6 +212,7 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	}
 	args := children(n)
 	aggregated := text(n, "type") == "OPERATOR_TRY" && t.aggregates(args[0]) // before they get other names
+	rows := len(args) == 1 && comparesRows(args[0], s)
 	types, err := t.exprs(args, s)
 	if err != nil {
 		return "", err
@@ -223,6 +224,9 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 		}
 		return typeBool, nil
 	case "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL":
+		if rows {
+			return "", t.refuse(n, "IS NULL of a comparison of rows", "test the fields: Trino says false where the comparison is NULL")
+		}
 		return typeBool, t.nullTest(n)
 	case "COMPARE_IN", "COMPARE_NOT_IN":
 		if isRow(types[0]) {
@@ -254,6 +258,11 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	case "ARRAY_EXTRACT":
 		return t.subscript(n, args, types)
 	case "GROUPING_FUNCTION":
+		for _, a := range args {
+			if text(a, "class") != "COLUMN_REF" {
+				return "", t.invalid(a, "grouping takes names of columns")
+			}
+		}
 		become(n, castTo(copyOf(n), "INTEGER"))
 		return typeInt, nil
 	default:

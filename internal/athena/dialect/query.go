@@ -171,6 +171,7 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 	if err := t.from(child(n, "from_table"), s); err != nil {
 		return nil, err
 	}
+	t.groupsByPlace(n)
 	cols, err := t.selectList(n, s)
 	if err != nil {
 		return nil, err
@@ -203,6 +204,31 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 	}
 	t.byDay(n)
 	return cols, nil
+}
+
+// groupsByPlace writes what GROUP BY 1 means in the place of the number: the select list
+// gets casts of its own, so that other items would not be known to be made of it.
+func (t *translator) groupsByPlace(n node) {
+	items := list(n, "select_list")
+	for _, item := range items {
+		if e, _ := item.(map[string]any); text(e, "class") == "STAR" { // nobody knows the places behind it
+			return
+		}
+	}
+	if len(list(n, "group_sets")) > 1 { // which takes no numbers
+		return
+	}
+	for _, g := range list(n, "group_expressions") {
+		e, _ := g.(map[string]any)
+		i, ok := position(e)
+		if !ok || i > len(items) {
+			continue
+		}
+		item, _ := items[i-1].(map[string]any)
+		if holds(item, "COLUMN_REF") && !holds(item, "SUBQUERY") && !t.aggregates(item) {
+			become(e, t.again(item))
+		}
+	}
 }
 
 // inEachSet reports whether n groups by its expression i in all of its grouping sets.

@@ -165,10 +165,8 @@ func extremum(t *translator, c *call) (string, error) {
 		}
 		c.n["children"] = toList(c.args)
 	}
-	anyNull := node{"class": "CONJUNCTION", "type": "CONJUNCTION_OR", "alias": "", "query_location": nowhere, "children": toList(checks)}
-	if len(checks) == 1 {
-		anyNull = checks[0]
-	}
+	// OR would not look at the others once one is NULL, and Trino computes them all.
+	anyNull := function("list_contains", node{"class": "OPERATOR", "type": "ARRAY_CONSTRUCTOR", "alias": "", "query_location": nowhere, "children": toList(checks)}, castTo(varcharConst("t"), "BOOLEAN"))
 	become(c.n, caseWhen(anyNull, nullConst(), copyOf(c.n)))
 	return typ, nil
 }

@@ -68,7 +68,7 @@ func (t *translator) timeSequence(c *call) (string, error) {
 func (m macros) sequences() {
 	const most = "10000"
 	whole := func(head, count, direction, element string) {
-		m.once(head, "CASE WHEN s = 0 OR ("+direction+") * sign(s) < 0 THEN "+raise("'the step of sequence must lead from start to stop'")+
+		m.once(head, "CASE WHEN ("+direction+") IS NOT NULL AND (s = 0 OR ("+direction+") * sign(s) < 0) THEN "+raise("'the step of sequence must lead from start to stop'")+
 			" WHEN "+count+" >= "+most+" THEN "+raise("'result of sequence must not have more than "+most+" entries'")+
 			" ELSE list_transform(generate_series(0, "+count+"), __audit_z -> "+element+") END")
 	}

@@ -119,6 +119,9 @@ func pattern(s string) (*regexp.Regexp, error) {
 	if re, ok := patterns.compiled[s]; ok {
 		return re, nil
 	}
+	if nestedClass(s) {
+		return nil, errors.New("a class in a class and && are not supported: write the characters that are meant")
+	}
 	re, err := regexp.Compile(s)
 	if err != nil {
 		return nil, errors.New("look-around and references to groups are not supported, nor is what is no regular expression")

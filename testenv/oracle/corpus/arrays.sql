@@ -237,3 +237,20 @@ SELECT map(ARRAY['k'], ARRAY[ROW(1, timestamp '2024-01-01 00:00:00.000')]), ROW(
 --- rows from JSON as answers
 --- refused: types
 SELECT CAST(json_parse('[{"name":"a","qty":3},{"qty":4}]') AS array(row(name varchar, qty bigint)))
+--- rows with NULL compared
+--- refused: types
+SELECT (ROW(k, 'a') = ROW(CAST(NULL AS bigint), 'a')) IS NULL, ROW(k, 'a') = ROW(CAST(NULL AS bigint), 'a'), (k, 'a') = (CAST(NULL AS bigint), 'a'), (k, 'b') = (CAST(NULL AS bigint), 'a') FROM (VALUES bigint '1') AS t(k)
+--- rows with NULL compared in CASE
+--- refused: types
+SELECT (CASE WHEN k = 5 THEN true ELSE ((ROW(k, 'a') = ROW(CAST(NULL AS bigint), 'a')) IS NULL) END) FROM (VALUES bigint '1') AS t(k)
+--- rows with NULL compared in CASE of constants
+--- refused: types
+SELECT (CASE WHEN timestamp '2024-01-01 00:00:00.000' = array_max(ARRAY[timestamp '2024-02-29 12:34:56.789']) THEN true ELSE ((ROW(k, 'a') = ROW(CAST(NULL AS bigint), 'a')) IS NULL) END) FROM (VALUES bigint '1') AS t(k)
+--- rows with NULL compared in columns
+--- refused: types
+SELECT (ROW(k, l) = ROW(m, l)) IS NULL, ROW(k, l) = ROW(m, l) FROM (VALUES (bigint '1', 'a', CAST(NULL AS bigint))) AS t(k, l, m)
+--- row of a column and a null constant
+SELECT ROW(k, 'a') = ROW(NULL, 'a') FROM (VALUES bigint '1', 2) AS t(k)
+--- row of constants and a null constant
+--- refused: types
+SELECT (ROW(1, 'a') = ROW(CAST(NULL AS bigint), 'a')) IS NULL

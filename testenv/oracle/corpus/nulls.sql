@@ -56,3 +56,11 @@ SELECT length(''), upper(''), '' || '', substr('', 1), trim(''), split('', ','),
 SELECT '' = '', '' < 'a', '' IS NULL, '' LIKE '', '' LIKE '%', '' = ' ', nullif('', '') IS NULL
 --- try beside constants
 SELECT try(CAST(date '2024-01-31' AS varchar)), greatest(0e0, 1e0), try(lpad('x', 2, 'y')), try(from_unixtime(0))
+--- greatest of NULL and an error
+SELECT greatest(TRY_CAST('a' AS bigint), CAST('b' AS bigint))
+--- greatest of NULL and an error in columns
+SELECT greatest(TRY_CAST(x AS bigint), CAST(y AS bigint)) FROM (VALUES ('a', 'b')) AS t(x, y)
+--- NULL as the second of what would fail
+SELECT lpad('a', CAST(NULL AS bigint), 'x'), lpad('a', -1, CAST(NULL AS varchar)), split_part('a', CAST(NULL AS varchar), 0), split(CAST(NULL AS varchar), ''), slice(ARRAY[1], 0, CAST(NULL AS bigint)), slice(ARRAY[1], CAST(NULL AS bigint), -1), sequence(1, CAST(NULL AS bigint), 0), substr('abc', CAST(NULL AS bigint)), substr('abc', 0, CAST(NULL AS bigint)), substr('abc', CAST(NULL AS bigint), 0), repeat('a', CAST(NULL AS bigint)), from_base('z', CAST(NULL AS bigint)), strpos('a', CAST(NULL AS varchar), 0), array_join(ARRAY['a', 'b'], CAST(NULL AS varchar)), element_at(ARRAY[1], CAST(NULL AS bigint)), ARRAY[1][CAST(NULL AS bigint)], 1 / CAST(NULL AS bigint)
+--- texts of NULL in the archive
+SELECT count(*), count(substr(reason, 0)), count(substr(reason, 1, 0)), count(substr(actor_email, 3)), count(lpad(reason, 3, 'x')) FROM audit_logs WHERE retention <> 'standard'

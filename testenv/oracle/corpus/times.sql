@@ -264,3 +264,18 @@ SELECT CAST(timestamp '2024-01-02 00:00:00' - timestamp '2024-01-01 12:30:00' AS
 SELECT timestamp '2024-01-02 00:00:00' - NULL
 --- interval of weeks
 SELECT timestamp '2024-01-01 00:00:00' + interval '1' week
+--- zones that there are not
+SELECT timestamp '2024-01-01 00:00:00' AT TIME ZONE 'EST'
+--- zones that there are not, of another name
+SELECT timestamp '2024-01-01 00:00:00' AT TIME ZONE 'Etc/Zulu'
+--- zones in other letters
+SELECT timestamp '2024-01-01 00:00:00' AT TIME ZONE 'utc'
+--- zones in other letters in literals
+SELECT timestamp '2024-01-01 00:00:00 utc'
+--- zones as short offsets
+--- refused: text in an unclear form
+SELECT CAST(timestamp '2024-01-01 00:00:00' AT TIME ZONE '+01' AS timestamp), CAST(timestamp '2024-01-01 00:00:00' AT TIME ZONE 'UTC+1' AS timestamp), CAST(timestamp '2024-01-01 00:00:00' AT TIME ZONE 'Z' AS timestamp)
+--- offsets of zones over the years
+SELECT t, CAST(t AT TIME ZONE 'America/New_York' AS timestamp), CAST(t AT TIME ZONE 'Europe/Berlin' AS timestamp), CAST(t AT TIME ZONE 'Asia/Kolkata' AS timestamp), CAST(t AT TIME ZONE 'Australia/Lord_Howe' AS timestamp), CAST(t AT TIME ZONE 'Africa/Casablanca' AS timestamp) FROM (VALUES timestamp '1880-01-01 00:00:00.000', timestamp '1905-06-01 12:00:00.000', timestamp '1916-07-01 00:00:00.000', timestamp '1943-01-01 00:00:00.000', timestamp '1945-06-01 00:00:00.000', timestamp '1967-05-01 00:00:00.000', timestamp '1978-09-01 00:00:00.000', timestamp '1985-11-01 00:00:00.000', timestamp '2019-05-15 00:00:00.000', timestamp '2024-03-10 06:59:59.999', timestamp '2024-03-10 07:00:00.000', timestamp '2024-04-06 14:59:59.999', timestamp '2024-04-06 15:00:00.000', timestamp '2024-10-05 15:30:00.000') AS t(t)
+--- offsets of zones after 2037
+SELECT t, CAST(t AT TIME ZONE 'America/New_York' AS timestamp), CAST(t AT TIME ZONE 'Europe/Berlin' AS timestamp), CAST(t AT TIME ZONE 'Asia/Kolkata' AS timestamp), CAST(t AT TIME ZONE 'Australia/Lord_Howe' AS timestamp), CAST(t AT TIME ZONE 'America/Sao_Paulo' AS timestamp) FROM (VALUES timestamp '2038-07-01 00:00:00.000', timestamp '2050-03-27 00:59:59.999', timestamp '2050-03-27 01:00:00.000', timestamp '2061-12-01 00:00:00.000', timestamp '2099-07-01 00:00:00.000', timestamp '2400-01-01 00:00:00.000', timestamp '9999-07-01 00:00:00.000') AS t(t)

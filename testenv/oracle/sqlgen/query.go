@@ -183,9 +183,9 @@ func (g *gen) grouped(rel *relation, rows *scope, where string, like []item) (st
 		}
 		list, items = strings.Join(texts, ", ")+", "+list, append(first, items...)
 		by = " GROUP BY " + strings.Join(places, ", ")
-	case len(keys) > 0 && len(like) == 0 && g.chance(15):
+	case len(keys) > 0 && len(like) == 0 && !strings.Contains(keys[0].text, "(") && g.chance(15):
 		it := item{name: g.name("c"), typ: Type{name: "integer"}}
-		list, items = "grouping("+pick(g.source, keys).text+") AS "+it.name+", "+list, append([]item{it}, items...)
+		list, items = "grouping("+keys[0].text+") AS "+it.name+", "+list, append([]item{it}, items...)
 	}
 	text := "SELECT " + list + " FROM " + rel.text + where + by
 	if g.chance(25) {

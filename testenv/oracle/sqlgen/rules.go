@@ -33,7 +33,7 @@ func parseRule(line string) rule {
 		panic("bug: rule without a type: " + line)
 	}
 	r.result = parseType(typ)
-	for _, word := range []string{"CASE ", "if(", "coalesce(", " AND ", " OR ", " IN ", "BETWEEN", "nullif(", "try("} {
+	for _, word := range []string{"CASE ", "if(", "coalesce(", " AND ", " OR ", " IN ", "BETWEEN", "nullif(", "try(", "ROW("} {
 		r.lazy = r.lazy || strings.Contains(text, word)
 	}
 	for {

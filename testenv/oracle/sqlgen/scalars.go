@@ -18,7 +18,7 @@ E: nullif({E}, {E})
 O: greatest({O}, {O})
 O: greatest({O}, {O}, {O})
 O: least({O}, {O})
-S: element_at({array(S)}, {#index})
+!S: element_at({array(S)}, {#index})
 !S: {array(S)}[{#index}]
 V: element_at({map(K, V)}, {K})
 !V: {map(K, V)}[{K}]
@@ -26,8 +26,8 @@ T: try({T})
 !T: CAST(ROW({T}, 1) AS row(x {T|type}, y bigint)).x
 !T: CAST(ROW({bigint}, {T}, {varchar}) AS row(a bigint, b {T|type}, c varchar)).b
 T: ROW({bigint}, {T})[2]
-S: element_at(transform({array(S)}, x -> CAST(ROW(x, 1) AS row(v {S|type}, n integer))), {#index}).v
-S: element_at(filter({array(S)}, {\S:boolean}), {#index})
+!S: element_at(transform({array(S)}, x -> CAST(ROW(x, 1) AS row(v {S|type}, n integer))), {#index}).v
+!S: element_at(filter({array(S)}, {\S:boolean}), {#index})
 
 boolean: ({E} = {E})
 boolean: ({E} <> {E})
