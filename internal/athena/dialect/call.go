@@ -269,23 +269,6 @@ func (t *translator) operatorCall(n node, name string, s *scope) (string, error)
 	return "", t.refuse(n, "operator "+operatorName(name), operatorAdvice[name])
 }
 
-func operatorName(name string) string {
-	switch name {
-	case "~~*", "!~~*":
-		return "ILIKE"
-	case "~~~":
-		return "GLOB"
-	}
-	return name
-}
-
-var operatorAdvice = map[string]string{
-	"~~*": "write lower(x) LIKE lower(y)", "!~~*": "write lower(x) NOT LIKE lower(y)",
-	"~": "use regexp_like", "!~": "use regexp_like",
-	"->": "use json_extract", "->>": "use json_extract_scalar",
-	"//": "/ of two whole numbers is a whole number", "^": "use power", "**": "use power",
-}
-
 // joined is left || right: of texts, of arrays, and of an array and an element.
 func (t *translator) joined(n, left, right node, a, b string) (node, string, error) {
 	for _, typ := range []string{a, b} {

@@ -87,6 +87,10 @@ func (t *translator) constant(n node) (string, error) {
 	case "INTEGER":
 		return typeInt, nil
 	case "BIGINT":
+		if num, _ := v["value"].(json.Number); num == leastInteger && t.minusBefore(n) {
+			become(n, castTo(copyOf(n), "INTEGER"))
+			return typeInt, nil
+		}
 		return typeBigint, nil
 	case "DOUBLE":
 		// DuckDB prints 1e0 as 1.0, which it would read back as a decimal.

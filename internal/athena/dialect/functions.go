@@ -80,7 +80,7 @@ func textFunctions() map[string]signature {
 		"starts_with":          sig(typeBool, "varchar", "varchar"),
 		"lpad":                 sig(typeVarchar, "varchar", "integer", "varchar").macro("lpad"),
 		"rpad":                 sig(typeVarchar, "varchar", "integer", "varchar").macro("rpad"),
-		"chr":                  sig(typeVarchar, "integer"),
+		"chr":                  sig(typeVarchar, "integer").by(chr),
 		"codepoint":            sig(typeInt, "varchar").by(codepoint),
 		"like_escape":          sig(typeBool, "varchar", "varchar", "varchar").by(likeEscape),
 		"not_like_escape":      sig(typeBool, "varchar", "varchar", "varchar").by(likeEscape),

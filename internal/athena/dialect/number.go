@@ -36,3 +36,22 @@ func NumberAt(doc, path string) (text string, ok bool) {
 	}
 	return n.String(), true
 }
+
+// leastInteger is an integer only together with its minus, which DuckDB's parser takes for
+// an operator and computes.
+const leastInteger = "-2147483648"
+
+// minusBefore reports whether the minus stands right at the digits of the number n, or
+// blanks before them, and no parenthesis.
+func (t *translator) minusBefore(n node) bool {
+	at := location(n)
+	if at < 0 || at >= len(t.sql) {
+		return false
+	}
+	if rest, ok := strings.CutPrefix(t.sql[at:], "-"); ok {
+		return startsWithDigit(strings.TrimLeft(rest, " \t\r\n"))
+	}
+	return isDigit(t.sql[at]) && strings.HasSuffix(strings.TrimRight(t.sql[:at], " \t\r\n"), "-")
+}
+
+func startsWithDigit(s string) bool { return s != "" && isDigit(s[0]) }

@@ -90,6 +90,9 @@ func bitwise(t *translator, c *call) (string, error) {
 	if strings.Contains(c.name, "shift") && c.types[0] != typeBigint {
 		return "", t.refuse(c.n, c.name+" of "+c.types[0], "cast it to bigint")
 	}
+	if strings.Contains(c.name, "shift") && c.types[1] == typeBigint {
+		return "", t.invalid(c.args[1], "%s shifts by an integer, this is a bigint", c.name)
+	}
 	return nativeOf(c.name, typeBigint)(t, c)
 }
 
@@ -120,9 +123,9 @@ func numberNatives() map[string]Native {
 	bigints("bitwise_and", func(a, b int64) (int64, error) { return a & b, nil })
 	bigints("bitwise_or", func(a, b int64) (int64, error) { return a | b, nil })
 	bigints("bitwise_xor", func(a, b int64) (int64, error) { return a ^ b, nil })
-	bigints("bitwise_left_shift", func(a, b int64) (int64, error) { return int64(uint64(a) << uint64(b)), nil })
-	bigints("bitwise_right_shift", func(a, b int64) (int64, error) { return int64(uint64(a) >> uint64(b)), nil })
-	bigints("bitwise_right_shift_arithmetic", func(a, b int64) (int64, error) { return a >> uint64(b), nil })
+	bigints("bitwise_left_shift", func(a, b int64) (int64, error) { return int64(uint64(a) << places(b)), nil })
+	bigints("bitwise_right_shift", func(a, b int64) (int64, error) { return int64(uint64(a) >> places(b)), nil })
+	bigints("bitwise_right_shift_arithmetic", func(a, b int64) (int64, error) { return a >> places(b), nil })
 	bigints("bit_count", bitCount)
 	all["bitwise_not"] = Native{[]string{"BIGINT"}, "BIGINT", func(args []any) (any, error) { return ^args[0].(int64), nil }}
 	all["from_base"] = Native{[]string{"VARCHAR", "BIGINT"}, "BIGINT", func(args []any) (any, error) { return fromBase(args[0].(string), args[1].(int64)) }}
@@ -133,6 +136,15 @@ func numberNatives() map[string]Native {
 		return strconv.FormatInt(args[0].(int64), int(args[1].(int64))), nil
 	}}
 	return all
+}
+
+// places is how far Trino shifts by n: beyond 63 nothing is left, and less than nothing
+// counts as Java counts it, in its last six bits.
+func places(n int64) uint64 {
+	if n < 0 {
+		return uint64(n) & 63
+	}
+	return uint64(n)
 }
 
 func fromBase(s string, base int64) (any, error) {

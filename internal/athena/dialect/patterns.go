@@ -25,6 +25,9 @@ func (t *translator) regexpArgs(c *call) error {
 	for _, guard := range guards(s) {
 		c.args[0] = function(internal+guard, c.args[0])
 	}
+	if re, err := pattern(s); err == nil && slices.ContainsFunc(re.SubexpNames(), func(name string) bool { return name != "" }) {
+		c.args[1] = varcharConst(strings.ReplaceAll(s, "(?<", "(?P<")) // as RE2 in DuckDB has it
+	}
 	return nil
 }
 
@@ -167,4 +170,10 @@ func codepoint(t *translator, c *call) (string, error) {
 	}
 	become(c.n, function("unicode", c.args[0]))
 	return typeInt, nil
+}
+
+// chr takes a bigint in Trino.
+func chr(_ *translator, c *call) (string, error) {
+	become(c.n, function("chr", castTo(c.args[0], "INTEGER")))
+	return typeVarchar, nil
 }

@@ -71,9 +71,6 @@ func regexpReplace(t *translator, c *call) (string, error) {
 	if err := t.regexpArgs(c); err != nil {
 		return "", err
 	}
-	if s, ok := literal(c.args[1]); ok {
-		c.args[1] = varcharConst(strings.ReplaceAll(s, "(?<", "(?P<"))
-	}
 	become(c.n, function("regexp_replace", c.args[0], c.args[1], varcharConst(translated), varcharConst("g")))
 	return typeVarchar, nil
 }

@@ -205,3 +205,5 @@ SELECT json_value('{"a":"08:00:00"}', 'lax $.a' RETURNING time) = time '08:00:00
 --- json_value returning a short varchar
 --- refused: types
 SELECT json_value('{"a":"abcdef"}', 'lax $.a' RETURNING varchar(3))
+--- json_size of what begins with a number
+SELECT x, json_size(x, '$'), json_extract(x, '$'), json_extract_scalar(x, '$') FROM (VALUES '100%', '1x', '1 2', '[1]x', '{"a":1}x', '"a"x', 'x', '', ' ', '7,', 'true1') AS t(x)

@@ -98,3 +98,8 @@ SELECT x, regexp_like(x, '[]a]'), regexp_like(x, '[^]a]') FROM (VALUES 'a', ']',
 SELECT x, regexp_like(x, '[\[\]]'), regexp_like(x, '[^\]]'), regexp_like(x, '[a\-z]'), regexp_like(x, '[a-]'), regexp_like(x, '[.*+]'), regexp_like(x, '[&]') FROM (VALUES 'a', ']', '[', '-', '.', '&', 'm') AS t(x)
 --- regexps with an open bracket in a class
 SELECT regexp_like('[', '[[]')
+--- regexps with a class of a bracket and another class
+--- refused: regular expressions
+SELECT x, regexp_like(x, '[]a[b]]') FROM (VALUES 'a', 'b', 'a]', ']') AS t(x)
+--- regexps with named groups
+SELECT regexp_like('a', '(?<n>a)'), regexp_extract('xa', '(?<n>a)'), regexp_extract('xa', 'x(?<n>a)', 1), regexp_count('aa', '(?<n>a)'), regexp_replace('xa', '(?<n>a)', '${n}${n}'), regexp_split('xay', '(?<n>a)'), regexp_position('xa', '(?<n>a)'), regexp_extract_all('aab', '(?<n>a)')

@@ -151,3 +151,9 @@ SELECT x, degrees(x), radians(x) FROM (VALUES 180e0, 1e0, 57.29577951308232e0, 0
 SELECT x, asin(x), acos(x), atan(x), atan2(x, 1), atan2(0, x), sinh(x), tanh(x) FROM (VALUES 0e0, 1e0, -1e0, 2e0, -2e0, 1e300, nan(), infinity(), -infinity(), double '-0.0', 711e0, NULL) AS t(x)
 --- hyperbolic cosines at their ends
 SELECT x, cosh(x) FROM (VALUES 0e0, 2e0, 1e300, nan(), infinity(), -infinity(), 711e0, NULL) AS t(x)
+--- shifts by much and by less than nothing
+SELECT s, bitwise_left_shift(bigint '5', s), bitwise_right_shift(bigint '-5', s), bitwise_right_shift_arithmetic(bigint '-5', s), bitwise_right_shift(bigint '5', s), bitwise_right_shift_arithmetic(bigint '5', s) FROM (VALUES 0, 1, 63, 64, 65, 100, 128, -1, -2, -63, -64, -65, -100, 2147483647, -2147483648) AS t(s)
+--- shifts by bigints
+SELECT bitwise_left_shift(bigint '5', bigint '4294967297'), bitwise_right_shift(bigint '5', bigint '-4294967297'), bitwise_left_shift(bigint '5', bigint '-9223372036854775808')
+--- least integers
+SELECT -2147483648, - 2147483648, -(2147483648), -2147483649, typeof(-2147483648), -2147483648 - 1e0
