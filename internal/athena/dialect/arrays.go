@@ -168,7 +168,11 @@ func arrayJoin(t *translator, c *call) (string, error) {
 		element := columnRef(internal + "e")
 		list = function("list_transform", list, lambda(internal+"e", coalesce(element, c.args[2])))
 	}
-	become(c.n, function(internal+"array_join", list, c.args[1]))
+	joined := function(internal+"array_join", list, c.args[1])
+	if len(c.args) == 3 { // a NULL in place of NULLs makes NULL of the whole
+		joined = caseWhen(isNotNull(t.again(c.args[2])), joined, nullConst())
+	}
+	become(c.n, joined)
 	return typeVarchar, nil
 }
 

@@ -254,3 +254,5 @@ SELECT ROW(k, 'a') = ROW(NULL, 'a') FROM (VALUES bigint '1', 2) AS t(k)
 --- row of constants and a null constant
 --- refused: types
 SELECT (ROW(1, 'a') = ROW(CAST(NULL AS bigint), 'a')) IS NULL
+--- array_join with NULL for NULLs
+SELECT array_join(ARRAY['a'], ',', CAST(NULL AS varchar)) AS x
