@@ -15,7 +15,7 @@ RACE := ./internal/archive ./internal/athena/cache ./internal/athena/wire ./inte
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
 	./internal/receipt ./internal/repair ./internal/streams
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients oracle oracle-random cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-ledger verify-scale bench-files bench-query bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients oracle oracle-random oracle-keep oracle-ask cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-ledger verify-scale bench-files bench-query bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -80,6 +80,12 @@ oracle: ## a real Trino answers the corpus of queries; ours and the recorded ans
 
 oracle-random: ## N=50 random queries of each shape, from SEED=1 on, to both engines; what differs is printed at its smallest
 	ORACLE=1 ORACLE_RANDOM=$(N) ORACLE_SEED=$(SEED) $(GO) test -count 1 -timeout 0 -v -run TestTrino/random ./testenv/oracle
+
+oracle-keep: ## a real Trino that answers oracle-random and oracle-ask until it is interrupted; it prints the ORACLE_URL that they take
+	ORACLE_KEEP=1 $(GO) test -count 1 -timeout 0 -v -run TestKeep ./testenv/oracle
+
+oracle-ask: ## what both engines say to the queries in FILE=, which is written as testenv/oracle/corpus is; ORACLE_URL= of make oracle-keep
+	ORACLE=1 ORACLE_ASK=$(abspath $(FILE)) $(GO) test -count 1 -timeout 0 -v -run TestTrino/ask ./testenv/oracle
 
 soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
 	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults

@@ -36,17 +36,22 @@ func fieldTypes(typ string) []string {
 	}
 	fields := splitTypes(strings.TrimSuffix(inner, ")"))
 	for i, f := range fields {
-		if strings.HasPrefix(f, `"`) {
-			if end := strings.LastIndex(f, `" `); end > 0 {
-				fields[i] = f[end+2:]
-				continue
-			}
-		}
-		if _, t, ok := strings.Cut(f, " "); ok && t != "with time zone" {
-			fields[i] = t
-		}
+		_, fields[i] = nameAndType(f)
 	}
 	return fields
+}
+
+// nameAndType splits a field; without a name it is a type alone, such as
+// map(varchar, double) or timestamp with time zone.
+func nameAndType(field string) (name, typ string) {
+	if end := strings.LastIndex(field, `" `); strings.HasPrefix(field, `"`) && end > 0 {
+		return strings.ReplaceAll(field[1:end], `""`, `"`), field[end+2:]
+	}
+	name, typ, ok := strings.Cut(field, " ")
+	if !ok || typ == "with time zone" || strings.Contains(name, "(") {
+		return "", field
+	}
+	return name, typ
 }
 
 // fieldNames returns a and b of row(a T, b U); a field without a name is called
@@ -55,11 +60,8 @@ func fieldNames(typ string) []string {
 	inner, _ := strings.CutPrefix(typ, "row(")
 	names := splitTypes(strings.TrimSuffix(inner, ")"))
 	for i, f := range names {
-		names[i] = "field" + strconv.Itoa(i)
-		if end := strings.LastIndex(f, `" `); strings.HasPrefix(f, `"`) && end > 0 {
-			names[i] = strings.ReplaceAll(f[1:end], `""`, `"`)
-		} else if name, rest, ok := strings.Cut(f, " "); ok && rest != "with time zone" {
-			names[i] = name
+		if names[i], _ = nameAndType(f); names[i] == "" {
+			names[i] = "field" + strconv.Itoa(i)
 		}
 	}
 	return names

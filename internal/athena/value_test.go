@@ -39,6 +39,8 @@ func TestAppendJSONAndText(t *testing.T) {
 		{"map(varchar, array(bigint))", Map{{"k", []any{int64(1)}}}, `{"k":[1]}`, "{k=[1]}"},
 		{"map(date, double)", Map{{time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), 1.0}}, `{"2026-01-31":1.0}`, "{2026-01-31=1.0}"},
 		{`row(a date, "b c" map(varchar, bigint))`, Row{{"a", at}, {"b c", Map{{"x", int64(1)}}}}, `{"a":"2026-01-31","b c":{"x":1}}`, "{a=2026-01-31, b c={x=1}}"},
+		{"row(row(integer, array(varchar)), map(varchar, double), timestamp with time zone)", Row{{"field0", Row{{"field0", int64(1)}, {"field1", []any{"a"}}}}, {"field1", Map{{"x", 1.0}}}, {"field2", at}},
+			`{"field0":{"field0":1,"field1":["a"]},"field1":{"x":1.0},"field2":"2026-01-31 10:11:12.345 UTC"}`, "{field0={field0=1, field1=[a]}, field1={x=1.0}, field2=2026-01-31 10:11:12.345 UTC}"},
 	} {
 		got, err := AppendJSON(nil, tt.typ, tt.value)
 		if err != nil || string(got) != tt.json {

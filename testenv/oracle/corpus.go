@@ -45,26 +45,35 @@ func Corpus() ([]Query, error) {
 		if err != nil {
 			return nil, err
 		}
-		theme := strings.TrimSuffix(n.Name(), ".sql")
-		for _, s := range sections(string(text)) {
-			q := Query{Theme: theme, Name: s.name, SQL: strings.TrimSpace(s.body)}
-			q.SQL = strings.TrimSuffix(q.SQL, ";")
-			for _, h := range s.heads {
-				key, value, _ := strings.Cut(h, ": ")
-				switch key {
-				case "with":
-					q.Params = splitParams(value)
-				case "refused":
-					q.Refused = value
-				default:
-					return nil, fmt.Errorf("%s: %s: heading %q is unknown", n.Name(), s.name, h)
-				}
-			}
-			if q.SQL == "" || q.Name == "" {
-				return nil, fmt.Errorf("%s: query %q is empty", n.Name(), q.Name)
-			}
-			all = append(all, q)
+		queries, err := parseQueries(strings.TrimSuffix(n.Name(), ".sql"), string(text))
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, queries...)
+	}
+	return all, nil
+}
+
+// parseQueries reads the queries of one theme.
+func parseQueries(theme, text string) (all []Query, err error) {
+	for _, s := range sections(text) {
+		q := Query{Theme: theme, Name: s.name, SQL: strings.TrimSpace(s.body)}
+		q.SQL = strings.TrimSuffix(q.SQL, ";")
+		for _, h := range s.heads {
+			key, value, _ := strings.Cut(h, ": ")
+			switch key {
+			case "with":
+				q.Params = splitParams(value)
+			case "refused":
+				q.Refused = value
+			default:
+				return nil, fmt.Errorf("%s: %s: heading %q is unknown", theme, s.name, h)
+			}
+		}
+		if q.SQL == "" || q.Name == "" {
+			return nil, fmt.Errorf("%s: query %q is empty", theme, q.Name)
+		}
+		all = append(all, q)
 	}
 	return all, nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
@@ -20,46 +21,83 @@ import (
 // An answer where the other engine fails is a difference too, but for queries that
 // may fail on some of their rows: whether they do depends on which rows an engine
 // looks at, and when, and that is nobody's promise. What the embedded engine refuses
-// by name is none.
+// by name is none. Several goroutines may use it.
 type Random struct {
 	Reference, Embedded athena.Engine
 
-	Compared int            // answered by both
+	mu       sync.Mutex
+	Compared int            // answered by both alike
 	Failed   int            // by none
 	Fragile  int            // by one of them, as chance would have it
-	Refused  map[string]int // by the reference alone: what the embedded engine named
+	Broken   int            // the reference has an error in itself
+	Differ   int            // in what they answer, or whether they do
+	Refused  map[string]int // by the embedded engine alone: what it named
 	Calls    map[string]int // of functions, in what both have answered
 }
 
-// Check tells how the engines differ on q, or "".
-func (r *Random) Check(ctx context.Context, q sqlgen.Query) (string, error) {
+// Outcome is what came of one query: one of the fields says so.
+type Outcome struct {
+	Difference string // how the engines differ
+	Refused    string // what the embedded engine named; the reference has an answer
+	Failed     bool   // neither answers
+	Fragile    bool   // one of them answers, which is chance
+	Broken     bool   // Trino has an error of its own, which is no answer
+}
+
+// Check asks both engines.
+func (r *Random) Check(ctx context.Context, q sqlgen.Query) (Outcome, error) {
 	got, err := Ask(ctx, r.Embedded, athena.Query{SQL: q.SQL})
 	if err != nil {
-		return "the embedded engine fails: " + err.Error(), nil //nolint:nilerr // it is the finding
-	}
-	if named := refusal(got.Err); named != "" {
-		r.Refused[named]++
-		return "", nil
+		return Outcome{Difference: "the embedded engine fails: " + err.Error()}, nil //nolint:nilerr // it is the finding
 	}
 	want, err := Ask(ctx, r.Reference, athena.Query{SQL: q.SQL})
+	if err != nil && strings.Contains(err.Error(), "GENERIC_INTERNAL_ERROR") {
+		return Outcome{Broken: true}, nil
+	}
 	if err != nil {
-		return "", fmt.Errorf("ask Trino: %w", err)
+		return Outcome{}, fmt.Errorf("ask Trino: %w", err)
 	}
 	switch {
 	case want.Err != nil && got.Err != nil:
-		r.Failed++
-		return "", nil //nolint:nilerr // both fail, as they must
+		return Outcome{Failed: true}, nil //nolint:nilerr // both fail, as they must
 	case want.Err == nil && got.Err == nil:
+		return Outcome{Difference: sameRows(q, want, got)}, nil
+	case refusal(got.Err) != "":
+		return Outcome{Refused: refusal(got.Err)}, nil
+	case q.Fragile && (q.Lazy || q.Shape() == sqlgen.Rows) && (fails(want.Err) || fails(got.Err)):
+		return Outcome{Fragile: true}, nil
+	}
+	return Outcome{Difference: Differ(q.SQL, want, got)}, nil
+}
+
+// count adds up what came of q.
+func (r *Random) count(q sqlgen.Query, o Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case o.Difference != "":
+		r.Differ++
+	case o.Refused != "":
+		r.Refused[o.Refused]++
+	case o.Failed:
+		r.Failed++
+	case o.Fragile:
+		r.Fragile++
+	case o.Broken:
+		r.Broken++
+	default:
 		r.Compared++
 		for _, name := range calls(q.SQL) {
 			r.Calls[name]++
 		}
-		return sameRows(q, want, got), nil
-	case q.Fragile && (q.Lazy || q.Shape() == sqlgen.Rows) && (fails(want.Err) || fails(got.Err)):
-		r.Fragile++
-		return "", nil
 	}
-	return Differ(q.SQL, want, got), nil
+}
+
+// found is how many differences there are so far.
+func (r *Random) found() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.Differ
 }
 
 var callSyntax = regexp.MustCompile(`\b([a-z_0-9]+)\(`)

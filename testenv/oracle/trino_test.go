@@ -17,11 +17,18 @@ func TestTrino(t *testing.T) {
 		t.Skip("run by make oracle, which fetches Trino")
 	}
 	files := Files(t)
+	if reference, ok := kept(t); ok {
+		t.Run("corpus", func(t *testing.T) { testCorpus(t, reference, Embedded(t, files)) })
+		t.Run("random", func(t *testing.T) { testRandom(t, reference, Embedded(t, files)) })
+		t.Run("ask", func(t *testing.T) { testAsk(t, reference, Embedded(t, files)) })
+		return
+	}
 	place := StartTrino(t, s3test.MinIO(t))
 	reference := place.Reference(t, files)
 	t.Run("corpus", func(t *testing.T) { testCorpus(t, reference, Embedded(t, files)) })
 	t.Run("views", func(t *testing.T) { testViews(t, place, reference, Embedded(t, files)) })
 	t.Run("random", func(t *testing.T) { testRandom(t, reference, Embedded(t, files)) })
+	t.Run("ask", func(t *testing.T) { testAsk(t, reference, Embedded(t, files)) })
 	t.Run("schema", func(t *testing.T) { testSchema(t, place, files) })
 	t.Run("engine", func(t *testing.T) { testEngine(t, place) })
 }

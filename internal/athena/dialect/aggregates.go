@@ -98,7 +98,7 @@ func mapAgg(t *translator, c *call) (string, error) {
 	entries["children"] = []any{function(internal+"entry", c.args...)}
 	filter := isNotNull(t.again(c.args[0]))
 	if own := child(entries, "filter"); own != nil {
-		filter = conjunction("AND", own, filter)
+		filter = conjunction("AND", castTo(own, "BOOLEAN"), filter)
 	}
 	entries["filter"] = filter
 	become(c.n, function(internal+"map_of", entries))

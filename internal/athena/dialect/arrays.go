@@ -46,7 +46,7 @@ func (m macros) arrays() {
 	m.once("array_remove(a, x)", "CASE WHEN x IS NOT NULL THEN list_filter(a, __audit_z -> __audit_z IS DISTINCT FROM x) END")
 	m.once("array_max(a)", "CASE WHEN NOT "+hasNull("a")+" THEN list_max(a) END")
 	m.once("array_min(a)", "CASE WHEN NOT "+hasNull("a")+" THEN list_min(a) END")
-	m.once("slice(a, i, n)", "CASE WHEN i = 0 THEN "+raise("'SQL array indices start at 1'")+" WHEN n < 0 THEN "+raise("'length must be greater than or equal to 0'")+
+	m.once("slice(a, i, n)", "CASE WHEN a IS NULL OR i IS NULL OR n IS NULL THEN NULL WHEN i = 0 THEN "+raise("'SQL array indices start at 1'")+" WHEN n < 0 THEN "+raise("'length must be greater than or equal to 0'")+
 		" WHEN n = 0 OR i > len(a) OR -i > len(a) THEN a[1:0] WHEN i > 0 THEN a[i:i + n - 1] ELSE a[len(a) + i + 1:len(a) + i + n] END")
 	m.once("repeat(x, n)", "CASE WHEN n > 10000 THEN "+raise("'count argument of repeat function must be less than or equal to 10000'")+" ELSE list_transform(generate_series(1, n), __audit_z -> x) END")
 	m.once("any_match(l)", "CASE WHEN list_contains(l, true) THEN true WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN false END")
@@ -168,7 +168,11 @@ func arrayJoin(t *translator, c *call) (string, error) {
 		element := columnRef(internal + "e")
 		list = function("list_transform", list, lambda(internal+"e", coalesce(element, c.args[2])))
 	}
-	become(c.n, function(internal+"array_join", list, c.args[1]))
+	joined := function(internal+"array_join", list, c.args[1])
+	if len(c.args) == 3 { // a NULL in place of NULLs makes NULL of the whole
+		joined = caseWhen(isNotNull(t.again(c.args[2])), joined, nullConst())
+	}
+	become(c.n, joined)
 	return typeVarchar, nil
 }
 

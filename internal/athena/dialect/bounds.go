@@ -287,8 +287,6 @@ func interval(n node) (months int, length time.Duration, ok bool) {
 		return int(count) * 12, 0, true
 	case "to_months":
 		return int(count), 0, true
-	case "to_weeks":
-		return scale(7 * 24 * time.Hour)
 	case "to_days":
 		return scale(24 * time.Hour)
 	case "to_hours":

@@ -217,9 +217,9 @@ func (f signature) result(c *call) string {
 // else that calls the same functions.
 func (t *translator) intervalCall(n node, name string) (typ string, ok bool, err error) {
 	switch name {
-	case "to_years", "to_months", "to_weeks", "to_days", "to_hours", "to_minutes", "to_seconds":
-	case "to_milliseconds", "to_microseconds", "to_quarters", "to_decades", "to_centuries", "to_millennia":
-		return "", false, t.refuse(n, "interval of "+strings.TrimPrefix(name, "to_"), "")
+	case "to_years", "to_months", "to_days", "to_hours", "to_minutes", "to_seconds":
+	case "to_milliseconds", "to_microseconds", "to_weeks", "to_quarters", "to_decades", "to_centuries", "to_millennia":
+		return "", false, t.invalid(n, "an interval is of years, months, days, hours, minutes or seconds, not of %s", strings.TrimPrefix(name, "to_"))
 	default:
 		return "", false, nil
 	}
@@ -273,23 +273,6 @@ func (t *translator) operatorCall(n node, name string, s *scope) (string, error)
 	return "", t.refuse(n, "operator "+operatorName(name), operatorAdvice[name])
 }
 
-func operatorName(name string) string {
-	switch name {
-	case "~~*", "!~~*":
-		return "ILIKE"
-	case "~~~":
-		return "GLOB"
-	}
-	return name
-}
-
-var operatorAdvice = map[string]string{
-	"~~*": "write lower(x) LIKE lower(y)", "!~~*": "write lower(x) NOT LIKE lower(y)",
-	"~": "use regexp_like", "!~": "use regexp_like",
-	"->": "use json_extract", "->>": "use json_extract_scalar",
-	"//": "/ of two whole numbers is a whole number", "^": "use power", "**": "use power",
-}
-
 // joined is left || right: of texts, of arrays, and of an array and an element.
 func (t *translator) joined(n, left, right node, a, b string) (node, string, error) {
 	for _, typ := range []string{a, b} {
@@ -341,6 +324,7 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 		if isDecimal(typ) && a != typeNull && b != typeNull {
 			return t.decimalSum(n, types)
 		}
+		floatOperands(args, types)
 		return typ, nil
 	case isInterval(a) && isInterval(b) && a == b:
 		return a, nil
@@ -359,13 +343,19 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 			}
 			return s.String(), nil
 		}
+		if _, _, written := interval(args[1]); !written {
+			return "", t.refuse(n, "a date "+name+" a computed interval", "cast it to timestamp, or write interval '1' day")
+		}
 		if text(args[1], "function_name") == "to_hours" || text(args[1], "function_name") == "to_minutes" || text(args[1], "function_name") == "to_seconds" {
 			return "", t.invalid(n, "a date has no hours: cast it to timestamp")
 		}
 		become(n, castTo(copyOf(n), "DATE")) // DuckDB makes a timestamp of it
 		return typeDate, nil
 	case isTime(a) && isTime(b) && name == "-":
-		return "", t.refuse(n, "difference of times", "use date_diff('second', a, b)")
+		become(n, operator("-", asInstant(args[0], a), asInstant(args[1], b)))
+		return typeInterval + " day to second", nil
+	case isClock(a) || isClock(b):
+		return "", t.refuse(n, name+" of a time of day", "compute with the timestamp, and cast the result to time")
 	}
 	return "", t.invalid(n, "cannot compute %s %s %s", describe(a), name, describe(b))
 }
@@ -374,6 +364,7 @@ func (t *translator) sum(n node, name string, args []node, types []string) (stri
 // the quotient of whole numbers is whole.
 func (t *translator) product(n node, name string, args []node, types []string) (string, error) {
 	typ, _ := common(types[0], types[1])
+	floatOperands(args, types)
 	switch {
 	case isDecimal(typ) && types[0] != typeNull && types[1] != typeNull:
 		return t.decimalProduct(n, name, args, types)

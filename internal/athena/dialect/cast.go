@@ -29,6 +29,9 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 	if s, ok := literal(c); ok && to == typeTime && location(n) < 0 && n["try_cast"] != true { // timestamp '…' has no place, CAST has
 		return t.stampLiteral(n, c, s)
 	}
+	if s, ok := literal(c); ok && isClock(to) && location(n) < 0 && n["try_cast"] != true { // time '…'
+		return t.clockLiteral(n, c, s)
+	}
 	if elsewhere(from) && to == typeZone { // it keeps its zone
 		zone, _ := stampOf(from)
 		return stamp{digits: 3, zone: zone.zone}.String(), nil
@@ -88,6 +91,8 @@ func (t *translator) castType(n node) (string, error) {
 		return typeDate, nil
 	case "TIMESTAMP":
 		return typeTime, nil
+	case "TIME":
+		return clockType(3), nil
 	case "TIMESTAMP_MS": // timestamp(3)
 		n["cast_type"] = node{"id": "TIMESTAMP", "type_info": nil}
 		return typeTime, nil
@@ -109,6 +114,8 @@ func (t *translator) convert(n, c node, from, to string) error {
 		return err
 	}
 	switch {
+	case isClock(from) || isClock(to):
+		return t.convertClock(n, c, from, to)
 	case to == typeVarchar:
 		return t.toText(n, c, from)
 	case from == typeVarchar && isTime(to):
@@ -131,8 +138,17 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 	if isDecimal(from) && (isInteger(to) || to == typeBool) {
 		return nil
 	}
-	if (from == typeDouble || from == typeReal) && isInteger(to) {
+	switch {
+	case isFloat(from) && isInteger(to):
 		n["child"] = function("round", c) // DuckDB rounds halves to even numbers, Trino away from zero
+	case from == typeDouble && isDecimal(to): // of the shortest digits, as Trino: 1.005e0 is 1.01
+		n["child"] = function(internal+"double_digits", c)
+	case from == typeReal && isDecimal(to):
+		n["child"] = function(internal+"real_digits", castTo(c, "VARCHAR"))
+	case isDecimal(from) && isFloat(to):
+		n["child"] = floatOf(c, from, to)
+	case from == typeDouble && to == typeReal:
+		become(n, function(internal+"double_to_real", c))
 	}
 	if from != typeVarchar {
 		return nil
@@ -157,8 +173,10 @@ func (t *translator) toNumber(n, c node, from, to string) error {
 		n["child"] = function(macro, c)
 	}
 	switch {
-	case to == typeDouble || to == typeReal:
+	case to == typeDouble:
 		fromVarchar(n, c, "text_to_double")
+	case to == typeReal:
+		fromVarchar(n, c, "text_to_real")
 	case isDecimal(to):
 		fromVarchar(n, c, "text_to_decimal")
 	}

@@ -24,6 +24,11 @@ func castNatives() map[string]Native {
 			return doubleText(f, 32), err
 		}),
 	}
+	all["double_digits"] = Native{[]string{"DOUBLE"}, "VARCHAR", func(args []any) (any, error) { return strconv.FormatFloat(args[0].(float64), 'f', -1, 64), nil }}
+	all["real_digits"] = fromText("VARCHAR", func(s string) (any, error) {
+		f, err := strconv.ParseFloat(s, 32)
+		return strconv.FormatFloat(f, 'f', -1, 32), err
+	})
 	all["round_whole"] = Native{[]string{"BIGINT", "BIGINT"}, "BIGINT", func(args []any) (any, error) { return roundWhole(args[0].(int64), args[1].(int64)) }}
 	all["truncate_text"] = Native{[]string{"VARCHAR", "BIGINT"}, "VARCHAR", func(args []any) (any, error) { return truncateText(args[0].(string), args[1].(int64)), nil }}
 	all["replace_nothing"] = Native{[]string{"VARCHAR", "VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return replaceNothing(args[0].(string), args[1].(string)) }}
@@ -31,10 +36,12 @@ func castNatives() map[string]Native {
 		result string
 		f      func(string) (any, error)
 	}{
-		"to_double":    {"DOUBLE", textToDouble},
+		"to_double":    {"DOUBLE", func(s string) (any, error) { return textToFloat(s, 64) }},
+		"to_real":      {"DOUBLE", func(s string) (any, error) { return textToFloat(s, 32) }},
 		"to_timestamp": {"VARCHAR", textToTimestamp},
 		"to_date":      {"VARCHAR", textToDate},
 		"to_decimal":   {"VARCHAR", textToDecimal},
+		"to_clock":     {"VARCHAR", textToClock},
 	} {
 		all["text_"+name] = fromText(parse.result, parse.f)
 		all["try_text_"+name] = fromText(parse.result, func(s string) (any, error) {
@@ -51,17 +58,18 @@ func castNatives() map[string]Native {
 // doubleSyntax is what Java's parser takes, but for hexadecimal digits.
 var doubleSyntax = regexp.MustCompile(`^[+-]?(?:NaN|Infinity|((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[dDfF]?)$`)
 
-func textToDouble(s string) (any, error) {
+// textToFloat reads a double, or a real as a double of the same value.
+func textToFloat(s string, bits int) (any, error) {
 	trimmed := strings.Trim(s, blanks+"\x00")
 	if !doubleSyntax.MatchString(trimmed) {
-		return nil, cannotCast(s, "double")
+		return nil, cannotCast(s, map[int]string{64: typeDouble, 32: typeReal}[bits])
 	}
 	if !strings.HasSuffix(trimmed, "y") { // Infinity
 		trimmed = strings.TrimRight(trimmed, "dDfF")
 	}
-	f, err := strconv.ParseFloat(trimmed, 64)
+	f, err := strconv.ParseFloat(trimmed, bits)
 	if err != nil && !errors.Is(err, strconv.ErrRange) { // then it is infinite
-		return nil, cannotCast(s, "double")
+		return nil, cannotCast(s, map[int]string{64: typeDouble, 32: typeReal}[bits])
 	}
 	return f, nil
 }

@@ -14,6 +14,7 @@ func (t *translator) compareAsTrino(n node, types []string) {
 	if !isFloat(types[0]) && !isFloat(types[1]) || strings.HasSuffix(op, "DISTINCT_FROM") || isWritten(left) && isWritten(right) {
 		return
 	}
+	floatOperands([]node{left, right}, types)
 	isNaN := conjunction("OR",
 		conjunction("AND", function("isnan", castTo(t.again(left), "DOUBLE")), isNotNull(t.again(right))),
 		conjunction("AND", function("isnan", castTo(t.again(right), "DOUBLE")), isNotNull(t.again(left))))
@@ -83,10 +84,7 @@ func (t *translator) oneByOne(n node, parts []node, types []string) {
 		for i := range parts[1:] {
 			add("COMPARE_EQUAL", i+1)
 		}
-		one := conjunction("OR", terms...)
-		if len(terms) == 1 {
-			one = terms[0]
-		}
+		one := apart("OR", terms...)
 		if text(n, "type") == "COMPARE_NOT_IN" {
 			one = node{"class": "OPERATOR", "type": "OPERATOR_NOT", "alias": "", "query_location": nowhere, "children": []any{one}}
 		}
@@ -94,8 +92,17 @@ func (t *translator) oneByOne(n node, parts []node, types []string) {
 	default: // BETWEEN; NOT stands around it
 		add("COMPARE_GREATERTHANOREQUALTO", 1)
 		add("COMPARE_LESSTHANOREQUALTO", 2)
-		become(n, conjunction("AND", terms...))
+		become(n, apart("AND", terms...))
 	}
+}
+
+// apart is a conjunction that may stand in another: printed without the cast, its parts
+// would be those of the one around it.
+func apart(op string, terms ...node) node {
+	if len(terms) == 1 {
+		return terms[0]
+	}
+	return castTo(conjunction(op, terms...), "BOOLEAN")
 }
 
 // distinct translates IS [NOT] DISTINCT FROM. DuckDB compares maps in the order of

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -157,8 +159,54 @@ func (t *translator) roundDecimal(c *call) (string, error) {
 	return typ, nil
 }
 
+// exactDigits are those of whole numbers that doubles have all of.
+const exactDigits = 15
+
+// floatOf is a decimal as a double or real, which DuckDB rounds otherwise once its digits
+// do not fit into one.
+func floatOf(n node, from, to string) node {
+	precision, _, _ := digitsOf(from)
+	if precision <= exactDigits && to == typeDouble {
+		return castTo(n, "DOUBLE")
+	}
+	bits := map[string]int{typeDouble: 64, typeReal: 32}[to]
+	return function(internal+"decimal_float", castTo(n, "VARCHAR"), castTo(intConst(precision), "BIGINT"), castTo(intConst(bits), "BIGINT"))
+}
+
+// floatOperands makes doubles of the decimals that stand beside one in n.
+func floatOperands(parts []node, types []string) {
+	for i, typ := range types {
+		if isDecimal(typ) && slices.Contains(types, typeDouble) {
+			become(parts[i], floatOf(copyOf(parts[i]), typ, typeDouble))
+		}
+	}
+}
+
+// shortDecimal is the most digits of a decimal that Trino holds as a bigint.
+const shortDecimal = 18
+
+// decimalFloat divides short decimals as Trino does, a rounded number by a power of ten.
+// The answer is a real's value where bits are 32.
+func decimalFloat(s string, precision, bits int64) (any, error) {
+	if precision > shortDecimal {
+		return textToFloat(s, int(bits))
+	}
+	whole, fraction, _ := strings.Cut(s, ".")
+	digits, err := strconv.ParseInt(whole+fraction, 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	if bits == 32 {
+		return float64(float32(digits) / float32(math.Pow10(len(fraction)))), nil
+	}
+	return float64(digits) / math.Pow10(len(fraction)), nil
+}
+
 func decimalNatives() map[string]Native {
 	return map[string]Native{
+		"decimal_float": {[]string{"VARCHAR", "BIGINT", "BIGINT"}, "DOUBLE", func(args []any) (any, error) {
+			return decimalFloat(args[0].(string), args[1].(int64), args[2].(int64))
+		}},
 		"decimal_div": {[]string{"VARCHAR", "VARCHAR", "BIGINT"}, "VARCHAR", func(args []any) (any, error) {
 			a, b, err := twoDecimals(args)
 			if err != nil {

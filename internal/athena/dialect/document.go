@@ -22,8 +22,9 @@ func documentNatives() map[string]Native {
 			if !seek(dec, steps) {
 				return nil, nil
 			}
+			root := jsonItem{kind: dec.PeekKind()}
 			v, err := part(dec)
-			if err != nil {
+			if err != nil || len(steps) == 0 && !ends(&root, args[0].(string)[dec.InputOffset():]) {
 				return nil, nil //nolint:nilerr // what is no JSON has no parts
 			}
 			return v, nil

@@ -221,6 +221,7 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	}
 	args := children(n)
 	aggregated := text(n, "type") == "OPERATOR_TRY" && t.aggregates(args[0]) // before they get other names
+	rows := len(args) == 1 && comparesRows(args[0], s)
 	types, err := t.exprs(args, s)
 	if err != nil {
 		return "", err
@@ -232,6 +233,9 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 		}
 		return typeBool, nil
 	case "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL":
+		if rows {
+			return "", t.refuse(n, "IS NULL of a comparison of rows", "test the fields: Trino says false where the comparison is NULL")
+		}
 		return typeBool, t.nullTest(n)
 	case "COMPARE_IN", "COMPARE_NOT_IN":
 		if isRow(types[0]) {
@@ -263,6 +267,11 @@ func (t *translator) operator(n node, s *scope) (string, error) {
 	case "ARRAY_EXTRACT":
 		return t.subscript(n, args, types)
 	case "GROUPING_FUNCTION":
+		for _, a := range args {
+			if text(a, "class") != "COLUMN_REF" {
+				return "", t.invalid(a, "grouping takes names of columns")
+			}
+		}
 		become(n, castTo(copyOf(n), "INTEGER"))
 		return typeInt, nil
 	default:
@@ -314,8 +323,10 @@ func (t *translator) subscript(n node, args []node, types []string) (string, err
 	case isMap(types[0]):
 		become(n, function(internal+"map_subscript", args[0], args[1]))
 		return valueOf(types[0]), nil
+	case isRow(types[0]):
+		return t.elementOfRow(n, args, types[0])
 	}
-	return "", t.refuse(n, "subscript of "+describe(types[0]), "only arrays and maps have elements")
+	return "", t.refuse(n, "subscript of "+describe(types[0]), "only arrays, maps and rows have elements")
 }
 
 func (t *translator) caseOf(n node, s *scope) (string, error) {

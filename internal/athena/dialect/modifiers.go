@@ -95,6 +95,9 @@ func (t *translator) orders(m node, s *scope) error {
 		if err != nil {
 			return err
 		}
+		if i, ok := position(e); ok && i <= len(s.first.cols) { // the number of a column
+			typ = s.first.cols[i-1].typ
+		}
 		if err := t.storable(e, typ); err != nil {
 			return err
 		}

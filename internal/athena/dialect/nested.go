@@ -212,6 +212,9 @@ func duckType(typ string) (ct node, ok bool) {
 		id := map[bool]string{true: "TIMESTAMP", false: "TIMESTAMP WITH TIME ZONE"}[s.zone == ""]
 		return node{"id": id, "type_info": nil}, true
 	}
+	if isClock(typ) {
+		return node{"id": "TIME", "type_info": nil}, true
+	}
 	id := ""
 	switch typ {
 	case typeBool, "tinyint", "smallint", typeInt, typeBigint, typeDouble, typeVarchar, typeDate:

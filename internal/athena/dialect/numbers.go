@@ -21,7 +21,8 @@ func moreNumberFunctions() map[string]signature {
 		"is_nan":      sig(typeBool, "double").as("isnan"),
 		"is_finite":   sig(typeBool, "double").as("isfinite"),
 		"is_infinite": sig(typeBool, "double").as("isinf"),
-		"log":         sig(typeDouble, "number", "number").by(nativeOf("log", typeDouble)),
+		"log":         sig(typeDouble, "number", "number").by(ofDouble),
+		"atan2":       sig(typeDouble, "number", "number").by(ofDouble),
 		"bit_count":   sig(typeBigint, "integer", "integer").by(nativeOf("bit_count", typeBigint)),
 		"from_base":   sig(typeBigint, "varchar", "integer").by(nativeOf("from_base", typeBigint)),
 		"to_base":     sig(typeVarchar, "integer", "integer").by(nativeOf("to_base", typeVarchar)),
@@ -30,13 +31,13 @@ func moreNumberFunctions() map[string]signature {
 	for _, name := range []string{"and", "or", "xor", "left_shift", "right_shift", "right_shift_arithmetic"} {
 		all["bitwise_"+name] = sig(typeBigint, "integer", "integer").by(bitwise)
 	}
-	for _, name := range []string{"sin", "cos", "tan"} {
+	// Of DuckDB's functions and Go's, those that agree with Java's in more last digits.
+	for _, name := range []string{"sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh"} {
 		all[name] = sig(typeDouble, "number").by(ofDouble)
 	}
-	for _, name := range []string{"degrees", "radians", "asin", "acos", "atan", "sinh", "cosh", "tanh"} {
+	for _, name := range []string{"degrees", "radians", "tanh"} {
 		all[name] = sig(typeDouble, "number").by(nativeOf(name, typeDouble))
 	}
-	all["atan2"] = sig(typeDouble, "number", "number").by(nativeOf("atan2", typeDouble))
 	return all
 }
 
@@ -65,7 +66,11 @@ func nativeOf(name, returns string) func(*translator, *call) (string, error) {
 
 // ofDouble calls the macro of that name.
 func ofDouble(_ *translator, c *call) (string, error) {
-	become(c.n, function(internal+c.name, castTo(c.args[0], "DOUBLE")))
+	args := make([]node, len(c.args))
+	for i, a := range c.args {
+		args[i] = castTo(a, "DOUBLE")
+	}
+	become(c.n, function(internal+c.name, args...))
 	return typeDouble, nil
 }
 
@@ -93,6 +98,9 @@ func bitwise(t *translator, c *call) (string, error) {
 	if strings.Contains(c.name, "shift") && c.types[0] != typeBigint {
 		return "", t.refuse(c.n, c.name+" of "+c.types[0], "cast it to bigint")
 	}
+	if strings.Contains(c.name, "shift") && c.types[1] == typeBigint {
+		return "", t.invalid(c.args[1], "%s shifts by an integer, this is a bigint", c.name)
+	}
 	return nativeOf(c.name, typeBigint)(t, c)
 }
 
@@ -108,9 +116,8 @@ func numberNatives() map[string]Native {
 		}}
 	}
 	for name, f := range map[string]func(float64) float64{
-		"asin": math.Asin, "acos": math.Acos, "atan": math.Atan,
-		"cbrt": math.Cbrt, "sinh": math.Sinh, "cosh": math.Cosh, "tanh": math.Tanh,
-		"degrees": func(x float64) float64 { return x * (180 / math.Pi) }, "radians": func(x float64) float64 { return x / 180 * math.Pi },
+		"cbrt": math.Cbrt, "tanh": math.Tanh,
+		"degrees": func(x float64) float64 { return x * (180 / math.Pi) }, "radians": func(x float64) float64 { return x * (math.Pi / 180) },
 		"sign": func(x float64) float64 {
 			if x == 0 || math.IsNaN(x) {
 				return x
@@ -120,17 +127,13 @@ func numberNatives() map[string]Native {
 	} {
 		double(name, f)
 	}
-	all["atan2"] = Native{[]string{"DOUBLE", "DOUBLE"}, "DOUBLE", func(args []any) (any, error) { return math.Atan2(args[0].(float64), args[1].(float64)), nil }}
 	all["fmod"] = Native{[]string{"DOUBLE", "DOUBLE"}, "DOUBLE", func(args []any) (any, error) { return math.Mod(args[0].(float64), args[1].(float64)), nil }}
-	all["log"] = Native{[]string{"DOUBLE", "DOUBLE"}, "DOUBLE", func(args []any) (any, error) {
-		return math.Log(args[1].(float64)) / math.Log(args[0].(float64)), nil
-	}}
 	bigints("bitwise_and", func(a, b int64) (int64, error) { return a & b, nil })
 	bigints("bitwise_or", func(a, b int64) (int64, error) { return a | b, nil })
 	bigints("bitwise_xor", func(a, b int64) (int64, error) { return a ^ b, nil })
-	bigints("bitwise_left_shift", func(a, b int64) (int64, error) { return int64(uint64(a) << uint64(b)), nil })
-	bigints("bitwise_right_shift", func(a, b int64) (int64, error) { return int64(uint64(a) >> uint64(b)), nil })
-	bigints("bitwise_right_shift_arithmetic", func(a, b int64) (int64, error) { return a >> uint64(b), nil })
+	bigints("bitwise_left_shift", func(a, b int64) (int64, error) { return int64(uint64(a) << places(b)), nil })
+	bigints("bitwise_right_shift", func(a, b int64) (int64, error) { return int64(uint64(a) >> places(b)), nil })
+	bigints("bitwise_right_shift_arithmetic", func(a, b int64) (int64, error) { return a >> places(b), nil })
 	bigints("bit_count", bitCount)
 	all["bitwise_not"] = Native{[]string{"BIGINT"}, "BIGINT", func(args []any) (any, error) { return ^args[0].(int64), nil }}
 	all["from_base"] = Native{[]string{"VARCHAR", "BIGINT"}, "BIGINT", func(args []any) (any, error) { return fromBase(args[0].(string), args[1].(int64)) }}
@@ -141,6 +144,15 @@ func numberNatives() map[string]Native {
 		return strconv.FormatInt(args[0].(int64), int(args[1].(int64))), nil
 	}}
 	return all
+}
+
+// places is how far Trino shifts by n: beyond 63 nothing is left, and less than nothing
+// counts as Java counts it, in its last six bits.
+func places(n int64) uint64 {
+	if n < 0 {
+		return uint64(n) & 63
+	}
+	return uint64(n)
 }
 
 func fromBase(s string, base int64) (any, error) {

@@ -155,6 +155,40 @@ func folds(tree *syntax.Regexp) bool {
 	return false
 }
 
+// nestedClass reports whether a class in brackets has another in it, or &&: Java unites and
+// intersects them, RE2 takes them for characters. Names such as [:alpha:] are none.
+func nestedClass(pattern string) bool {
+	inside := false
+	for i := 0; i < len(pattern); i++ {
+		rest := pattern[i:]
+		switch {
+		case strings.HasPrefix(rest, `\Q`) && !inside:
+			end := strings.Index(rest, `\E`)
+			if end < 0 {
+				return false
+			}
+			i += end + 1
+		case rest[0] == '\\':
+			i++
+		case rest[0] == '[' && !inside:
+			inside = true
+			if strings.HasPrefix(rest, "[^") {
+				i++
+			}
+			if strings.HasPrefix(pattern[i+1:], "]") { // it ends no class that has nothing in it
+				i++
+			}
+		case strings.HasPrefix(rest, "[:") && strings.Contains(rest, ":]"):
+			i += strings.Index(rest, ":]") + 1
+		case rest[0] == '[', inside && strings.HasPrefix(rest, "&&"):
+			return true
+		case rest[0] == ']':
+			inside = false
+		}
+	}
+	return false
+}
+
 func regexpLike(t *translator, c *call) (string, error) {
 	if err := t.regexpArgs(c); err != nil {
 		return "", err
@@ -218,4 +252,10 @@ func codepoint(t *translator, c *call) (string, error) {
 	}
 	become(c.n, function("unicode", c.args[0]))
 	return typeInt, nil
+}
+
+// chr takes a bigint in Trino.
+func chr(_ *translator, c *call) (string, error) {
+	become(c.n, function("chr", castTo(c.args[0], "INTEGER")))
+	return typeVarchar, nil
 }

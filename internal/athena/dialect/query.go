@@ -1,7 +1,9 @@
 package dialect
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -182,6 +184,7 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 	if err := t.from(child(n, "from_table"), s); err != nil {
 		return nil, err
 	}
+	t.groupsByPlace(n)
 	cols, err := t.selectList(n, s)
 	if err != nil {
 		return nil, err
@@ -193,8 +196,11 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 			}
 		}
 	}
-	for _, g := range list(n, "group_expressions") {
+	for i, g := range list(n, "group_expressions") {
 		e, _ := g.(map[string]any)
+		if text(e, "class") != "COLUMN_REF" && !inEachSet(n, i) {
+			return nil, t.invalid(e, "CUBE, ROLLUP and GROUPING SETS take names of columns only: compute the value in a subquery")
+		}
 		typ, err := t.expr(e, s)
 		if err == nil {
 			err = t.storable(e, typ)
@@ -215,12 +221,48 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 	return cols, nil
 }
 
+// groupsByPlace writes what GROUP BY 1 means in the place of the number: the select list
+// gets casts of its own, so that other items would not be known to be made of it.
+func (t *translator) groupsByPlace(n node) {
+	items := list(n, "select_list")
+	for _, item := range items {
+		if e, _ := item.(map[string]any); text(e, "class") == "STAR" { // nobody knows the places behind it
+			return
+		}
+	}
+	if len(list(n, "group_sets")) > 1 { // which takes no numbers
+		return
+	}
+	for _, g := range list(n, "group_expressions") {
+		e, _ := g.(map[string]any)
+		i, ok := position(e)
+		if !ok || i > len(items) {
+			continue
+		}
+		item, _ := items[i-1].(map[string]any)
+		if holds(item, "COLUMN_REF") && !holds(item, "SUBQUERY") && !t.aggregates(item) {
+			become(e, t.again(item))
+		}
+	}
+}
+
+// inEachSet reports whether n groups by its expression i in all of its grouping sets.
+func inEachSet(n node, i int) bool {
+	for _, item := range list(n, "group_sets") {
+		set, _ := item.([]any)
+		if !slices.Contains(set, any(json.Number(itoa(i)))) {
+			return false
+		}
+	}
+	return true
+}
+
 // storable refuses values that DuckDB holds otherwise than Trino does: they may
 // be used within an expression, and not be grouped, ordered or returned.
 func (t *translator) storable(n node, typ string) error {
 	switch {
 	case isInterval(typ):
-		return t.refuse(n, "a value of type interval", "use date_diff, or add the interval to a timestamp")
+		return t.refuse(n, "a value of type interval", "compare it with an interval, add it to a timestamp, or use date_diff")
 	}
 	return nil
 }

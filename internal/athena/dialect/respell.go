@@ -7,7 +7,7 @@ import (
 )
 
 // respell writes what only Trino's parser reads in a way that DuckDB's reads. All but
-// the last two keep the length of the text, so that places in one are places in the
+// the last three keep the length of the text, so that places in one are places in the
 // other; behind those, a message may name a place some columns too far.
 //
 //	array(varchar)                         varchar[]
@@ -16,6 +16,7 @@ import (
 //	listagg(x, ',') WITHIN GROUP (ORDER BY y)   listagg(x, ','                ORDER BY y)
 //	VALUES 1, 2                            VALUES (1), (2)
 //	AS at                                  AS "at"
+//	json_value(x, 'lax $.a' NULL ON EMPTY) json_value(x, 'lax $.a', 'empty=null'              )
 //
 // sql was checked by lex.
 func respell(sql string) (string, error) {
@@ -26,7 +27,7 @@ func respell(sql string) (string, error) {
 	if err := lexemes.foreign(sql); err != nil {
 		return "", err
 	}
-	out := []byte(sql)
+	out, inserts := []byte(sql), make(map[int]string)
 	arguments := lexemes.arguments()
 	for i, tok := range lexemes {
 		switch {
@@ -37,7 +38,7 @@ func respell(sql string) (string, error) {
 				copy(out[tok.start:], "_2")
 			}
 		case sqlJSONNames[tok.word] && lexemes.at(i+1).is("("):
-			if err := lexemes.plainJSON(sql, i); err != nil {
+			if err := lexemes.jsonClauses(sql, out, inserts, i); err != nil {
 				return "", err
 			}
 		case (tok.is("ignore") || tok.is("respect")) && lexemes.at(i+1).is("nulls") && lexemes.at(i-1).is(")"):
@@ -57,37 +58,10 @@ func respell(sql string) (string, error) {
 			arrayType(out, lexemes[i].start, lexemes[i+1].start)
 		}
 	}
-	return longer(string(out))
+	return longer(string(out), inserts)
 }
 
 var sqlJSONNames = map[string]bool{"json_exists": true, "json_value": true, "json_query": true}
-
-// jsonClauses are what may follow the path, and what to write instead.
-var jsonClauses = map[string]string{
-	"returning": "write CAST(json_value(…) AS type)", "default": "write coalesce(json_value(…), …)", "on": "write coalesce(…)",
-	"with": "write json_extract", "without": "that is meant where nothing is said", "keep": "that is meant where nothing is said",
-	"omit": "write json_value", "passing": "write the value into the path", "format": "",
-}
-
-// plainJSON refuses clauses among the arguments of the function i, which DuckDB's parser does not know.
-func (l lexemeList) plainJSON(sql string, i int) error {
-	depth := 0
-	for j := i + 1; j < len(l); j++ {
-		switch l[j].word {
-		case "(", "[":
-			depth++
-		case ")", "]":
-			depth--
-		}
-		if depth == 0 {
-			break
-		}
-		if advice, ok := jsonClauses[l[j].word]; ok && depth == 1 {
-			return errAt(sql, l[j].start, athena.ErrRefused, l[i].word+" with "+strings.ToUpper(l[j].word), advice)
-		}
-	}
-	return nil
-}
 
 // reservedHere are words that name columns in Trino and not in DuckDB.
 var reservedHere = map[string]bool{
@@ -99,13 +73,12 @@ var reservedHere = map[string]bool{
 
 const mostBareValues = 100
 
-// longer does what needs room.
-func longer(sql string) (string, error) {
+// longer does what needs room, besides the inserts that are due already, by their place.
+func longer(sql string, inserts map[int]string) (string, error) {
 	lexemes, err := lexemesOf(sql)
 	if err != nil {
 		return "", err
 	}
-	inserts := make(map[int]string)
 	bareValues := 0
 	for i, tok := range lexemes {
 		switch {

@@ -162,10 +162,8 @@ func extremum(t *translator, c *call) (string, error) {
 		}
 		c.n["children"] = toList(c.args)
 	}
-	anyNull := node{"class": "CONJUNCTION", "type": "CONJUNCTION_OR", "alias": "", "query_location": nowhere, "children": toList(checks)}
-	if len(checks) == 1 {
-		anyNull = checks[0]
-	}
+	// OR would not look at the others once one is NULL, and Trino computes them all.
+	anyNull := function("list_contains", node{"class": "OPERATOR", "type": "ARRAY_CONSTRUCTOR", "alias": "", "query_location": nowhere, "children": toList(checks)}, castTo(varcharConst("t"), "BOOLEAN"))
 	become(c.n, caseWhen(anyNull, nullConst(), copyOf(c.n)))
 	return typ, nil
 }
@@ -239,23 +237,6 @@ func elementAt(t *translator, c *call) (string, error) {
 
 func mapOf(_ *translator, c *call) (string, error) {
 	return "map(" + elementOf(c.types[0]) + ", " + elementOf(c.types[1]) + ")", nil
-}
-
-func sequence(t *translator, c *call) (string, error) {
-	if isTime(c.types[0]) {
-		return "", t.refuse(c.n, "sequence of times", "write transform(sequence(0, n), x -> date_add('day', x, date '2024-01-31'))")
-	}
-	if !fits(c.types[0], "integer") || !fits(c.types[1], "integer") {
-		return "", t.invalid(c.n, "sequence runs over whole numbers, not from %s to %s", describe(c.types[0]), describe(c.types[1]))
-	}
-	for i, a := range c.args {
-		c.args[i] = castTo(a, "BIGINT")
-	}
-	become(c.n, function(internal+c.name, c.args...))
-	if len(c.args) == 3 {
-		c.n["function_name"] = internal + "sequence_step"
-	}
-	return "array(bigint)", nil
 }
 
 // lambdaCall is transform(a, x -> …) and filter(a, x -> …).

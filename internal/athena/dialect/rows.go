@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"encoding/json"
 	"errors"
 	"regexp"
 	"slices"
@@ -253,70 +254,6 @@ func (t *translator) dereference(n node, args []node, types []string) (string, e
 	return t.takeField(n, args[0], types[0], name)
 }
 
-// equalRows translates = and <> of rows: they are equal when all fields are, and whether
-// they are is not known when it is not for one field, unless others differ.
-func (t *translator) equalRows(n node, left, right node, types []string) error {
-	op := text(n, "type")
-	if op != "COMPARE_EQUAL" && op != "COMPARE_NOTEQUAL" {
-		return t.refuse(n, "an order of rows", "compare their fields")
-	}
-	a, b := fieldsOf(types[0]), fieldsOf(types[1])
-	terms := make([]node, len(a))
-	for i := range a {
-		terms[i] = compareNode("COMPARE_EQUAL", fieldAt(t.again(left), i), fieldAt(t.again(right), i))
-		fields, pair := []node{child(terms[i], "left"), child(terms[i], "right")}, []string{a[i].typ, b[i].typ}
-		if isRow(a[i].typ) {
-			if err := t.equalRows(terms[i], fields[0], fields[1], pair); err != nil {
-				return err
-			}
-			continue
-		}
-		if t.equalArrays(terms[i], pair) {
-			continue
-		}
-		if err := t.comparable(n, fields, pair); err != nil {
-			return err
-		}
-		t.compareAsTrino(terms[i], pair)
-	}
-	equal := terms[0]
-	if len(terms) > 1 { // the cast keeps it apart from an AND around it
-		equal = castTo(conjunction("AND", terms...), "BOOLEAN")
-	}
-	if op == "COMPARE_NOTEQUAL" {
-		equal = not(equal)
-	}
-	become(n, equal)
-	return nil
-}
-
-func not(n node) node {
-	return node{"class": "OPERATOR", "type": "OPERATOR_NOT", "alias": "", "query_location": nowhere, "children": []any{n}}
-}
-
-// rowAmong is x IN (…) of rows.
-func (t *translator) rowAmong(n node, args []node, types []string) error {
-	terms := make([]node, len(args)-1)
-	for i, a := range args[1:] {
-		if !isRow(types[i+1]) {
-			return t.refuse(a, "IN of rows and "+describe(types[i+1]), "write rows")
-		}
-		terms[i] = compareNode("COMPARE_EQUAL", args[0], a)
-		if err := t.equalRows(terms[i], args[0], a, []string{types[0], types[i+1]}); err != nil {
-			return err
-		}
-	}
-	among := terms[0]
-	if len(terms) > 1 {
-		among = castTo(conjunction("OR", terms...), "BOOLEAN")
-	}
-	if text(n, "type") == "COMPARE_NOT_IN" {
-		among = not(among)
-	}
-	become(n, among)
-	return nil
-}
-
 // commonRow is the type in which rows of both types are compared or mixed.
 func commonRow(a, b string) (string, bool) {
 	x, y := fieldsOf(a), fieldsOf(b)
@@ -366,11 +303,29 @@ func (t *translator) rowless(c *call) error {
 	return nil
 }
 
+// elementOfRow is r[i], where i is written as a number from 1.
+func (t *translator) elementOfRow(n node, args []node, typ string) (string, error) {
+	num, ok := child(args[1], "value")["value"].(json.Number)
+	if text(args[1], "class") != "CONSTANT" || !ok {
+		return "", t.invalid(args[1], "the place of a field is written as a number from 1")
+	}
+	fields := fieldsOf(typ)
+	i, err := num.Int64()
+	if err != nil || i < 1 || i > int64(len(fields)) {
+		return "", t.invalid(args[1], "%s has no field %s", describe(typ), num)
+	}
+	become(n, fieldAt(args[0], int(i)-1))
+	return fields[i-1].typ, nil
+}
+
 // answerable refuses what no column of an answer has.
 func (t *translator) answerable(cols []column) error {
 	for _, c := range cols {
 		if strings.Contains(c.typ, "row(") {
 			return t.refuse(nil, "a row as an answer: column "+c.name, "select its fields")
+		}
+		if strings.Contains(c.typ, typeClock) {
+			return t.refuse(nil, "a time of day as an answer: column "+c.name, "CAST(… AS varchar)")
 		}
 	}
 	return nil

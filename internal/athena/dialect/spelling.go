@@ -209,3 +209,20 @@ func (t *translator) limitFirst(m node) error {
 	}
 	return t.fail(child(m, "limit"), athena.ErrSyntax, "LIMIT before OFFSET", "write OFFSET 20 LIMIT 10")
 }
+
+func operatorName(name string) string {
+	switch name {
+	case "~~*", "!~~*":
+		return "ILIKE"
+	case "~~~":
+		return "GLOB"
+	}
+	return name
+}
+
+var operatorAdvice = map[string]string{
+	"~~*": "write lower(x) LIKE lower(y)", "!~~*": "write lower(x) NOT LIKE lower(y)",
+	"~": "use regexp_like", "!~": "use regexp_like",
+	"->": "use json_extract", "->>": "use json_extract_scalar",
+	"//": "/ of two whole numbers is a whole number", "^": "use power", "**": "use power",
+}

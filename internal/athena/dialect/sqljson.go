@@ -13,10 +13,11 @@ import (
 // lax $."any name", lax $[0], and * for all of them, or strict in place of lax.
 
 func sqlJSONFunctions() map[string]signature {
+	clauses := []string{"varchar", "varchar", "varchar?", "any?", "any?", "any?"} // see jsonClauses
 	return map[string]signature{
-		"json_exists": sig(typeBool, "varchar", "varchar").by(sqlJSON),
-		"json_value":  sig(typeVarchar, "varchar", "varchar").by(sqlJSON),
-		"json_query":  sig(typeVarchar, "varchar", "varchar").by(sqlJSON),
+		"json_exists": sig(typeBool, clauses...).by(sqlJSON),
+		"json_value":  sig(typeVarchar, clauses...).by(sqlJSON),
+		"json_query":  sig(typeVarchar, clauses...).by(sqlJSON),
 	}
 }
 
@@ -25,47 +26,69 @@ func sqlJSON(t *translator, c *call) (string, error) {
 	if !ok {
 		return "", t.invalid(c.args[1], "the path of %s must be a literal", c.name)
 	}
+	if strings.HasPrefix(t.written(c.n), `"`) {
+		return "", t.invalid(c.n, "there is no function of the quoted name %s: write it without quotes", c.name)
+	}
 	if _, ok := parsePath(s); !ok {
 		return "", t.refuse(c.args[1], "JSON path '"+s+"'", `write lax $.name, $."any name", $[0] and $[*]`)
 	}
-	return nativeOf("sql_"+c.name, t.fns[c.name].returns)(t, c)
+	spec := ""
+	if len(c.args) > 2 {
+		spec, _ = literal(c.args[2])
+	}
+	clauses := clausesOf(spec)
+	switch c.name {
+	case "json_value":
+		return t.jsonValue(c, clauses)
+	case "json_query":
+		if clauses["quotes"] != "" && clauses["wrapper"] != "" && clauses["wrapper"] != "without" {
+			return "", t.invalid(c.n, "json_query has either a WRAPPER or QUOTES")
+		}
+	}
+	become(c.n, function(internal+"sql_"+c.name, c.args[0], c.args[1], varcharConst(spec)))
+	return t.fns[c.name].returns, nil
 }
 
 func sqlJSONNatives() map[string]Native {
-	find := func(result string, failed any, use func(found []*jsonItem) any) Native {
-		return Native{[]string{"VARCHAR", "VARCHAR"}, result, func(args []any) (any, error) {
-			path, ok := parsePath(args[1].(string))
-			if !ok {
-				return nil, errors.New("Invalid JSON path: '" + args[1].(string) + "'")
+	find := func(result string, use func(found []*jsonItem, ok bool, clauses map[string]string) (any, error)) Native {
+		return Native{[]string{"VARCHAR", "VARCHAR", "VARCHAR"}, result, func(args []any) (any, error) {
+			found, ok, err := jsonItems(args[0].(string), args[1].(string))
+			if err != nil {
+				return nil, err
 			}
-			root := new(jsonItem) // of an empty text, which is no error to Trino
-			if text := args[0].(string); strings.Trim(text, " \t\r\n") != "" {
-				var err error
-				dec := jsonReader(text)
-				if root, err = readItem(dec); err != nil || !ends(root, text[dec.InputOffset():]) {
-					return failed, nil //nolint:nilerr // NULL ON ERROR, which is what is meant where nothing is said
-				}
-			}
-			found, ok := path.find(root)
-			if !ok {
-				return failed, nil
-			}
-			if len(found) == 1 && found[0].kind == 0 && result != "BOOLEAN" {
+			if ok && result != "BOOLEAN" && len(found) == 1 && found[0].kind == 0 {
 				return nil, Unsupported("json_value or json_query of an empty text")
 			}
-			return use(found), nil
+			return use(found, ok, clausesOf(args[2].(string)))
 		}}
 	}
 	return map[string]Native{
-		"sql_json_exists": find("BOOLEAN", false, func(found []*jsonItem) any { return len(found) > 0 }),
-		"sql_json_value":  find("VARCHAR", nil, scalarOf),
-		"sql_json_query": find("VARCHAR", nil, func(found []*jsonItem) any {
-			if len(found) != 1 {
-				return nil
-			}
-			return string(found[0].append(nil))
+		"sql_json_exists": find("BOOLEAN", existsItem),
+		"sql_json_query":  find("VARCHAR", queryItems),
+		"sql_json_value":  find("VARCHAR", func(found []*jsonItem, _ bool, _ map[string]string) (any, error) { return scalarOf(found), nil }),
+		"sql_json_item":   find("VARCHAR", func(found []*jsonItem, ok bool, _ map[string]string) (any, error) { return taggedItem(found, ok), nil }),
+		"sql_json_fail": fromText("VARCHAR", func(string) (any, error) {
+			return nil, errors.New("json_value found nothing, or no scalar of that type")
 		}),
 	}
+}
+
+// jsonItems are those that a path leads to in a text; ok is false where the text is no
+// JSON, or the path fails.
+func jsonItems(text, path string) (found []*jsonItem, ok bool, err error) {
+	p, ok := parsePath(path)
+	if !ok {
+		return nil, false, errors.New("Invalid JSON path: '" + path + "'")
+	}
+	root := new(jsonItem) // of an empty text, which is no error to Trino
+	if strings.Trim(text, " \t\r\n") != "" {
+		dec := jsonReader(text)
+		if root, err = readItem(dec); err != nil || !ends(root, text[dec.InputOffset():]) {
+			return nil, false, nil //nolint:nilerr // it is what ON ERROR is about
+		}
+	}
+	found, ok = p.find(root)
+	return found, ok, nil
 }
 
 // ends reports whether what follows a document may follow it: Jackson looks at the

@@ -134,11 +134,27 @@ func locationOf(zone string) (*time.Location, bool) {
 		}
 		return nil, false
 	}
-	if zone == "" || zone == "Local" || strings.ContainsAny(zone[:1], "+-") {
+	if zone == "" || zone == "Local" || strings.ContainsAny(zone[:1], "+-") || foreignZones[zone] {
 		return nil, false
 	}
 	loc, err := time.LoadLocation(zone)
 	return loc, err == nil
+}
+
+// foreignZones are names that Go knows and Trino does not.
+var foreignZones = map[string]bool{
+	"EST": true, "HST": true, "MST": true, "ROC": true, "Factory": true, "Etc/Greenwich": true, "Etc/Zulu": true, "America/Coyhaique": true,
+}
+
+// otherOffset is an offset that Trino reads, and that is written otherwise here.
+var otherOffset = regexp.MustCompile(`^(Z|UT|(UTC|GMT|UT)?[+-]\d{1,2}(:?\d\d)?)$`)
+
+// noZone is the error about the name of a zone.
+func (t *translator) noZone(n node, name string) error {
+	if otherOffset.MatchString(name) {
+		return t.refuse(n, "time zone '"+name+"'", "write an offset as '+01:00'")
+	}
+	return t.invalid(n, "'%s' is no time zone: write one such as 'Europe/Berlin' or '+01:00'", name)
 }
 
 // parseStamp reads '2024-01-31 10:11:12.345 Europe/Berlin': the instant, and the
@@ -162,9 +178,7 @@ func parseStamp(s string) (at time.Time, typ stamp, ok bool) {
 	if !ok {
 		return at, typ, false
 	}
-	if typ.zone = zone; strings.EqualFold(zone, utc) {
-		typ.zone = utc
-	}
+	typ.zone = zone
 	there := time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), loc)
 	for _, back := range []time.Duration{time.Hour, 30 * time.Minute} { // the clock shows it twice: the first time counts
 		if earlier := there.Add(-back); earlier.Format(microLayout) == there.Format(microLayout) {

@@ -108,6 +108,9 @@ func pattern(s string) (*regexp.Regexp, error) {
 	if re, ok := patterns.compiled[s]; ok {
 		return re, nil
 	}
+	if nestedClass(s) {
+		return nil, errors.New("a class in a class and && are not supported: write the characters that are meant")
+	}
 	re, err := regexp.Compile(s)
 	if err != nil {
 		return nil, err

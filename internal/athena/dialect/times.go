@@ -177,10 +177,7 @@ func atTimeZone(t *translator, c *call) (string, error) {
 		return "", t.refuse(c.n, "AT TIME ZONE with a computed zone", "write the zone as a literal")
 	}
 	if _, ok := locationOf(name); !ok {
-		return "", t.invalid(zone, "'%s' is no time zone: write one such as 'Europe/Berlin' or '+01:00'", name)
-	}
-	if strings.EqualFold(name, utc) {
-		name = utc
+		return "", t.noZone(zone, name)
 	}
 	s, _ := stampOf(typ)
 	instant := at
@@ -202,7 +199,7 @@ func withTimezone(t *translator, c *call) (string, error) {
 	case !ok:
 		return "", t.refuse(c.n, "with_timezone with a computed zone", "write the zone as a literal")
 	case !known:
-		return "", t.invalid(c.args[1], "'%s' is no time zone: write one such as 'UTC' or '+01:00'", zone)
+		return "", t.noZone(c.args[1], zone)
 	case loc != time.UTC && !offsetZone.MatchString(zone):
 		return "", t.refuse(c.args[1], "with_timezone in '"+zone+"'", "when clocks are changed it has no answer, or two; write an offset such as '+01:00'")
 	}

@@ -125,8 +125,8 @@ func common(a, b string) (typ string, ok bool) {
 		return widest(a, b), true
 	case isTime(a) && isTime(b):
 		return commonStamp(a, b), true
-	case isInterval(a) && isInterval(b):
-		return typeInterval, true
+	case isClock(a) && isClock(b):
+		return max(a, b), true // the one with more digits
 	case sameMap(a, b) != "":
 		return sameMap(a, b), true
 	case isRow(a) && isRow(b):

@@ -45,6 +45,8 @@ func (t *translator) window(n node, s *scope) (string, error) {
 		if e := child(n, key); e != nil {
 			if typ, err := t.expr(e, s); err != nil {
 				return "", err
+			} else if isNumber(typ) && !isInteger(typ) && key != "offset_expr" {
+				return "", t.refuse(e, "a frame's offset of type "+describe(typ), "write a whole number")
 			} else if !isInteger(typ) && !(isInterval(typ) && key != "offset_expr") {
 				return "", t.invalid(e, "a window offset must be a whole number, this is %s", describe(typ))
 			} else if isInteger(typ) && key != "offset_expr" && !isCount(e) { // Trino ends the query where it is negative

@@ -124,3 +124,5 @@ SELECT listagg(DISTINCT outcome, ',') WITHIN GROUP (ORDER BY outcome DESC) FROM 
 --- try over an aggregate of two
 --- refused: functions
 SELECT try(min_by(outcome, seq)) FROM audit_logs WHERE retention = 'long' AND seq = 1
+--- map_agg with a filter of two conditions
+SELECT map_agg(seq, outcome) FILTER (WHERE seq > 0 AND outcome = 'failure') FROM audit_logs WHERE retention = 'minimal'

@@ -34,7 +34,6 @@ SELECT zip_with(ARRAY[1, 2], ARRAY[10, 20], (x, y) -> x + y)
 --- sequences
 SELECT sequence(1, 5), sequence(5, 1), sequence(1, 10, 3), sequence(0, 0), sequence(-2, 2)
 --- sequence of days
---- refused: functions
 SELECT sequence(date '2024-02-27', date '2024-03-01'), sequence(date '2024-01-01', date '2024-03-01', interval '1' month)
 --- sequence with a bad step
 SELECT sequence(1, 5, -1)
@@ -194,3 +193,66 @@ SELECT ARRAY[timestamp '2024-01-01 00:00:00.000'] || CAST(timestamp '2024-01-01 
 SELECT ARRAY[1] || 'x'
 --- array_remove of a wider type
 SELECT array_remove(ARRAY[1, 2], bigint '1'), array_remove(ARRAY[1, 2], 1.5)
+--- sequence of days again
+SELECT sequence(date '2024-02-27', date '2024-03-02'), sequence(date '2024-03-02', date '2024-02-27'), sequence(date '2024-01-01', date '2024-01-01'), sequence(date '2024-01-01', date '2024-01-31', interval '10' day), sequence(date '2024-01-31', date '2024-01-01', interval '-7' day)
+--- sequence of months
+SELECT sequence(date '2024-01-31', date '2024-06-30', interval '1' month), sequence(date '2024-01-31', date '2024-05-31', interval '2' month), sequence(date '2020-02-29', date '2024-03-01', interval '1' year), sequence(date '2024-06-30', date '2024-01-31', interval '-1' month)
+--- sequence of times
+SELECT sequence(timestamp '2024-01-01 00:00:00.000', timestamp '2024-01-01 02:00:00.000', interval '30' minute), sequence(timestamp '2024-01-31 10:00:00.000', timestamp '2024-04-30 09:00:00.000', interval '1' month), sequence(timestamp '2024-01-01 00:00:00.001', timestamp '2024-01-01 00:00:02.000', interval '1' second), sequence(timestamp '2024-01-02 00:00:00', timestamp '2024-01-01 00:00:00', interval '-12' hour)
+--- sequence of times without a step
+SELECT sequence(timestamp '2024-01-01 00:00:00', timestamp '2024-01-02 00:00:00')
+--- sequence of days by hours
+SELECT sequence(date '2024-01-01', date '2024-01-03', interval '36' hour)
+--- sequence of days by many hours
+SELECT sequence(date '2024-01-01', date '2024-01-05', interval '48' hour)
+--- sequence the wrong way
+SELECT sequence(date '2024-01-03', date '2024-01-01', interval '1' day)
+--- sequence of months the wrong way
+SELECT sequence(date '2024-03-01', date '2024-01-01', interval '1' month)
+--- sequence without a step forward
+SELECT sequence(date '2024-01-01', date '2024-01-03', interval '0' day)
+--- sequence of too many days
+SELECT cardinality(sequence(date '1990-01-01', date '2024-01-01'))
+--- sequence of a day and a time
+--- refused: functions
+SELECT sequence(date '2024-01-01', timestamp '2024-01-03 00:00:00', interval '1' day)
+--- sequence and NULL
+SELECT sequence(date '2024-01-01', CAST(NULL AS date)), sequence(CAST(NULL AS date), date '2024-01-01', interval '1' month)
+--- days without events
+SELECT d FROM UNNEST(sequence(date '2023-07-08', date '2023-07-14')) AS t(d) LEFT JOIN (SELECT DISTINCT CAST(timestamp AS date) AS e FROM audit_logs) AS a ON a.e = d WHERE e IS NULL ORDER BY d
+--- sequence of columns
+SELECT cardinality(sequence(min(date(timestamp)), max(date(timestamp)))), element_at(sequence(min(date_trunc('month', timestamp)), max(timestamp), interval '1' month), 2) FROM audit_logs WHERE retention = 'standard'
+--- fields of rows by place
+SELECT ROW(1, 'a')[1], ROW(1, 'a')[2], CAST(ROW(1, 2.5) AS row(x integer, y decimal(2,1)))[2], (1, 'a', NULL)[2]
+--- field of a row by a wrong place
+SELECT ROW(1, 'a')[3]
+--- field of a row by nothing
+SELECT ROW(1, 'a')[0]
+--- rows as answers
+--- refused: types
+SELECT ROW(1, 'a'), (1, NULL, date '2024-01-01'), CAST(ROW(1, 2.50) AS row(x integer, y decimal(3,2))), ARRAY[ROW(1, 'x'), ROW(2, NULL)], CAST(NULL AS row(a bigint))
+--- rows in maps as answers
+--- refused: types
+SELECT map(ARRAY['k'], ARRAY[ROW(1, timestamp '2024-01-01 00:00:00.000')]), ROW(ROW(1, ARRAY['a', NULL]), map(ARRAY['x'], ARRAY[1e0]))
+--- rows from JSON as answers
+--- refused: types
+SELECT CAST(json_parse('[{"name":"a","qty":3},{"qty":4}]') AS array(row(name varchar, qty bigint)))
+--- rows with NULL compared
+--- refused: types
+SELECT (ROW(k, 'a') = ROW(CAST(NULL AS bigint), 'a')) IS NULL, ROW(k, 'a') = ROW(CAST(NULL AS bigint), 'a'), (k, 'a') = (CAST(NULL AS bigint), 'a'), (k, 'b') = (CAST(NULL AS bigint), 'a') FROM (VALUES bigint '1') AS t(k)
+--- rows with NULL compared in CASE
+--- refused: types
+SELECT (CASE WHEN k = 5 THEN true ELSE ((ROW(k, 'a') = ROW(CAST(NULL AS bigint), 'a')) IS NULL) END) FROM (VALUES bigint '1') AS t(k)
+--- rows with NULL compared in CASE of constants
+--- refused: types
+SELECT (CASE WHEN timestamp '2024-01-01 00:00:00.000' = array_max(ARRAY[timestamp '2024-02-29 12:34:56.789']) THEN true ELSE ((ROW(k, 'a') = ROW(CAST(NULL AS bigint), 'a')) IS NULL) END) FROM (VALUES bigint '1') AS t(k)
+--- rows with NULL compared in columns
+--- refused: types
+SELECT (ROW(k, l) = ROW(m, l)) IS NULL, ROW(k, l) = ROW(m, l) FROM (VALUES (bigint '1', 'a', CAST(NULL AS bigint))) AS t(k, l, m)
+--- row of a column and a null constant
+SELECT ROW(k, 'a') = ROW(NULL, 'a') FROM (VALUES bigint '1', 2) AS t(k)
+--- row of constants and a null constant
+--- refused: types
+SELECT (ROW(1, 'a') = ROW(CAST(NULL AS bigint), 'a')) IS NULL
+--- array_join with NULL for NULLs
+SELECT array_join(ARRAY['a'], ',', CAST(NULL AS varchar)) AS x

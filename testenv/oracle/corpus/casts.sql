@@ -184,3 +184,23 @@ SELECT -0e0, 0e0
 SELECT CASE WHEN seq < 0 THEN CAST('x' AS bigint) ELSE 1 END, CASE WHEN false THEN CAST('x' AS bigint) ELSE 2 END, coalesce(3, CAST('x' AS integer)), coalesce(seq, CAST('x' AS bigint)), if(seq >= 0, 4, CAST('1.5' AS integer)), if(true, 5e0, CAST('x' AS double)), CASE WHEN seq < 0 THEN CAST('x' AS date) END, CASE WHEN seq < 0 THEN CAST('x' AS timestamp) END, CASE WHEN seq < 0 THEN CAST('x' AS boolean) END, CASE WHEN seq < 0 THEN CAST('x' AS decimal(5, 2)) END, CASE WHEN seq < 0 THEN 1 / 0 ELSE 6 END, CASE WHEN seq < 0 THEN CAST(300 AS tinyint) END, CASE WHEN seq < 0 THEN json_parse('{') END, CASE WHEN seq < 0 THEN CAST(1e30 AS bigint) END, CASE WHEN seq < 0 THEN CAST('x' AS ipaddress) IS NULL END, CASE WHEN seq < 0 THEN CAST(12345.6 AS decimal(3, 1)) END FROM audit_logs WHERE seq = 0
 --- calls that no row needs
 SELECT CASE WHEN seq < 0 THEN chr(-1) END, CASE WHEN seq < 0 THEN from_base('z', 10) END, CASE WHEN seq < 0 THEN date_parse('x', '%Y') END, CASE WHEN seq < 0 THEN from_iso8601_timestamp('x') END, CASE WHEN seq < 0 THEN ARRAY[1][2] END, CASE WHEN seq < 0 THEN url_decode('%') END, CASE WHEN seq < 0 THEN split_part('a', ',', 0) END, CASE WHEN seq < 0 THEN from_hex('x') IS NULL END, CASE WHEN seq < 0 THEN parse_datetime('x', 'yyyy') END, CASE WHEN seq < 0 THEN map(ARRAY['a'], ARRAY[1])['b'] END, CASE WHEN seq < 0 THEN map(ARRAY['a', 'a'], ARRAY[1, 2]) END, CASE WHEN seq < 0 THEN date_add('day', 1000000000, date '2024-01-01') END, CASE WHEN seq < 0 THEN 9223372036854775807 + 1 END, CASE WHEN seq < 0 THEN hamming_distance('a', 'bb') END FROM audit_logs WHERE seq = 0
+--- cast of doubles to decimal
+SELECT x, CAST(x AS decimal(10,2)), CAST(x AS decimal(20,10)), CAST(x AS decimal(5,0)) FROM (VALUES 1.005e0, 2.675e0, 0.125e0, 1.115e0, 0.285e0, 1e-3, 0.5e0, 1.5e0, 2.5e0, -2.5e0, -1.005e0, 12345.678e0, 99.995e0, 0.1e0, 1e3) AS t(x)
+--- cast of big doubles to real
+SELECT CAST(1e300 AS real), CAST(-1e300 AS real), CAST(3.4028236e38 AS real), CAST(1e-60 AS real), CAST(3.40282350e38 AS real)
+--- cast of big doubles to decimal
+SELECT CAST(x AS decimal(38,2)) FROM (VALUES 1e20, 123456789012345678901e0, 1.1e22, 8.41e21, 1e-10) AS t(x)
+--- cast of reals to decimal
+SELECT CAST(CAST(x AS real) AS decimal(10,3)) FROM (VALUES 1.005e0, 2.675e0, 0.1e0, 0.0005e0) AS t(x)
+--- casts of reals to decimal
+SELECT x, CAST(CAST(x AS real) AS decimal(20,3)), CAST(CAST(x AS real) AS decimal(38,10)) FROM (VALUES 1.005e0, 0.0015e0, 1.0025e0, 123456.7895e0, 16777217e0, 1e10, 1.5e0, -2.6755e0, 0.1e0) AS t(x)
+--- casts of decimals to real
+SELECT CAST(0.1 AS real), CAST(16777217.0 AS real), CAST(123456789.125 AS real), CAST(DECIMAL '12345678901234567890.5' AS real), CAST(1.005 AS real), CAST(DECIMAL '99999999999999999999999999999999999999' AS real)
+--- casts of decimals to double
+SELECT CAST(0.1 AS double), CAST(12345678901234567.89 AS double), CAST(DECIMAL '12345678901234567890.123456789' AS double), CAST(DECIMAL '0.30000000000000000001' AS double), CAST(DECIMAL '99999999999999999999999999999999999999' AS double), CAST(9007199254740993.0 AS double), CAST(DECIMAL '1.7976931348623157' AS double)
+--- casts of texts to real
+SELECT x, CAST(x AS real) FROM (VALUES '1e300', '-1e300', '1.00000017881393432617187499', '1.00000017881393432617187501', '3.4028235677973366e38', '1e-50', 'NaN', 'Infinity', '0.1', '1e39') AS t(x)
+--- casts of whole numbers to real
+SELECT CAST(16777217 AS real), CAST(9223372036854775807 AS real), CAST(9007199791611905 AS real)
+--- casts of whole numbers to double
+SELECT CAST(9007199254740993 AS double), CAST(9223372036854775807 AS double)

@@ -66,10 +66,8 @@ SELECT is_json_scalar('1'), is_json_scalar('[1]'), is_json_scalar('"a"'), is_jso
 --- json_exists
 SELECT json_exists('{"a":{"b":1}}', 'lax $.a.b'), json_exists('{"a":1}', 'lax $.x'), json_exists(details, 'strict $.mfa') FROM audit_logs WHERE retention = 'long' AND seq = 0
 --- json_value with clauses
---- refused: SQL/JSON
 SELECT json_value('{"a":"x"}', 'lax $.a'), json_value('{"a":5}', 'lax $.a' RETURNING bigint), json_value('{"a":1}', 'lax $.x' DEFAULT 'none' ON EMPTY)
 --- json_query with clauses
---- refused: SQL/JSON
 SELECT json_query('{"a":[1,2]}', 'lax $.a'), json_query('{"a":{"b":1}}', 'lax $.a'), json_query('{"a":[1,2]}', 'lax $.a[*]' WITH ARRAY WRAPPER)
 --- json compares
 --- refused: SQL/JSON
@@ -136,3 +134,76 @@ SELECT CAST(map(ARRAY['b', 'a', 'B', 'é', ''], ARRAY[1, 2, 3, 4, 5]) AS json), 
 SELECT json_format(CAST(x AS json)) FROM (VALUES 'a', '', '😀', 'é/"\', chr(10) || chr(9) || chr(1) || chr(127), chr(8232)) AS t(x)
 --- json_value of what begins with a number
 SELECT json_value(x, 'lax $'), json_exists(x, 'lax $') FROM (VALUES '2024-02-29', '2024', '1 2', '1x', '-', '1.5.2', ' 7 ', '7,', '1e2e3') AS t(x)
+--- json_value returning numbers
+SELECT x, json_value(x, 'lax $.a' RETURNING bigint), json_value(x, 'lax $.a' RETURNING integer), json_value(x, 'lax $.a' RETURNING smallint), json_value(x, 'lax $.a' RETURNING double), json_value(x, 'lax $.a' RETURNING real), json_value(x, 'lax $.a' RETURNING decimal(10,2)) FROM (VALUES '{"a":"x"}', '{"a":"12"}', '{"a":" 12 "}', '{"a":"1.5"}', '{"a":"1e2"}', '{"a":5}', '{"a":1.50}', '{"a":2.5}', '{"a":-2.5}', '{"a":1e2}', '{"a":-0}', '{"a":-0.0}', '{"a":true}', '{"a":false}', '{"a":null}', '{"a":{}}', '{"a":[1]}', '{"a":[]}', '{"b":1}', '[{"a":1},{"a":2}]', 'x', '{"a":1', '{"a":9223372036854775807}', '{"a":9223372036854775808}', '{"a":3000000000}', '{"a":70000}', '{"a":1E400}', '{"a":1e300}', '{"a":"NaN"}', '{"a":0.005}', '{"a":123456789.125}', '{"a":1.005}', '{"a":"1.005"}', NULL) AS t(x)
+--- json_value returning other types
+SELECT x, json_value(x, 'lax $.a' RETURNING boolean), json_value(x, 'lax $.a' RETURNING varchar), json_value(x, 'lax $.a' RETURNING date), json_value(x, 'lax $.a' RETURNING timestamp) FROM (VALUES '{"a":"true"}', '{"a":"t"}', '{"a":"1"}', '{"a":"yes"}', '{"a":1}', '{"a":0}', '{"a":0.0}', '{"a":0.1}', '{"a":true}', '{"a":"2024-02-29"}', '{"a":"2024-2-9"}', '{"a":"2024-02-30"}', '{"a":"2024-02-29 12:34:56.789"}', '{"a":"2024-02-29 12:34"}', '{"a":"2024-02-29T12:34:56Z"}', '{"a":20240229}', '{"a":null}', '{"b":1}', '{"a":[]}') AS t(x)
+--- json_value with defaults
+SELECT x, json_value(x, 'lax $.a' DEFAULT 'none' ON EMPTY), json_value(x, 'lax $.a' DEFAULT 'none' ON EMPTY DEFAULT 'bad' ON ERROR), json_value(x, 'lax $.a' NULL ON EMPTY DEFAULT x ON ERROR), json_value(x, 'strict $.a' DEFAULT 'none' ON EMPTY DEFAULT 'bad' ON ERROR), json_value(x, 'lax $.a' RETURNING bigint DEFAULT -1 ON EMPTY DEFAULT -2 ON ERROR), json_value(x, 'lax $.a' RETURNING bigint DEFAULT length(x) + 1 ON EMPTY) FROM (VALUES '{"a":"x"}', '{"a":5}', '{"a":null}', '{"a":{}}', '{"b":1}', '[{"a":1},{"a":2}]', '[]', 'x', '{"a":99999999999999999999}', NULL) AS t(x)
+--- json_value error on empty
+SELECT json_value('{"b":1}', 'lax $.a' ERROR ON EMPTY)
+--- json_value error on error
+SELECT json_value('{"a":[1]}', 'lax $.a' ERROR ON ERROR)
+--- json_value error on error of no JSON
+SELECT json_value('x', 'lax $.a' ERROR ON ERROR)
+--- json_value error on error of a cast
+SELECT json_value('{"a":"x"}', 'lax $.a' RETURNING bigint ERROR ON ERROR)
+--- json_value error on error of a date
+SELECT json_value('{"a":1}', 'lax $.a' RETURNING date ERROR ON ERROR)
+--- json_value error on empty when it is there
+SELECT json_value('{"a":1}', 'lax $.a' RETURNING bigint ERROR ON EMPTY ERROR ON ERROR)
+--- json_value null and errors
+SELECT json_value('{"a":null}', 'lax $.a' RETURNING bigint ERROR ON EMPTY ERROR ON ERROR), json_value('{"a":null}', 'lax $.a' DEFAULT 'x' ON EMPTY DEFAULT 'y' ON ERROR)
+--- json_value default of another type
+SELECT json_value('{"b":1}', 'lax $.a' RETURNING bigint DEFAULT 'x' ON EMPTY)
+--- json_value default of a narrower type
+SELECT json_value('{"b":1}', 'lax $.a' RETURNING double DEFAULT 1 ON EMPTY)
+--- json_value default that fails
+SELECT json_value('{"a":1}', 'lax $.a' RETURNING bigint DEFAULT 1/0 ON EMPTY)
+--- json_value clauses in another order
+SELECT json_value('{"b":1}', 'lax $.a' NULL ON ERROR NULL ON EMPTY)
+--- json_value in a default
+SELECT json_value(x, 'lax $.a' DEFAULT json_value(x, 'lax $.b' NULL ON EMPTY) ON EMPTY) FROM (VALUES '{"a":"x"}', '{"b":"y"}', '{}') AS t(x)
+--- json_value three arguments
+SELECT json_value('{"a":1}', 'lax $.a', 'x')
+--- json_value quoted name
+SELECT "json_value"('{"a":1}', 'lax $.a')
+--- json_value passing
+--- refused: SQL/JSON
+SELECT json_value('{"a":[1,2]}', 'lax $.a[$i]' PASSING 1 AS "i")
+--- json_value format
+--- refused: SQL/JSON
+SELECT json_value('{"a":1}' FORMAT JSON, 'lax $.a')
+--- json_value of the archive with clauses
+SELECT json_value(details, 'lax $.region' DEFAULT 'nowhere' ON EMPTY) AS region, count(*) AS n, sum(json_value(details, 'lax $.size' RETURNING bigint)) FROM audit_logs WHERE stream LIKE '01980000%' GROUP BY 1 ORDER BY n DESC, region
+--- json_query wrappers
+SELECT x, json_query(x, 'lax $.a' WITH WRAPPER), json_query(x, 'lax $.a' WITH ARRAY WRAPPER), json_query(x, 'lax $.a' WITH CONDITIONAL WRAPPER), json_query(x, 'lax $.a' WITH UNCONDITIONAL ARRAY WRAPPER), json_query(x, 'lax $.a' WITHOUT WRAPPER), json_query(x, 'lax $.a[*]' WITH WRAPPER), json_query(x, 'lax $.a[*]' WITH CONDITIONAL ARRAY WRAPPER) FROM (VALUES '{"a":"x"}', '{"a":5}', '{"a":1.50}', '{"a":null}', '{"a":{}}', '{"a":[1,2]}', '{"a":[1]}', '{"a":[[1]]}', '{"a":[]}', '{"b":1}', '[{"a":1},{"a":2}]', 'x', NULL) AS t(x)
+--- json_query quotes
+SELECT x, json_query(x, 'lax $.a' OMIT QUOTES), json_query(x, 'lax $.a' KEEP QUOTES), json_query(x, 'lax $.a' OMIT QUOTES ON SCALAR STRING), json_query(x, 'lax $.a' WITHOUT WRAPPER OMIT QUOTES) FROM (VALUES '{"a":"x"}', '{"a":"a\"b"}', '{"a":["x"]}', '{"a":5}', '{"a":null}', '{"a":""}') AS t(x)
+--- json_query quotes and wrapper
+SELECT json_query('{"a":"x"}', 'lax $.a' WITH WRAPPER OMIT QUOTES)
+--- json_query quotes and conditional wrapper
+SELECT json_query('{"a":"x"}', 'lax $.a' WITH CONDITIONAL WRAPPER KEEP QUOTES)
+--- json_query instead
+SELECT x, json_query(x, 'lax $.a' EMPTY ARRAY ON EMPTY EMPTY OBJECT ON ERROR), json_query(x, 'lax $.a' EMPTY OBJECT ON EMPTY), json_query(x, 'strict $.a' NULL ON EMPTY EMPTY ARRAY ON ERROR), json_query(x, 'lax $.a[*]' WITH WRAPPER EMPTY ARRAY ON EMPTY) FROM (VALUES '{"a":"x"}', '{"a":[]}', '{"b":1}', '[{"a":1},{"a":2}]', 'x') AS t(x)
+--- json_query error on empty
+SELECT json_query('{"b":1}', 'lax $.a' ERROR ON EMPTY)
+--- json_query error on error
+SELECT json_query('[1,2]', 'lax $[*]' ERROR ON ERROR)
+--- json_query returning varchar
+SELECT json_query('{"a":[1]}', 'lax $.a' RETURNING varchar), json_query('{"a":[1]}', 'lax $.a' RETURNING varchar FORMAT JSON)
+--- json_query returning varbinary
+--- refused: SQL/JSON
+SELECT to_hex(json_query('{"a":[1]}', 'lax $.a' RETURNING varbinary))
+--- json_exists on error
+SELECT x, json_exists(x, 'strict $.a' TRUE ON ERROR), json_exists(x, 'strict $.a' FALSE ON ERROR), json_exists(x, 'strict $.a' UNKNOWN ON ERROR), json_exists(x, 'lax $.a' TRUE ON ERROR) FROM (VALUES '{"a":"x"}', '{"b":1}', '[]', 'x', NULL) AS t(x)
+--- json_exists error on error
+SELECT json_exists('x', 'lax $.a' ERROR ON ERROR)
+--- json_value returning time
+--- refused: SQL/JSON
+SELECT json_value('{"a":"08:00:00"}', 'lax $.a' RETURNING time) = time '08:00:00'
+--- json_value returning a short varchar
+--- refused: types
+SELECT json_value('{"a":"abcdef"}', 'lax $.a' RETURNING varchar(3))
+--- json_size of what begins with a number
+SELECT x, json_size(x, '$'), json_extract(x, '$'), json_extract_scalar(x, '$') FROM (VALUES '100%', '1x', '1 2', '[1]x', '{"a":1}x', '"a"x', 'x', '', ' ', '7,', 'true1') AS t(x)

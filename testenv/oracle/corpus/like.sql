@@ -89,3 +89,17 @@ SELECT regexp_like('abab', '(ab)\1')
 SELECT regexp_extract('aaa', 'a++')
 --- repeated groups
 SELECT regexp_extract('abcabc', '(abc){2}'), regexp_extract('aaaa', 'a{2,3}'), regexp_extract('aaaa', 'a{2,3}?'), regexp_extract('<a><b>', '<.*?>')
+--- regexps with classes in classes
+--- refused: regular expressions
+SELECT x, regexp_like(x, '[a-c&&[b]]'), regexp_like(x, '[a[b]]') FROM (VALUES 'a', 'b', '&', 'a]', '[', 'b]') AS t(x)
+--- regexps with a class of a bracket
+SELECT x, regexp_like(x, '[]a]'), regexp_like(x, '[^]a]') FROM (VALUES 'a', ']', 'b') AS t(x)
+--- regexps with a class of escaped brackets
+SELECT x, regexp_like(x, '[\[\]]'), regexp_like(x, '[^\]]'), regexp_like(x, '[a\-z]'), regexp_like(x, '[a-]'), regexp_like(x, '[.*+]'), regexp_like(x, '[&]') FROM (VALUES 'a', ']', '[', '-', '.', '&', 'm') AS t(x)
+--- regexps with an open bracket in a class
+SELECT regexp_like('[', '[[]')
+--- regexps with a class of a bracket and another class
+--- refused: regular expressions
+SELECT x, regexp_like(x, '[]a[b]]') FROM (VALUES 'a', 'b', 'a]', ']') AS t(x)
+--- regexps with named groups
+SELECT regexp_like('a', '(?<n>a)'), regexp_extract('xa', '(?<n>a)'), regexp_extract('xa', 'x(?<n>a)', 1), regexp_count('aa', '(?<n>a)'), regexp_replace('xa', '(?<n>a)', '${n}${n}'), regexp_split('xay', '(?<n>a)'), regexp_position('xa', '(?<n>a)'), regexp_extract_all('aab', '(?<n>a)')

@@ -62,3 +62,13 @@ SELECT retention, seq, reason, user_agent FROM audit_logs WHERE reason = 'bad pa
 SELECT retention, count(*) FROM audit_logs WHERE user_agent <> '' GROUP BY 1
 --- texts of a column without bounds in a range
 SELECT retention, count(*) FROM audit_logs WHERE details > '{' AND reason BETWEEN 'A' AND 'b' GROUP BY 1
+--- greatest of NULL and an error
+SELECT greatest(TRY_CAST('a' AS bigint), CAST('b' AS bigint))
+--- greatest of NULL and an error in columns
+SELECT greatest(TRY_CAST(x AS bigint), CAST(y AS bigint)) FROM (VALUES ('a', 'b')) AS t(x, y)
+--- NULL as the second of what would fail
+SELECT lpad('a', CAST(NULL AS bigint), 'x'), lpad('a', -1, CAST(NULL AS varchar)), split_part('a', CAST(NULL AS varchar), 0), split(CAST(NULL AS varchar), ''), slice(ARRAY[1], 0, CAST(NULL AS bigint)), slice(ARRAY[1], CAST(NULL AS bigint), -1), sequence(1, CAST(NULL AS bigint), 0), substr('abc', CAST(NULL AS bigint)), substr('abc', 0, CAST(NULL AS bigint)), substr('abc', CAST(NULL AS bigint), 0), repeat('a', CAST(NULL AS bigint)), from_base('z', CAST(NULL AS bigint)), strpos('a', CAST(NULL AS varchar), 0), array_join(ARRAY['a', 'b'], CAST(NULL AS varchar)), element_at(ARRAY[1], CAST(NULL AS bigint)), ARRAY[1][CAST(NULL AS bigint)], 1 / CAST(NULL AS bigint)
+--- texts of NULL in the archive
+SELECT count(*), count(substr(reason, 0)), count(substr(reason, 1, 0)), count(substr(actor_email, 3)), count(lpad(reason, 3, 'x')) FROM audit_logs WHERE retention <> 'standard'
+--- NULL beside what would fail
+SELECT substr(s, 0), substr(s, 1, 0), substr(s, -5, 2), substr(s, 1, -1), lpad(s, -1, 'x'), rpad(s, -1, 'x'), split_part(s, ',', 0), split(s, ''), element_at(a, 0), a[0], slice(a, 0, 1), n / 0, n % 0, mod(n, 0), sequence(n, 5, 0), replace(s, '', 'x'), strpos(s, 'a', 0), chr(CAST(NULL AS bigint)), regexp_replace(s, 'a'), translate(s, 'a', 'b'), concat_ws(s, 'a', 'b'), from_base(s, 1), to_base(n, 1), bit_count(n, 1), date_trunc('day', d), date_add('day', 1, d), log(x, 0), greatest(n, 1), json_extract(s, '$.a'), url_extract_host(s) FROM (VALUES (CAST(NULL AS varchar), CAST(NULL AS array(bigint)), CAST(NULL AS bigint), CAST(NULL AS timestamp), CAST(NULL AS double))) AS t(s, a, n, d, x)

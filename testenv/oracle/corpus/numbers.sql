@@ -141,3 +141,19 @@ SELECT sin(infinity()), cos(-infinity()), tan(nan()), sin(CAST(NULL AS double)),
 SELECT round(geometric_mean(x), 9), geometric_mean(y), geometric_mean(z), round(geometric_mean(seq + 1), 9) FROM (SELECT seq, CAST(seq + 1 AS double) AS x, CAST(seq AS double) AS y, CAST(NULL AS double) AS z FROM audit_logs WHERE retention = 'long')
 --- geometric mean of a negative number
 SELECT geometric_mean(x) FROM (VALUES -1, 2) AS t(x)
+--- logarithms at their ends
+SELECT x, log(2, x), log(x, 2), log2(x), log10(x), ln(x) FROM (VALUES 0e0, 1e0, -1e0, 2e0, 8e0, 1024e0, 1e300, nan(), infinity(), double '-0.0', 0.5e0, NULL) AS t(x)
+--- logarithms of whole numbers and decimals
+SELECT log(2, 8), log(10, 1000), log2(8), log2(0.5), log(2.5, 6.25), log2(1000000), log(3, 81)
+--- angles in degrees and radians
+SELECT x, degrees(x), radians(x) FROM (VALUES 180e0, 1e0, 57.29577951308232e0, 0.1e0, -135.135135e0, 1e300) AS t(x)
+--- angles at their ends
+SELECT x, asin(x), acos(x), atan(x), atan2(x, 1), atan2(0, x), sinh(x), tanh(x) FROM (VALUES 0e0, 1e0, -1e0, 2e0, -2e0, 1e300, nan(), infinity(), -infinity(), double '-0.0', 711e0, NULL) AS t(x)
+--- hyperbolic cosines at their ends
+SELECT x, cosh(x) FROM (VALUES 0e0, 2e0, 1e300, nan(), infinity(), -infinity(), 711e0, NULL) AS t(x)
+--- shifts by much and by less than nothing
+SELECT s, bitwise_left_shift(bigint '5', s), bitwise_right_shift(bigint '-5', s), bitwise_right_shift_arithmetic(bigint '-5', s), bitwise_right_shift(bigint '5', s), bitwise_right_shift_arithmetic(bigint '5', s) FROM (VALUES 0, 1, 63, 64, 65, 100, 128, -1, -2, -63, -64, -65, -100, 2147483647, -2147483648) AS t(s)
+--- shifts by bigints
+SELECT bitwise_left_shift(bigint '5', bigint '4294967297'), bitwise_right_shift(bigint '5', bigint '-4294967297'), bitwise_left_shift(bigint '5', bigint '-9223372036854775808')
+--- least integers
+SELECT -2147483648, - 2147483648, -(2147483648), -2147483649, typeof(-2147483648), -2147483648 - 1e0

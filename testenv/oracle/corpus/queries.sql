@@ -160,3 +160,35 @@ SELECT dt, count(*) FROM audit_logs WHERE day_of_week(timestamp) IN (6, 7) GROUP
 SELECT from_unixtime(floor(to_unixtime(timestamp) / 600) * 600) AS time, count(*) AS value FROM audit_logs WHERE timestamp BETWEEN timestamp '2023-07-10 11:00:00' AND timestamp '2023-07-10 13:00:00' GROUP BY 1 ORDER BY 1
 --- grafana with a filter
 SELECT date_trunc('hour', timestamp) AS time, outcome AS metric, count(*) AS value FROM audit_logs WHERE timestamp > parse_datetime('2023-07-10 00:00:00', 'yyyy-MM-dd HH:mm:ss') AND dt = '2023-07-10' GROUP BY 1, 2 ORDER BY 1, 2
+--- groups in cubes of expressions
+SELECT lower(action), count(*) FROM audit_logs WHERE seq < 5 GROUP BY CUBE (lower(action))
+--- groups in rollups of places
+SELECT outcome, actor_type, count(*) FROM audit_logs WHERE seq < 5 GROUP BY ROLLUP (1, 2)
+--- groups in grouping sets of expressions
+SELECT lower(action), count(*) FROM audit_logs WHERE seq < 5 GROUP BY GROUPING SETS ((lower(action)), ())
+--- groups by cube and column
+SELECT lower(action), outcome, count(*) FROM audit_logs WHERE seq < 5 GROUP BY lower(action), ROLLUP (outcome)
+--- grouping sets of places
+SELECT outcome, count(*) FROM audit_logs WHERE seq < 5 GROUP BY GROUPING SETS ((1), ())
+--- groups by place used in other columns
+SELECT date_trunc('day', timestamp) AS d, date_format(date_trunc('day', timestamp), '%Y-%m') AS m, CAST(date_trunc('day', timestamp) AS date), count(*) FROM audit_logs WHERE retention <> 'standard' GROUP BY 1 ORDER BY 1
+--- groups by place named as columns
+SELECT lower(action) AS action, lower(action) || '!' AS c, count(*) FROM audit_logs WHERE seq < 5 GROUP BY 1 ORDER BY 1, 2
+--- groups by place of constants
+SELECT 'a' AS x, 5 AS y, count(*) FROM audit_logs WHERE seq < 5 GROUP BY 1, 2
+--- groups by place and name
+SELECT outcome, upper(outcome), count(*) FROM audit_logs WHERE seq < 5 GROUP BY 1, actor_type ORDER BY 1, 3
+--- groups by place of a row's field
+SELECT CAST(ROW(action, 1) AS row(x varchar, y bigint)).x AS f, count(*) FROM audit_logs WHERE seq < 3 GROUP BY 1 ORDER BY 1
+--- groups by place of a subquery
+SELECT (SELECT max(k) FROM (VALUES 1, 2) AS t(k)) AS m, count(*) FROM audit_logs WHERE seq < 3 GROUP BY 1
+--- a range of doubles in a condition
+SELECT count(*) FROM audit_logs WHERE seq < 3 AND (to_unixtime(timestamp) BETWEEN 0e0 AND 2e9) AND NOT (to_unixtime(timestamp) IN (1e0, 2e0)) AND (seq > 0 OR to_unixtime(timestamp) IN (1e0, 2e0))
+--- order of an array by place
+SELECT ARRAY[seq, NULL] FROM audit_logs WHERE seq < 2 ORDER BY 1
+--- order of a map by place
+SELECT map(ARRAY['a'], ARRAY[seq]) FROM audit_logs WHERE seq < 2 ORDER BY 1
+--- order of json by place
+SELECT json_parse('1') FROM audit_logs WHERE seq < 2 ORDER BY 1
+--- grouping of an expression
+SELECT grouping(lower(action)) FROM audit_logs GROUP BY lower(action)

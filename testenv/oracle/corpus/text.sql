@@ -126,3 +126,5 @@ SELECT upper('ƛ'), lower('Ɤ')
 --- try does not hide what is refused
 --- refused: text in an unclear form
 SELECT try(upper('ɤ')), try_cast('x' AS bigint)
+--- chr of bigints
+SELECT chr(x), chr(x + 1) FROM (VALUES bigint '65', bigint '233') AS t(x)

@@ -53,7 +53,7 @@ SELECT date '2024-01-31' + interval '1' hour
 SELECT timestamp '2024-01-31 10:00:00' + interval '-1' day, timestamp '2024-01-31 10:00:00' - interval '-1' hour
 --- months one after the other
 SELECT date '2024-01-31' + interval '1' month + interval '1' month, date '2024-01-31' + interval '2' month
---- difference of timestamps
+--- difference of timestamps as an answer
 --- refused: intervals
 SELECT timestamp '2024-01-02 00:00:00' - timestamp '2024-01-01 12:30:00', date '2024-03-01' - date '2024-02-01'
 --- intervals as values
@@ -191,3 +191,91 @@ SELECT date '9999-12-31' + interval '1' day, timestamp '9999-12-31 23:59:59.999'
 SELECT date '0001-01-01' - interval '1' day, timestamp '0001-01-01 00:00:00' - interval '1' day, date_add('year', -2, date '0001-03-01'), year(date '0001-01-01' - interval '1' day)
 --- long years as iso text
 SELECT to_iso8601(date '9999-12-31' + interval '1' day), to_iso8601(CAST(timestamp '9999-12-31 00:00:00' AS timestamp with time zone) + interval '1' day), CAST(CAST(timestamp '9999-12-31 00:00:00' AS timestamp with time zone) + interval '1' day AS varchar), to_iso8601(timestamp '9999-12-31 00:00:00' + interval '1' day), date_format(timestamp '9999-12-31 00:00:00' + interval '1' day, '%Y-%m-%d')
+--- time of day compared
+SELECT seq, CAST(timestamp AS time) >= time '08:00:00', CAST(timestamp AS time) BETWEEN time '08:00' AND time '18:00:00.000', CAST(CAST(timestamp AS time) AS varchar) FROM audit_logs WHERE retention <> 'standard'
+--- time of day in another zone
+SELECT seq, CAST(CAST(timestamp AT TIME ZONE 'America/New_York' AS time) AS varchar), CAST(timestamp AT TIME ZONE 'Asia/Kolkata' AS time) < time '12:00' FROM audit_logs WHERE retention <> 'standard'
+--- time literals as text
+SELECT CAST(time '8:5' AS varchar), CAST(time '08:00:00' AS varchar), CAST(time '08:00:00.1' AS varchar), CAST(time '23:59:59.999' AS varchar), typeof(time '08:00'), typeof(time '08:00:00.12'), typeof(CAST(timestamp '2024-01-01 00:00:00' AS time))
+--- time literal of more digits
+--- refused: types
+SELECT CAST(time '08:00:00.123456' AS varchar)
+--- time literal that is none
+SELECT time '24:00:00' > time '00:00'
+--- time literal with a zone
+SELECT time '08:00:00 +01:00' > time '08:00:00 UTC'
+--- time from text
+SELECT CAST(CAST(x AS time) AS varchar) FROM (VALUES '08:00', '8:5:3', '23:59:59.999', '00:00:00.1') AS t(x)
+--- time from text that is none
+--- refused: types
+SELECT TRY_CAST(x AS time) IS NULL FROM (VALUES '24:00', 'x', '08', '') AS t(x)
+--- time from a wrong text
+SELECT CAST('24:00' AS time) > time '00:00'
+--- time from a text of more digits
+--- refused: types
+SELECT CAST(CAST('08:00:00.12345' AS time) AS varchar)
+--- time grouped and ordered
+SELECT CAST(t AS varchar), count(*) FROM (SELECT CAST(date_trunc('hour', timestamp) AS time) AS t FROM audit_logs WHERE seq < 50) GROUP BY t ORDER BY t
+--- least and greatest time
+SELECT CAST(min(CAST(timestamp AS time)) AS varchar), CAST(max(CAST(timestamp AS time)) AS varchar), count(DISTINCT CAST(timestamp AS time)) FROM audit_logs WHERE retention <> 'standard'
+--- time and null
+SELECT time '08:00' = CAST(NULL AS time), coalesce(CAST(NULL AS time), time '08:00') = time '08:00:00', CAST(time '08:00' AS time) = time '08:00'
+--- time as an answer
+--- refused: types
+SELECT time '08:00:00', CAST(timestamp '2024-01-01 12:34:56.789' AS time)
+--- time and interval
+--- refused: types
+SELECT CAST(time '08:00' + interval '1' hour AS varchar)
+--- time and text
+SELECT time '08:00' = '08:00'
+--- time of a date
+SELECT CAST(date '2024-01-01' AS time) = time '00:00'
+--- fields of a time
+--- refused: types
+SELECT hour(time '08:09:10.123'), minute(time '08:09:10.123'), second(time '08:09:10.123'), millisecond(time '08:09:10.123'), extract(hour FROM time '08:09:10')
+--- time to timestamp
+--- refused: types
+SELECT CAST(CAST(time '08:00' AS timestamp) AS time) = time '08:00'
+--- differences compared
+SELECT a - b > interval '1' hour, a - b = interval '90' minute, b - a < interval '0' second, a - b BETWEEN interval '1' hour AND interval '2' hour, a - a = interval '0' day FROM (VALUES (timestamp '2024-01-01 10:30:00.000', timestamp '2024-01-01 09:00:00.000')) AS t(a, b)
+--- differences of columns
+SELECT count(*) FROM audit_logs WHERE received_at - timestamp > interval '1' day
+--- differences of other types
+SELECT date '2024-03-01' - date '2024-02-28' = interval '2' day, timestamp '2024-03-01 12:00:00' - date '2024-02-28' > interval '2' day, timestamp '2024-03-01 00:00:00 Europe/Berlin' - timestamp '2024-03-01 00:00:00' = interval '-1' hour, from_unixtime(86400) - timestamp '1970-01-01 00:00:00' = interval '1' day
+--- differences between rows
+SELECT seq FROM (SELECT seq, timestamp - lag(timestamp) OVER (ORDER BY timestamp, seq) > interval '30' day AS gap FROM audit_logs WHERE retention <> 'standard') WHERE gap ORDER BY seq
+--- differences added
+SELECT timestamp '2024-01-01 00:00:00' + (timestamp '2024-03-01 12:00:00' - timestamp '2024-02-28 00:00:00'), timestamp '2024-01-01 00:00:00' + (date '2024-03-01' - date '2024-02-01')
+--- difference added to a date
+--- refused: intervals
+SELECT date '2024-01-01' + (date '2024-03-01' - date '2024-02-01')
+--- intervals added to a date
+SELECT date '2024-01-01' + (interval '1' day + interval '1' hour)
+--- intervals of both kinds compared
+SELECT interval '1' month > interval '1' day
+--- intervals compared
+SELECT interval '36' hour > interval '1' day, interval '12' month = interval '1' year, interval '1' day = interval '24' hour
+--- greatest difference
+SELECT max(received_at - timestamp) > interval '1' day, min(received_at - timestamp) >= interval '0' second FROM audit_logs
+--- differences as text
+--- refused: intervals
+SELECT CAST(timestamp '2024-01-02 00:00:00' - timestamp '2024-01-01 12:30:00' AS varchar)
+--- differences between unknown rows
+SELECT timestamp '2024-01-02 00:00:00' - NULL
+--- interval of weeks
+SELECT timestamp '2024-01-01 00:00:00' + interval '1' week
+--- zones that there are not
+SELECT timestamp '2024-01-01 00:00:00' AT TIME ZONE 'EST'
+--- zones that there are not, of another name
+SELECT timestamp '2024-01-01 00:00:00' AT TIME ZONE 'Etc/Zulu'
+--- zones in other letters
+SELECT timestamp '2024-01-01 00:00:00' AT TIME ZONE 'utc'
+--- zones in other letters in literals
+SELECT timestamp '2024-01-01 00:00:00 utc'
+--- zones as short offsets
+--- refused: text in an unclear form
+SELECT CAST(timestamp '2024-01-01 00:00:00' AT TIME ZONE '+01' AS timestamp), CAST(timestamp '2024-01-01 00:00:00' AT TIME ZONE 'UTC+1' AS timestamp), CAST(timestamp '2024-01-01 00:00:00' AT TIME ZONE 'Z' AS timestamp)
+--- offsets of zones over the years
+SELECT t, CAST(t AT TIME ZONE 'America/New_York' AS timestamp), CAST(t AT TIME ZONE 'Europe/Berlin' AS timestamp), CAST(t AT TIME ZONE 'Asia/Kolkata' AS timestamp), CAST(t AT TIME ZONE 'Australia/Lord_Howe' AS timestamp), CAST(t AT TIME ZONE 'Africa/Casablanca' AS timestamp) FROM (VALUES timestamp '1880-01-01 00:00:00.000', timestamp '1905-06-01 12:00:00.000', timestamp '1916-07-01 00:00:00.000', timestamp '1943-01-01 00:00:00.000', timestamp '1945-06-01 00:00:00.000', timestamp '1967-05-01 00:00:00.000', timestamp '1978-09-01 00:00:00.000', timestamp '1985-11-01 00:00:00.000', timestamp '2019-05-15 00:00:00.000', timestamp '2024-03-10 06:59:59.999', timestamp '2024-03-10 07:00:00.000', timestamp '2024-04-06 14:59:59.999', timestamp '2024-04-06 15:00:00.000', timestamp '2024-10-05 15:30:00.000') AS t(t)
+--- offsets of zones after 2037
+SELECT t, CAST(t AT TIME ZONE 'America/New_York' AS timestamp), CAST(t AT TIME ZONE 'Europe/Berlin' AS timestamp), CAST(t AT TIME ZONE 'Asia/Kolkata' AS timestamp), CAST(t AT TIME ZONE 'Australia/Lord_Howe' AS timestamp), CAST(t AT TIME ZONE 'America/Sao_Paulo' AS timestamp) FROM (VALUES timestamp '2038-07-01 00:00:00.000', timestamp '2050-03-27 00:59:59.999', timestamp '2050-03-27 01:00:00.000', timestamp '2061-12-01 00:00:00.000', timestamp '2099-07-01 00:00:00.000', timestamp '2400-01-01 00:00:00.000', timestamp '9999-07-01 00:00:00.000') AS t(t)

@@ -19,7 +19,7 @@ const mostRows = 20_000
 
 func (g *gen) from(depth int) *relation {
 	defer g.begin("from")()
-	kind := g.n(12)
+	kind := g.n(13)
 	if depth <= 0 {
 		kind = min(kind, 5)
 	}
@@ -37,6 +37,8 @@ func (g *gen) from(depth int) *relation {
 		return g.derivedQuery(depth)
 	case kind == 9:
 		return g.unnest(depth)
+	case kind == 12:
+		return g.lateral(depth)
 	}
 	return g.join(depth)
 }
@@ -101,8 +103,10 @@ func (g *gen) unnest(depth int) *relation {
 		return g.unnestMap(left)
 	}
 	t := pick(g.source, pools["S"])
-	array := g.within(&scope{columns: left.columns}, func() string { return g.expr(Type{name: "array", args: []Type{t}}, 2) })
-	alias := g.name("u")
+	arrayOf := func(t Type) string {
+		return g.within(&scope{columns: left.columns}, func() string { return g.expr(Type{name: "array", args: []Type{t}}, 2) })
+	}
+	array, alias := arrayOf(t), g.name("u")
 	rel := &relation{columns: left.columns, conds: left.conds, rows: left.rows * 3}
 	rel.columns = append(rel.columns, column{text: alias + ".e", typ: t})
 	if g.chance(50) {
@@ -110,7 +114,35 @@ func (g *gen) unnest(depth int) *relation {
 		rel.columns = append(rel.columns, column{text: alias + ".o", typ: Type{name: "bigint"}})
 		return rel
 	}
-	rel.text = fmt.Sprintf("%s CROSS JOIN UNNEST(%s) AS %s(e)", left.text, array, alias)
+	switch g.n(4) {
+	case 1: // side by side
+		t := pick(g.source, pools["S"])
+		rel.columns = append(rel.columns, column{text: alias + ".f", typ: t})
+		rel.text = fmt.Sprintf("%s CROSS JOIN UNNEST(%s, %s) AS %s(e, f)", left.text, array, arrayOf(t), alias)
+	case 2:
+		rel.text = fmt.Sprintf("%s LEFT JOIN UNNEST(%s) AS %s(e) ON true", left.text, array, alias)
+	default:
+		rel.text = fmt.Sprintf("%s CROSS JOIN UNNEST(%s) AS %s(e)", left.text, array, alias)
+	}
+	return rel
+}
+
+// lateral joins a relation with values that are computed of each of its rows.
+func (g *gen) lateral(depth int) *relation {
+	left := g.from(depth - 1)
+	t, alias := pick(g.source, append(pools["O"], pools["T"]...)), g.name("l")
+	value := g.within(&scope{columns: left.columns}, func() string { return g.expr(t, 2) })
+	rel := &relation{columns: append([]column{{text: alias + ".e", typ: t}}, left.columns...), conds: left.conds, rows: left.rows, unique: left.unique}
+	rel.text = left.text + " CROSS JOIN LATERAL (SELECT " + value + " AS e) AS " + alias
+	return rel
+}
+
+// using joins rows of literals by the name of their column.
+func (g *gen) using() *relation {
+	left, right := &relation{}, &relation{}
+	text := g.literalRows(left, 1+g.n(4)) + " " + pick(g.source, []string{"JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"}) + " " + g.literalRows(right, 1+g.n(4)) + " USING (k)"
+	rel := &relation{text: text, columns: []column{{text: "k", typ: Type{name: "bigint"}}}, unique: "k", rows: 8}
+	rel.columns = append(append(rel.columns, left.columns[1:]...), right.columns[1:]...) // the first is k
 	return rel
 }
 

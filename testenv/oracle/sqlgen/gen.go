@@ -225,13 +225,23 @@ func (g *gen) hole(hole string, bound binding, depth int) string {
 	return g.expr(bound.fill(g.source, parseType(hole)), depth)
 }
 
-// lambda writes x -> …; aggregates and subqueries have no place in it.
+// lambda writes x -> …, or (x, y) -> … for a hole such as K,V:boolean; aggregates and
+// subqueries have no place in it.
 func (g *gen) lambda(hole string, bound binding, depth int) string {
 	from, to, _ := strings.Cut(hole, ":")
-	x := g.name("x")
-	inner := &scope{columns: append([]column{{text: x, typ: bound.fill(g.source, parseType(from))}}, g.scope.columns...)}
+	inner := &scope{}
+	var names []string
+	for _, typ := range strings.Split(from, ",") {
+		x := g.name("x")
+		names = append(names, x)
+		inner.columns = append(inner.columns, column{text: x, typ: bound.fill(g.source, parseType(typ))})
+	}
+	inner.columns = append(inner.columns, g.scope.columns...)
 	body := g.within(inner, func() string { return g.expr(bound.fill(g.source, parseType(to)), min(depth, 1)) })
-	return x + " -> " + body
+	if len(names) == 1 {
+		return names[0] + " -> " + body
+	}
+	return "(" + strings.Join(names, ", ") + ") -> " + body
 }
 
 // aggregate writes an aggregate; its arguments see the rows of the group.
@@ -265,9 +275,13 @@ func (g *gen) sargable(depth int) string {
 	return fmt.Sprintf("(%s BETWEEN %s AND %s)", c.text, value(), value())
 }
 
-// window writes what stands in OVER (…): 1 a total order, 2 any, 3 rows over a total order.
+// window writes what stands in OVER (…): 1 a total order, 2 any, 3 rows over a total order,
+// 4 a range around the value of one key.
 func (g *gen) window(kind int) string {
 	defer g.begin("window")()
+	if kind == 4 {
+		return g.rangeWindow()
+	}
 	inner := &scope{columns: g.scope.columns, unique: g.scope.unique}
 	return g.within(inner, func() string {
 		var b strings.Builder
@@ -293,9 +307,39 @@ func (g *gen) window(kind int) string {
 				"", "ROWS UNBOUNDED PRECEDING", "ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING", "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
 				"ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING", "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING", "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
 				"RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING", "ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING", "GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
+				"GROUPS BETWEEN 1 PRECEDING AND 2 FOLLOWING", "GROUPS UNBOUNDED PRECEDING", "ROWS 3 PRECEDING", "ROWS BETWEEN CURRENT ROW AND CURRENT ROW", "GROUPS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING",
 			}))
 		}
 		return strings.TrimSpace(b.String())
+	})
+}
+
+// rangeWindow is a frame whose ends are as far from the key of the row as is written.
+func (g *gen) rangeWindow() string {
+	keys := []struct {
+		typ   string
+		steps []string
+	}{
+		{"integer", []string{"1", "2", "0", "100"}},
+		{"timestamp", []string{"interval '1' day", "interval '1' hour", "interval '30' minute", "interval '1' month", "interval '1' year"}},
+		{"date", []string{"interval '1' day", "interval '7' day", "interval '1' month", "interval '1' year"}},
+		{"bigint", []string{"1", "2", "0", "100"}},
+		{"double", []string{"1e0", "0.5e0", "2e0"}},
+		{"decimal", []string{"1", "0.5", "2.25"}},
+	}
+	k := pick(g.source, keys)
+	step := func() string { return pick(g.source, k.steps) }
+	inner := &scope{columns: g.scope.columns}
+	return g.within(inner, func() string {
+		var partition string
+		if g.chance(30) {
+			partition = "PARTITION BY " + g.expr(pick(g.source, pools["O"]), 1) + " "
+		}
+		order := "ORDER BY " + g.expr(Type{name: k.typ}, 1) + g.direction()
+		return partition + order + " RANGE BETWEEN " + pick(g.source, []string{
+			step() + " PRECEDING AND CURRENT ROW", step() + " PRECEDING AND " + step() + " FOLLOWING", "UNBOUNDED PRECEDING AND " + step() + " FOLLOWING",
+			"CURRENT ROW AND " + step() + " FOLLOWING", step() + " PRECEDING AND UNBOUNDED FOLLOWING", step() + " FOLLOWING AND UNBOUNDED FOLLOWING",
+		})
 	})
 }
 

@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -83,7 +84,7 @@ func (g *gen) body(depth int) (string, []item) {
 	}
 	left, items := g.selectQuery(depth-1, nil)
 	right, _ := g.selectQuery(depth-1, items)
-	op := pick(g.source, []string{"UNION ALL", "UNION", "INTERSECT", "EXCEPT", "UNION DISTINCT", "EXCEPT DISTINCT"})
+	op := pick(g.source, []string{"UNION ALL", "UNION", "INTERSECT", "EXCEPT", "UNION DISTINCT", "EXCEPT DISTINCT", "INTERSECT ALL", "EXCEPT ALL"})
 	for _, it := range items {
 		if it.typ.name == "json" || it.typ.name == "map" {
 			op = "UNION ALL"
@@ -96,6 +97,9 @@ func (g *gen) body(depth int) (string, []item) {
 func (g *gen) selectQuery(depth int, like []item) (string, []item) {
 	defer g.begin("select")()
 	rel := g.from(depth)
+	if g.chance(4) {
+		rel = g.using()
+	}
 	rows := &scope{columns: rel.columns, unique: rel.unique}
 	var where string
 	if g.chance(60) {
@@ -162,18 +166,53 @@ func (g *gen) grouped(rel *relation, rows *scope, where string, like []item) (st
 	for range g.n(3) {
 		t := pick(g.source, pools["O"])
 		if columns := columnsOnly(rows, t); len(columns) > 0 { // a literal would be the number of a column
-			keys = append(keys, column{text: pick(g.source, columns).text, typ: t})
+			keys = append(keys, g.key(column{text: pick(g.source, columns).text, typ: t}))
 		}
 	}
 	groups := &scope{columns: keys, groups: rows}
 	list, items := g.selectList(groups, like)
-	text := "SELECT " + list + " FROM " + rel.text + where + g.groupBy(keys)
+	by := g.groupBy(keys)
+	switch {
+	case len(keys) > 0 && len(like) == 0 && g.chance(10): // the keys first, by their places
+		places := make([]string, len(keys))
+		texts := make([]string, len(keys))
+		first := make([]item, len(keys))
+		for i, k := range keys {
+			first[i] = item{name: g.name("c"), typ: k.typ}
+			places[i], texts[i] = strconv.Itoa(i+1), k.text+" AS "+first[i].name
+		}
+		list, items = strings.Join(texts, ", ")+", "+list, append(first, items...)
+		by = " GROUP BY " + strings.Join(places, ", ")
+	case len(keys) > 0 && len(like) == 0 && !strings.Contains(keys[0].text, "(") && g.chance(15):
+		it := item{name: g.name("c"), typ: Type{name: "integer"}}
+		list, items = "grouping("+keys[0].text+") AS "+it.name+", "+list, append([]item{it}, items...)
+	}
+	text := "SELECT " + list + " FROM " + rel.text + where + by
 	if g.chance(25) {
 		text += " HAVING " + g.within(groups, func() string { return g.expr(Type{name: "boolean"}, 2) })
 	} else if len(keys) == 0 {
 		text += " HAVING count(*) >= 0" // the query has an aggregate, whatever is in the list
 	}
 	return text, items
+}
+
+// keyOf are expressions that rows are grouped by, by the type of their column.
+var keyOf = map[string][]struct{ before, after, typ string }{
+	"varchar":     {{"lower(", ")", "varchar"}, {"substr(", ", 1, 2)", "varchar"}, {"length(", ")", "bigint"}, {"coalesce(", ", '-')", "varchar"}},
+	"timestamp":   {{"date_trunc('day', ", ")", "timestamp"}, {"date_trunc('hour', ", ")", "timestamp"}, {"hour(", ")", "bigint"}, {"CAST(", " AS date)", "date"}, {"date(", " AT TIME ZONE 'Europe/Berlin')", "date"}, {"date_format(", ", '%Y-%m')", "varchar"}},
+	"timestamptz": {{"date_trunc('month', ", ")", "timestamptz"}, {"year(", ")", "bigint"}},
+	"date":        {{"date_trunc('month', ", ")", "date"}, {"day_of_week(", ")", "bigint"}},
+	"bigint":      {{"(", " % 3)", "bigint"}, {"if(", " > 2, 'many', 'few')", "varchar"}},
+}
+
+// key is a column that is grouped by, or an expression over one.
+func (g *gen) key(c column) column {
+	forms := keyOf[c.typ.name]
+	if len(forms) == 0 || !g.chance(30) {
+		return c
+	}
+	f := pick(g.source, forms)
+	return column{text: f.before + c.text + f.after, typ: Type{name: f.typ}}
 }
 
 func columnsOnly(s *scope, t Type) (found []column) {

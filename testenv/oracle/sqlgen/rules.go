@@ -4,7 +4,7 @@ import "strings"
 
 // A rule says how a value of a type can be written. {T} is an expression of type
 // T, {#kind} a literal of that kind (see literals.go), {\S:U} a lambda from S to
-// U, {T|type} the name of T for a cast. A rule that begins with ! may end the query with an error, one that begins
+// U ({\K,V:U} one of two parameters), {T|type} the name of T for a cast. A rule that begins with ! may end the query with an error, one that begins
 // with ~ gives doubles whose last digits are the machine's.
 type rule struct {
 	result Type
@@ -33,7 +33,7 @@ func parseRule(line string) rule {
 		panic("bug: rule without a type: " + line)
 	}
 	r.result = parseType(typ)
-	for _, word := range []string{"CASE ", "if(", "coalesce(", " AND ", " OR ", " IN ", "BETWEEN", "nullif(", "try("} {
+	for _, word := range []string{"CASE ", "if(", "coalesce(", " AND ", " OR ", " IN ", "BETWEEN", "nullif(", "try(", "ROW("} {
 		r.lazy = r.lazy || strings.Contains(text, word)
 	}
 	for {
@@ -77,6 +77,13 @@ bigint: count_if({boolean})
 ~double: avg({double})
 ~double: avg({bigint})
 ~double: avg({integer})
+!decimal: avg({decimal})
+!decimal: sum({decimal}) FILTER (WHERE {boolean})
+bigint: count(DISTINCT {E}) FILTER (WHERE {boolean})
+bigint: sum(if({boolean}, 1, 0))
+bigint: count(DISTINCT ({O}, {O}))
+double: round(avg({integer}), 3)
+O: max(if({boolean}, {O}))
 O: min({O})
 O: max({O})
 O: min({O}) FILTER (WHERE {boolean})
@@ -93,6 +100,9 @@ array(S): array_agg({S} ORDER BY {@}) FILTER (WHERE {boolean})
 array(S): array_agg(DISTINCT {S} ORDER BY {S})
 array(S): array_sort(array_agg({S}))
 varchar: listagg({varchar}, {#separator}) WITHIN GROUP (ORDER BY {@})
+varchar: listagg(DISTINCT {varchar}, {#separator}) WITHIN GROUP (ORDER BY {varchar})
+varchar: listagg({varchar}) WITHIN GROUP (ORDER BY {@} DESC)
+varchar: listagg({varchar}, {#separator}) WITHIN GROUP (ORDER BY {@}) FILTER (WHERE {boolean})
 varchar: array_join(array_agg({varchar} ORDER BY {@}), {#separator})
 map(V, bigint): histogram({V})
 !map(K, V): map_agg({K}, {V})
@@ -118,13 +128,17 @@ bigint: bitwise_and_agg({bigint})
 bigint: bitwise_or_agg({bigint})
 bigint: bitwise_xor_agg({bigint})
 array(K): array_sort(map_keys(map_agg({K}, bigint '1')))
+bigint: element_at(histogram({K}), {K})
+array(K): array_sort(map_keys(map_filter(histogram({K}), {\K,bigint:boolean})))
+bigint: reduce(array_agg({bigint}), bigint '0', (s, x) -> if(x > s, x, s), s -> s)
+bigint: date_diff({#unit}, min({timestamp}), max({timestamp}))
 bigint: cardinality(array_agg({T}))
 bigint: length(array_join(array_agg({varchar}), ''))
 `)
 
 // windows may stand in the select list of a query without groups. {%} is a
 // window whose order is total, {%%} one with any order, {%%%} one with a frame of
-// rows over a total order.
+// rows over a total order, {%%%%} one with a range around one key.
 var windows = parseRules(`
 bigint: row_number() OVER ({%})
 bigint: rank() OVER ({%%})
@@ -132,6 +146,20 @@ bigint: dense_rank() OVER ({%%})
 bigint: ntile({#instance}) OVER ({%})
 ~double: percent_rank() OVER ({%%})
 ~double: cume_dist() OVER ({%%})
+bigint: count(*) OVER ({%%%%})
+bigint: count({T}) OVER ({%%%%})
+!bigint: sum({integer}) OVER ({%%%%})
+O: min({O}) OVER ({%%%%})
+O: max({O}) OVER ({%%%%})
+!bigint: sum({integer}) OVER ({%%%}) - sum({integer}) OVER ({%%})
+~double: stddev({double}) OVER ({%%%})
+!decimal: sum({decimal}) OVER ({%%%})
+!decimal: avg({decimal}) OVER ({%%%})
+T: max_by({T}, {@}) OVER ({%%%})
+T: last_value({T}) IGNORE NULLS OVER ({%%%})
+T: nth_value({T}, {#instance}) IGNORE NULLS OVER ({%%%})
+T: lead({T}, {#offset}, {T}) IGNORE NULLS OVER ({%})
+bigint: date_diff('second', lag({timestamp}) OVER ({%}), {timestamp})
 T: lag({T}) OVER ({%})
 T: lag({T}, {#offset}) OVER ({%})
 T: lag({T}, {#offset}, {T}) OVER ({%})

@@ -14,6 +14,14 @@ func (g *gen) subquery(t Type, depth int) string {
 	rows := &scope{columns: rel.columns, unique: rel.unique}
 	if t.name != "boolean" || g.chance(20) {
 		groups := &scope{groups: rows}
+		if g.chance(25) { // of the rows that belong to the one outside
+			on := g.equality(&relation{columns: outer.columns}, rel)
+			if where == "" {
+				where = " WHERE " + on
+			} else {
+				where += " AND " + on
+			}
+		}
 		return "(SELECT " + g.within(groups, func() string { return g.aggregate(t, 1) }) + " FROM " + rel.text + where + ")"
 	}
 	if g.chance(50) {
@@ -28,5 +36,5 @@ func (g *gen) subquery(t Type, depth int) string {
 	e := pick(g.source, pools["O"])
 	left := g.within(&scope{columns: outer.columns}, func() string { return g.expr(e, depth-1) })
 	right := g.within(rows, func() string { return g.expr(e, 1) })
-	return "(" + left + pick(g.source, []string{" IN", " NOT IN"}) + " (SELECT " + right + " FROM " + rel.text + where + "))"
+	return "(" + left + pick(g.source, []string{" IN", " NOT IN", " = ANY", " <> ALL", " > ALL", " <= ANY", " < SOME", " >= ALL"}) + " (SELECT " + right + " FROM " + rel.text + where + "))"
 }

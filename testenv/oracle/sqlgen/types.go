@@ -111,4 +111,5 @@ var pools = map[string][]Type{
 	"S": typesOf("bigint", "varchar", "double", "timestamp", "date", "boolean"),
 	"K": typesOf("varchar", "bigint"),
 	"V": typesOf("bigint", "varchar"),
+	"W": typesOf("bigint", "varchar"),
 }
