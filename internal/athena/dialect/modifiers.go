@@ -95,14 +95,14 @@ func (t *translator) orders(m node, s *scope) error {
 		if err != nil {
 			return err
 		}
+		if text(e, "class") == "CONSTANT" && typ == typeVarchar { // which DuckDB takes for a mistake
+			t.settle(e, typ)
+		}
 		if i, ok := position(e); ok && i <= len(s.first.cols) { // the number of a column
 			typ = s.first.cols[i-1].typ
 		}
 		if err := t.storable(e, typ); err != nil {
 			return err
-		}
-		if text(e, "class") == "CONSTANT" && typ == typeVarchar { // which DuckDB takes for a mistake
-			t.settle(e, typ)
 		}
 		if isRow(typ) {
 			return t.refuse(e, "an order of rows", "order by their fields")

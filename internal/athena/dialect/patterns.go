@@ -47,6 +47,8 @@ func parsePattern(s string) (*syntax.Regexp, error) {
 	}
 	tree, err := syntax.Parse(s, syntax.Perl)
 	switch {
+	case nestedClass(s):
+		return nil, errors.New("a class in a class and && are not supported: write the characters that are meant")
 	case err != nil:
 		return nil, errors.New("look-around and references to groups are not supported, nor is what is no regular expression")
 	case steps(tree) > mostSteps:
