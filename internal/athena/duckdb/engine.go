@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -111,7 +110,14 @@ func (e *Engine) Close() error {
 
 // Query checks, translates and runs q. The whole query, the reading of its
 // result included, ends with the engine's timeout.
-func (e *Engine) Query(ctx context.Context, q athena.Query) (athena.Result, error) {
+func (e *Engine) Query(ctx context.Context, q athena.Query) (result athena.Result, err error) {
+	end := &cleanup{}
+	defer func() {
+		if cause := recover(); cause != nil {
+			end.run()
+			result, err = nil, e.panicked(ctx, q, cause)
+		}
+	}()
 	st, shown, err := e.read(ctx, q)
 	if err != nil || shown != nil {
 		return shown, err
@@ -122,7 +128,6 @@ func (e *Engine) Query(ctx context.Context, q athena.Query) (athena.Result, erro
 		cancel()
 		return nil, err
 	}
-	end := &cleanup{}
 	end.add(cancel)
 	end.add(leave)
 	r, err := e.query(ctx, q, st, end)
@@ -389,20 +394,4 @@ func (e *Engine) locate(path string) (jobFile, error) {
 		return jobFile{Root: i, Name: name, Identity: identityOf(info)}, nil
 	}
 	return jobFile{}, fmt.Errorf("file %s is in none of the folders %v", path, e.o.Roots)
-}
-
-// cleanup runs what was added, last first, once.
-type cleanup struct {
-	once  sync.Once
-	funcs []func()
-}
-
-func (c *cleanup) add(f func()) { c.funcs = append(c.funcs, f) }
-
-func (c *cleanup) run() {
-	c.once.Do(func() {
-		for _, f := range slices.Backward(c.funcs) {
-			f()
-		}
-	})
 }
