@@ -105,6 +105,9 @@ func (t *translator) aggregate(f signature, c *call) (string, error) {
 	if err := t.unanchored(n, name, s); err != nil {
 		return "", err
 	}
+	if err := t.ownColumns(n, "an aggregate", s); err != nil {
+		return "", err
+	}
 	return t.apply(f, c)
 }
 
