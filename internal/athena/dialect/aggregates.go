@@ -114,6 +114,12 @@ func geometricMean(_ *translator, c *call) (string, error) {
 	return typeDouble, nil
 }
 
+// finite makes NULL of what is no number, such as the correlation with a constant: DuckDB's is NaN.
+func finite(_ *translator, c *call) (string, error) {
+	become(c.n, function(internal+"finite", copyOf(c.n)))
+	return typeDouble, nil
+}
+
 // approxDistinct counts exactly, which is within any error bound.
 func approxDistinct(t *translator, c *call) (string, error) {
 	if c.window {

@@ -1,7 +1,9 @@
 package dialect
 
 import (
+	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -316,8 +318,29 @@ func intervalDigits(n node) (string, bool) {
 }
 
 func parseDate(s string) (time.Time, bool) {
-	at, err := time.Parse("2006-01-02", strings.TrimSpace(s))
+	at, err := time.Parse("2006-01-02", padded(s))
 	return at, err == nil
+}
+
+// shortFields is a literal whose fields, but for the year, may have one digit.
+var shortFields = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})(?: (\d{1,2}):(\d{1,2})(?::(\d{1,2}))?)?(.*)$`)
+
+// padded writes the fields of a date or a timestamp with two digits, as time.Parse and
+// DuckDB read them without a doubt, and leaves out the blanks around it.
+func padded(s string) string {
+	s = strings.TrimSpace(s)
+	m := shortFields.FindStringSubmatch(s)
+	if m == nil {
+		return s
+	}
+	text := fmt.Sprintf("%s-%02s-%02s", m[1], m[2], m[3])
+	if m[4] != "" {
+		text += fmt.Sprintf(" %02s:%02s", m[4], m[5])
+	}
+	if m[6] != "" {
+		text += fmt.Sprintf(":%02s", m[6])
+	}
+	return text + m[7]
 }
 
 // parseTime reads a timestamp literal without a zone.

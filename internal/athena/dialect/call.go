@@ -105,6 +105,9 @@ func (t *translator) aggregate(f signature, c *call) (string, error) {
 	if err := t.unanchored(n, name, s); err != nil {
 		return "", err
 	}
+	if err := t.ownColumns(n, "an aggregate", s); err != nil {
+		return "", err
+	}
 	return t.apply(f, c)
 }
 
@@ -152,6 +155,7 @@ func (t *translator) apply(f signature, c *call) (string, error) {
 				return "", err
 			}
 			c.zoned, typ = c.zoned || elsewhere(typ), c.types[i]
+			list(c.n, "children")[i] = c.args[i]
 		}
 		if !fits(typ, want) {
 			if want == "local" || want == "instant" || want == "time" {

@@ -221,8 +221,13 @@ func (t *translator) toTime(n, c node, to string) error {
 	s, isLiteral := literal(c)
 	switch {
 	case to == typeDate && isLiteral && location(n) < 0: // date '…' has no place, CAST has
-		if _, ok := parseDate(s); !ok {
+		switch _, ok := parseDate(s); {
+		case !ok && otherYear.MatchString(strings.TrimSpace(s)) && !shortFields.MatchString(strings.TrimSpace(s)):
+			return t.refuse(c, "date '"+s+"', of a year with other than four digits", "")
+		case !ok:
 			return t.invalid(c, "'%s' is no date: write date '2024-01-31'", s)
+		case padded(s) != s:
+			become(c, varcharConst(padded(s)))
 		}
 	case to == typeDate:
 		fromVarchar(n, c, "text_to_date")

@@ -86,6 +86,9 @@ func textToDecimal(s string) (any, error) {
 // otherTime is a date or timestamp in a year of other lengths, or in a zone.
 var otherTime = regexp.MustCompile(`^[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}.*| +[A-Za-z].*)?$`)
 
+// otherYear is a date in one.
+var otherYear = regexp.MustCompile(`^[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}$`)
+
 // notHere is about a text that is none of ours: Trino may cast it.
 func notHere(s, trimmed, to string) error {
 	year, _, _ := strings.Cut(strings.TrimLeft(trimmed, "+-"), "-")

@@ -90,7 +90,7 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	if doc["error"] == true {
 		return nil, parseError(sql, doc)
 	}
-	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions(), parse: parse, bareDecimal: bareDecimal.MatchString(sql), named: make(map[string]bool), zeros: make(map[bool]bool)}
+	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions(), parse: parse, bareDecimal: bareDecimal.MatchString(sql), hasLateral: hasLateral.MatchString(sql), named: make(map[string]bool), zeros: make(map[bool]bool)}
 	statements, _ := doc["statements"].([]any)
 	if len(statements) != 1 {
 		return nil, &athena.Error{Kind: athena.ErrRefused, Construct: fmt.Sprintf("%d statements", len(statements)), Detail: "send exactly one SELECT"}

@@ -51,7 +51,7 @@ func (t *translator) exprOf(n node, s *scope) (string, error) {
 	case "WINDOW":
 		typ, err := t.window(n, s)
 		if err == nil {
-			err = t.uncorrelated(n, s)
+			err = t.ownColumns(n, "a window function", s)
 		}
 		return typ, err
 	case "PARAMETER":

@@ -96,9 +96,13 @@ func (t *translator) subqueryTable(n node, s *scope) error {
 	if err := t.fields(n, "type", "alias", "sample", "query_location", "subquery", "column_name_alias"); err != nil {
 		return err
 	}
-	cols, err := t.statement(child(n, "subquery"), s)
+	around := s.beside()
+	cols, err := t.statement(child(n, "subquery"), around)
 	if err != nil {
 		return err
+	}
+	if s.correlated = *around.besides > 0; s.correlated && text(child(child(n, "subquery"), "node"), "type") != "SELECT_NODE" {
+		return t.refuse(n, "UNION, INTERSECT or EXCEPT with a column of a relation beside it, in a LATERAL subquery", lateralAdvice)
 	}
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
@@ -123,8 +127,9 @@ func (t *translator) join(n node, s *scope) error {
 	default:
 		return t.refuse(n, kind+" JOIN", "")
 	}
-	begin := len(s.rels)
+	begin, unnests := len(s.rels), text(child(n, "right"), "type") == "TABLE_FUNCTION"
 	for _, side := range []string{"left", "right"} {
+		s.correlated = false
 		if err := t.from(child(n, side), s); err != nil {
 			return err
 		}
@@ -137,6 +142,15 @@ func (t *translator) join(n node, s *scope) error {
 				return err
 			}
 		}
+	}
+	switch {
+	case unnests:
+		err = t.onTrue(n, "UNNEST")
+	case s.correlated:
+		err = t.onTrue(n, "a subquery of columns beside it")
+	}
+	if err != nil {
+		return err
 	}
 	if cond := child(n, "condition"); cond != nil {
 		return t.condition(cond, s)

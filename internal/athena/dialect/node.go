@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 )
@@ -35,6 +37,39 @@ func children(n node) []node {
 		out[i], _ = c.(map[string]any)
 	}
 	return out
+}
+
+// meaning is a text that two parts of a tree have in common if they mean the same, whatever
+// they are called and wherever they stand in the query.
+func meaning(part any) string {
+	var b strings.Builder
+	var write func(any)
+	write = func(part any) {
+		switch p := part.(type) {
+		case map[string]any:
+			b.WriteByte('{')
+			for _, key := range slices.Sorted(maps.Keys(p)) {
+				if key != "alias" && key != "query_location" {
+					fmt.Fprintf(&b, "%q:", key)
+					write(p[key])
+				}
+			}
+			b.WriteByte('}')
+		case []any:
+			b.WriteByte('[')
+			for _, item := range p {
+				write(item)
+				b.WriteByte(',')
+			}
+			b.WriteByte(']')
+		case string:
+			fmt.Fprintf(&b, "%q", p)
+		default:
+			fmt.Fprint(&b, p)
+		}
+	}
+	write(part)
+	return b.String()
 }
 
 func strings1(n node, key string) []string {

@@ -19,6 +19,8 @@ type translator struct {
 	named  map[string]bool // columns, those of * included; not within the definitions of views
 	oneRow bool            // the SELECT that was translated last makes one row of all: it has aggregates and no groups
 	depth  int
+	// hasLateral: the word LATERAL is in the text.
+	hasLateral bool
 	// growth is how many nodes were added to the tree, and how many columns a * stands for.
 	growth      int
 	bareDecimal bool // the query has a type decimal without digits
@@ -147,8 +149,12 @@ func (t *translator) setOperation(n node, s *scope) ([]column, error) {
 			return nil, t.invalid(n, "column %d of %s is %s on the left and %s on the right", i+1, text(n, "setop_type"), left[i].typ, right[i].typ)
 		}
 		left[i].typ = typ
-		if n["setop_all"] == true && text(n, "setop_type") == "UNION" {
+		all := n["setop_all"] == true
+		if all && text(n, "setop_type") == "UNION" {
 			continue
+		}
+		if all && isArray(typ) { // Trino orders the rows, and no array with a NULL in it
+			return nil, t.refuse(n, text(n, "setop_type")+" ALL of arrays", "leave out ALL, or select their elements")
 		}
 		if err := t.unmapped(n, typ, text(n, "setop_type")); err != nil {
 			return nil, err
@@ -180,21 +186,28 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 	case n["qualify"] != nil:
 		return nil, t.refuse(child(n, "qualify"), "QUALIFY", "filter the window function in an outer query")
 	}
-	s.where, s.alone = child(n, "where_clause"), text(child(n, "from_table"), "type") == "BASE_TABLE"
+	uses := sidewaysUses{from: text(child(n, "from_table"), "type"), begin: s.sideways()}
+	s.where, s.alone = child(n, "where_clause"), uses.from == "BASE_TABLE"
 	if err := t.from(child(n, "from_table"), s); err != nil {
 		return nil, err
 	}
+	uses.tables = s.sideways()
 	t.groupsByPlace(n)
 	cols, err := t.selectList(n, s)
 	if err != nil {
 		return nil, err
 	}
+	uses.selected = s.sideways()
 	for _, key := range []string{"where_clause", "having"} {
 		if cond := child(n, key); cond != nil {
 			if err := t.condition(cond, s); err != nil {
 				return nil, err
 			}
 		}
+	}
+	uses.where = s.sideways()
+	if err := t.decorrelated(n, uses); err != nil {
+		return nil, err
 	}
 	for i, g := range list(n, "group_expressions") {
 		e, _ := g.(map[string]any)
@@ -233,6 +246,10 @@ func (t *translator) groupsByPlace(n node) {
 	if len(list(n, "group_sets")) > 1 { // which takes no numbers
 		return
 	}
+	groups := make(map[string]bool) // the printer has each of them once
+	for _, g := range list(n, "group_expressions") {
+		groups[meaning(g)] = true
+	}
 	for _, g := range list(n, "group_expressions") {
 		e, _ := g.(map[string]any)
 		i, ok := position(e)
@@ -240,7 +257,8 @@ func (t *translator) groupsByPlace(n node) {
 			continue
 		}
 		item, _ := items[i-1].(map[string]any)
-		if holds(item, "COLUMN_REF") && !holds(item, "SUBQUERY") && !t.aggregates(item) {
+		if is := meaning(item); !groups[is] && holds(item, "COLUMN_REF") && !holds(item, "SUBQUERY") && !t.aggregates(item) {
+			groups[is] = true
 			become(e, t.again(item))
 		}
 	}

@@ -27,6 +27,9 @@ func respell(sql string) (string, error) {
 	if err := lexemes.foreign(sql); err != nil {
 		return "", err
 	}
+	if err := lexemes.chained(sql); err != nil {
+		return "", err
+	}
 	out, inserts := []byte(sql), make(map[int]string)
 	arguments := lexemes.arguments()
 	for i, tok := range lexemes {

@@ -208,6 +208,9 @@ func (t *translator) rowField(n node, names []string, s *scope) (typ string, ok 
 		return "", false, nil
 	}
 	path, name := names[:len(names)-1], names[len(names)-1]
+	if err := t.lateral(n, path, s); err != nil {
+		return "", false, err
+	}
 	base := columnRef("")
 	base["column_names"] = list1(path)
 	typ, err = t.takeField(n, base, typ, name)

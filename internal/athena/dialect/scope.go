@@ -68,6 +68,8 @@ type scope struct {
 	alone      bool   // there is one relation, and it is no join and no subquery
 	aggregates bool   // the select list or HAVING has one, which is no window function
 	exact      []node // parts of where about which Within decides
+	correlated bool   // the relation that was added last is a subquery with references to those before it
+	besides    *int   // it stands around a subquery of FROM: how many references of that are to rels
 }
 
 func (s *scope) cte(name string) ([]column, bool) {
@@ -256,6 +258,9 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 		return "", t.invalid(n, "column %s is ambiguous: several are called so", strings.Join(names, "."))
 	}
 	if typ, ok := s.lookup(names); ok {
+		if err := t.lateral(n, names, s); err != nil {
+			return "", err
+		}
 		t.named[strings.ToLower(names[len(names)-1])] = true
 		return typ, nil
 	}

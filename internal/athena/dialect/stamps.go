@@ -161,7 +161,7 @@ func (t *translator) noZone(n node, name string) error {
 // type of the literal. ok is false for what is no timestamp, and for a time that a
 // clock in its zone leaves out.
 func parseStamp(s string) (at time.Time, typ stamp, ok bool) {
-	s = strings.TrimSpace(s)
+	s = padded(s)
 	zone := zoneOf(s)
 	clock := strings.TrimSpace(strings.TrimSuffix(s, zone))
 	at, ok = parseTime(clock)
@@ -199,6 +199,8 @@ func (t *translator) stampLiteral(n, c node, s string) (string, error) {
 	}
 	if typ.zone != "" {
 		become(n, castTo(varcharConst(at.Format(microLayout)+"+00"), "TIMESTAMP WITH TIME ZONE"))
+	} else if text := padded(s); text != s {
+		become(c, varcharConst(text))
 	}
 	return typ.String(), nil
 }
@@ -247,7 +249,7 @@ func stampNatives() map[string]Native {
 			case isoOrdinal.MatchString(s), len(s) < len("2006-01-02"):
 				return nil, Unsupported("from_iso8601_date of anything but yyyy-MM-dd")
 			}
-			if _, ok := parseDate(s); !ok {
+			if _, err := time.Parse("2006-01-02", strings.TrimSpace(s)); err != nil {
 				return nil, cannotCast(s, "date")
 			}
 			return s, nil

@@ -76,10 +76,10 @@ type uri struct {
 
 // parseURI reads RFC 2396 with Java's extension: other characters than ASCII stand for themselves.
 func parseURI(s string) (u uri, ok bool) {
+	u.port = -1
 	if s == "" || !uriCharacters(s) {
 		return u, s == ""
 	}
-	u.port = -1
 	rest, fragment, _ := strings.Cut(s, "#")
 	u.fragment = fragment
 	if strings.Contains(fragment, "#") || strings.ContainsAny(fragment, "[]") {

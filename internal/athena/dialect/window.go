@@ -83,12 +83,13 @@ func isZeroCount(n node) bool {
 	return number == "0"
 }
 
-// uncorrelated refuses a translated window function that names a column of another query
-// than its own, which DuckDB has no plan for.
-func (t *translator) uncorrelated(n node, s *scope) error {
+// ownColumns refuses an aggregate or a window function that was translated and names a
+// column of another query than its own. DuckDB has no plan for such a window function, and
+// takes an aggregate of nothing else for one of the query around it; Trino refuses most.
+func (t *translator) ownColumns(n node, what string, s *scope) error {
 	for _, names := range columnsIn(n) {
 		if s.level(names) > 0 {
-			return t.refuse(n, "a window function over "+strings.Join(names, ".")+" of the query around it", "select the column in a subquery of FROM, joined to it")
+			return t.refuse(n, what+" over "+strings.Join(names, ".")+" of the query around it", "select the column in a subquery of FROM, joined to it")
 		}
 	}
 	return nil

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -108,7 +106,14 @@ func (e *Engine) Close() error {
 
 // Query checks, translates and runs q. The whole query, the reading of its
 // result included, ends with the engine's timeout.
-func (e *Engine) Query(ctx context.Context, q athena.Query) (athena.Result, error) {
+func (e *Engine) Query(ctx context.Context, q athena.Query) (result athena.Result, err error) {
+	end := &cleanup{}
+	defer func() {
+		if cause := recover(); cause != nil {
+			end.run()
+			result, err = nil, e.panicked(ctx, q, cause)
+		}
+	}()
 	st, shown, err := e.read(ctx, q)
 	if err != nil || shown != nil {
 		return shown, err
@@ -119,7 +124,6 @@ func (e *Engine) Query(ctx context.Context, q athena.Query) (athena.Result, erro
 		cancel()
 		return nil, err
 	}
-	end := &cleanup{}
 	end.add(cancel)
 	end.add(leave)
 	r, err := e.query(ctx, q, st, end)
@@ -178,20 +182,4 @@ func (e *Engine) query(ctx context.Context, q athena.Query, st dialect.Statement
 		return nil, err
 	}
 	return r, nil
-}
-
-// cleanup runs what was added, last first, once.
-type cleanup struct {
-	once  sync.Once
-	funcs []func()
-}
-
-func (c *cleanup) add(f func()) { c.funcs = append(c.funcs, f) }
-
-func (c *cleanup) run() {
-	c.once.Do(func() {
-		for _, f := range slices.Backward(c.funcs) {
-			f()
-		}
-	})
 }

@@ -3,6 +3,8 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -50,8 +52,16 @@ type answered struct {
 	reason      string
 }
 
-// answer runs a statement when its turn comes, and stores the rows.
+// answer runs a statement when its turn comes, and stores the rows. A panic in it is its
+// failure alone: nothing else would stop it here, where no request is served, before it
+// ended the process.
 func (s *Server) answer(ctx context.Context, id string, st statement) (a answered, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.o.Log.ErrorContext(ctx, "query panicked", "execution", id, "sql", st.query.SQL, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			a, err = answered{}, fmt.Errorf("bug: the query panicked: %v", cause)
+		}
+	}()
 	select {
 	case s.running <- struct{}{}:
 		defer func() { <-s.running }()

@@ -33,6 +33,7 @@ type answer struct {
 	rows    [][]any
 	err     error
 	block   chan struct{} // Next waits for it or for the end of the query
+	panics  string        // the engine does, or in Next when there are columns
 }
 
 func (e *engine) Query(_ context.Context, q athena.Query) (athena.Result, error) {
@@ -46,6 +47,9 @@ func (e *engine) Query(_ context.Context, q athena.Query) (athena.Result, error)
 	a := e.answers[q.SQL]
 	if a.err != nil {
 		return nil, a.err
+	}
+	if a.panics != "" && a.columns == nil {
+		panic(a.panics)
 	}
 	return &result{answer: a}, nil
 }
@@ -66,6 +70,9 @@ func (r *result) Next(ctx context.Context) ([]any, error) {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
+	}
+	if r.panics != "" {
+		panic(r.panics)
 	}
 	if r.n == len(r.rows) {
 		return nil, io.EOF

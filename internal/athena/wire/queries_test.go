@@ -1,9 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -158,6 +161,58 @@ func TestFailures(t *testing.T) {
 			}
 			w.refused("InvalidRequestException", ann, "GetQueryResults", object{"QueryExecutionId": id})
 		})
+	}
+}
+
+// TestPanicEndsOneExecution: the server goes on, with all of its places among the running.
+func TestPanicEndsOneExecution(t *testing.T) {
+	var log bytes.Buffer
+	w := newWorld(t, func(o *Options) { o.Log, o.Running = slog.New(slog.NewTextHandler(&log, nil)), 1 })
+	w.engine.answers["SELECT broken"] = answer{panics: "bug: a test's"}
+	broken := numbers(3)
+	broken.panics = "bug: a row's"
+	w.engine.answers["SELECT broken rows"] = broken
+	w.engine.answers["SELECT n"] = numbers(1)
+	for sql, cause := range map[string]string{"SELECT broken": "bug: a test's", "SELECT broken rows": "bug: a row's"} {
+		id := w.start(ann, sql)
+		w.finish()
+		if state, reason := w.state(ann, id); state != stateFailed || !strings.HasPrefix(reason, "INTERNAL_ERROR") || strings.Contains(reason, "bug") {
+			t.Errorf("%s: %s: %s", sql, state, reason)
+		}
+		for _, want := range []string{id, sql, cause, "helpers_test.go"} {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("%s: no %q in the log:\n%s", sql, want, &log)
+			}
+		}
+	}
+	id := w.start(ann, "SELECT n")
+	w.finish()
+	if state, reason := w.state(ann, id); state != stateSucceeded {
+		t.Errorf("afterwards: %s: %s", state, reason)
+	}
+}
+
+// TestPanicEndsOneRequest: before an execution there is, its statement is taken apart.
+func TestPanicEndsOneRequest(t *testing.T) {
+	var log bytes.Buffer
+	w := newWorld(t, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	saved := w.server.saved
+	w.server.saved = nil
+	status, doc := w.send(w.request(ann, "StartQueryExecution", object{"QueryString": "EXECUTE broken"}))
+	if status != http.StatusInternalServerError || doc["__type"] != "InternalServerException" {
+		t.Errorf("%d %v", status, doc)
+	}
+	for _, want := range []string{"EXECUTE broken", "nil pointer", "statement.go"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %q in the log:\n%s", want, &log)
+		}
+	}
+	w.server.saved = saved
+	w.engine.answers["SELECT n"] = numbers(1)
+	id := w.start(ann, "SELECT n")
+	w.finish()
+	if state, reason := w.state(ann, id); state != stateSucceeded {
+		t.Errorf("afterwards: %s: %s", state, reason)
 	}
 }
 

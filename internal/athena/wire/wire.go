@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -237,7 +238,13 @@ const maxBody = 6*athena.MaxSQLBytes + 1<<20
 var operationName = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
 
 // serve answers a request of who; what it returns is sent.
-func (s *Server) serve(r *http.Request, who Key, body []byte) (any, error) {
+func (s *Server) serve(r *http.Request, who Key, body []byte) (answer any, err error) {
+	defer func() {
+		if cause := recover(); cause != nil { // statements are taken apart here; the client gets an answer, and the log the statement
+			s.o.Log.ErrorContext(r.Context(), "request panicked", "body", string(body), "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			answer, err = nil, fmt.Errorf("bug: the request panicked: %v", cause)
+		}
+	}()
 	if !s.throttle.allow(who.Principal) {
 		return nil, &fault{kind: "ThrottlingException", message: "Rate exceeded"}
 	}

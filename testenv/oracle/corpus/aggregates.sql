@@ -126,3 +126,9 @@ SELECT listagg(DISTINCT outcome, ',') WITHIN GROUP (ORDER BY outcome DESC) FROM 
 SELECT try(min_by(outcome, seq)) FROM audit_logs WHERE retention = 'long' AND seq = 1
 --- map_agg with a filter of two conditions
 SELECT map_agg(seq, outcome) FILTER (WHERE seq > 0 AND outcome = 'failure') FROM audit_logs WHERE retention = 'minimal'
+--- groups by two places of one column
+SELECT outcome AS a, outcome AS b, count(*) FROM audit_logs GROUP BY 1, 2 ORDER BY 1
+--- groups by a column and its place
+SELECT outcome AS a, outcome AS b, count(*) FROM audit_logs GROUP BY outcome, 2 ORDER BY 1
+--- correlation with a constant
+SELECT corr(0e0, 0e0), corr(1e0, seq), regr_slope(0e0, 0e0), regr_slope(seq, 1e0), regr_intercept(1e0, 1e0), corr(seq, seq) FROM audit_logs WHERE seq < 3

@@ -256,3 +256,14 @@ SELECT ROW(k, 'a') = ROW(NULL, 'a') FROM (VALUES bigint '1', 2) AS t(k)
 SELECT (ROW(1, 'a') = ROW(CAST(NULL AS bigint), 'a')) IS NULL
 --- array_join with NULL for NULLs
 SELECT array_join(ARRAY['a'], ',', CAST(NULL AS varchar)) AS x
+--- INTERSECT ALL of arrays with NULLs
+SELECT ARRAY[1, NULL] INTERSECT ALL SELECT ARRAY[1, NULL]
+--- EXCEPT ALL of arrays with NULLs
+SELECT x, ARRAY[y] FROM (VALUES (1, 1), (2, NULL)) t(x, y) EXCEPT ALL SELECT x, ARRAY[y] FROM (VALUES (1, 1), (2, NULL)) t(x, y)
+--- INTERSECT ALL of arrays
+--- refused: types
+SELECT ARRAY[1, 2] INTERSECT ALL SELECT ARRAY[1, 2]
+--- sets of arrays with NULLs
+SELECT ARRAY[1, NULL] INTERSECT SELECT ARRAY[1, NULL] UNION (SELECT ARRAY[2, NULL] EXCEPT SELECT ARRAY[1, 2])
+--- distinct arrays with NULLs
+SELECT a, count(*), count(DISTINCT a) FROM (VALUES ARRAY[1, NULL], ARRAY[1, NULL], ARRAY[1, 2]) t(a) GROUP BY a

@@ -176,3 +176,31 @@ SELECT U&'\0041'
 SELECT 1 AS a UNION SELECT 2 ORDER BY a + 1
 --- the least integer
 SELECT -2147483648, typeof(-2147483648), typeof(- 2147483648), typeof(-(2147483648)), typeof(1 - 2147483648), typeof(-2147483647), typeof(ARRAY[-2147483648])
+--- chained IS
+SELECT 1 = 2 IS NULL
+--- chained IN
+SELECT 1 IN (1) IN (true)
+--- chained IS NULL
+SELECT 1 IS NULL IS NULL
+--- chained LIKE
+SELECT 'a' LIKE 'a' IS NOT NULL
+--- chained BETWEEN
+SELECT 1 BETWEEN 0 AND 2 = true
+--- chained in the second operand
+SELECT true = 1 IN (1)
+--- chained IS DISTINCT FROM
+SELECT true IS NOT DISTINCT FROM 1 = 1
+--- chained ALL
+SELECT 1 > ALL (SELECT 0) = true
+--- chained behind OR
+SELECT 1 IS NULL AND 2 = 2 OR 3 IN (3) IS NULL
+--- chained NOT
+SELECT true = NOT false
+--- predicates side by side
+SELECT 1 = 1 AND NOT 2 = 3, NOT (1 = 2), NOT NOT 1 = 1, 1 BETWEEN 0 AND 2 AND 3 = 3, CASE 1 = 1 WHEN true THEN 2 = 2 ELSE 3 = 3 END = true, (1 = 2) IS NULL, EXISTS (SELECT 1) = true, true = EXISTS (SELECT 1)
+--- predicates in other places
+SELECT position('a' IN 'ba') = 2, CAST(1 = 1 AS varchar) = 'true', 1 IS DISTINCT FROM 2, 1 IN (1, 2) AND 2 NOT IN (3), 'a' NOT LIKE 'b' AND 1 NOT BETWEEN 2 AND 3, any_match(ARRAY[1, 2], e -> e = 1) = true, if(1 = 1, 2 = 2, 3 = 3), ARRAY[1 = 1, 2 IS NULL][1 + 1] IS NULL, 1 = 2 b
+--- predicates in all clauses
+SELECT t.x = 1 AS a, 3 = 3 FROM (VALUES 1) t(x) JOIN (VALUES 1) u(y) ON t.x = u.y JOIN (VALUES 1) v(z) ON u.y = v.z WHERE x = 1 GROUP BY x HAVING count(*) = 1 ORDER BY x = 1, x IS NULL LIMIT 5
+--- predicates beside frames
+SELECT sum(x) OVER (ORDER BY x ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) = 1 FROM (VALUES 1, 2) t(x)

@@ -207,3 +207,7 @@ SELECT json_value('{"a":"08:00:00"}', 'lax $.a' RETURNING time) = time '08:00:00
 SELECT json_value('{"a":"abcdef"}', 'lax $.a' RETURNING varchar(3))
 --- json_size of what begins with a number
 SELECT x, json_size(x, '$'), json_extract(x, '$'), json_extract_scalar(x, '$') FROM (VALUES '100%', '1x', '1 2', '[1]x', '{"a":1}x', '"a"x', 'x', '', ' ', '7,', 'true1') AS t(x)
+--- ports of what has none
+SELECT url_extract_port(''), url_extract_port(u) FROM (VALUES '', 'http://a:0/', 'http://a:8080/', 'http://a/', ':', 'mailto:a@b') t(u)
+--- a map of json with a part of a url that is not there
+SELECT CAST(map(ARRAY['a', date_format(timestamp '2024-01-01 00:00:00', '%Y')], ARRAY[bigint '0', url_extract_port('')]) AS json)

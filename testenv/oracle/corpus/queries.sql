@@ -192,3 +192,65 @@ SELECT map(ARRAY['a'], ARRAY[seq]) FROM audit_logs WHERE seq < 2 ORDER BY 1
 SELECT json_parse('1') FROM audit_logs WHERE seq < 2 ORDER BY 1
 --- grouping of an expression
 SELECT grouping(lower(action)) FROM audit_logs GROUP BY lower(action)
+--- an aggregate of the query around it
+SELECT (SELECT max(t.x)) FROM (VALUES 1, 2) t(x)
+--- an aggregate of the query around it over other rows
+SELECT (SELECT max(x) FROM (VALUES 5) u(y)) FROM (VALUES 1, 2) t(x)
+--- an aggregate with an order of the query around it
+SELECT (SELECT array_agg(u.y ORDER BY t.x) FROM (VALUES 5, 6) u(y)) FROM (VALUES 1, 5) t(x)
+--- an aggregate with a filter of the query around it
+SELECT (SELECT count(*) FILTER (WHERE t.x > 1) FROM (VALUES 5, 6) u(y)) FROM (VALUES 1, 5) t(x)
+--- whether there is an aggregate of the query around it
+--- refused: functions
+SELECT x FROM (VALUES 1, 5) t(x) WHERE EXISTS (SELECT max(t.x))
+--- aggregates beside columns of the query around them
+SELECT (SELECT sum(1) + t.x), (SELECT sum(1) WHERE t.x > 1), (SELECT count(*) FROM (VALUES 5, 6) u(y) WHERE u.y > t.x), (SELECT max(v) FROM UNNEST(ARRAY[t.x, 3]) AS q(v)) FROM (VALUES 1, 5) t(x)
+--- a relation beside a subquery
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x), (SELECT t.x + 1 AS y) u
+--- a relation beside a subquery that is joined
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) LEFT JOIN (SELECT v AS y FROM (VALUES 1, 3) w(v) WHERE w.v = t.x) u ON true
+--- a relation beside a subquery and one around it
+--- refused: sampling and recursion
+SELECT (SELECT y FROM (VALUES 7) t(x), (SELECT t.x AS y) u) FROM (VALUES 1) t(x)
+--- lateral condition
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) LEFT JOIN LATERAL (SELECT v AS y FROM (VALUES 1, 3) w(v) WHERE w.v > t.x) u ON true
+--- lateral aggregate
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) LEFT JOIN LATERAL (SELECT max(v) AS y FROM (VALUES 1, 3) w(v) WHERE w.v > t.x) u ON true
+--- lateral after lateral
+SELECT t.x, u.y, w.z FROM (VALUES 1, 2) t(x) CROSS JOIN LATERAL (SELECT t.x + 1 AS y) u CROSS JOIN LATERAL (SELECT u.y + t.x AS z) w WHERE u.y > 2
+--- lateral of a subquery
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) CROSS JOIN LATERAL (SELECT w.v AS y FROM (SELECT v FROM (VALUES 1, 3) z(v) WHERE v > t.x) w WHERE w.v > 1) u
+--- lateral unnest
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) CROSS JOIN LATERAL (SELECT e AS y FROM UNNEST(ARRAY[t.x, 9]) q(e)) u
+--- lateral over the table
+SELECT count(*) FROM audit_logs a CROSS JOIN LATERAL (SELECT action FROM audit_logs b WHERE b.id = a.id) c WHERE c.action = a.action AND a.retention = 'minimal'
+--- lateral column and condition
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) LEFT JOIN LATERAL (SELECT t.x + 1 AS y WHERE t.x > 1) u ON true
+--- lateral column and table
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) CROSS JOIN LATERAL (SELECT v + t.x AS y FROM (VALUES 1, 3) w(v)) u
+--- lateral distinct
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) CROSS JOIN LATERAL (SELECT DISTINCT t.x + 1 AS y) u
+--- lateral ON
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) LEFT JOIN LATERAL (SELECT t.x + 1 AS y) u ON u.y > 2
+--- lateral without columns beside it
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) LEFT JOIN LATERAL (SELECT 7 AS y) u ON u.y > t.x
+--- lateral limit
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) LEFT JOIN LATERAL (SELECT v AS y FROM (VALUES 1, 3) w(v) WHERE w.v > t.x LIMIT 1) u ON true
+--- lateral union
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) LEFT JOIN LATERAL (SELECT t.x + 1 AS y UNION ALL SELECT 7) u ON true
+--- lateral values
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) CROSS JOIN LATERAL (VALUES t.x, 5) u(y)
+--- lateral unnest and condition
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) CROSS JOIN LATERAL (SELECT e AS y FROM UNNEST(ARRAY[t.x, 9]) q(e) WHERE e > 1) u
+--- lateral having
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) CROSS JOIN LATERAL (SELECT count(*) AS y FROM (VALUES 1, 3) w(v) WHERE w.v > t.x HAVING count(*) > 1) u
+--- lateral window
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) CROSS JOIN LATERAL (SELECT row_number() OVER (ORDER BY v) AS y FROM (VALUES 1, 3) w(v) WHERE w.v > t.x) u
+--- lateral exists
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) CROSS JOIN LATERAL (SELECT v AS y FROM (VALUES 1, 3) w(v) WHERE EXISTS (SELECT 1 FROM (VALUES 1) z(q) WHERE z.q = t.x)) u
+--- unnest ON
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) LEFT JOIN UNNEST(ARRAY[t.x]) u(y) ON u.y > 1
+--- unnest ON 1 = 1
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) JOIN UNNEST(ARRAY[t.x, 4], ARRAY[5]) u(y, z) ON 1 = 1
+--- unnest ON TRUE
+SELECT t.x, u.y FROM (VALUES 1, 2) t(x) JOIN UNNEST(ARRAY[t.x]) u(y) ON TRUE

@@ -279,3 +279,20 @@ SELECT CAST(timestamp '2024-01-01 00:00:00' AT TIME ZONE '+01' AS timestamp), CA
 SELECT t, CAST(t AT TIME ZONE 'America/New_York' AS timestamp), CAST(t AT TIME ZONE 'Europe/Berlin' AS timestamp), CAST(t AT TIME ZONE 'Asia/Kolkata' AS timestamp), CAST(t AT TIME ZONE 'Australia/Lord_Howe' AS timestamp), CAST(t AT TIME ZONE 'Africa/Casablanca' AS timestamp) FROM (VALUES timestamp '1880-01-01 00:00:00.000', timestamp '1905-06-01 12:00:00.000', timestamp '1916-07-01 00:00:00.000', timestamp '1943-01-01 00:00:00.000', timestamp '1945-06-01 00:00:00.000', timestamp '1967-05-01 00:00:00.000', timestamp '1978-09-01 00:00:00.000', timestamp '1985-11-01 00:00:00.000', timestamp '2019-05-15 00:00:00.000', timestamp '2024-03-10 06:59:59.999', timestamp '2024-03-10 07:00:00.000', timestamp '2024-04-06 14:59:59.999', timestamp '2024-04-06 15:00:00.000', timestamp '2024-10-05 15:30:00.000') AS t(t)
 --- offsets of zones after 2037
 SELECT t, CAST(t AT TIME ZONE 'America/New_York' AS timestamp), CAST(t AT TIME ZONE 'Europe/Berlin' AS timestamp), CAST(t AT TIME ZONE 'Asia/Kolkata' AS timestamp), CAST(t AT TIME ZONE 'Australia/Lord_Howe' AS timestamp), CAST(t AT TIME ZONE 'America/Sao_Paulo' AS timestamp) FROM (VALUES timestamp '2038-07-01 00:00:00.000', timestamp '2050-03-27 00:59:59.999', timestamp '2050-03-27 01:00:00.000', timestamp '2061-12-01 00:00:00.000', timestamp '2099-07-01 00:00:00.000', timestamp '2400-01-01 00:00:00.000', timestamp '9999-07-01 00:00:00.000') AS t(t)
+--- short fields in literals
+SELECT date '2024-2-3', date ' 2024-02-3 ', date '2024-2-03', timestamp '2024-2-3 10:11:12', timestamp '2024-2-3', timestamp '2024-2-3 1:1', timestamp '2024-2-3 1:2:3.5 Europe/Berlin', timestamp '2024-2-3 1:2:3 +01:00'
+--- short fields that are too many
+SELECT date '2024-002-03'
+--- short fields of no day
+SELECT date '2024-2-30'
+--- short fields of no instant
+SELECT timestamp '2024-2-30 10:11:12'
+--- short fields before T
+SELECT timestamp '2024-2-3T10:11:12'
+--- short fields in conditions
+SELECT count(*) FROM audit_logs WHERE timestamp < timestamp '2024-2-3 1:2:3' AND timestamp >= timestamp '2023-7-3' AND date(timestamp) > date '2023-7-3'
+--- a date in a year of two digits
+--- refused: text in an unclear form
+SELECT date '24-2-3'
+--- last day of the month in another zone
+SELECT last_day_of_month(timestamp '2024-01-01 00:00:00.000' AT TIME ZONE 'America/Caracas'), last_day_of_month(timestamp '2024-02-01 00:00:00.000')

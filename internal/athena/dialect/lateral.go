@@ -1,0 +1,113 @@
+package dialect
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A subquery of FROM sees the relations beside it where LATERAL stands before it. To DuckDB
+// each does, and the tree does not say what was written. So, without the word in the text,
+// a name of theirs is refused: Trino would not find it, or find another column of that name
+// in the query around. With it, Trino has plans for some such subqueries, which pass.
+
+var hasLateral = regexp.MustCompile(`(?i)\blateral\b`)
+
+const lateralAdvice = "join with ON, or select from one subquery"
+
+// beside is the scope around a subquery of FROM in that of s.
+func (s *scope) beside() *scope {
+	around := *s
+	around.besides = new(int)
+	return &around
+}
+
+// lateral notes that names, of a reference n in s, are of a relation beside a subquery.
+func (t *translator) lateral(n node, names []string, s *scope) error {
+	for ; s != nil; s = s.parent {
+		if _, found := s.own(names); !found {
+			continue
+		}
+		if s.besides == nil {
+			return nil
+		}
+		if !t.hasLateral {
+			return t.refuse(n, "column "+strings.Join(names, ".")+" of a relation beside the subquery", "write LATERAL before the subquery")
+		}
+		*s.besides++
+		return nil
+	}
+	return nil
+}
+
+// sideways counts what lateral has noted in the scopes around s.
+func (s *scope) sideways() (n int) {
+	for s = s.parent; s != nil; s = s.parent {
+		if s.besides != nil {
+			n += *s.besides
+		}
+	}
+	return n
+}
+
+// sidewaysUses is sideways before and behind the parts of a SELECT.
+type sidewaysUses struct {
+	from            string // the type of its relation, before it was translated
+	begin, tables   int
+	selected, where int
+}
+
+// decorrelated refuses a SELECT that was translated, and names columns beside the subquery
+// that it is, or is in, in a place for which Trino has no plan.
+func (t *translator) decorrelated(n node, u sidewaysUses) error {
+	where := child(n, "where_clause")
+	inFrom, inList, inWhere := u.tables > u.begin, u.selected > u.tables, u.where > u.selected
+	if !inFrom && !inList && !inWhere {
+		return nil
+	}
+	what := ""
+	switch {
+	case inList && (u.from != "EMPTY" || where != nil || isDistinct(n)):
+		what = "a select list with a column of a relation beside it, and FROM, WHERE or DISTINCT,"
+	case inFrom && u.from != "SUBQUERY" && (where != nil || u.from == "EXPRESSION_LIST"):
+		what = "VALUES, or UNNEST and WHERE, with a column of a relation beside it,"
+	case inWhere && holds(where, "SUBQUERY"):
+		what = "WHERE with a subquery and a column of a relation beside it"
+	case n["having"] != nil:
+		what = "HAVING"
+	case holds(n["select_list"], "WINDOW"):
+		what = "a window function"
+	case limits(n):
+		what = "LIMIT"
+	default:
+		return nil
+	}
+	return t.refuse(n, what+" in a LATERAL subquery", lateralAdvice)
+}
+
+func isDistinct(n node) bool {
+	for _, item := range list(n, "modifiers") {
+		if m, _ := item.(map[string]any); text(m, "type") == "DISTINCT_MODIFIER" {
+			return true
+		}
+	}
+	return false
+}
+
+func limits(n node) bool {
+	for _, item := range list(n, "modifiers") {
+		if m, _ := item.(map[string]any); strings.HasPrefix(text(m, "type"), "LIMIT") {
+			return true
+		}
+	}
+	return false
+}
+
+// onTrue refuses the condition of a join with UNNEST, or with a subquery that names columns
+// beside it, unless it is true.
+func (t *translator) onTrue(n node, what string) error {
+	cond := child(n, "condition")
+	if s, ok := literal(child(cond, "child")); cond == nil || ok && text(cond, "class") == "CAST" && s == "t" {
+		return nil
+	}
+	return t.refuse(cond, "a join with "+what+" but ON TRUE", "put the condition into WHERE")
+}
