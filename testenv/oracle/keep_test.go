@@ -59,13 +59,13 @@ func testAsk(t *testing.T, reference, embedded athena.Engine) {
 		q := all[i]
 		fmt.Printf("--- %s\n%s\n%s", q.Name, q.SQL, want.normal(q.SQL))
 		got, err := Ask(t.Context(), embedded, athena.Query{SQL: q.SQL, Params: q.Params})
-		switch d := ""; {
+		switch {
 		case err != nil:
 			t.Errorf("%s: %v", q.Name, err)
 		case refusal(got.Err) != "":
 			fmt.Printf("refused: %v\n", got.Err)
 		default:
-			if d = Differ(q.SQL, want, got); d != "" {
+			if d := Differ(q.SQL, want, got); d != "" {
 				t.Errorf("%s: %s\n%s", q.Name, q.SQL, d)
 			}
 		}

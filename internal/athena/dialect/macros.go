@@ -16,6 +16,7 @@ func allMacros() map[string]string {
 	all.arrays()
 	all.comparisons()
 	all.sequences()
+	all.elements()
 
 	m("div(a, b)", "CASE WHEN b = 0 AND a IS NOT NULL THEN "+raise("'Division by zero'")+" ELSE a // b END")
 	m("mod(a, b)", "CASE WHEN b = 0 AND a IS NOT NULL THEN "+raise("'Division by zero'")+" WHEN b = -1 THEN a - a ELSE a % b END") // of the least number too
@@ -76,13 +77,16 @@ func allMacros() map[string]string {
 	// The text of a number is taken from the document: DuckDB would print 1.50 as 1.5.
 	m("json_extract_scalar(j, p, path)", "CASE WHEN NOT json_valid(j) THEN "+internal+"scalar_at(j, path) WHEN json_type(j, p) IN ('OBJECT', 'ARRAY', 'NULL') THEN NULL WHEN json_type(j, p) = 'DOUBLE' THEN "+NumberText+"(j, p) ELSE json_extract_string(j, p) END")
 	m("json_array_length(j)", "CASE WHEN json_valid(j) AND json_type(j) = 'ARRAY' THEN CAST(json_array_length(j) AS BIGINT) END")
-
-	m("element_at(a, i)", "CASE WHEN i = 0 AND a IS NOT NULL THEN "+raise("'SQL array indices start at 1'")+" ELSE list_extract(a, i) END")
-	m("subscript(a, i)", "CASE WHEN i < 1 AND a IS NOT NULL THEN "+raise("'SQL array indices start at 1'")+" WHEN i > len(a) THEN "+raise("'Array subscript must be less than or equal to array length'")+" ELSE list_extract(a, i) END")
-	m("map_subscript(m, k)", "CASE WHEN map_contains(m, k) OR m IS NULL OR k IS NULL THEN m[k] ELSE "+raise("'Key not present in map'")+" END")
-	m("sequence(a, b)", "CASE WHEN abs(b - a) >= 10000 THEN "+raise("'result of sequence must not have more than 10000 entries'")+" ELSE generate_series(a, b, CASE WHEN a <= b THEN 1 ELSE -1 END) END")
-	m("sequence_step(a, b, s)", "CASE WHEN (b - a) IS NOT NULL AND (s = 0 OR (b - a) * sign(s) < 0 OR abs((b - a) // s) >= 10000) THEN "+raise("'the step of sequence must lead from start to stop, in less than 10000 entries'")+" ELSE generate_series(a, b, s) END")
 	return all
+}
+
+// elements are what is at a place of an array or at a key of a map, and arrays of numbers.
+func (m macros) elements() {
+	m.add("element_at(a, i)", "CASE WHEN i = 0 AND a IS NOT NULL THEN "+raise("'SQL array indices start at 1'")+" ELSE list_extract(a, i) END")
+	m.add("subscript(a, i)", "CASE WHEN i < 1 AND a IS NOT NULL THEN "+raise("'SQL array indices start at 1'")+" WHEN i > len(a) THEN "+raise("'Array subscript must be less than or equal to array length'")+" ELSE list_extract(a, i) END")
+	m.add("map_subscript(m, k)", "CASE WHEN map_contains(m, k) OR m IS NULL OR k IS NULL THEN m[k] ELSE "+raise("'Key not present in map'")+" END")
+	m.add("sequence(a, b)", "CASE WHEN abs(b - a) >= 10000 THEN "+raise("'result of sequence must not have more than 10000 entries'")+" ELSE generate_series(a, b, CASE WHEN a <= b THEN 1 ELSE -1 END) END")
+	m.add("sequence_step(a, b, s)", "CASE WHEN (b - a) IS NOT NULL AND (s = 0 OR (b - a) * sign(s) < 0 OR abs((b - a) // s) >= 10000) THEN "+raise("'the step of sequence must lead from start to stop, in less than 10000 entries'")+" ELSE generate_series(a, b, s) END")
 }
 
 // NumberText is the name of a function (json varchar, path varchar) -> varchar

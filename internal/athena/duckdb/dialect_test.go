@@ -134,7 +134,7 @@ func TestSilentDifferences(t *testing.T) {
 		{"columns alone", "SELECT lower(action) FROM audit_logs GROUP BY CUBE (lower(action))", "!names of columns only"},
 		{"columns alone", "SELECT grouping(lower(action)) FROM audit_logs GROUP BY lower(action)", "!names of columns"},
 		{"an order by place", "SELECT ARRAY[seq] FROM audit_logs ORDER BY 1", "!an order of arrays"},
-		{"what Trino computes", "SELECT greatest(TRY_CAST('a' AS bigint), CAST('b' AS bigint))", "!cannot cast"},
+		{"what Trino computes", "SELECT greatest(TRY_CAST('a' AS bigint), CAST('b' AS bigint))", "!Cannot cast"},
 		{"IS NULL of rows", "SELECT ((seq, action) = (1, NULL)) IS NULL FROM audit_logs", "!comparison of rows"},
 		{"SQL/JSON", "SELECT json_value(details, 'lax $.a ? (@ > 1)') FROM audit_logs", "!JSON path"},
 		{"text of a double", "SELECT CAST(1e23 AS varchar), CAST(8.41e21 AS varchar), CAST(2e23 AS varchar)", `["9.999999999999999E22","8.409999999999999E21","1.9999999999999998E23"]`},

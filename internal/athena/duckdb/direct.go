@@ -53,9 +53,10 @@ func (a *sender) all(ctx context.Context, j *job) (err error) {
 		return err
 	}
 	count, err := a.each(rows)
+	err = j.outcome(err) // again: a driver may compute rows as they are asked for
 	switch {
 	case err != nil:
-		return duckError(err)
+		return err
 	case count > j.Limit:
 		return tooManyRows(j.Limit)
 	}

@@ -176,10 +176,11 @@ func (g *gen) grouped(rel *relation, rows *scope, where string, like []item) (st
 	case len(keys) > 0 && len(like) == 0 && g.chance(10): // the keys first, by their places
 		places := make([]string, len(keys))
 		texts := make([]string, len(keys))
-		first := make([]item, len(keys))
+		var first []item
 		for i, k := range keys {
-			first[i] = item{name: g.name("c"), typ: k.typ}
-			places[i], texts[i] = strconv.Itoa(i+1), k.text+" AS "+first[i].name
+			name := g.name("c")
+			first = append(first, item{name: name, typ: k.typ})
+			places[i], texts[i] = strconv.Itoa(i+1), k.text+" AS "+name
 		}
 		list, items = strings.Join(texts, ", ")+", "+list, append(first, items...)
 		by = " GROUP BY " + strings.Join(places, ", ")
