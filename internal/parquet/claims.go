@@ -188,15 +188,13 @@ func (c *claims) checkIndex() error {
 func (c *claims) checkStatistics() error {
 	s := &c.chunk.MetaData.Statistics
 	low, high := c.all.bounds(c.col.kind != kindText)
-	if !c.col.bounds {
-		low, high = nil, nil
-	}
+	none := !c.col.bounds || !c.all.any // an empty text is a bound
 	switch {
 	case s.NullCount != c.all.nulls:
 		return fmt.Errorf("%w: %d NULLs, not %d", errStatistics, s.NullCount, c.all.nulls)
-	case (s.MinValue == nil) != (low == nil) || !bytes.Equal(s.MinValue, low):
+	case (s.MinValue == nil) != none || !bytes.Equal(s.MinValue, low):
 		return fmt.Errorf("%w: least value", errStatistics)
-	case (s.MaxValue == nil) != (high == nil) || !bytes.Equal(s.MaxValue, high):
+	case (s.MaxValue == nil) != none || !bytes.Equal(s.MaxValue, high):
 		return fmt.Errorf("%w: greatest value", errStatistics)
 	case s.Min != nil || s.Max != nil || s.DistinctCount != 0:
 		return fmt.Errorf("%w: there are some that are never written", errStatistics)
@@ -206,13 +204,14 @@ func (c *claims) checkStatistics() error {
 
 // ordered reports whether the bounds are in the order that the index claims, in which engines search it.
 func (c *claims) ordered() bool {
-	compare, sign := bytes.Compare, 0
+	compare := bytes.Compare
 	if c.col.kind != kindText {
 		compare = func(x, y []byte) int {
 			return cmp.Compare(int64(binary.LittleEndian.Uint64(x)), int64(binary.LittleEndian.Uint64(y)))
 		}
 	}
-	switch x := &c.index; x.BoundaryOrder {
+	var sign int
+	switch c.index.BoundaryOrder {
 	case format.Unordered:
 		return true
 	case format.Ascending:

@@ -41,6 +41,19 @@ func TestClaimsHold(t *testing.T) {
 	if err := compareWith(data, rows); err != nil {
 		t.Error(err)
 	}
+	for i := range rows[:100] {
+		for _, c := range columns() {
+			switch {
+			case c.str != nil:
+				*c.str(&rows[i]) = ""
+			case c.text != nil:
+				*c.text(&rows[i]) = event.Str("")
+			}
+		}
+	}
+	if err := compareWith(encode(t, testOptions(), rows[:100], 100, nil), rows[:100]); err != nil {
+		t.Errorf("empty texts: %v", err)
+	}
 	// A text that is longer than a bound may be.
 	rows[200].ResourceID = event.Str(strings.Repeat("ü\U0001F512", 100))
 	rows[201].ResourceID = event.Str(strings.Repeat("\x00", 2*boundBytes))
