@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/event"
@@ -29,6 +28,8 @@ const (
 	// sourceRows is how many rows are handed over at a time, sourceSets how many times as many there are.
 	sourceRows = 512
 	sourceSets = 3
+	// sourceBytes ends a set of large rows early: events may have a megabyte each.
+	sourceBytes = 4 << 20
 )
 
 func newRowSource(b *buffer.Batch, p *part) *rowSource {
@@ -48,7 +49,7 @@ func (r *rowSource) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	for rest := range slices.Chunk(r.part.rows, sourceRows) {
+	for rest := r.part.rows; len(rest) > 0; {
 		var rows []event.Row
 		select {
 		case rows = <-r.free:
@@ -58,21 +59,27 @@ func (r *rowSource) run(ctx context.Context) (err error) {
 		if rows, err = r.read(log, rows, rest); err != nil {
 			return err
 		}
+		rest = rest[len(rows):]
 		r.full <- rows // it has room for all there are
 	}
 	return nil
 }
 
-// read reads the rows at places into rows.
+// read reads as many of the rows at places as a set has, one at least, into rows.
 func (r *rowSource) read(log buffer.RowReader, rows []event.Row, places []position) ([]event.Row, error) {
-	rows = rows[:len(places)]
-	for i := range places {
-		if err := log.Read(places[i].ref, &rows[i]); err != nil {
+	rows = rows[:cap(rows)]
+	n, size := 0, 0
+	for n < min(len(places), len(rows)) && size < sourceBytes {
+		row := &rows[n]
+		if err := log.Read(places[n].ref, row); err != nil {
 			return nil, fmt.Errorf("the WAL: %w", err)
 		}
-		r.leaf = event.AppendPrefixed(r.leaf[:0], &rows[i])
+		r.leaf = event.AppendPrefixed(r.leaf[:0], row)
 		r.tree.Add(event.HashPrefixed(r.leaf))
+		size += len(r.leaf)
+		n++
 	}
-	r.digest.Add(rows...)
-	return rows, nil
+	clear(rows[n:]) // what is behind them would keep the texts of earlier rows
+	r.digest.Add(rows[:n]...)
+	return rows[:n], nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/event"
@@ -19,6 +20,7 @@ type logReader struct {
 	files  map[int64]durable.File // by segment, at most readFiles
 	blocks [readBlocks]readBlock
 	clock  int64
+	texts  rowTexts
 }
 
 // Rows come in order of their timestamps, which is nearly that of their seqs: a few
@@ -33,7 +35,6 @@ const (
 type readBlock struct {
 	segment, offset int64
 	data            []byte // empty until a second row of it is read
-	text            string // data; the strings of the rows in it are parts of this one
 	used            int64  // clock of the last use; 0: empty
 }
 
@@ -75,7 +76,7 @@ func (r *logReader) read(ref Ref, row *event.Row) error {
 	}
 	if at := offset - b.offset; at < int64(len(b.data)) {
 		if raw, err := cutRecord(b.data[at:]); err == nil {
-			return setRow(row, r.s.b.o.Stream, ref, b.text[at+recordHead:][:len(raw)])
+			return setRow(row, r.s.b.o.Stream, ref, r.texts.add(raw))
 		}
 	}
 	// The block was not read, or the row goes on behind it, or it is damaged.
@@ -87,12 +88,32 @@ func (r *logReader) read(ref Ref, row *event.Row) error {
 	if err != nil {
 		return &CorruptError{segmentName(segment), offset, ref.seq, err}
 	}
-	return setRow(row, r.s.b.o.Stream, ref, string(raw))
+	return setRow(row, r.s.b.o.Stream, ref, r.texts.add(raw))
+}
+
+// rowTextBytes is how much memory rows share: so much does one of them keep at most.
+const rowTextBytes = 64 << 10
+
+// rowTexts copies rows one behind the other. Rows that were parts of the blocks that were
+// read would keep whole blocks, and rows of their own cost an allocation each.
+type rowTexts struct{ b strings.Builder }
+
+func (t *rowTexts) add(raw []byte) string {
+	if len(raw) > rowTextBytes/4 {
+		return string(raw)
+	}
+	if t.b.Cap()-t.b.Len() < len(raw) {
+		t.b.Reset()
+		t.b.Grow(rowTextBytes)
+	}
+	from := t.b.Len()
+	t.b.Write(raw)
+	return t.b.String()[from:]
 }
 
 // block returns the piece that offset lies in. It is read for the second row of it that
 // is wanted soon after another: where timestamps go forth and back there is none, and
-// each row would cost a whole piece, to read and to keep.
+// each row would cost a whole piece.
 func (r *logReader) block(segment, offset int64) (*readBlock, error) {
 	at := offset - offset%readBlockBytes
 	r.clock++
@@ -128,7 +149,6 @@ func (r *logReader) load(b *readBlock) error {
 		b.data = b.data[:0]
 		return fmt.Errorf("read segment %d at %d: %w", b.segment, b.offset, err)
 	}
-	b.text = string(b.data)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package buffer
 import (
 	"io/fs"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -148,4 +149,62 @@ func TestRowsFarApart(t *testing.T) {
 		}
 	}
 	r.mustHalt(t)
+}
+
+// TestRowsKeepTheirOwnBytes: who collects rows keeps those, and not what was read around
+// them: two rows that lie together, and the next two far away, had each kept a block.
+func TestRowsKeepTheirOwnBytes(t *testing.T) {
+	o := testOptions(durable.OS(), t.TempDir())
+	o.SegmentBytes = 1 << 20
+	r := start(t, o)
+	const rows, each, collected = 2_000, 4 << 10, 500
+	for n := 0; n < rows; n += 50 {
+		events := testEvents(n, 50)
+		for i := range events {
+			events[i].Details = event.Str(`"` + strings.Repeat("x", each) + `"`)
+		}
+		r.mustAppend(t, events...)
+	}
+	r.mustSeal(t)
+	batch, err := r.Next(t.Context(), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refs []Ref
+	for e, err := range batch.Outlines(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		refs = append(refs, e.Ref)
+	}
+	reader, err := batch.RowReader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := make([]event.Row, collected)
+	before := heapBytes()
+	for i := range kept {
+		ref := refs[(i/2*202+i%2)%rows]
+		if err := reader.Read(ref, &kept[i]); err != nil || kept[i].Seq != ref.Seq() {
+			t.Fatalf("seq %d: got %d, %v", ref.Seq(), kept[i].Seq, err)
+		}
+	}
+	if err := reader.Close(); err != nil {
+		t.Error(err)
+	}
+	const most = collected*each*3/2 + readBlocks*readBlockBytes + 1<<20
+	if got := heapBytes() - before; got > most {
+		t.Errorf("%d rows of %d bytes keep %d bytes, want at most %d", collected, each, got, most)
+	}
+	runtime.KeepAlive(kept)
+	runtime.KeepAlive(reader)
+	r.mustHalt(t)
+}
+
+// heapBytes is what is in use.
+func heapBytes() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

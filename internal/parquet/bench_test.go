@@ -62,6 +62,25 @@ func BenchmarkRead(b *testing.B) {
 	report(b, int64(len(data)), cpuTime(b)-start)
 }
 
+func BenchmarkCompare(b *testing.B) {
+	rows := gen.New(1, testStart(), 50_000).Rows(benchRows, testStream, 0)
+	data := encode(b, testOptions(), rows, len(rows), nil)
+	d := NewDigest()
+	d.Add(rows...)
+	b.ReportAllocs()
+	start := cpuTime(b)
+	for b.Loop() {
+		r, err := Open(bytes.NewReader(data), int64(len(data)), "standard")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := r.Compare(b.Context(), d); err != nil {
+			b.Fatal(err)
+		}
+	}
+	report(b, int64(len(data)), cpuTime(b)-start)
+}
+
 // report gives the rate by the clock, and the CPU time, which other work on the machine does not change.
 func report(b *testing.B, size int64, cpu time.Duration) {
 	rows := float64(benchRows) * float64(b.N)

@@ -6,9 +6,11 @@ import (
 	"hash/maphash"
 )
 
-// Compare demands that the file holds exactly the rows that d was made of, in their order, and the value index of
-// those rows. What [Reader.Rows] demands beside the format, the rows of d must have: they are what is compared with.
-func (r *Reader) Compare(ctx context.Context, d *Digest) error {
+// Compare demands that the file holds exactly the rows that d was made of, in their order, the value index of those
+// rows, and all that engines pass over rows by ([claims]) as this release writes it. What [Reader.Rows] demands beside the
+// format, the rows of d must have: they are what is compared with.
+func (r *Reader) Compare(ctx context.Context, d *Digest) (err error) {
+	defer recoverInto(&err)
 	if r.meta.NumRows != int64(d.rows) {
 		return fmt.Errorf("%d rows, want %d", r.meta.NumRows, d.rows)
 	}
@@ -21,13 +23,20 @@ func (r *Reader) Compare(ctx context.Context, d *Digest) error {
 	c.cursor = cursor{r: r.r, zstd: decoder}
 	for g := range r.meta.RowGroups {
 		group := &r.meta.RowGroups[g]
+		if !r.sorted(group) {
+			return fmt.Errorf("row group %d: it does not say that it is in the order of timestamp_ns and seq", g)
+		}
 		for i := range r.cols {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			c.cursor.col = &r.cols[i]
 			c.cursor.reset(&group.Columns[i].MetaData, group.NumRows)
-			if err := c.chunk(i); err != nil {
+			err := c.claims.open(r, &r.cols[i], &group.Columns[i])
+			if err == nil {
+				err = c.chunk(i)
+			}
+			if err != nil {
 				return fmt.Errorf("row group %d: column %s: %w", g, r.cols[i].Name, err)
 			}
 		}
@@ -44,6 +53,7 @@ type comparison struct {
 	cursor  cursor
 	indexed bool
 	index   fileIndex
+	claims  claims
 
 	sums []uint64 // of the columns, as far as they were read
 	at   []int    // rows that were read of each
@@ -63,6 +73,7 @@ func (c *comparison) chunk(column int) error {
 		if len(c.hashes) == 0 {
 			c.loadHashes()
 		}
+		rows := c.cursor.left
 		for c.cursor.left > 0 {
 			n := min(c.cursor.left, digestRows-c.at[column]%digestRows)
 			sum, err := c.some(c.sums[column], n)
@@ -76,8 +87,14 @@ func (c *comparison) chunk(column int) error {
 				return err
 			}
 		}
+		if err := c.claims.endPage(rows, c.cursor.off, c.cursor.encoding()); err != nil {
+			return err
+		}
 	}
-	return c.cursor.finish()
+	if err := c.cursor.finish(); err != nil {
+		return err
+	}
+	return c.claims.finish()
 }
 
 // check compares where the digest has a mark, and at the end.
@@ -97,10 +114,13 @@ func (c *comparison) check(column int) error {
 
 // loadHashes hashes the dictionary, if there is one.
 func (c *comparison) loadHashes() {
+	c.claims.begin(c.cursor.dict)
 	for _, s := range c.cursor.dict {
 		c.hashes = append(c.hashes, maphash.String(c.d.seed, s))
-		if c.indexed && c.cursor.col.index > 0 {
-			c.indexes = append(c.indexes, indexHash([]byte(s)))
+		if c.cursor.col.bloom { // so is each column that is in the value index
+			hash := indexHash([]byte(s))
+			c.claims.filter.add(hash)
+			c.indexes = append(c.indexes, hash)
 		}
 	}
 }
@@ -114,6 +134,7 @@ func (c *comparison) some(sum uint64, n int) (uint64, error) {
 				return 0, err
 			}
 			sum = c.d.next(sum, c.d.number(v))
+			c.claims.page.number(v)
 		}
 		return sum, nil
 	}
@@ -131,10 +152,11 @@ func (c *comparison) some(sum uint64, n int) (uint64, error) {
 			}
 			if level == 0 {
 				sum = c.d.next(sum, c.d.null)
+				c.claims.page.nulls++
 				continue
 			}
 		}
-		hash, indexed, err := c.value(index != nil)
+		hash, indexed, err := c.value()
 		if err != nil {
 			return 0, err
 		}
@@ -146,8 +168,8 @@ func (c *comparison) some(sum uint64, n int) (uint64, error) {
 	return sum, nil
 }
 
-// value is the hash of the next text, and that for the value index if it is wanted.
-func (c *comparison) value(indexed bool) (hash, index uint64, _ error) {
+// value is the hash of the next text, and of a column with a bloom filter that for the value index.
+func (c *comparison) value() (hash, index uint64, _ error) {
 	if c.cursor.coded {
 		id, err := c.cursor.ids.next()
 		if err != nil {
@@ -156,8 +178,11 @@ func (c *comparison) value(indexed bool) (hash, index uint64, _ error) {
 		if int64(id) >= int64(len(c.hashes)) {
 			return 0, 0, fmt.Errorf("%w: id %d of a dictionary of %d", errPage, id, len(c.hashes))
 		}
-		if indexed {
+		if c.cursor.col.bloom {
 			index = c.indexes[id]
+		}
+		if c.cursor.col.bounds && c.claims.fresh(id) {
+			c.claims.coded(id, c.cursor.dict[id])
 		}
 		return c.hashes[id], index, nil
 	}
@@ -166,8 +191,12 @@ func (c *comparison) value(indexed bool) (hash, index uint64, _ error) {
 		return 0, 0, err
 	}
 	c.cursor.values = rest
-	if indexed {
+	if c.cursor.col.bounds {
+		c.claims.page.text(v)
+	}
+	if c.cursor.col.bloom {
 		index = indexHash(v)
+		c.claims.filter.add(index)
 	}
 	return maphash.Bytes(c.d.seed, v), index, nil
 }

@@ -134,6 +134,18 @@ func (c *cursor) advance() error {
 	return nil
 }
 
+// encoding is that of the page at hand.
+func (c *cursor) encoding() format.Encoding {
+	switch {
+	case c.col.kind != kindText:
+		return format.DeltaBinaryPacked
+	case c.coded:
+		return format.RLEDictionary
+	default:
+		return format.Plain
+	}
+}
+
 // finish demands that nothing is left behind the last row.
 func (c *cursor) finish() error {
 	if c.left != 0 || c.rows != 0 || c.off != c.end {

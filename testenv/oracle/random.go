@@ -193,6 +193,12 @@ func Data() *sqlgen.Data {
 		"retention": {"'standard'", "'long'", "'minimal'", "'empty'", "'none'"},
 		"action":    {"'user.login'", "'report.export'"}, "outcome": {"'failure'", "'success'"},
 		"actor_type": {"'user'", "'system'"}, "seq": {"3", "6", "100"},
+		"actor_id": {"'alice'", "'bob'", "'nobody'"}, "actor_email": {"'alice@example.com'", "''"},
+		"resource_type": {"'session'", "'order'"}, "resource_id": {"'order-456'", "'r-1'"}, "request_id": {"'req-1'", "''"},
+		"ip": {"'203.0.113.7'", "'2001:db8::1'"}, "organization_id": {"'org-1'", "'組織'"},
+		"reason":     {"'bad password'", "''", "'back\\slash %percent_ under'"},
+		"user_agent": {"'curl/8'", "'日本語 😀 é é'"},
+		"details":    {"'{}'", `'{"old":{"price":12.50},"new":{"price":13},"tags":["x","y"]}'`},
 	}
 	data := &sqlgen.Data{Unique: "id", Counter: "seq"}
 	for _, c := range athena.Columns() {

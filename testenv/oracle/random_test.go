@@ -44,6 +44,31 @@ func TestGeneratorCallsAll(t *testing.T) {
 	}
 }
 
+// TestGeneratorCompares: each column that has text of an event is compared with values that the archive has.
+func TestGeneratorCompares(t *testing.T) {
+	missing := make(map[string][]string) // columns, and what a query with "column = value" has
+	for _, c := range Data().Columns {
+		if c.Type != "varchar" || slices.Contains([]string{"id", "producer", "stream"}, c.Name) { // of one row each, or of all
+			continue
+		}
+		missing[c.Name] = nil
+		for _, v := range c.Values {
+			missing[c.Name] = append(missing[c.Name], "."+c.Name+" = "+v+")")
+		}
+	}
+	for seed := range uint64(enoughForAll) {
+		sql := sqlgen.New(Data(), sqlgen.Rows, seed).SQL
+		for column, texts := range missing {
+			if slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(sql, text) }) {
+				delete(missing, column)
+			}
+		}
+	}
+	for column, texts := range missing {
+		t.Errorf("column %s: no query has one of %q", column, texts)
+	}
+}
+
 // testRandom asks both engines what the generator makes of the seeds from ORACLE_SEED
 // on, as many of each shape as ORACLE_RANDOM says. Without it these are always the same,
 // so that make oracle does not depend on the speed of the machine.

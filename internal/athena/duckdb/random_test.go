@@ -28,6 +28,7 @@ func TestRandomQueries(t *testing.T) {
 		column.Values = map[string][]string{
 			"timestamp": {"timestamp '2024-05-05 05:05:05.678'", "timestamp '2026-11-24 00:00:00'"}, "dt": {"'2024-05-05'", "'2026-11-24'"},
 			"retention": {"'standard'", "'long'"}, "action": {"'user.login'"}, "actor_id": {"'user-123'"}, "seq": {"3", "6"},
+			"reason": {"'bad password'", "''"}, "user_agent": {"'curl/8'"}, "details": {`'{"naïve":"日本 😀"}'`, "'{}'"}, "resource_id": {"'order-456'"},
 		}[c.Name]
 		data.Columns = append(data.Columns, column)
 	}
