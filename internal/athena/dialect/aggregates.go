@@ -1,5 +1,10 @@
 package dialect
 
+import (
+	"slices"
+	"strings"
+)
+
 // wrapCall puts a cast around an aggregate, which may be a window function.
 func wrapCall(c *call, id string) { become(c.n, castTo(copyOf(c.n), id)) }
 
@@ -114,10 +119,21 @@ func geometricMean(_ *translator, c *call) (string, error) {
 	return typeDouble, nil
 }
 
-// finite makes NULL of what is no number, such as the correlation with a constant: DuckDB's is NaN.
-func finite(_ *translator, c *call) (string, error) {
-	become(c.n, function(internal+"finite", copyOf(c.n)))
-	return typeDouble, nil
+// ofPairs is correlation, covariance and regression. Trino has each of them for two doubles
+// and for two reals, and takes the reals unless a double is among the arguments. What is no
+// number, such as the correlation with a constant, is NULL; DuckDB's is NaN.
+func ofPairs(_ *translator, c *call) (string, error) {
+	typ, id := typeReal, "FLOAT"
+	if slices.Contains(c.types, typeDouble) {
+		typ, id = typeDouble, "DOUBLE"
+	}
+	pair := copyOf(c.n)
+	pair["children"] = []any{castTo(c.args[0], id), castTo(c.args[1], id)}
+	if !strings.HasPrefix(c.name, "covar") {
+		pair = function(internal+"finite", pair)
+	}
+	become(c.n, castTo(pair, id))
+	return typ, nil
 }
 
 // approxDistinct counts exactly, which is within any error bound.

@@ -199,11 +199,8 @@ func aggregates() map[string]signature {
 	all["bitwise_and_agg"] = sig(typeBigint, "integer").by(bitAggregate)
 	all["bitwise_xor_agg"] = sig(typeBigint, "integer").by(bitAggregate)
 	all["bitwise_or_agg"] = sig(typeBigint, "integer").by(bitAggregate)
-	for _, name := range []string{"covar_pop", "covar_samp"} {
-		all[name] = sig(typeDouble, "number", "number")
-	}
-	for _, name := range []string{"corr", "regr_slope", "regr_intercept"} {
-		all[name] = sig(typeDouble, "number", "number").by(finite)
+	for _, name := range []string{"corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept"} {
+		all[name] = sig("", "number", "number").by(ofPairs)
 	}
 	for _, name := range []string{"stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop"} {
 		all[name] = sig(typeDouble, "number")

@@ -64,7 +64,7 @@ func (t *translator) decorrelated(n node, u sidewaysUses) error {
 	if !inFrom && !inList && !inWhere {
 		return nil
 	}
-	what := ""
+	var what string
 	switch {
 	case inList && (u.from != "EMPTY" || where != nil || isDistinct(n)):
 		what = "a select list with a column of a relation beside it, and FROM, WHERE or DISTINCT,"

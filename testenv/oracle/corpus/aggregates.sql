@@ -132,3 +132,5 @@ SELECT outcome AS a, outcome AS b, count(*) FROM audit_logs GROUP BY 1, 2 ORDER 
 SELECT outcome AS a, outcome AS b, count(*) FROM audit_logs GROUP BY outcome, 2 ORDER BY 1
 --- correlation with a constant
 SELECT corr(0e0, 0e0), corr(1e0, seq), regr_slope(0e0, 0e0), regr_slope(seq, 1e0), regr_intercept(1e0, 1e0), corr(seq, seq) FROM audit_logs WHERE seq < 3
+--- pairs of whole numbers and of doubles
+SELECT corr(seq, seq * 2 + 1), covar_pop(seq, 1), covar_samp(seq, timestamp_ns), regr_slope(seq, 3 - seq), regr_intercept(seq, seq), covar_pop(seq, 1e0), corr(CAST(seq AS decimal(5,2)), seq), covar_pop(CAST(seq AS real), CAST(seq AS double)) FROM audit_logs WHERE seq < 3 AND retention = 'standard'
