@@ -125,16 +125,46 @@ func TestNoServer(t *testing.T) {
 	c := newClient(t, s, func(o *audit.Options) {
 		o.Transport = nil
 		o.URL = "http://127.0.0.1:1"
-		o.RecordTimeout = 50 * time.Millisecond
+		o.RecordTimeout = 2 * time.Second // enough for one attempt on a busy machine
 	})
 	err := c.Record(t.Context(), event("one"))
 	var ae *audit.Error
 	if !errors.As(err, &ae) || !errors.Is(err, audit.ErrUnavailable) || ae.OutcomeUnknown || ae.Status != 0 {
 		t.Fatalf("%#v", err)
 	}
-	if !strings.Contains(err.Error(), "connection refused") || !strings.Contains(err.Error(), "record_timeout of 50ms") {
+	if !strings.Contains(err.Error(), "connection refused") || !strings.Contains(err.Error(), "record_timeout of 2s") {
 		t.Errorf("the message does not tell why: %v", err)
 	}
+}
+
+// transport is an http.RoundTripper.
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+
+// TestTimeoutWithinAnAttempt: the timeout that cuts an attempt off is no reason; the attempt
+// before it has one.
+func TestTimeoutWithinAnAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		attempts := 0
+		c := newClient(t, audittest.NewSidecar(t), func(o *audit.Options) {
+			o.RecordTimeout = 5 * time.Second
+			o.Transport = transport(func(r *http.Request) (*http.Response, error) {
+				if attempts++; attempts == 1 {
+					return nil, errors.New("no route to host")
+				}
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+		})
+		err := c.Record(t.Context(), event("one"))
+		if !errors.Is(err, audit.ErrUnavailable) || attempts != 2 {
+			t.Fatalf("%v after %d attempts", err, attempts)
+		}
+		if said := err.Error(); !strings.Contains(said, "no route to host") || !strings.Contains(said, "record_timeout of 5s") || strings.Contains(said, "asks to wait") || strings.Count(said, "is over") != 1 {
+			t.Errorf("the message does not tell why: %v", err)
+		}
+	})
 }
 
 // TestConflict: an id of one's own, used twice with different content.

@@ -51,14 +51,20 @@ func (c *Client) recordNow(ctx context.Context, p *prepared) *Error {
 	e := &Error{Kind: ErrUnavailable, Op: "record", Event: &p.event}
 	for attempt := 0; ; attempt++ {
 		if ctx.Err() != nil {
-			e.Err = errors.Join(e.Err, context.Cause(ctx))
+			if cause := context.Cause(ctx); !errors.Is(e.Err, cause) {
+				e.Err = errors.Join(e.Err, cause)
+			}
 			return e
 		}
 		if attempt > 0 {
 			c.stats.add(func(s *Stats) { s.Retries++ })
 		}
+		before := e.Err
 		a := c.wire.Post(ctx, p.body(), 1)
 		e.Status, e.Err = a.Status, a.Err
+		if ctx.Err() != nil && a.Err != nil { // cut off: what ended the attempt before it says why
+			e.Err = errors.Join(before, a.Err)
+		}
 		e.OutcomeUnknown = e.OutcomeUnknown || a.Unknown
 		switch a.Verdict {
 		case wire.Stored:
@@ -77,7 +83,7 @@ func (c *Client) recordNow(ctx context.Context, p *prepared) *Error {
 			return e
 		}
 		deadline, _ := ctx.Deadline()
-		if time.Until(deadline) < a.RetryAfter {
+		if a.RetryAfter > 0 && time.Until(deadline) < a.RetryAfter {
 			e.Err = fmt.Errorf("%w; it asks to wait for %v, which is beyond the deadline", e.Err, a.RetryAfter)
 			return e
 		}

@@ -90,7 +90,7 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	if doc["error"] == true {
 		return nil, parseError(sql, doc)
 	}
-	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions(), parse: parse, bareDecimal: bareDecimal.MatchString(sql), hasLateral: hasLateral.MatchString(sql), named: make(map[string]bool), zeros: make(map[bool]bool)}
+	t := &translator{sql: sql, now: now.UTC().Truncate(time.Millisecond), fns: functions(), parse: parse, bareDecimal: bareDecimal.MatchString(sql), laterals: lateralsOf(sql), named: make(map[string]bool), zeros: make(map[bool]bool)}
 	statements, _ := doc["statements"].([]any)
 	if len(statements) != 1 {
 		return nil, &athena.Error{Kind: athena.ErrRefused, Construct: fmt.Sprintf("%d statements", len(statements)), Detail: "send exactly one SELECT"}
@@ -105,6 +105,9 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	}
 	if t.zeros[true] && t.zeros[false] { // Trino takes one for the other where it has both
 		return nil, t.refuse(nil, "0e0 and -0e0 in one query", "write 0e0 * -1 for the negative one")
+	}
+	if l := t.laterals; l.used && l.possible > l.written {
+		return nil, t.refuse(nil, "a subquery of FROM without LATERAL in a query with it", "write LATERAL before each that is not the first relation, or WITH for those that need none")
 	}
 	if err := t.answerable(cols); err != nil {
 		return nil, err

@@ -96,6 +96,9 @@ func (t *translator) subqueryTable(n node, s *scope) error {
 	if err := t.fields(n, "type", "alias", "sample", "query_location", "subquery", "column_name_alias"); err != nil {
 		return err
 	}
+	if len(s.rels) > 0 {
+		t.laterals.possible++
+	}
 	around := s.beside()
 	cols, err := t.statement(child(n, "subquery"), around)
 	if err != nil {

@@ -6,11 +6,36 @@ import (
 )
 
 // A subquery of FROM sees the relations beside it where LATERAL stands before it. To DuckDB
-// each does, and the tree does not say what was written. So, without the word in the text,
-// a name of theirs is refused: Trino would not find it, or find another column of that name
-// in the query around. With it, Trino has plans for some such subqueries, which pass.
+// each does, and the tree does not say what was written. So a name of theirs is refused
+// unless each subquery that has relations before it has the word: Trino would not find the
+// name, or find another column of that name in the query around. With the word, Trino has
+// plans for some such subqueries, which pass.
 
 var hasLateral = regexp.MustCompile(`(?i)\blateral\b`)
+
+// laterals counts, in one query, the subqueries of FROM that have relations before them.
+type laterals struct {
+	written  int  // as many have LATERAL before them
+	possible int  // as many there are
+	used     bool // one of them names a column of such a relation
+}
+
+// lateralsOf counts the words in a text.
+func lateralsOf(sql string) (l laterals) {
+	if !hasLateral.MatchString(sql) {
+		return l
+	}
+	lexemes, err := lexemesOf(sql)
+	if err != nil {
+		return l // which is stricter
+	}
+	for i := range lexemes {
+		if lexemes[i].is("lateral") && lexemes.at(i+1).is("(") && !lexemes.at(i-1).is("from") { // the first relation has none before it
+			l.written++
+		}
+	}
+	return l
+}
 
 const lateralAdvice = "join with ON, or select from one subquery"
 
@@ -30,7 +55,8 @@ func (t *translator) lateral(n node, names []string, s *scope) error {
 		if s.besides == nil {
 			return nil
 		}
-		if !t.hasLateral {
+		t.laterals.used = true
+		if t.laterals.written == 0 {
 			return t.refuse(n, "column "+strings.Join(names, ".")+" of a relation beside the subquery", "write LATERAL before the subquery")
 		}
 		*s.besides++

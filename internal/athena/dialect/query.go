@@ -10,17 +10,16 @@ import (
 
 // translator walks one tree once, from the top, and rewrites it in place.
 type translator struct {
-	sql    string
-	now    time.Time
-	scans  []Scan
-	fns    map[string]signature
-	parse  func(sql string) ([]byte, error)
-	mixed  bool            // there are aggregates, window functions or subqueries
-	named  map[string]bool // columns, those of * included; not within the definitions of views
-	oneRow bool            // the SELECT that was translated last makes one row of all: it has aggregates and no groups
-	depth  int
-	// hasLateral: the word LATERAL is in the text.
-	hasLateral bool
+	sql      string
+	now      time.Time
+	scans    []Scan
+	fns      map[string]signature
+	parse    func(sql string) ([]byte, error)
+	mixed    bool            // there are aggregates, window functions or subqueries
+	named    map[string]bool // columns, those of * included; not within the definitions of views
+	oneRow   bool            // the SELECT that was translated last makes one row of all: it has aggregates and no groups
+	depth    int
+	laterals laterals
 	// growth is how many nodes were added to the tree, and how many columns a * stands for.
 	growth      int
 	bareDecimal bool // the query has a type decimal without digits

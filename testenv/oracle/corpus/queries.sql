@@ -212,6 +212,14 @@ SELECT t.x, u.y FROM (VALUES 1, 2) t(x) LEFT JOIN (SELECT v AS y FROM (VALUES 1,
 --- a relation beside a subquery and one around it
 --- refused: sampling and recursion
 SELECT (SELECT y FROM (VALUES 7) t(x), (SELECT t.x AS y) u) FROM (VALUES 1) t(x)
+--- lateral elsewhere in the query
+--- refused: sampling and recursion
+SELECT (SELECT y FROM (VALUES 7) t(x), (SELECT t.x AS y) u) FROM (VALUES 1) t(x) CROSS JOIN LATERAL (SELECT t.x AS z) w
+--- lateral and a subquery that is not
+--- refused: sampling and recursion
+SELECT t.x, p.k, u.y FROM (VALUES 1, 2) t(x) CROSS JOIN (SELECT 5 AS k) p CROSS JOIN LATERAL (SELECT t.x + 1 AS y) u
+--- lateral and WITH
+WITH p AS (SELECT 5 AS k) SELECT t.x, p.k, u.y FROM (VALUES 1, 2) t(x) CROSS JOIN p CROSS JOIN LATERAL (SELECT t.x + 1 AS y) u
 --- lateral condition
 SELECT t.x, u.y FROM (VALUES 1, 2) t(x) LEFT JOIN LATERAL (SELECT v AS y FROM (VALUES 1, 3) w(v) WHERE w.v > t.x) u ON true
 --- lateral aggregate
