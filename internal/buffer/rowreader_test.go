@@ -94,15 +94,9 @@ func (f countedFile) ReadAt(p []byte, off int64) (int, error) {
 	return f.File.ReadAt(p, off)
 }
 
-// TestRowsFarApart: rows that lie near each other are read together, and one that is
-// alone does not cost its neighbours. Whoever collects rows keeps what their strings are
-// parts of.
-func TestRowsFarApart(t *testing.T) {
-	counted := &countedFS{FS: durable.OS()}
-	o := testOptions(counted, t.TempDir())
-	o.SegmentBytes = 1 << 20
-	r := start(t, o)
-	const rows, each = 2_000, 4 << 10
+// sealedRows seals so many events with details of each bytes, and says where they lie.
+func sealedRows(t *testing.T, r *running, rows, each int) (*Batch, []Ref) {
+	t.Helper()
 	for n := 0; n < rows; n += 50 {
 		events := testEvents(n, 50)
 		for i := range events {
@@ -122,6 +116,19 @@ func TestRowsFarApart(t *testing.T) {
 		}
 		refs = append(refs, e.Ref)
 	}
+	return batch, refs
+}
+
+// TestRowsFarApart: rows that lie near each other are read together, and one that is
+// alone does not cost its neighbours. Whoever collects rows keeps what their strings are
+// parts of.
+func TestRowsFarApart(t *testing.T) {
+	counted := &countedFS{FS: durable.OS()}
+	o := testOptions(counted, t.TempDir())
+	o.SegmentBytes = 1 << 20
+	r := start(t, o)
+	const rows, each = 2_000, 4 << 10
+	batch, refs := sealedRows(t, r, rows, each)
 	for name, tt := range map[string]struct {
 		step int
 		most int64 // bytes of one row
@@ -158,25 +165,7 @@ func TestRowsKeepTheirOwnBytes(t *testing.T) {
 	o.SegmentBytes = 1 << 20
 	r := start(t, o)
 	const rows, each, collected = 2_000, 4 << 10, 500
-	for n := 0; n < rows; n += 50 {
-		events := testEvents(n, 50)
-		for i := range events {
-			events[i].Details = event.Str(`"` + strings.Repeat("x", each) + `"`)
-		}
-		r.mustAppend(t, events...)
-	}
-	r.mustSeal(t)
-	batch, err := r.Next(t.Context(), -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var refs []Ref
-	for e, err := range batch.Outlines(t.Context()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		refs = append(refs, e.Ref)
-	}
+	batch, refs := sealedRows(t, r, rows, each)
 	reader, err := batch.RowReader()
 	if err != nil {
 		t.Fatal(err)
