@@ -44,6 +44,17 @@ func crowded(rnd *rand.Rand) mark {
 	return m
 }
 
+// paired is the mark of one of 400 keys that begin in the first or the last bucket of one
+// table.
+func paired(rnd *rand.Rand) mark {
+	n := rnd.Uint64N(400)
+	var m mark
+	le.PutUint64(m.key[:], -(n % 2))
+	m.key[8] = 0
+	le.PutUint16(m.key[9:], uint16(n))
+	return m
+}
+
 // scattered is the mark of one of 400 events.
 func scattered(rnd *rand.Rand) mark {
 	return markOf(&event.Event{ID: fmt.Sprint(rnd.IntN(400)), Fingerprint: rnd.Uint64N(2)})
@@ -52,13 +63,14 @@ func scattered(rnd *rand.Rand) mark {
 // TestRecentAgainstModel: whatever is added, taken back and grows old, what is found
 // is what a list would find.
 func TestRecentAgainstModel(t *testing.T) {
-	for seed := range uint64(40) {
+	draws := []func(*rand.Rand) mark{scattered, crowded, paired}
+	for seed := range uint64(60) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		draw := scattered
-		if seed%2 == 1 {
-			draw = crowded
-		}
+		draw := draws[seed%3]
 		most := 1 + rnd.IntN(200)
+		if seed%2 == 1 {
+			most = 13 + rnd.IntN(18) // tables of two buckets and of three
+		}
 		first := rnd.Int64N(1000)
 		r, m := newRecent(int64(most), time.Hour), &model{most: most, next: first}
 		r.restart(first)
@@ -107,6 +119,37 @@ func TestRecentAgainstModel(t *testing.T) {
 			if s := &r.index[i]; s.used != 0 || slices.ContainsFunc(s.buckets, func(b bucket) bool { return b != bucket{} }) {
 				t.Fatalf("seed %d: all are forgotten, and table %d holds %d: %v", seed, i, s.used, s.buckets)
 			}
+		}
+	}
+}
+
+// TestEveryBucketWasPassed: in a small table it may come to be that marks went past every
+// bucket, and looking for a key that is not there ends nevertheless.
+func TestEveryBucketWasPassed(t *testing.T) {
+	r, n := newRecent(22, time.Hour), uint16(0)
+	next := func(home uint64) mark { // of one table, in its bucket 0 or 1
+		var m mark
+		le.PutUint64(m.key[:], home<<63)
+		le.PutUint16(m.key[9:], n)
+		n++
+		return m
+	}
+	for _, home := range []uint64{0, 1} { // what comes last is pushed on; the first go
+		for range bucketSlots + 1 - home {
+			r.add(next(home), 0)
+		}
+	}
+	if b := r.index[0].buckets; len(b) != 2 || b[0][wentPast] == 0 || b[1][wentPast] == 0 {
+		t.Fatalf("not every bucket was passed: %v", b)
+	}
+	for _, home := range []uint64{0, 1} {
+		m := next(home)
+		seq, _, fresh := r.add(m, 0)
+		if !fresh {
+			t.Errorf("a new key of bucket %d is known as %d", home, seq)
+		}
+		if got, _, fresh := r.add(m, 0); fresh || got != seq {
+			t.Errorf("%d again: got %d, fresh %v", seq, got, fresh)
 		}
 	}
 }

@@ -17,7 +17,9 @@ type shard struct {
 }
 
 // bucket is a cache line: slots, filled from the front, and behind them how many marks
-// went past it as it was full. Where none did, looking for a key ends.
+// went past it as it was full. Where none did, looking for a key ends. That may be nowhere:
+// marks that are gone made room in a bucket that others had gone past, until each of a
+// small table has such a count. So looking also ends when every bucket was seen.
 //
 // A slot is a tag and the place + 1; 0 is empty. The tag is what bits of the key there
 // is room for beside the place, so that looking for a key that is not there, as nearly
@@ -77,7 +79,8 @@ func (s *shard) find(t *recent, key *[12]byte) (seq int64, ok bool) {
 		return 0, false
 	}
 	tag, mask := t.tagOf(key), t.placeMask()
-	for i := s.home(key); ; i = s.after(i) {
+	i := s.home(key)
+	for range s.buckets {
 		g := &s.buckets[i]
 		for _, slot := range g[:bucketSlots] {
 			if slot == 0 {
@@ -91,9 +94,11 @@ func (s *shard) find(t *recent, key *[12]byte) (seq int64, ok bool) {
 			}
 		}
 		if g[wentPast] == 0 {
-			return 0, false
+			break
 		}
+		i = s.after(i)
 	}
+	return 0, false
 }
 
 // bucketsFor is how many buckets a table for so many marks has: one, two, three, four, six,
@@ -122,7 +127,7 @@ func (s *shard) insert(t *recent, seq int64) {
 	s.used++
 }
 
-// place finds room: a table has more slots than marks.
+// place finds room, within one lap: a table has more slots than marks.
 func (s *shard) place(t *recent, seq int64) {
 	for i := s.home(&t.at(seq).key); ; i = s.after(i) {
 		g := &s.buckets[i]
@@ -156,7 +161,8 @@ func (s *shard) remove(t *recent, seq int64) {
 		return
 	}
 	home, want := s.home(&t.at(seq).key), t.slotOf(seq)
-	for i := home; ; i = s.after(i) {
+	i := home
+	for range s.buckets {
 		if s.buckets[i].remove(want) {
 			for ; home != i; home = s.after(home) {
 				s.buckets[home][wentPast]--
@@ -167,6 +173,7 @@ func (s *shard) remove(t *recent, seq int64) {
 		if s.buckets[i][wentPast] == 0 {
 			return
 		}
+		i = s.after(i)
 	}
 }
 
