@@ -3,28 +3,52 @@ package main
 import (
 	"os"
 	"runtime/debug"
+	"sync"
 
 	"github.com/audit-archiver/archiver/internal/config"
 )
 
-// softMemory is how much memory Go's runtime may have before it collects garbage more
-// often than it would by itself, in bytes, while a batch with so many rows is archived:
-// what that and the window for retries keep alive, and what depends on neither. It is no
-// bound: what is in use stays in use.
-func softMemory(c config.Config, rows int64) int64 {
+// heap tells Go's runtime how much memory it may have before it collects garbage more
+// often than it would by itself: what is kept alive now, and some more. Without it the
+// window for retries, which is large and never garbage, would let garbage grow as large.
+// With less than what is alive it would collect without pause. It is no bound: what is in
+// use stays in use. GOMEMLIMIT in the environment is obeyed instead.
+type heap struct {
+	cfg config.Config
+
+	mu   sync.Mutex
+	rows int64 // of the batch that is archived
+	held int64 // bytes, for SQL
+}
+
+// newHeap makes the limit hold from now on.
+func newHeap(c config.Config) *heap {
+	h := &heap{cfg: c}
+	h.change(func() {})
+	return h
+}
+
+// archiving is told how many rows the batch has that is archived.
+func (h *heap) archiving(rows int64) { h.change(func() { h.rows = rows }) }
+
+// hold is told how many bytes more SQL keeps in this process, or how many fewer.
+func (h *heap) hold(bytes int64) { h.change(func() { h.held += bytes }) }
+
+func (h *heap) change(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f()
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(h.limit())
+	}
+}
+
+// limit is in bytes. The caller holds mu, or has h alone.
+func (h *heap) limit() int64 {
 	const (
 		base   = 80 << 20 // requests, frames of the log, a Parquet writer and reader
 		perID  = 26       // of the window for retries
 		perRow = 32       // of a batch while it is archived
 	)
-	return base + perID*int64(c.WAL.RetryIDs) + perRow*rows
-}
-
-// limitMemory makes softMemory hold for this process from now on. Without it the window
-// for retries, which is large and never garbage, would let garbage grow as large.
-// GOMEMLIMIT in the environment is obeyed instead.
-func limitMemory(c config.Config, rows int64) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softMemory(c, rows))
-	}
+	return base + perID*int64(h.cfg.WAL.RetryIDs) + perRow*h.rows + h.held
 }

@@ -40,6 +40,7 @@ type node struct {
 
 	store   *s3store.Store
 	about   ledger.Archive // what the bucket's archive object says
+	heap    *heap
 	lock    io.Closer
 	fitness *fitness
 	line    *streams.Line
@@ -47,7 +48,7 @@ type node struct {
 
 // openNode opens everything and changes nothing in the bucket.
 func openNode(ctx context.Context, c config.Config, log *slog.Logger, successor makeFunc) (_ *node, err error) {
-	n := &node{cfg: c, log: log, metrics: prometheus.NewRegistry()}
+	n := &node{cfg: c, log: log, metrics: prometheus.NewRegistry(), heap: newHeap(c)}
 	if n.store, err = openStore(ctx, c); err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func (n *node) streamOptions(ctx context.Context, successor makeFunc) streams.Op
 		},
 		Identity: identify, Writer: writer(), StartOffline: c.Archive.StartOffline, Prove: n.fitness.prove,
 		ShipInterval: c.WAL.ShipInterval, ShipRetention: c.WAL.ShipRetention,
-		Archiving: func(rows int64) { limitMemory(c, rows) },
+		Archiving: n.heap.archiving,
 		Now:       time.Now, Log: n.log,
 	}
 }

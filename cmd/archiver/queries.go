@@ -41,24 +41,25 @@ type queries struct {
 }
 
 // openQueries opens the SQL side of a server. It uses folders below the data
-// folder, whose lock the caller holds. about is what the archive object says.
-func openQueries(c config.Config, store *s3store.Store, about ledger.Archive, line *streams.Line, log *slog.Logger) (*queries, error) {
+// folder, whose lock the node holds.
+func openQueries(n *node, log *slog.Logger) (*queries, error) {
+	c := n.cfg
 	q := &queries{limits: c.Query, prefix: c.S3.Prefix, scratch: filepath.Join(c.DataDir, "query"), log: log,
 		trusted: c.Query.Isolation == config.IsolationBestEffort}
 	// Hot files and spilled data of a process that was killed.
 	if err := os.RemoveAll(q.scratch); err != nil {
 		return nil, fmt.Errorf("query folder: %w", err)
 	}
-	reader, err := ledger.NewReader(store, c.S3.Prefix, c.Archive.RootVKey)
+	reader, err := ledger.NewReader(n.store, c.S3.Prefix, c.Archive.RootVKey)
 	if err != nil {
 		return nil, err
 	}
 	q.reader = reader
-	q.catalog = &catalog.Catalog{Locate: func(context.Context) (athena.TableOptions, error) { return tableOptions(about, c, "", ""), nil }}
-	now := line.Current()
-	live := source.NewLive(source.Options{Reader: reader, Prefix: c.S3.Prefix, Dir: q.hotDir(), Log: log, Stream: now.Open.Stream, Buffer: now.Buffer})
-	line.OnSwitch(func(_, now *streams.Stream) { live.Follow(now.Open.Stream, now.Buffer) })
-	err = q.open(live, store, filepath.Join(c.DataDir, "cache"))
+	q.catalog = &catalog.Catalog{Locate: func(context.Context) (athena.TableOptions, error) { return tableOptions(n.about, c, "", ""), nil }}
+	now := n.line.Current()
+	live := source.NewLive(source.Options{Reader: reader, Prefix: c.S3.Prefix, Dir: q.hotDir(), Log: log, Stream: now.Open.Stream, Buffer: now.Buffer, Hold: n.heap.hold})
+	n.line.OnSwitch(func(_, now *streams.Stream) { live.Follow(now.Open.Stream, now.Buffer) })
+	err = q.open(live, n.store, filepath.Join(c.DataDir, "cache"), n.heap.hold)
 	if errors.Is(err, athena.ErrNoEngine) { // events are taken and archived all the same
 		log.Warn("POST /v1/query is answered with 501", "reason", err)
 		q.engine = new(duckdb.Engine)
@@ -96,13 +97,14 @@ func openBucketQueries(c config.Config, store *s3store.Store, log *slog.Logger) 
 	if q.lock == nil {
 		files = filepath.Join(q.scratch, "files")
 	}
-	if err := q.open(source.NewBucket(reader, c.S3.Prefix, log), store, files); err != nil {
+	if err := q.open(source.NewBucket(reader, c.S3.Prefix, log), store, files, nil); err != nil {
 		return nil, errors.Join(err, q.Close())
 	}
 	return q, nil
 }
 
-func (q *queries) open(table athena.Source, store *s3store.Store, dir string) error {
+// open opens the engine, which tells hold what memory it keeps.
+func (q *queries) open(table athena.Source, store *s3store.Store, dir string, hold func(bytes int64)) error {
 	work := filepath.Join(q.scratch, "work")
 	for _, dir := range []string{q.hotDir(), work} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -117,7 +119,7 @@ func (q *queries) open(table athena.Source, store *s3store.Store, dir string) er
 	q.engine, err = duckdb.Open(duckdb.Options{
 		Source: table, Cache: files, Catalog: q.catalog, Roots: []string{dir, q.hotDir()}, Dir: work, BestEffort: q.trusted,
 		MemoryBytes: int64(q.limits.MemoryBytes), TempBytes: int64(q.limits.TempBytes), ResultBytes: int64(q.limits.ResultBytes),
-		Timeout: q.limits.Timeout, Running: q.limits.Concurrency, Now: time.Now, Log: q.log,
+		Timeout: q.limits.Timeout, Running: q.limits.Concurrency, Hold: hold, Now: time.Now, Log: q.log,
 	})
 	return err
 }

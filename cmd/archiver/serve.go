@@ -85,13 +85,12 @@ type opened struct {
 // are accepted. successor, when set, makes a successor of a stream that needs one.
 func serve(ctx context.Context, c config.Config, log *slog.Logger, successor makeFunc, ready func(opened) error) (err error) {
 	useProcessors()
-	limitMemory(c, 0)
 	n, err := openNode(ctx, c, log, successor)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	q, err := openQueries(c, n.store, n.about, n.line, log.With("part", "query"))
+	q, err := openQueries(n, log.With("part", "query"))
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func salvage(ctx context.Context, f streamSalvageFlags, stderr io.Writer) (got a
 		return got, nil, fmt.Errorf("data folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	n := &node{cfg: c, log: newLogger(stderr, c.Log)}
+	n := &node{cfg: c, log: newLogger(stderr, c.Log), heap: newHeap(c)}
 	if n.store, err = openStore(ctx, c); err != nil {
 		return got, nil, err
 	}

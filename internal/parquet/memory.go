@@ -28,6 +28,13 @@ func NewMemory(most int64) *Memory {
 	return &Memory{most: most, held: make(map[memoryKey]piece)}
 }
 
+// Bytes is what it holds now.
+func (m *Memory) Bytes() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.bytes
+}
+
 // get returns nil for what is not there.
 func (m *Memory) get(key memoryKey) piece {
 	m.mu.Lock()

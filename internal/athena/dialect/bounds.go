@@ -12,7 +12,8 @@ import (
 )
 
 // bound tells a scan, the one from which a relation called alias takes its rows, which
-// of them the SELECT can use. It looks at the top-level AND of WHERE only, before
+// of them the SELECT can use, beside those that it has bounds for already: the conditions of
+// the view that it is. It looks at the top-level AND of WHERE only, before
 // anything is translated, and leaves out what it does not understand: the conditions
 // themselves stay in the query.
 //
@@ -23,7 +24,7 @@ func (t *translator) bound(scan *Scan, alias string, s *scope) {
 	if s.where == nil {
 		return
 	}
-	b := bounder{Bounds: athena.Everything(), t: t, alias: alias, alone: s.alone, exact: exact{bounds: athena.Everything()}}
+	b := bounder{Bounds: scan.Bounds, t: t, alias: alias, alone: s.alone, exact: exact{bounds: athena.Everything()}}
 	b.narrow(s.where)
 	scan.Bounds = b.Bounds
 	if s.alone { // in an outer join the condition also keeps out rows without a timestamp

@@ -17,9 +17,9 @@ import (
 	"github.com/audit-archiver/archiver/internal/athena/dialect"
 )
 
-// The worker's side of an answer. It lies in a temporary table: there DuckDB counts
-// it against the memory limit and spills it; the driver would hold a whole result in
-// memory that nobody counts.
+// The worker's side of an answer. Unless it is short (see job.direct), it lies in a
+// temporary table: there DuckDB counts it against the memory limit and spills it; the
+// driver would hold a whole result in memory that nobody counts.
 
 // pageRows bounds what is outside of DuckDB's accounts: with the longest
 // details, 200 MB.
@@ -50,7 +50,8 @@ func (j *job) answer(ctx context.Context, s *server) error {
 const firstRows = pageRows
 
 // rows sends the answer's rows: at once, or, where that is possible, the first ones
-// before there are the others. Then what was read for the first ones is read again.
+// before there are the others. Then what was read for the first ones is read again,
+// so they are given up for all at once when they do not come soon.
 func (j *job) rows(ctx context.Context, s *server) error {
 	a := &sender{server: s}
 	if j.direct() {
@@ -58,9 +59,12 @@ func (j *job) rows(ctx context.Context, s *server) error {
 	}
 	var sent int64
 	for most := j.portion(); ; most = j.Limit + 1 - sent {
-		count, err := a.fill(ctx, j, sent, most)
+		count, late, err := a.fillSoon(ctx, j, sent, most)
 		if err != nil {
 			return err
+		}
+		if late {
+			continue
 		}
 		if sent == 0 {
 			if err := a.describe(ctx, j); err != nil {
@@ -116,6 +120,20 @@ type sender struct {
 	cols  []athena.Column
 	picks []string // of the table: what is sent
 	buf   []byte
+}
+
+// fillSoon is fill, but for a part of the rows: it is late when they did not come soon.
+func (a *sender) fillSoon(ctx context.Context, j *job, from, most int64) (count int64, late bool, err error) {
+	if most == j.Limit+1-from {
+		count, err = a.fill(ctx, j, from, most)
+		return count, false, err
+	}
+	soon, cancel := context.WithTimeout(ctx, j.Soon)
+	defer cancel()
+	if count, err = a.fill(soon, j, from, most); err != nil && soon.Err() != nil && ctx.Err() == nil {
+		return 0, true, nil
+	}
+	return count, false, err
 }
 
 // fill puts most rows of the answer, from one on, into the table, and counts them.

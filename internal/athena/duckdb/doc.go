@@ -69,11 +69,16 @@ type Options struct {
 	Running     int           // queries at a time; default 2
 	Waiting     int           // more that may wait; others get athena.ErrBusy; default 16
 
+	// Hold, when set, is told how many bytes more the engine keeps in this process for
+	// questions to come, or (below 0) how many fewer. Safe for concurrent use.
+	Hold func(bytes int64)
+
 	Now func() time.Time // required: what now() means
 	Log *slog.Logger     // required
 
 	// Tests have their own ones.
 	workerArgs []string
+	soon       time.Duration
 	warmUp     func(ctx context.Context, dir string) (path string, err error)
 }
 
@@ -96,6 +101,7 @@ func (o *Options) complete() error {
 	setDefault(&o.ResultBytes, 4<<30)
 	setDefault(&o.Threads, 2)
 	setDefault(&o.Timeout, 5*time.Minute)
+	setDefault(&o.soon, 250*time.Millisecond)
 	setDefault(&o.Running, 2)
 	setDefault(&o.Waiting, 16)
 	if o.workerArgs == nil {

@@ -37,7 +37,7 @@ func Open(o Options) (*Engine, error) {
 	o.Roots = append(o.Roots, picked)
 	e := &Engine{
 		o:       o,
-		needle:  needle.New(picked, o.Threads),
+		needle:  needle.New(picked, o.Threads, o.Hold),
 		picked:  picked,
 		admit:   make(chan struct{}, o.Running+o.Waiting),
 		running: make(chan struct{}, o.Running),
@@ -163,7 +163,7 @@ func (e *Engine) query(ctx context.Context, q athena.Query, st dialect.Statement
 	end.add(w.close)
 	w.watch(ctx)
 	planOnly := st.Sub == dialect.ExplainQuery && !st.Explain.Analyze
-	j := &job{Limit: q.Limit()}
+	j := &job{Limit: q.Limit(), Soon: e.o.soon}
 	var meta athena.Meta
 	plan, text, err := parser{w}.translate(sql, q.Params, e.o.Now(), func(plan *dialect.Plan) (err error) {
 		meta, err = e.files(ctx, plan, j, planOnly, end)

@@ -20,13 +20,14 @@ type job struct {
 	Names   []string // of the answer's columns
 	Types   []string // as far as the translation knows them; "unknown" is NULL's
 	Scans   []jobScan
-	Limit   int64  // rows
-	InOrder bool   // see dialect.Plan
-	Short   bool   // the answer has at most some thousand rows
-	Days    bool   // each file has rows of the day in its name only
-	Within  bool   // each file has rows only for which the conditions hold that dialect.Within decides about
-	Explain string // EXPLAIN with its options: answer the plan; "" for the rows
-	Watch   bool   // tell what was read, too: of a plan that is run
+	Limit   int64         // rows
+	InOrder bool          // see dialect.Plan
+	Soon    time.Duration // how long the first rows may take when the others are to follow
+	Short   bool          // the answer has at most some thousand rows
+	Days    bool          // each file has rows of the day in its name only
+	Within  bool          // each file has rows only for which the conditions hold that dialect.Within decides about
+	Explain string        // EXPLAIN with its options: answer the plan; "" for the rows
+	Watch   bool          // tell what was read, too: of a plan that is run
 
 	unsupported unsupported // in the worker
 }

@@ -96,6 +96,9 @@ func TestPickedRowsAreTheAnswer(t *testing.T) {
 	for sql, picks := range map[string]bool{
 		"SELECT count(*), min(actor_id) FROM audit_logs WHERE outcome = 'failure' AND actor_type = 'user'":                                false, // two columns
 		"SELECT * FROM failed_logins ORDER BY seq":                                                                                        true,
+		"SELECT * FROM failed_logins WHERE timestamp < timestamp '2026-11-20 00:00:09' ORDER BY seq":                                      true,
+		"SELECT * FROM failed_logins WHERE actor_id = 'needle' ORDER BY seq":                                                              true,
+		"SELECT l.seq FROM failed_logins l JOIN audit_logs a ON a.seq = l.seq WHERE l.seq > 10 AND a.actor_id = 'needle' ORDER BY 1":      true,
 		"SELECT count(*) FROM failed_logins":                                                                                              false,
 		"SELECT count(*), count(resource_id) FROM audit_logs WHERE actor_id = 'needle'":                                                   true,
 		"SELECT a.seq FROM audit_logs a WHERE a.actor_id = 'needle' ORDER BY 1":                                                           true,

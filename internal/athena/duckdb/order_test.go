@@ -102,6 +102,41 @@ func TestFirstRowsAreSomeOfAll(t *testing.T) {
 	}
 }
 
+// TestFirstRowsThatAreLate: when they do not come soon, all rows are computed at once.
+func TestFirstRowsThatAreLate(t *testing.T) {
+	const n = 3 * firstRows
+	e := engineOver(t, encode(t, manyRows(n)), func(o *Options) { o.soon = 1 })
+	for _, most := range []int64{n, n - 1} {
+		r, err := e.Query(t.Context(), athena.Query{SQL: "SELECT seq FROM audit_logs", MaxRows: most})
+		if most < n { // before a row was sent: they are counted first
+			if !errors.Is(err, athena.ErrTooManyRows) {
+				t.Errorf("at most %d: %v", most, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := make(map[int64]bool)
+		for {
+			row, err := r.Next(t.Context())
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[row[0].(int64)] = true
+		}
+		if len(seen) != n {
+			t.Errorf("%d rows, want %d", len(seen), n)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestDaysAreTheSame: groups by day are the same whether the day is read from the name of the file or from the
 // timestamp, as where a file is not known to be of one day.
 func TestDaysAreTheSame(t *testing.T) {

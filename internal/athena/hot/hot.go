@@ -24,8 +24,8 @@ import (
 	"github.com/audit-archiver/archiver/internal/parquet"
 )
 
-// portionBytes is how much is held in memory before it is written out.
-const portionBytes = 64 << 20
+// PortionBytes is how much Encode holds in memory before it writes it out.
+const PortionBytes = 64 << 20
 
 // rowBytes is what a row takes beside its text.
 const rowBytes = 512
@@ -85,7 +85,7 @@ type encoder struct {
 func (e *encoder) add(row event.Row) error {
 	g := group{row.Retention, row.Day(), row.Stream}
 	e.groups[g] = append(e.groups[g], row)
-	if e.bytes += rowBytes + textBytes(&row); e.bytes < portionBytes {
+	if e.bytes += rowBytes + textBytes(&row); e.bytes < PortionBytes {
 		return nil
 	}
 	return e.flush()

@@ -31,8 +31,10 @@ const (
 	mostWithin = 131_072
 	// mostBytes bounds the text of those rows.
 	mostBytes = 32 << 20
-	// mostMaps is of how many files the places of pages are kept; each takes about 2 KB per row group.
+	// mostMaps is of how many files the places of pages are kept.
 	mostMaps = 1024
+	// groupBytes is about what these take for each row group.
+	groupBytes = 2048
 	// memoryBytes is for what is unpacked again and again: half a megabyte for 131,072 typical events.
 	memoryBytes = 64 << 20
 )
@@ -42,8 +44,10 @@ type Finder struct {
 	dir     string
 	threads int
 	memory  *parquet.Memory
+	hold    func(bytes int64)
 
 	mu    sync.Mutex
+	held  int64 // that hold was told
 	clock uint64
 	maps  map[[32]byte]*known
 }
@@ -54,9 +58,27 @@ type known struct {
 	used   uint64
 }
 
-// New returns a Finder that writes into dir, which exists, and works with so many goroutines for each query.
-func New(dir string, threads int) *Finder {
-	return &Finder{dir: dir, threads: threads, memory: parquet.NewMemory(memoryBytes), maps: make(map[[32]byte]*known)}
+// New returns a Finder that writes into dir, which exists, and works with so many goroutines for each query. hold, unless
+// it is nil, is told how many bytes more it keeps for questions to come, or (below 0) how many fewer.
+func New(dir string, threads int, hold func(bytes int64)) *Finder {
+	return &Finder{dir: dir, threads: threads, memory: parquet.NewMemory(memoryBytes), hold: hold, maps: make(map[[32]byte]*known)}
+}
+
+// account tells what is kept now.
+func (f *Finder) account() {
+	if f.hold == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.memory.Bytes()
+	for _, k := range f.maps {
+		now += groupBytes * int64(k.finder.Groups())
+	}
+	if now != f.held {
+		f.hold(now - f.held)
+		f.held = now
+	}
 }
 
 // Selection is the rows that were picked.
@@ -93,6 +115,7 @@ func (f *Finder) Select(ctx context.Context, files []athena.File, paths []string
 	if len(s.wanted.Where) == 0 || len(files) == 0 {
 		return nil, nil
 	}
+	defer f.account()
 	defer s.close()
 	for i := range files {
 		if err := context.Cause(ctx); err != nil {

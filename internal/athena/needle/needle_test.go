@@ -70,7 +70,7 @@ func TestBounds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			files, paths := files(t, tt.days, tt.rows, tt.details)
 			dir := t.TempDir()
-			s, err := New(dir, 2).Select(t.Context(), files, paths, whereActor("one"), true)
+			s, err := New(dir, 2, nil).Select(t.Context(), files, paths, whereActor("one"), true)
 			if err != nil || (s != nil) != tt.picks {
 				t.Fatalf("%+v, %v; want rows picked: %t", s, err, tt.picks)
 			}
@@ -92,11 +92,11 @@ func TestBounds(t *testing.T) {
 // TestNothingIsFound: no file is made, and none but the filters was read.
 func TestNothingIsFound(t *testing.T) {
 	files, paths := files(t, 5, 10, 10)
-	s, err := New(t.TempDir(), 2).Select(t.Context(), files, paths, whereActor("another"), true)
+	s, err := New(t.TempDir(), 2, nil).Select(t.Context(), files, paths, whereActor("another"), true)
 	if err != nil || s == nil || s.Path != "" || s.Rows != 0 || s.GroupsRead > 1 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if s, err := New(t.TempDir(), 2).Select(t.Context(), files, paths, athena.Everything(), true); s != nil || err != nil {
+	if s, err := New(t.TempDir(), 2, nil).Select(t.Context(), files, paths, athena.Everything(), true); s != nil || err != nil {
 		t.Errorf("without a condition: %+v, %v", s, err)
 	}
 }
@@ -104,7 +104,8 @@ func TestNothingIsFound(t *testing.T) {
 // TestFilesAreForgotten: the memory of footers is bounded.
 func TestFilesAreForgotten(t *testing.T) {
 	files, paths := files(t, 1, 10, 10)
-	f := New(t.TempDir(), 1)
+	held := int64(0)
+	f := New(t.TempDir(), 1, func(bytes int64) { held += bytes })
 	for i := range mostMaps + 10 {
 		files[0].SHA256[0], files[0].SHA256[1] = byte(i), byte(i>>8) // as if it were another one
 		s, err := f.Select(t.Context(), files, paths, whereActor("another"), true)
@@ -114,5 +115,18 @@ func TestFilesAreForgotten(t *testing.T) {
 	}
 	if len(f.maps) > mostMaps {
 		t.Errorf("%d footers are kept, want at most %d", len(f.maps), mostMaps)
+	}
+	if want := groupBytes*int64(len(f.maps)) + f.memory.Bytes(); held != want {
+		t.Errorf("told of %d bytes, want %d", held, want)
+	}
+	s, err := f.Select(t.Context(), files, paths, whereActor("one"), true)
+	if err != nil || s == nil || s.Rows == 0 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if want := groupBytes*int64(len(f.maps)) + f.memory.Bytes(); held != want || f.memory.Bytes() == 0 {
+		t.Errorf("told of %d bytes, want %d, of which %d are what was unpacked", held, want, f.memory.Bytes())
 	}
 }

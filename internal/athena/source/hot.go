@@ -20,6 +20,8 @@ type hotRows struct {
 	dir string
 	log *slog.Logger
 
+	hold func(bytes int64) // see Options; may be nil
+
 	chunks []*chunk // ordered; within a batch contiguous from its first row
 
 	mu sync.Mutex // guards users and stale of chunks
@@ -86,6 +88,10 @@ func (h *hotRows) cover(ctx context.Context, first, next int64, scan func(contex
 				return
 			}
 		}
+	}
+	if h.hold != nil {
+		h.hold(hot.PortionBytes)
+		defer h.hold(-hot.PortionBytes)
 	}
 	encoded, err := hot.Encode(ctx, rows, h.dir)
 	if err != nil {

@@ -35,7 +35,7 @@ type life struct {
 	next   int64          // then: all that it archived is before this seq
 }
 
-// Options are the parts of a Live. All are required.
+// Options are the parts of a Live. All but Hold are required.
 type Options struct {
 	Reader *ledger.Reader
 	Prefix string // of keys; "" or without a trailing slash
@@ -44,11 +44,15 @@ type Options struct {
 
 	Stream uuid.UUID      // that takes events now
 	Buffer *buffer.Buffer // its log
+
+	// Hold, when set, is told how many bytes of this process are taken, and (below 0)
+	// given back, for rows that are still in the log. Safe for concurrent use.
+	Hold func(bytes int64)
 }
 
 // NewLive returns the table of a node.
 func NewLive(o Options) *Live {
-	return &Live{Bucket: Bucket{reader: o.Reader, prefix: o.Prefix, log: o.Log}, hot: hotRows{dir: o.Dir, log: o.Log},
+	return &Live{Bucket: Bucket{reader: o.Reader, prefix: o.Prefix, log: o.Log}, hot: hotRows{dir: o.Dir, log: o.Log, hold: o.Hold},
 		own: []life{{stream: o.Stream, log: o.Buffer}}}
 }
 
