@@ -67,9 +67,9 @@ type chunk struct {
 func (f *Finder) newPicker(r io.ReaderAt, g int) (*picker, error) {
 	s, _ := f.idle.Get().(*scratch)
 	if s == nil {
-		decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxGroupBytes), zstd.WithDecodeAllCapLimit(true))
+		decoder, err := newDecoder()
 		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
+			return nil, err
 		}
 		s = &scratch{zstd: decoder}
 	}
