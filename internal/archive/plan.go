@@ -57,26 +57,27 @@ type part struct {
 	rows       []position
 }
 
-// newPart makes room for all rows of a batch: it has one part, nearly always, and
-// growing would take twice as much.
-func newPart(row buffer.Outline, most int64) *part {
+// newPart makes room for so many rows.
+func newPart(row buffer.Outline, room int64) *part {
 	e := event.Event{TimestampNS: row.TimestampNS}
-	return &part{class: string(row.Class), day: e.Day(), number: event.DayNumber(row.TimestampNS), rows: make([]position, 0, most)}
+	return &part{class: string(row.Class), day: e.Day(), number: event.DayNumber(row.TimestampNS), rows: make([]position, 0, room)}
 }
 
 func (p *part) holds(row buffer.Outline) bool {
 	return p.number == event.DayNumber(row.TimestampNS) && p.class == string(row.Class)
 }
 
-// position is where a row goes in its file, and where it is read from: 32 bytes per row,
-// which is what a batch costs in memory.
+// position is where a row goes in its file, and where it is read from: 32 bytes per row.
+// A batch of one part takes that much memory, one of many parts at most three times as
+// much; see divide.
 type position struct {
 	ns  int64
 	ref buffer.Ref
 }
 
 // divide looks at a batch once and sorts its rows into partitions, each in the order
-// of its file.
+// of its file. The first part has room for all of them: nearly always it is the only one,
+// and growing would take twice as much. Others grow.
 func divide(ctx context.Context, b *buffer.Batch) ([]*part, error) {
 	var parts []*part
 	var last *part // nearly always that of the next row
@@ -89,7 +90,11 @@ func divide(ctx context.Context, b *buffer.Batch) ([]*part, error) {
 			i := slices.IndexFunc(parts, func(p *part) bool { return p.holds(row) })
 			if i < 0 {
 				i = len(parts)
-				parts = append(parts, newPart(row, b.Count))
+				room := int64(0)
+				if i == 0 {
+					room = b.Count
+				}
+				parts = append(parts, newPart(row, room))
 			}
 			last = parts[i]
 		}

@@ -36,7 +36,7 @@ const salvageBase = int64(1) << 40
 // it is.
 //
 // It may be cut short anywhere and run again. A stream that is closed already is no
-// error.
+// error: its log is read all the same, since what was lost stays lost.
 func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Damage, err error) {
 	fail := func(err error) (Recovered, []buffer.Damage, error) { return Recovered{}, nil, err }
 	o.Queue, o.FirstSeq, o.OpenSeq, o.Ship = kept{}, 0, math.MaxInt64, nil
@@ -49,11 +49,10 @@ func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Dam
 		return fail(err)
 	}
 	r.patience(a, o.Pause)
+	closed := false
 	if !o.DryRun {
-		if err := a.Start(ctx); errors.Is(err, ErrClosed) {
-			s, _, err := r.stream(ctx)
-			return r.result(&s), nil, err
-		} else if err != nil {
+		err := a.Start(ctx)
+		if closed = errors.Is(err, ErrClosed); err != nil && !closed {
 			return fail(err)
 		}
 	}
@@ -68,6 +67,10 @@ func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Dam
 		return fail(err)
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
+	if closed {
+		out, err := r.afterClose(ctx, log.Batches)
+		return out, log.Damage, err
+	}
 	if o.DryRun {
 		out, err := r.planSalvage(ctx, a, head, log.Batches)
 		return out, log.Damage, err
@@ -90,6 +93,21 @@ func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Dam
 		return fail(fmt.Errorf("after the salvage: %w", err))
 	}
 	return r.result(&s), log.Damage, nil
+}
+
+// afterClose tells what was done of a stream that takes no more. Batches are what its log
+// has and the bucket has not: a salvage leaves none, but a stream that was closed since it
+// could not go on may have had no time to move them. Nobody can archive them here any more.
+func (r *recovery) afterClose(ctx context.Context, batches []*buffer.ShippedBatch) (Recovered, error) {
+	s, _, err := r.stream(ctx)
+	if err != nil {
+		return Recovered{}, err
+	}
+	out := r.result(&s)
+	for _, b := range batches {
+		out.Lost = append(out.Lost, ledger.Range{First: b.First, Last: b.Last})
+	}
+	return out, nil
 }
 
 // planSalvage tells what a salvage would do. Head is where the stream is once the

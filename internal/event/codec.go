@@ -73,19 +73,16 @@ func AppendBinary(dst []byte, e *Event) []byte {
 // DecodeBinary is the inverse of [AppendBinary]. It accepts nothing that the
 // AppendBinary of this version, or of version 0, does not produce: an event has
 // exactly one encoding in each.
-func DecodeBinary(b []byte) (Event, error) { return DecodeBinaryString(string(b)) }
-
-// DecodeBinaryString is [DecodeBinary] without a copy: the event's strings are parts
-// of s.
-func DecodeBinaryString(s string) (Event, error) {
+func DecodeBinary(b []byte) (Event, error) {
 	var e Event
-	if err := e.DecodeBinary(s); err != nil {
+	if err := e.DecodeBinary(string(b)); err != nil {
 		return Event{}, err
 	}
 	return e, nil
 }
 
-// DecodeBinary is [DecodeBinaryString] into e, all of whose fields it sets. After an error e is of no use.
+// DecodeBinary is [DecodeBinary] into e, all of whose fields it sets, without a copy: its strings are parts of s.
+// After an error e is of no use.
 func (e *Event) DecodeBinary(s string) error {
 	if err := checkBinary(s); err != nil {
 		return err

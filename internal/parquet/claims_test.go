@@ -245,10 +245,24 @@ func TestClaimOfOrder(t *testing.T) {
 func TestClaimsHoldForAnyRows(t *testing.T) {
 	rows := generated(140_000)
 	for i := range rows { // a dictionary that is closed, and bounds that are cut
-		rows[i].ActorEmail = event.Str(fmt.Sprintf("%08x", i*2_654_435_761%1_000_003) + strings.Repeat("e", boundBytes))
+		rows[i].ActorEmail = event.Str(fmt.Sprintf("%08x", i*2_654_435_761%1_000_003) + strings.Repeat("e", 2*boundBytes))
 	}
-	if err := compareWith(encode(t, testOptions(), rows, 1_000, nil), rows); err != nil {
+	data := encode(t, testOptions(), rows, 1_000, nil)
+	if err := compareWith(data, rows); err != nil {
 		t.Error(err)
+	}
+	closed, err := Open(bytes.NewReader(data), int64(len(data)), "standard")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := map[format.Encoding]int32{}
+	for _, s := range closed.meta.RowGroups[0].Columns[placeOf(closed.cols, "actor_email")].MetaData.EncodingStats {
+		if s.PageType == format.DataPage {
+			pages[s.Encoding] += s.Count
+		}
+	}
+	if pages[format.Plain] == 0 || pages[format.RLEDictionary] == 0 {
+		t.Errorf("data pages of the column whose dictionary is closed: %v", pages)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	texts := []string{"", "\x00", "a", "ÿ", "\U0010ffff", strings.Repeat("\U0010ffff", 63), strings.Repeat("z", 255), "ab", "aa"}

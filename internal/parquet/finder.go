@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go/bloom"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -209,7 +210,7 @@ func (f *Finder) place(name string) int {
 	panic("bug: no column " + name)
 }
 
-// ErrMany says that more rows match than were wanted.
+// ErrMany says that more rows match than were wanted, or longer ones.
 var ErrMany = errors.New("too many rows match")
 
 // Found is rows of one row group that match: where they are, not what they hold. It is used by one goroutine, which
@@ -251,9 +252,10 @@ func (f *Finder) Find(r io.ReaderAt, g int, w Wanted) (_ *Found, err error) {
 	return found, nil
 }
 
-// Rows reads the rows that were found, in order, from the same file, with so many goroutines.
-func (f *Found) Rows(r io.ReaderAt, threads int) (rows []event.Row, err error) {
-	f.p.r = r
+// Rows reads the rows that were found, in order, from the same file, with so many goroutines. Room is how many bytes
+// of text they may have, they and all others that share it: ErrMany if they have more.
+func (f *Found) Rows(r io.ReaderAt, threads int, room *atomic.Int64) (rows []event.Row, err error) {
+	f.p.r, f.p.room = r, room
 	rows, err = f.p.fetch(f.places, f.known, threads)
 	if err != nil {
 		return nil, fmt.Errorf("row group %d: %w", f.g, err)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/parquet-go/parquet-go/encoding/delta"
@@ -44,7 +45,7 @@ func pickWanted(t testing.TB, data []byte, w Wanted, threads int) ([]event.Row, 
 		if err != nil {
 			return nil, err
 		}
-		got, err := found.Rows(r, threads)
+		got, err := found.Rows(r, threads, roomFor(math.MaxInt64))
 		found.Close()
 		if err != nil {
 			return nil, err
@@ -297,6 +298,7 @@ func BenchmarkFind(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
+				p.room = roomFor(math.MaxInt64)
 				if _, err := p.fetch(places, nil, 1); err != nil {
 					b.Fatal(err)
 				}
@@ -304,6 +306,12 @@ func BenchmarkFind(b *testing.B) {
 			}
 		})
 	}
+}
+
+func roomFor(bytes int64) *atomic.Int64 {
+	room := new(atomic.Int64)
+	room.Store(bytes)
+	return room
 }
 
 func spread(n int) (rows []int32) {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"slices"
 
 	pq "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/bloom"
@@ -75,7 +74,7 @@ func (l *layout) writeGroup(columns []*columnWriter, p *pageWriter, rows int64) 
 	}
 	g := format.RowGroup{
 		NumRows: rows, FileOffset: l.off, Ordinal: int16(l.groups()),
-		SortingColumns: []format.SortingColumn{{ColumnIdx: l.place("timestamp_ns")}, {ColumnIdx: l.place("seq")}},
+		SortingColumns: []format.SortingColumn{{ColumnIdx: int32(placeOf(l.cols, "timestamp_ns"))}, {ColumnIdx: int32(placeOf(l.cols, "seq"))}},
 		Columns:        make([]format.ColumnChunk, len(columns)),
 	}
 	for i, c := range columns {
@@ -96,10 +95,6 @@ func (l *layout) writeGroup(columns []*columnWriter, p *pageWriter, rows int64) 
 		c.reset()
 	}
 	return nil
-}
-
-func (l *layout) place(name string) int32 {
-	return int32(slices.IndexFunc(l.cols, func(c column) bool { return c.Name == name }))
 }
 
 // writeChunk writes the dictionary and the pages of one column, and what m says of them.

@@ -28,8 +28,9 @@ type picker struct {
 	f      *Finder
 	number int // of the row group
 	group  *groupPlaces
-	chunks []*chunk // nil: not opened
-	read   int64    // bytes
+	chunks []*chunk      // nil: not opened
+	read   int64         // bytes
+	room   *atomic.Int64 // bytes of text that rows may still have; shared
 	*scratch
 }
 
@@ -67,9 +68,9 @@ type chunk struct {
 func (f *Finder) newPicker(r io.ReaderAt, g int) (*picker, error) {
 	s, _ := f.idle.Get().(*scratch)
 	if s == nil {
-		decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxGroupBytes), zstd.WithDecodeAllCapLimit(true))
+		decoder, err := newDecoder()
 		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
+			return nil, err
 		}
 		s = &scratch{zstd: decoder}
 	}
@@ -224,7 +225,7 @@ func (p *picker) fetch(places []int32, known map[int]string, threads int) ([]eve
 			value, same := known[i]
 			switch {
 			case same:
-				err = col.setAll(rows, []byte(value))
+				err = p.setAll(col, rows, []byte(value))
 			case col.source != sourceMillis: // timestamp_ns says that one
 				err = p.column(i, places, rows)
 			}
@@ -244,7 +245,7 @@ func (p *picker) fetch(places []int32, known map[int]string, threads int) ([]eve
 			return nil, errors.Join(err, g.Wait())
 		}
 		defer helpers[i].close()
-		helpers[i].chunks = p.chunks // each column is opened by one
+		helpers[i].chunks, helpers[i].room = p.chunks, p.room // each column is opened by one
 		g.Go(func() error { return columns(helpers[i]) })
 	}
 	err := errors.Join(columns(p), g.Wait())
@@ -269,7 +270,7 @@ func (p *picker) column(i int, places []int32, rows []event.Row) error {
 			if err != nil {
 				return err
 			}
-			return c.col.setAll(rows, only)
+			return p.setAll(c.col, rows, only)
 		}
 	}
 	var v *values
@@ -285,7 +286,7 @@ func (p *picker) column(i int, places []int32, rows []event.Row) error {
 		if err := v.seek(row - within.from); err != nil {
 			return err
 		}
-		if err := c.set(v, &rows[k]); err != nil {
+		if err := p.set(c, v, &rows[k]); err != nil {
 			return err
 		}
 	}
@@ -293,7 +294,7 @@ func (p *picker) column(i int, places []int32, rows []event.Row) error {
 }
 
 // set puts the value at hand into a row.
-func (c *chunk) set(v *values, row *event.Row) error {
+func (p *picker) set(c *chunk, v *values, row *event.Row) error {
 	if v.number {
 		n, err := v.ints.next()
 		v.at++
@@ -301,6 +302,9 @@ func (c *chunk) set(v *values, row *event.Row) error {
 		return err
 	}
 	b, valid, err := v.text(c.dict)
+	if err == nil {
+		err = p.take(len(b))
+	}
 	if err != nil {
 		return err
 	}
@@ -323,12 +327,23 @@ func (c *column) set(row *event.Row, b []byte, valid bool) (err error) {
 	return err
 }
 
-// setAll puts the text b into all rows.
-func (c *column) setAll(rows []event.Row, b []byte) error {
+// setAll puts the text b into a column of all rows.
+func (p *picker) setAll(c *column, rows []event.Row, b []byte) error {
+	if err := p.take(len(b) * len(rows)); err != nil {
+		return err
+	}
 	for i := range rows {
 		if err := c.set(&rows[i], b, true); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// take uses room up, before the bytes are copied.
+func (p *picker) take(bytes int) error {
+	if p.room.Add(-int64(bytes)) < 0 {
+		return ErrMany
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package streams
 
 import (
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -34,5 +35,44 @@ func TestArchivingIsTold(t *testing.T) {
 	}
 	mu.Unlock()
 	w.finish()
+	w.check()
+}
+
+// TestArchivingIsToldInOrder: a batch that is sealed while it is told that nothing is left is told of after that.
+func TestArchivingIsToldInOrder(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	var mu sync.Mutex
+	var told []int64
+	saw := func() []int64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(told)
+	}
+	first, second := make(chan error, 1), make(chan error, 1) // what was said of the events
+	var p *process
+	w.archiving = func(rows int64) {
+		if rows == 0 && len(saw()) == 1 {
+			err := <-first
+			go func() { second <- errors.Join(err, p.send(w.events(1)...)) }()
+			for range 50_000 { // more than enough for the batch to be sealed and taken
+				if runtime.Gosched(); len(saw()) > 1 {
+					break
+				}
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, rows)
+	}
+	w.sealRows = 1
+	p = must(w.start())
+	err := p.ready(uuid.Nil)
+	first <- p.send(w.events(1)...)
+	if err := errors.Join(err, <-second, p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	if got := saw(); !slices.Equal(got, []int64{1, 0, 1, 0}) {
+		t.Errorf("told of %v rows, want 1, 0, 1, 0", got)
+	}
 	w.check()
 }

@@ -2,6 +2,7 @@ package streams
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -9,7 +10,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/audit-archiver/archiver/internal/archive"
 	"github.com/audit-archiver/archiver/internal/buffer"
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
@@ -112,6 +115,67 @@ func TestSalvageCutOff(t *testing.T) {
 	}
 	if said := notes(w.check(), w.first, ledger.NoteRecover); len(said) != 1 || !strings.Contains(said[0].Text, "is not known") {
 		t.Errorf("signed is %+v", said)
+	}
+}
+
+// TestSalvageAgainSaysWhatIsLost: a salvage that has closed the stream and could not say that the successor is current
+// is run again. That the end cannot be read is as true as it was.
+func TestSalvageAgainSaysWhatIsLost(t *testing.T) {
+	disk := crashfs.New()
+	w := newWorld(t, disk, "/data")
+	w.clock.advance(time.Minute)
+	next := w.successor(w.first)
+	p := must(w.start())
+	lost := w.events(2)
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain(), p.send(lost...), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(w.dir, walName, "00000000000000000000.wal")
+	raw := must(durable.ReadFile(w.fs, name))
+	clear(raw[:4096]) // the header
+	must(0, durable.WriteFile(w.fs, name, raw, 0o600))
+	for _, e := range lost {
+		delete(w.sent, e.ID)
+	}
+	full, written := errors.New("the disk is full"), 0
+	disk.Inject(func(op crashfs.Op) error {
+		if op.Kind == crashfs.Rename && strings.Contains(op.Name, currentName) {
+			if written++; written == 2 { // the first one says which stream is next
+				return full
+			}
+		}
+		return nil
+	})
+	if _, _, err := Salvage(t.Context(), w.options(), false); !errors.Is(err, full) {
+		t.Fatalf("the first salvage: %v", err)
+	}
+	disk.Inject(nil)
+	got, damage, err := Salvage(t.Context(), w.options(), false)
+	if err != nil || !got.Closed || len(got.Lost) > 0 || len(damage) != 1 || !damage[0].AtEnd {
+		t.Fatalf("salvaged %+v, damage %+v, %v", got, damage, err)
+	}
+	p = must(w.start())
+	if err := errors.Join(p.ready(next), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	if view := w.check(); len(notes(view, w.first, ledger.NoteGap)) > 0 || len(notes(view, w.first, ledger.NoteRotate)) != 1 {
+		t.Errorf("signed is %+v", view.Streams)
+	}
+}
+
+// TestSalvageOfAClosedStream: what a closed stream has in its log and not in the bucket, as when it was closed because it
+// could not go on, is not called intact.
+func TestSalvageOfAClosedStream(t *testing.T) {
+	w, next, _ := damagedWorld(t, crashfs.New())
+	f := w.folder()
+	at := must(f.find(w.first))
+	key := must(f.LoadKey(at.keyFile, at.open.VKey))
+	a := must(archive.New(archive.Options{Dir: at.dir, FS: w.fs, Store: w.store, Prefix: prefix, Stream: w.first, Open: at.raw, Root: w.root.VKey(),
+		Signer: key, Writer: "test", OpenSeq: math.MaxInt64, Now: w.clock.now, Pause: w.options().pause, Log: w.log, Metrics: prometheus.NewRegistry()}))
+	must(0, a.Rotate(t.Context(), next))
+	got, damage, err := Salvage(t.Context(), w.options(), false)
+	if err != nil || !got.Closed || len(damage) != 1 || len(got.Lost) != 2 || got.Lost[0].First != 5 || got.Lost[1].Last != 9 {
+		t.Errorf("salvaged %+v, damage %+v, %v", got, damage, err)
 	}
 }
 

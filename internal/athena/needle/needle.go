@@ -29,7 +29,7 @@ const (
 	// mostWithin is among how many rows of one time those are looked for that have a value which is not rare. Among
 	// more of them, reading everything costs less.
 	mostWithin = 131_072
-	// mostBytes bounds the text of those rows.
+	// mostBytes bounds the text of those rows, of all row groups together. More is not read.
 	mostBytes = 32 << 20
 	// mostMaps is of how many files the places of pages are kept.
 	mostMaps = 1024
@@ -258,7 +258,8 @@ func with(path string, do func(*os.File) error) error {
 
 // run finds the places of all rows, and only then reads them: they may be too many.
 func (s *search) run(ctx context.Context) ([]event.Row, error) {
-	var count, size atomic.Int64
+	var count, room atomic.Int64
+	room.Store(mostBytes)
 	err := s.each(ctx, func(t *task, r *os.File) (err error) {
 		t.found, err = t.finder.Find(r, t.group, s.wanted)
 		if err == nil && count.Add(int64(t.found.Len())) > mostRows {
@@ -277,13 +278,7 @@ func (s *search) run(ctx context.Context) ([]event.Row, error) {
 		if t.found.Len() == 0 {
 			return nil
 		}
-		t.rows, err = t.found.Rows(r, each)
-		for i := range t.rows {
-			size.Add(int64(textBytes(&t.rows[i])))
-		}
-		if err == nil && size.Load() > mostBytes {
-			err = parquet.ErrMany
-		}
+		t.rows, err = t.found.Rows(r, each, &room)
 		return err
 	})
 	var all []event.Row
@@ -291,11 +286,6 @@ func (s *search) run(ctx context.Context) ([]event.Row, error) {
 		all = append(all, t.rows...)
 	}
 	return all, err
-}
-
-// textBytes counts what may be long.
-func textBytes(r *event.Row) int {
-	return len(r.Details.S) + len(r.Reason.S) + len(r.UserAgent.S) + len(r.ActorEmail.S) + len(r.ResourceID.S)
 }
 
 func (s *search) each(ctx context.Context, do func(*task, *os.File) error) error {

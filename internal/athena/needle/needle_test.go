@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,23 @@ func TestBounds(t *testing.T) {
 				t.Errorf("%d files are left, %v", len(left), err)
 			}
 		})
+	}
+}
+
+// TestLongRowsOfOneGroup: rows that are few and too long are given up while they are read, not when all of them are in
+// memory.
+func TestLongRowsOfOneGroup(t *testing.T) {
+	files, paths := files(t, 1, 2000, 48<<10)
+	f := New(t.TempDir(), 2)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	s, err := f.Select(t.Context(), files, paths, whereActor("one"), true)
+	runtime.ReadMemStats(&after)
+	if s != nil || err != nil {
+		t.Fatalf("%+v, %v; want no rows picked", s, err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 2*mostBytes {
+		t.Errorf("%d bytes of memory were asked for, want at most %d", took, 2*mostBytes)
 	}
 }
 
