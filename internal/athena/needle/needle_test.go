@@ -94,7 +94,7 @@ func TestBounds(t *testing.T) {
 // memory.
 func TestLongRowsOfOneGroup(t *testing.T) {
 	files, paths := files(t, 1, 2000, 48<<10)
-	f := New(t.TempDir(), 2)
+	f := New(t.TempDir(), 2, nil)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	s, err := f.Select(t.Context(), files, paths, whereActor("one"), true)
