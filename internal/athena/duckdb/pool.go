@@ -35,7 +35,7 @@ type pool struct {
 	stop  context.CancelFunc
 	ended chan struct{}
 	ends  sync.WaitGroup // what is left of workers that were given away
-	cold  bool           // the last rehearsal failed; run's own
+	cold  bool           // the last worker that was to warm up could not; run's own
 
 	mu     sync.Mutex
 	report *sandbox.Report // of the last worker; nil before the first
@@ -85,9 +85,25 @@ func (p *pool) run(ctx context.Context) {
 	}
 }
 
-// begin starts a worker.
+// begin starts a worker: one that cannot warm up, since its file is gone perhaps, without
+// that. A query may have begun to wait for it.
 func (p *pool) begin(ctx context.Context) (*worker, error) {
-	return p.start(ctx, p.o, p.rehearsal())
+	warm := p.rehearsal()
+	w, err := p.start(ctx, p.o, warm)
+	switch {
+	case warm.Name == "":
+		return w, err
+	case err == nil:
+		p.cold = false
+		return w, nil
+	case ctx.Err() != nil:
+		return nil, err
+	}
+	if !p.cold {
+		p.o.Log.Warn("a query worker could not warm up: small queries take longer", "error", err)
+	}
+	p.cold = true
+	return p.start(ctx, p.o, jobFile{})
 }
 
 // wait returns when a worker is to be started, and false at the end of ctx.
@@ -151,10 +167,14 @@ func (p *pool) change(f func()) {
 	}
 }
 
-// note remembers how a start went and logs the first report that is not what it should be.
+// note remembers how a start went, and logs the first of failures in a row, which may have
+// no query to tell it, and the first report that is not what it should be.
 func (p *pool) note(w *worker, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err != nil && !p.failed {
+		p.o.Log.Warn("a query worker did not start", "error", err)
+	}
 	if p.failed = err != nil; p.failed {
 		return
 	}

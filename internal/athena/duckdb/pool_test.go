@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -90,6 +91,26 @@ func TestAFullDiskIsNoReasonNotToStart(t *testing.T) {
 	})
 	if _, rows, err := answer(t, e, "SELECT count(*) FROM audit_logs"); err != nil || rows[0] != "[7]" {
 		t.Error(rows, err)
+	}
+}
+
+// TestTheFileToWarmUpWithMayGo: no query fails for it, however they come.
+func TestTheFileToWarmUpWithMayGo(t *testing.T) {
+	var written string
+	e := engineOver(t, encode(t, sample()), func(o *Options) {
+		o.warmUp = func(ctx context.Context, dir string) (path string, err error) {
+			written, err = warmUp(ctx, dir)
+			return written, err
+		}
+		o.Log = slog.New(slog.DiscardHandler)
+	})
+	if err := os.Remove(written); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if _, rows, err := answer(t, e, "SELECT count(*) FROM audit_logs"); err != nil || rows[0] != "[7]" {
+			t.Error(rows, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ package duckdb
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -224,4 +225,71 @@ func TestGoingAndComingAtOnce(t *testing.T) {
 			f.closed(t, p)
 		})
 	}
+}
+
+// rest waits until the pool has no more to do.
+func rest() {
+	time.Sleep(time.Second)
+	synctest.Wait()
+}
+
+// TestWhoCannotWarmUpStartsCold: the file that workers warm up with is for speed alone. It is
+// told once that it is of no use, until it is again.
+func TestWhoCannotWarmUpStartsCold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		failing, broken := errors.New("no such file"), true
+		p, f := poolOver(&log, func(warm bool) error {
+			if warm && broken {
+				return failing
+			}
+			return nil
+		})
+		mustNext(t, p).close() // it waited for the rehearsal
+		synctest.Wait()
+		mustNext(t, p).close()
+		rest()
+		if n := strings.Count(log.String(), "could not warm up"); n != 1 || strings.Count(log.String(), "no such file") != 1 {
+			t.Errorf("it is told %d times:\n%s", n, &log)
+		}
+		broken = false
+		mustNext(t, p).close()
+		rest()
+		broken = true
+		mustNext(t, p).close()
+		rest()
+		if n := strings.Count(log.String(), "could not warm up"); n != 2 {
+			t.Errorf("it is told %d times:\n%s", n, &log)
+		}
+		f.closed(t, p)
+	})
+}
+
+// TestFailedStartsAreTold: once, also where no query waits; and the end of the pool is none.
+func TestFailedStartsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		failing := errors.New("no memory")
+		p, f := poolOver(&log, func(bool) error { return failing })
+		rest()
+		const told = "a query worker did not start"
+		if n := strings.Count(log.String(), told); n != 1 {
+			t.Errorf("it is told %d times:\n%s", n, &log)
+		}
+		for range 3 {
+			if _, err := p.next(t.Context()); !errors.Is(err, failing) {
+				t.Errorf("%v, want %v", err, failing)
+			}
+		}
+		f.closed(t, p)
+		if n := strings.Count(log.String(), told); n != 1 {
+			t.Errorf("it is told %d times:\n%s", n, &log)
+		}
+		log.Reset()
+		p, f = poolOver(&log, nil)
+		f.closed(t, p)
+		if log.Len() > 0 {
+			t.Errorf("the end is told as a failure:\n%s", &log)
+		}
+	})
 }
