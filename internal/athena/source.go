@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/parquet"
 )
 
@@ -34,8 +35,11 @@ type File struct {
 
 // OfOneDay reports whether all rows of f are of its day.
 func (f *File) OfOneDay() bool {
-	const layout = "2006-01-02"
-	return time.Unix(0, f.MinTimestampNS).UTC().Format(layout) == f.Day && time.Unix(0, f.MaxTimestampNS).UTC().Format(layout) == f.Day
+	if event.DayNumber(f.MinTimestampNS) != event.DayNumber(f.MaxTimestampNS) {
+		return false
+	}
+	var day [len(time.DateOnly)]byte // each query asks this of each file that it reads
+	return string(time.Unix(0, f.MinTimestampNS).UTC().AppendFormat(day[:0], time.DateOnly)) == f.Day
 }
 
 // Within reports whether the timestamp of all rows of f is within the bounds, in Unix milliseconds, inclusive.

@@ -44,14 +44,33 @@ func fieldTypes(typ string) []string {
 // nameAndType splits a field; without a name it is a type alone, such as
 // map(varchar, double) or timestamp with time zone.
 func nameAndType(field string) (name, typ string) {
-	if end := strings.LastIndex(field, `" `); strings.HasPrefix(field, `"`) && end > 0 {
-		return strings.ReplaceAll(field[1:end], `""`, `"`), field[end+2:]
+	if name, typ, ok := quotedName(field); ok {
+		return name, typ
 	}
 	name, typ, ok := strings.Cut(field, " ")
 	if !ok || typ == "with time zone" || strings.Contains(name, "(") {
 		return "", field
 	}
 	return name, typ
+}
+
+// quotedName splits a field whose name is quoted: it ends at the first quote that is
+// not doubled. The type may have quotes of its own.
+func quotedName(field string) (name, typ string, ok bool) {
+	if !strings.HasPrefix(field, `"`) {
+		return "", "", false
+	}
+	for i := 1; i < len(field); i++ {
+		switch {
+		case field[i] != '"':
+		case strings.HasPrefix(field[i+1:], `"`):
+			i++
+		default:
+			typ, ok = strings.CutPrefix(field[i+1:], " ")
+			return strings.ReplaceAll(field[1:i], `""`, `"`), typ, ok
+		}
+	}
+	return "", "", false
 }
 
 // fieldNames returns a and b of row(a T, b U); a field without a name is called

@@ -32,5 +32,5 @@ func (c *cleanup) run() {
 // this process, which may be the one that takes events, and those are worth more than it.
 func (e *Engine) panicked(ctx context.Context, q athena.Query, cause any) error {
 	e.o.Log.ErrorContext(ctx, "query panicked", "sql", q.SQL, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
-	return fmt.Errorf("bug: the query made its translation panic: %v", cause)
+	return fmt.Errorf("bug: the query panicked: %v", cause)
 }

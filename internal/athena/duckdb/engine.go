@@ -46,7 +46,7 @@ func Open(o Options) (*Engine, error) {
 	if err != nil { // the disk is full, perhaps: this process may have other things to do, such as to make room
 		o.Log.Warn("query workers do not warm up: small queries take longer", "error", err)
 	}
-	e.workers = newPool(&e.o, warm)
+	e.workers = newPool(&e.o, warm, startWorker)
 	return e, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,18 +30,24 @@ const (
 type pool struct {
 	o     *Options
 	warm  jobFile
-	ready chan started  // at most spareWorkers
+	start startFunc
 	look  chan struct{} // holds one when something has changed that due tells from
 	stop  context.CancelFunc
 	ended chan struct{}
 	ends  sync.WaitGroup // what is left of workers that were given away
+	cold  bool           // the last worker that was to warm up could not; run's own
 
-	mu      sync.Mutex
-	report  *sandbox.Report // of the last worker; nil before the first
-	taken   time.Time       // when the last worker was given away; zero: none was
-	busy    int             // workers that were given away and are not closed
-	waiting int             // queries without a worker
-	failed  bool            // the last start did
+	mu     sync.Mutex
+	report *sandbox.Report // of the last worker; nil before the first
+	taken  time.Time       // when the last worker was given away; zero: none was
+	busy   int             // workers that were given away and are not closed
+	failed bool            // the last start did
+	closed bool            // nothing is kept any more
+
+	// Of these two one is empty. Who adds to the one matches it with the other at once, so
+	// that due never takes a query that has its worker for one that waits.
+	idle    []*worker      // ready; at most spareWorkers
+	waiters []chan started // queries without a worker, first come first; each has room for one
 }
 
 type started struct {
@@ -48,9 +55,12 @@ type started struct {
 	err error
 }
 
-func newPool(o *Options, warm jobFile) *pool {
+// startFunc is [startWorker]. Tests have others.
+type startFunc func(ctx context.Context, o *Options, warm jobFile) (*worker, error)
+
+func newPool(o *Options, warm jobFile, start startFunc) *pool {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &pool{o: o, warm: warm, ready: make(chan started, spareWorkers), look: make(chan struct{}, 1), stop: stop, ended: make(chan struct{})}
+	p := &pool{o: o, warm: warm, start: start, look: make(chan struct{}, 1), stop: stop, ended: make(chan struct{})}
 	go p.run(ctx)
 	return p
 }
@@ -59,21 +69,41 @@ func newPool(o *Options, warm jobFile) *pool {
 func (p *pool) run(ctx context.Context) {
 	defer close(p.ended)
 	for p.wait(ctx) {
-		w, err := startWorker(ctx, p.o, p.rehearsal())
+		w, err := p.begin(ctx)
+		if err != nil && ctx.Err() != nil {
+			break // who waits learns it from ended
+		}
 		p.note(w, err)
-		select {
-		case p.ready <- started{w, err}:
-		case <-ctx.Done():
-			if err == nil {
-				w.close()
-			}
-		}
+		p.hand(started{w, err})
 	}
-	for len(p.ready) > 0 {
-		if s := <-p.ready; s.err == nil {
-			s.w.close()
-		}
+	p.mu.Lock()
+	idle := p.idle
+	p.idle, p.closed = nil, true
+	p.mu.Unlock()
+	for _, w := range idle {
+		w.close()
 	}
+}
+
+// begin starts a worker: one that cannot warm up, since its file is gone perhaps, without
+// that. A query may have begun to wait for it.
+func (p *pool) begin(ctx context.Context) (*worker, error) {
+	warm := p.rehearsal()
+	w, err := p.start(ctx, p.o, warm)
+	switch {
+	case warm.Name == "":
+		return w, err
+	case err == nil:
+		p.cold = false
+		return w, nil
+	case ctx.Err() != nil:
+		return nil, err
+	}
+	if !p.cold {
+		p.o.Log.Warn("a query worker could not warm up: small queries take longer", "error", err)
+	}
+	p.cold = true
+	return p.start(ctx, p.o, jobFile{})
 }
 
 // wait returns when a worker is to be started, and false at the end of ctx.
@@ -98,7 +128,7 @@ func (p *pool) wait(ctx context.Context) bool {
 func (p *pool) rehearsal() jobFile {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.waiting > len(p.ready) {
+	if len(p.waiters) > 0 {
 		return jobFile{}
 	}
 	return p.warm
@@ -116,9 +146,9 @@ func (p *pool) due(now time.Time) time.Duration {
 		want = 1
 	}
 	switch {
-	case p.waiting > len(p.ready):
+	case len(p.waiters) > 0:
 		return 0
-	case p.failed || len(p.ready) >= want: // a query will ask again
+	case p.failed || len(p.idle) >= want: // a query will ask again
 		return never
 	case p.busy == 0:
 		return 0
@@ -137,10 +167,14 @@ func (p *pool) change(f func()) {
 	}
 }
 
-// note remembers how a start went and logs the first report that is not what it should be.
+// note remembers how a start went, and logs the first of failures in a row, which may have
+// no query to tell it, and the first report that is not what it should be.
 func (p *pool) note(w *worker, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err != nil && !p.failed {
+		p.o.Log.Warn("a query worker did not start", "error", err)
+	}
 	if p.failed = err != nil; p.failed {
 		return
 	}
@@ -185,39 +219,81 @@ func (p *pool) take(ctx context.Context) (*worker, error) {
 
 // next takes a worker that is ready, or waits for one.
 func (p *pool) next(ctx context.Context) (*worker, error) {
-	for len(p.ready) > 0 {
-		select {
-		case s := <-p.ready:
-			if s.err == nil { // else it failed for a query that did not wait for it
-				return p.give(s.w), nil
-			}
-		default:
+	place := make(chan started, 1)
+	p.change(func() {
+		p.waiters = append(p.waiters, place)
+		if len(p.idle) > 0 { // so nobody else waits
+			w := p.idle[0]
+			p.idle = slices.Delete(p.idle, 0, 1)
+			p.give(started{w, nil})
 		}
-	}
-	p.change(func() { p.waiting++ })
-	defer p.change(func() { p.waiting-- })
+	})
 	select {
-	case s := <-p.ready:
+	case s := <-place:
 		if s.err != nil {
 			return nil, fmt.Errorf("start query worker: %w", s.err)
 		}
-		return p.give(s.w), nil
+		return s.w, nil
 	case <-ctx.Done():
+		p.leave(place)
 		return nil, fmt.Errorf("wait for a query worker: %w", context.Cause(ctx))
 	case <-p.ended:
+		p.leave(place)
 		return nil, errors.New("the engine is closed")
 	}
 }
 
-// give notes that w works. When it is closed its query need not wait until the system
-// has taken back all of its memory.
-func (p *pool) give(w *worker) *worker {
-	p.change(func() { p.busy, p.taken = p.busy+1, time.Now() })
-	w.over = func(rest func()) {
-		p.ends.Go(rest)
-		p.change(func() { p.busy-- })
+// leave gives up a place. What it was given at the same moment goes to the next one.
+func (p *pool) leave(place chan started) {
+	waits := false
+	p.change(func() {
+		i := slices.Index(p.waiters, place)
+		if waits = i >= 0; waits {
+			p.waiters = slices.Delete(p.waiters, i, i+1)
+		}
+	})
+	if waits {
+		return
 	}
-	return w
+	if s := <-place; s.err == nil { // a failure was one for this place only
+		s.w.over = atOnce
+		p.hand(s)
+		p.change(func() { p.busy-- }) // after it: else a start could come between
+	}
+}
+
+// hand gives what came of a start to the query that has waited longest, or keeps it ready.
+func (p *pool) hand(s started) {
+	surplus := false
+	p.change(func() {
+		switch {
+		case len(p.waiters) > 0:
+			p.give(s)
+		case s.err != nil: // nobody waited for it: the next query has a start of its own
+		case p.closed || len(p.idle) == spareWorkers:
+			surplus = true
+		default:
+			p.idle = append(p.idle, s.w)
+		}
+	})
+	if surplus {
+		s.w.close()
+	}
+}
+
+// give gives s to the first who waits, and notes that it works from here on: not when its
+// query comes to look, since due may be asked before. When the worker is closed its query
+// need not wait until the system has taken back all of its memory. The caller holds mu.
+func (p *pool) give(s started) {
+	if s.err == nil {
+		p.busy, p.taken = p.busy+1, time.Now()
+		s.w.over = func(rest func()) {
+			p.ends.Go(rest)
+			p.change(func() { p.busy-- })
+		}
+	}
+	p.waiters[0] <- s
+	p.waiters = slices.Delete(p.waiters, 0, 1)
 }
 
 // close ends the workers that wait.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -16,29 +17,38 @@ import (
 // TestWhenWorkersStart: queries come first, and who waits for a worker does not wait longer.
 func TestWhenWorkersStart(t *testing.T) {
 	now := time.Now()
+	ready := func(n int) []*worker { return make([]*worker, n) }
+	one := make([]chan started, 1)
 	for name, tt := range map[string]struct {
 		change func(*pool)
 		want   time.Duration
 	}{
 		"at the beginning":                   {func(*pool) {}, 0},
-		"one is ready":                       {func(p *pool) { p.ready <- started{} }, never},
+		"one is ready":                       {func(p *pool) { p.idle = ready(1) }, never},
 		"a query runs":                       {func(p *pool) { p.busy, p.taken = 1, now }, startAfter},
 		"a query runs for a while":           {func(p *pool) { p.busy, p.taken = 1, now.Add(-startAfter+time.Millisecond) }, time.Millisecond},
 		"a query runs for long":              {func(p *pool) { p.busy, p.taken = 1, now.Add(-startAfter) }, 0},
-		"a query has ended":                  {func(p *pool) { p.taken = now; p.ready <- started{} }, 0},
-		"a query has ended, two are ready":   {func(p *pool) { p.taken = now; p.ready <- started{}; p.ready <- started{} }, never},
-		"another one waits":                  {func(p *pool) { p.busy, p.taken, p.waiting = 1, now, 1 }, 0},
-		"another one waits, one is ready":    {func(p *pool) { p.busy, p.taken, p.waiting = 1, now, 1; p.ready <- started{} }, startAfter},
+		"a query has ended":                  {func(p *pool) { p.taken, p.idle = now, ready(1) }, 0},
+		"a query has ended, two are ready":   {func(p *pool) { p.taken, p.idle = now, ready(2) }, never},
+		"another one waits":                  {func(p *pool) { p.busy, p.taken, p.waiters = 1, now, one }, 0},
+		"a query runs, one is ready":         {func(p *pool) { p.busy, p.taken, p.idle = 1, now, ready(1) }, startAfter},
 		"the last start failed":              {func(p *pool) { p.failed = true }, never},
-		"the last start failed, one waits":   {func(p *pool) { p.failed, p.waiting = true, 1 }, 0},
+		"the last start failed, one waits":   {func(p *pool) { p.failed, p.waiters = true, one }, 0},
 		"the last start failed, a query ran": {func(p *pool) { p.failed, p.taken = true, now }, never},
 	} {
-		p := &pool{ready: make(chan started, spareWorkers)}
+		p := new(pool)
 		tt.change(p)
 		if got := p.due(now); got != tt.want {
 			t.Errorf("%s: a worker starts in %v, want %v", name, got, tt.want)
 		}
 	}
+}
+
+// readyNow is how many workers wait for a query.
+func (p *pool) readyNow() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle)
 }
 
 // TestAQueryMayFollowAtOnce: after a query two workers get ready, without anybody asking.
@@ -50,7 +60,7 @@ func TestAQueryMayFollowAtOnce(t *testing.T) {
 		}
 	}
 	untilReady(t, e)
-	if n := len(e.workers.ready); n != spareWorkers {
+	if n := e.workers.readyNow(); n != spareWorkers {
 		t.Errorf("%d workers are ready, want %d", n, spareWorkers)
 	}
 }
@@ -59,7 +69,7 @@ func TestAQueryMayFollowAtOnce(t *testing.T) {
 func TestWhoHasGoneTakesNoWorker(t *testing.T) {
 	e := engineOver(t, nil, nil)
 	untilReady(t, e)
-	ready := len(e.workers.ready)
+	ready := e.workers.readyNow()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("the client is gone")
 	cancel(gone)
@@ -68,7 +78,7 @@ func TestWhoHasGoneTakesNoWorker(t *testing.T) {
 			t.Errorf("%v, want %v", err, gone)
 		}
 	}
-	if now := len(e.workers.ready); now != ready {
+	if now := e.workers.readyNow(); now != ready {
 		t.Errorf("%d workers are ready, %d were", now, ready)
 	}
 }
@@ -81,6 +91,26 @@ func TestAFullDiskIsNoReasonNotToStart(t *testing.T) {
 	})
 	if _, rows, err := answer(t, e, "SELECT count(*) FROM audit_logs"); err != nil || rows[0] != "[7]" {
 		t.Error(rows, err)
+	}
+}
+
+// TestTheFileToWarmUpWithMayGo: no query fails for it, however they come.
+func TestTheFileToWarmUpWithMayGo(t *testing.T) {
+	var written string
+	e := engineOver(t, encode(t, sample()), func(o *Options) {
+		o.warmUp = func(ctx context.Context, dir string) (path string, err error) {
+			written, err = warmUp(ctx, dir)
+			return written, err
+		}
+		o.Log = slog.New(slog.DiscardHandler)
+	})
+	if err := os.Remove(written); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if _, rows, err := answer(t, e, "SELECT count(*) FROM audit_logs"); err != nil || rows[0] != "[7]" {
+			t.Error(rows, err)
+		}
 	}
 }
 

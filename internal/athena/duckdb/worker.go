@@ -58,10 +58,13 @@ type worker struct {
 	why error // of the first kill
 }
 
+// atOnce is what a worker does at its end that was not given away.
+func atOnce(rest func()) { rest() }
+
 // startWorker starts a process and waits until it is ready for its query. warm is what
 // warmUp has written, below one of o.Roots; without a name there is nothing.
 func startWorker(ctx context.Context, o *Options, warm jobFile) (_ *worker, err error) {
-	w := &worker{o: o, over: func(rest func()) { rest() }}
+	w := &worker{o: o, over: atOnce}
 	if w.dir, err = os.MkdirTemp(o.Dir, "worker-"); err != nil {
 		return nil, err
 	}
