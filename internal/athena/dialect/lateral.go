@@ -30,7 +30,14 @@ func lateralsOf(sql string) (l laterals) {
 		return l // which is stricter
 	}
 	for i := range lexemes {
-		if lexemes[i].is("lateral") && lexemes.at(i+1).is("(") && !lexemes.at(i-1).is("from") { // the first relation has none before it
+		if !lexemes[i].is("lateral") || !lexemes.at(i+1).is("(") {
+			continue
+		}
+		before := i - 1
+		for lexemes.at(before).is("(") {
+			before--
+		}
+		if !lexemes.at(before).is("from") { // the first relation has none before it
 			l.written++
 		}
 	}
