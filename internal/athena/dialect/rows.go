@@ -213,6 +213,9 @@ func (t *translator) rowField(n node, names []string, s *scope) (typ string, ok 
 	}
 	base := columnRef("")
 	base["column_names"] = list1(path)
+	if err := t.outward(base, path, s); err != nil {
+		return "", false, err
+	}
 	typ, err = t.takeField(n, base, typ, name)
 	return typ, true, err
 }
