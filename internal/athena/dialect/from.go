@@ -335,7 +335,7 @@ func (t *translator) values(n node, s *scope) error {
 				return err
 			}
 			if i == 0 {
-				cols = append(cols, column{name: "_col" + itoa(j), typ: typ})
+				cols = append(cols, column{name: unnamed(j), typ: typ})
 				continue
 			}
 			if j >= len(cols) {

@@ -331,7 +331,7 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 			}
 		}
 		if name == "" {
-			name = fmt.Sprintf("_col%d", len(cols))
+			name = unnamed(len(cols))
 		}
 		plain := isColumn(e, name) && !s.isField(strings1(e, "column_names"))
 		typ, err := t.expr(e, s)
