@@ -210,9 +210,6 @@ func (t *translator) selectNode(n node, s *scope, begin int) ([]column, error) {
 		}
 	}
 	uses.where = s.sideways()
-	if err := t.decorrelated(n, uses); err != nil {
-		return nil, err
-	}
 	for i, g := range list(n, "group_expressions") {
 		e, _ := g.(map[string]any)
 		if text(e, "class") != "COLUMN_REF" && !inEachSet(n, i) {
@@ -229,11 +226,15 @@ func (t *translator) selectNode(n node, s *scope, begin int) ([]column, error) {
 			return nil, err
 		}
 	}
+	uses.groups = s.sideways()
+	if err := t.decorrelated(n, uses); err != nil {
+		return nil, err
+	}
 	if err := t.modifiers(n, &scope{parent: s, first: newRelation("", cols)}); err != nil {
 		return nil, err
 	}
-	if s.sideways() > uses.where {
-		return nil, t.refuse(n, "GROUP BY or ORDER BY with a column of a relation beside it, in a LATERAL subquery", lateralAdvice)
+	if s.sideways() > uses.groups && limits(n) {
+		return nil, t.refuse(n, "ORDER BY with a column of a relation beside it, and LIMIT, in a LATERAL subquery", lateralAdvice)
 	}
 	t.byDay(n)
 	wrap(s.exact)

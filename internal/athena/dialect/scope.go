@@ -202,6 +202,9 @@ func (s *scope) isRelation(name string) bool {
 // ambiguous reports whether several columns of one scope have the name.
 func (s *scope) ambiguous(names []string) bool {
 	for ; s != nil; s = s.parent {
+		if _, items := s.first.column(names[0]); items > 1 && len(names) == 1 {
+			return true
+		}
 		count := 0
 		for _, r := range s.visible() {
 			if len(names) > 1 && !strings.EqualFold(r.alias, names[len(names)-2]) {
