@@ -121,9 +121,7 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 	}
 	plan := &Plan{InOrder: t.inOrder(child(stmt, "node")), Short: t.short(child(stmt, "node")), Tree: out, Scans: t.scans, Names: make([]string, len(cols)), Types: make([]string, len(cols))}
 	for i, c := range cols {
-		if plan.Names[i], plan.Types[i] = c.name, publicType(c.typ); isInternal(c.name) {
-			plan.Names[i] = fmt.Sprintf("_col%d", i)
-		}
+		plan.Names[i], plan.Types[i] = answerName(c, i), publicType(c.typ)
 	}
 	return plan, nil
 }

@@ -104,8 +104,10 @@ func (t *translator) subqueryTable(n node, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if s.correlated = *around.besides > 0; s.correlated && text(child(child(n, "subquery"), "node"), "type") != "SELECT_NODE" {
-		return t.refuse(n, "UNION, INTERSECT or EXCEPT with a column of a relation beside it, in a LATERAL subquery", lateralAdvice)
+	s.correlated = *around.besides > 0
+	if text(n, "alias") == "" { // outward needs one
+		t.aliases++
+		n["alias"] = internal + "q" + itoa(t.aliases)
 	}
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
@@ -131,6 +133,9 @@ func (t *translator) join(n node, s *scope) error {
 		return t.refuse(n, kind+" JOIN", "")
 	}
 	begin, unnests := len(s.rels), text(child(n, "right"), "type") == "TABLE_FUNCTION"
+	outer := s.left
+	s.left = begin
+	defer func() { s.left = outer }()
 	for _, side := range []string{"left", "right"} {
 		s.correlated = false
 		if err := t.from(child(n, side), s); err != nil {
@@ -330,7 +335,7 @@ func (t *translator) values(n node, s *scope) error {
 				return err
 			}
 			if i == 0 {
-				cols = append(cols, column{name: "_col" + itoa(j), typ: typ})
+				cols = append(cols, column{name: unnamed(j), typ: typ})
 				continue
 			}
 			if j >= len(cols) {

@@ -1,9 +1,6 @@
 package dialect
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // callWithLambda translates a call of f, which has a function x -> … among its arguments.
 func (t *translator) callWithLambda(f signature, c *call) (string, error) {
@@ -47,7 +44,7 @@ func (t *translator) anchored(value, body node, s *scope) (node, error) {
 func (t *translator) unanchored(n node, name string, s *scope) error {
 	for _, names := range columnsIn(functionsIn(n)) {
 		if s.level(names) > 0 {
-			return t.refuse(n, "a function x -> … that names "+strings.Join(names, ".")+" of the query around it, in "+name, "compute the argument in a subquery")
+			return t.refuse(n, "a function x -> … that names "+spelled(names)+" of the query around it, in "+name, "compute the argument in a subquery")
 		}
 	}
 	return nil

@@ -30,7 +30,14 @@ func lateralsOf(sql string) (l laterals) {
 		return l // which is stricter
 	}
 	for i := range lexemes {
-		if lexemes[i].is("lateral") && lexemes.at(i+1).is("(") && !lexemes.at(i-1).is("from") { // the first relation has none before it
+		if !lexemes[i].is("lateral") || !lexemes.at(i+1).is("(") {
+			continue
+		}
+		before := i - 1
+		for lexemes.at(before).is("(") {
+			before--
+		}
+		if !lexemes.at(before).is("from") { // the first relation has none before it
 			l.written++
 		}
 	}
@@ -80,14 +87,15 @@ type sidewaysUses struct {
 	from            string // the type of its relation, before it was translated
 	begin, tables   int
 	selected, where int
+	groups          int
 }
 
 // decorrelated refuses a SELECT that was translated, and names columns beside the subquery
 // that it is, or is in, in a place for which Trino has no plan.
 func (t *translator) decorrelated(n node, u sidewaysUses) error {
 	where := child(n, "where_clause")
-	inFrom, inList, inWhere := u.tables > u.begin, u.selected > u.tables, u.where > u.selected
-	if !inFrom && !inList && !inWhere {
+	inFrom, inList, inWhere, inGroups := u.tables > u.begin, u.selected > u.tables, u.where > u.selected, u.groups > u.where
+	if !inFrom && !inList && !inWhere && !inGroups {
 		return nil
 	}
 	var what string
@@ -98,6 +106,8 @@ func (t *translator) decorrelated(n node, u sidewaysUses) error {
 		what = "VALUES, or UNNEST and WHERE, with a column of a relation beside it,"
 	case inWhere && holds(where, "SUBQUERY"):
 		what = "WHERE with a subquery and a column of a relation beside it"
+	case inGroups:
+		what = "GROUP BY with a column of a relation beside it"
 	case n["having"] != nil:
 		what = "HAVING"
 	case holds(n["select_list"], "WINDOW"):

@@ -90,9 +90,10 @@ func (t *translator) orders(m node, s *scope) error {
 		if text(e, "class") == "STAR" {
 			return t.refuse(e, "ORDER BY ALL", "name the columns")
 		}
-		s.ordering = s.first.cols != nil && text(e, "class") != "COLUMN_REF"
+		outer := s.ordering // this may be the ORDER BY of a function in an expression of another
+		s.ordering = outer || s.first.cols != nil && text(e, "class") != "COLUMN_REF"
 		typ, err := t.expr(e, s)
-		if err != nil {
+		if s.ordering = outer; err != nil {
 			return err
 		}
 		if text(e, "class") == "CONSTANT" && typ == typeVarchar { // which DuckDB takes for a mistake

@@ -22,6 +22,7 @@ type translator struct {
 	laterals laterals
 	// growth is how many nodes were added to the tree, and how many columns a * stands for.
 	growth      int
+	aliases     int  // that subqueries of FROM were given
 	bareDecimal bool // the query has a type decimal without digits
 	// lambdas are counted, so that each has a parameter of its own name.
 	lambdas int
@@ -52,14 +53,15 @@ func (t *translator) query(n node, parent *scope) ([]column, error) {
 		return nil, t.refuse(n, "query", fmt.Sprintf("nested more than %d levels deep", maxDepth))
 	}
 	s := &scope{parent: parent, ctes: make(map[string][]column)}
+	begin := s.sideways()
 	if err := t.with(n, s); err != nil {
 		return nil, err
 	}
 	switch text(n, "type") {
 	case "SELECT_NODE":
-		return t.selectNode(n, s)
+		return t.selectNode(n, s, begin)
 	case "SET_OPERATION_NODE":
-		return t.setOperation(n, s)
+		return t.setOperation(n, s, begin)
 	}
 	return nil, t.refuse(n, construct(text(n, "type")), "")
 }
@@ -122,7 +124,7 @@ func (t *translator) rename(n node, cols []column, names []string) ([]column, er
 	return out, nil
 }
 
-func (t *translator) setOperation(n node, s *scope) ([]column, error) {
+func (t *translator) setOperation(n node, s *scope, begin int) ([]column, error) {
 	if err := t.fields(n, "type", "modifiers", "cte_map", "setop_type", "left", "right", "setop_all"); err != nil {
 		return nil, err
 	}
@@ -138,6 +140,9 @@ func (t *translator) setOperation(n node, s *scope) ([]column, error) {
 	right, err := t.query(child(n, "right"), s)
 	if err != nil {
 		return nil, err
+	}
+	if s.sideways() > begin {
+		return nil, t.refuse(n, "UNION, INTERSECT or EXCEPT with a column of a relation beside it, in a LATERAL subquery", lateralAdvice)
 	}
 	if len(left) != len(right) {
 		return nil, t.invalid(n, "%s of %d and %d columns", text(n, "setop_type"), len(left), len(right))
@@ -171,7 +176,7 @@ func (t *translator) setOperation(n node, s *scope) ([]column, error) {
 	return left, t.modifiers(n, &scope{parent: s, first: newRelation("", left)})
 }
 
-func (t *translator) selectNode(n node, s *scope) ([]column, error) {
+func (t *translator) selectNode(n node, s *scope, begin int) ([]column, error) {
 	err := t.fields(n, "type", "modifiers", "cte_map", "select_list", "from_table", "where_clause",
 		"group_expressions", "group_sets", "aggregate_handling", "having", "sample", "qualify")
 	if err != nil {
@@ -185,8 +190,8 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 	case n["qualify"] != nil:
 		return nil, t.refuse(child(n, "qualify"), "QUALIFY", "filter the window function in an outer query")
 	}
-	uses := sidewaysUses{from: text(child(n, "from_table"), "type"), begin: s.sideways()}
-	s.where, s.alone = child(n, "where_clause"), uses.from == "BASE_TABLE"
+	uses := sidewaysUses{from: text(child(n, "from_table"), "type"), begin: begin}
+	s.where, s.alone, s.items = child(n, "where_clause"), uses.from == "BASE_TABLE", list(n, "select_list")
 	if err := t.from(child(n, "from_table"), s); err != nil {
 		return nil, err
 	}
@@ -205,9 +210,6 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 		}
 	}
 	uses.where = s.sideways()
-	if err := t.decorrelated(n, uses); err != nil {
-		return nil, err
-	}
 	for i, g := range list(n, "group_expressions") {
 		e, _ := g.(map[string]any)
 		if text(e, "class") != "COLUMN_REF" && !inEachSet(n, i) {
@@ -224,8 +226,15 @@ func (t *translator) selectNode(n node, s *scope) ([]column, error) {
 			return nil, err
 		}
 	}
+	uses.groups = s.sideways()
+	if err := t.decorrelated(n, uses); err != nil {
+		return nil, err
+	}
 	if err := t.modifiers(n, &scope{parent: s, first: newRelation("", cols)}); err != nil {
 		return nil, err
+	}
+	if s.sideways() > uses.groups && limits(n) {
+		return nil, t.refuse(n, "ORDER BY with a column of a relation beside it, and LIMIT, in a LATERAL subquery", lateralAdvice)
 	}
 	t.byDay(n)
 	wrap(s.exact)
@@ -323,7 +332,7 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 			}
 		}
 		if name == "" {
-			name = fmt.Sprintf("_col%d", len(cols))
+			name = unnamed(len(cols))
 		}
 		plain := isColumn(e, name) && !s.isField(strings1(e, "column_names"))
 		typ, err := t.expr(e, s)

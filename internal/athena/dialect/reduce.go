@@ -92,7 +92,7 @@ func (t *translator) step(c *call, n node, state, element string) (result string
 	for _, name := range columnsIn(body) {
 		if len(name) > 1 || !strings.EqualFold(name[0], names[0]) && !strings.EqualFold(name[0], names[1]) {
 			// DuckDB takes it from another row, once the arrays of some rows have ended.
-			return "", nil, t.refuse(n, "reduce with "+strings.Join(name, ".")+" in its function", "put it into the elements with transform")
+			return "", nil, t.refuse(n, "reduce with "+spelled(name)+" in its function", "put it into the elements with transform")
 		}
 	}
 	before, next := t.lambdaName(), t.lambdaName()

@@ -213,6 +213,9 @@ func (t *translator) rowField(n node, names []string, s *scope) (typ string, ok 
 	}
 	base := columnRef("")
 	base["column_names"] = list1(path)
+	if err := t.outward(base, path, s); err != nil {
+		return "", false, err
+	}
 	typ, err = t.takeField(n, base, typ, name)
 	return typ, true, err
 }
@@ -323,12 +326,12 @@ func (t *translator) elementOfRow(n node, args []node, typ string) (string, erro
 
 // answerable refuses what no column of an answer has.
 func (t *translator) answerable(cols []column) error {
-	for _, c := range cols {
+	for i, c := range cols {
 		if strings.Contains(c.typ, "row(") {
-			return t.refuse(nil, "a row as an answer: column "+c.name, "select its fields")
+			return t.refuse(nil, "a row as an answer: column "+answerName(c, i), "select its fields")
 		}
 		if strings.Contains(c.typ, typeClock) {
-			return t.refuse(nil, "a time of day as an answer: column "+c.name, "CAST(… AS varchar)")
+			return t.refuse(nil, "a time of day as an answer: column "+answerName(c, i), "CAST(… AS varchar)")
 		}
 	}
 	return nil

@@ -70,6 +70,8 @@ type scope struct {
 	exact      []node // parts of where about which Within decides
 	correlated bool   // the relation that was added last is a subquery with references to those before it
 	besides    *int   // it stands around a subquery of FROM: how many references of that are to rels
+	items      []any  // the select list; nil: it is no scope of a SELECT
+	left       int    // so many of rels are to the left of the join of which a part is translated
 }
 
 func (s *scope) cte(name string) ([]column, bool) {
@@ -102,7 +104,7 @@ func (s *scope) own(names []string) (column, bool) {
 			return c, true
 		}
 	}
-	for _, r := range s.rels {
+	for _, r := range s.visible() {
 		if len(names) > 1 && !strings.EqualFold(r.alias, names[len(names)-2]) {
 			continue
 		}
@@ -188,7 +190,7 @@ func (s *scope) sameColumn(a, b []string) bool {
 
 func (s *scope) isRelation(name string) bool {
 	for ; s != nil; s = s.parent {
-		for _, r := range s.rels {
+		for _, r := range s.visible() {
 			if strings.EqualFold(r.alias, name) {
 				return true
 			}
@@ -200,8 +202,11 @@ func (s *scope) isRelation(name string) bool {
 // ambiguous reports whether several columns of one scope have the name.
 func (s *scope) ambiguous(names []string) bool {
 	for ; s != nil; s = s.parent {
+		if _, items := s.first.column(names[0]); items > 1 && len(names) == 1 {
+			return true
+		}
 		count := 0
-		for _, r := range s.rels {
+		for _, r := range s.visible() {
 			if len(names) > 1 && !strings.EqualFold(r.alias, names[len(names)-2]) {
 				continue
 			}
@@ -233,6 +238,9 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 	if isInternal(names[len(names)-1]) { // a function that was put around it might take it for its own
 		return "", t.taken(n, names[len(names)-1])
 	}
+	if err := t.concealed(n, names, s); err != nil {
+		return "", err
+	}
 	if len(names) == 1 {
 		if typ, ok, err := t.keyword(n, names[0], s); ok || err != nil {
 			return typ, err
@@ -259,6 +267,9 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 	}
 	if typ, ok := s.lookup(names); ok {
 		if err := t.lateral(n, names, s); err != nil {
+			return "", err
+		}
+		if err := t.outward(n, names, s); err != nil {
 			return "", err
 		}
 		t.named[strings.ToLower(names[len(names)-1])] = true

@@ -32,6 +32,17 @@ func (t *translator) taken(n node, name string) error {
 // isInternal reports whether name is one of those, to DuckDB, which reads no case.
 func isInternal(name string) bool { return strings.HasPrefix(strings.ToLower(name), internal) }
 
+// unnamed is what the column i of a query is called that has no name, as far as users can name it.
+func unnamed(i int) string { return internal + "col" + itoa(i) }
+
+// answerName is what the column i of an answer is called.
+func answerName(c column, i int) string {
+	if isInternal(c.name) {
+		return "_col" + itoa(i)
+	}
+	return c.name
+}
+
 func isInteger(t string) bool {
 	switch t {
 	case "tinyint", "smallint", typeInt, typeBigint:

@@ -89,7 +89,7 @@ func isZeroCount(n node) bool {
 func (t *translator) ownColumns(n node, what string, s *scope) error {
 	for _, names := range columnsIn(n) {
 		if s.level(names) > 0 {
-			return t.refuse(n, what+" over "+strings.Join(names, ".")+" of the query around it", "select the column in a subquery of FROM, joined to it")
+			return t.refuse(n, what+" over "+spelled(names)+" of the query around it", "select the column in a subquery of FROM, joined to it")
 		}
 	}
 	return nil
