@@ -138,11 +138,14 @@ func (t *translator) join(n node, s *scope) error {
 		}
 		uncross(child(n, side))
 	}
-	if len(list(n, "using_columns")) > 0 {
-		s.using = true
-		for _, name := range strings1(n, "using_columns") {
+	if names := strings1(n, "using_columns"); len(names) > 0 {
+		s.using++
+		for _, name := range names {
 			if err := t.usable(n, name, s.rels[begin:]); err != nil {
 				return err
+			}
+			for _, r := range s.rels[begin:] {
+				r.merge(name, s.using)
 			}
 		}
 	}
@@ -161,7 +164,9 @@ func (t *translator) join(n node, s *scope) error {
 	return nil
 }
 
-// usable refuses columns of USING that DuckDB compares otherwise than Trino does.
+// usable refuses columns of USING that DuckDB compares otherwise than Trino does, and those
+// of two types: in Trino the column has the type that both have in common, in DuckDB that of
+// one side.
 func (t *translator) usable(n node, name string, joined []relation) error {
 	typ, found := "", false
 	for _, r := range joined {
@@ -169,11 +174,13 @@ func (t *translator) usable(n node, name string, joined []relation) error {
 		if count == 0 {
 			continue
 		}
-		both, ok := common(typ, c.typ)
-		if found && !ok {
+		switch _, ok := common(typ, c.typ); {
+		case found && !ok:
 			return t.invalid(n, "column %s of USING is %s and %s", name, describe(typ), describe(c.typ))
+		case found && typ != c.typ:
+			return t.refuse(n, "USING of "+describe(typ)+" and "+describe(c.typ), "cast one of them in a subquery, or write ON a."+name+" = b."+name)
 		}
-		typ, found = both, true
+		typ, found = c.typ, true
 	}
 	switch {
 	case !found:
