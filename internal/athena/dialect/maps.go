@@ -65,6 +65,21 @@ func mapLambda(t *translator, c *call) (string, error) {
 	return "map(" + result + ", " + valueOf(typ) + ")" + orderOf(typ), nil
 }
 
+// keyed refuses to look for a value of type typ among the keys of a map where DuckDB would
+// make a key of it that it is not: 1.5 becomes 2 among integers, and '1' becomes 1.
+func (t *translator) keyed(n node, m, typ string) error {
+	key := keyOf(m)
+	switch both, ok := common(key, typ); {
+	case !ok:
+		return t.invalid(n, "a map whose keys are %s has none that is %s", describe(key), describe(typ))
+	case key == typeNull || key == "" || typ == "":
+		return nil
+	case both != key || isDecimal(typ) && isFloat(key):
+		return t.refuse(n, "a key of type "+describe(typ)+" in a map whose keys are "+describe(key), "cast the key to "+describe(key)+", or the keys of the map")
+	}
+	return nil
+}
+
 // orderOf is anyOrder for a map that has it.
 func orderOf(typ string) string {
 	if strings.HasSuffix(typ, anyOrder) {
