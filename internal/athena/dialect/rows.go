@@ -137,7 +137,7 @@ func (t *translator) convertRow(n, c node, from, to string) error {
 		}
 		values[i] = cast
 	}
-	become(n, tried(caseWhen(isNotNull(t.again(c)), structOf(values), nullConst()), n["try_cast"] == true))
+	become(n, caseWhen(isNotNull(t.again(c)), structOf(values), nullConst()))
 	return nil
 }
 
