@@ -37,7 +37,7 @@ func mapLambda(t *translator, c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	entry := t.lambdaName()
+	entry := lambdaName(body)
 	for i, field := range []string{"key", "value"} {
 		if !substitute(body, names[i], function("struct_extract", columnRef(entry), varcharConst(field))) {
 			return "", t.refuse(c.args[1], "a parameter "+names[i]+" of a function in a function", "give it another name")

@@ -23,8 +23,6 @@ type translator struct {
 	// growth is how many nodes were added to the tree, and how many columns a * stands for.
 	growth      int
 	bareDecimal bool // the query has a type decimal without digits
-	// lambdas are counted, so that each has a parameter of its own name.
-	lambdas int
 	// zeros are those that are written as doubles: with the sign, and without.
 	zeros map[bool]bool
 	// sorted is for the call that is translated next: see call.
