@@ -98,7 +98,7 @@ func (t *translator) convertNested(n, c node, from, to string) (done bool, err e
 // does. So the cast is tried in a function over c, which is computed outside of it: also
 // where c is a column, since DuckDB puts what a subquery computes where its column is used.
 func (t *translator) tryNested(n, c node, from, to string) (done bool, err error) {
-	value := internal + "t" + itoa(t.depth)
+	value := internal + "t"
 	n["try_cast"] = false
 	if done, err := t.convertNested(n, columnRef(value), from, to); !done || err != nil {
 		return done, err
@@ -116,6 +116,11 @@ func ownType(n node, to string) {
 	}
 }
 
+// castName is the name of a parameter of a function that makes values of type to. Those of
+// functions within it make parts of these values, and have other names. It follows from the
+// type alone, so that a cast that stands twice is one to DuckDB, as in GROUP BY.
+func castName(letter, to string) string { return internal + letter + itoa(strings.Count(to, "(")) }
+
 // convertArray casts element by element.
 func (t *translator) convertArray(n, c node, from, to string) error {
 	a, b := elementOf(from), elementOf(to)
@@ -123,14 +128,15 @@ func (t *translator) convertArray(n, c node, from, to string) error {
 		ownType(n, to)
 		return nil
 	}
-	element := columnRef(internal + "c" + itoa(t.depth))
+	name := castName("c", to)
+	element := columnRef(name)
 	cast := castTo(element, "")
 	cast["cast_type"] = child(child(child(n, "cast_type"), "type_info"), "child_type")
 	cast["query_location"] = n["query_location"]
 	if err := t.convert(cast, element, a, b); err != nil {
 		return err
 	}
-	list := function("list_transform", c, lambda(internal+"c"+itoa(t.depth), cast))
+	list := function("list_transform", c, lambda(name, cast))
 	become(n, list)
 	return nil
 }
@@ -166,9 +172,7 @@ func (t *translator) fromEach(n, texts, ct node, to string) (node, error) {
 	if to == typeJSON {
 		return texts, nil
 	}
-	t.depth++ // names of lambdas
-	defer func() { t.depth-- }()
-	name := internal + "j" + itoa(t.depth)
+	name := castName("j", to)
 	value, err := t.fromJSON(n, columnRef(name), ct, to)
 	if err != nil {
 		return nil, err
