@@ -65,18 +65,23 @@ func mapLambda(t *translator, c *call) (string, error) {
 	return "map(" + result + ", " + valueOf(typ) + ")" + orderOf(typ), nil
 }
 
-// keyed refuses to look for a value of type typ among the keys of a map where DuckDB would
-// make a key of it that it is not: 1.5 becomes 2 among integers, and '1' becomes 1.
-func (t *translator) keyed(n node, m, typ string) error {
-	key := keyOf(m)
-	switch both, ok := common(key, typ); {
+// keyed makes the map m one in which a value of type typ can be looked for. DuckDB would make
+// a key of the value that it is not: 1.5 becomes 2 among integers, and '1' becomes 1.
+func (t *translator) keyed(m node, types []string) error {
+	key, typ := keyOf(types[0]), types[1]
+	both, ok := common(key, typ)
+	exact := func(typ string) bool { return isInteger(typ) || isDecimal(typ) }
+	switch {
 	case !ok:
-		return t.invalid(n, "a map whose keys are %s has none that is %s", describe(key), describe(typ))
-	case key == typeNull || key == "" || typ == "":
+		return t.invalid(m, "a map whose keys are %s has none that is %s", describe(key), describe(typ))
+	case key == typeNull || key == "" || typ == "", both == key && !(isDecimal(typ) && isFloat(key)):
 		return nil
-	case both != key || isDecimal(typ) && isFloat(key):
-		return t.refuse(n, "a key of type "+describe(typ)+" in a map whose keys are "+describe(key), "cast the key to "+describe(key)+", or the keys of the map")
 	}
+	wide := "map(" + both + ", " + valueOf(types[0]) + ")"
+	if _, ok := duckType(wide); !ok || !exact(key) || !exact(both) {
+		return t.refuse(m, "a key of type "+describe(typ)+" in a map whose keys are "+describe(key), "cast the key to "+describe(key))
+	}
+	t.settle(m, wide)
 	return nil
 }
 

@@ -225,7 +225,7 @@ func contains(t *translator, c *call) (string, error) {
 // elementAt is NULL where there is no such element.
 func elementAt(t *translator, c *call) (string, error) {
 	if isMap(c.types[0]) {
-		if err := t.keyed(c.n, c.types[0], c.types[1]); err != nil {
+		if err := t.keyed(c.args[0], c.types); err != nil {
 			return "", err
 		}
 		become(c.n, node{"class": "OPERATOR", "type": "ARRAY_EXTRACT", "alias": "", "query_location": nowhere, "children": toList(c.args)})
