@@ -37,15 +37,11 @@ func (t *translator) cast(n node, s *scope) (string, error) {
 		return stamp{digits: 3, zone: zone.zone}.String(), nil
 	}
 	if same := sameMap(from, to); same != "" {
+		ownType(n, to)
 		return same, nil
 	}
-	if from == to {
-		return to, nil
-	}
-	if from == "" || from == typeNull {
-		if to == typeIP || strings.Contains(to, "row(") {
-			n["cast_type"], _ = duckType(to)
-		}
+	if from == to || from == "" || from == typeNull {
+		ownType(n, to)
 		return to, nil
 	}
 	return to, t.convert(n, c, from, to)

@@ -321,6 +321,9 @@ func (t *translator) subscript(n node, args []node, types []string) (string, err
 		become(n, function(internal+"subscript", args[0], args[1]))
 		return elementOf(types[0]), nil
 	case isMap(types[0]):
+		if err := t.keyed(args[0], types); err != nil {
+			return "", err
+		}
 		become(n, function(internal+"map_subscript", args[0], args[1]))
 		return valueOf(types[0]), nil
 	case isRow(types[0]):

@@ -132,22 +132,25 @@ func (t *translator) join(n node, s *scope) error {
 	default:
 		return t.refuse(n, kind+" JOIN", "")
 	}
-	begin, unnests := len(s.rels), text(child(n, "right"), "type") == "TABLE_FUNCTION"
+	begin, middle, unnests := len(s.rels), 0, text(child(n, "right"), "type") == "TABLE_FUNCTION"
 	outer := s.left
 	s.left = begin
 	defer func() { s.left = outer }()
 	for _, side := range []string{"left", "right"} {
-		s.correlated = false
+		s.correlated, middle = false, len(s.rels)
 		if err := t.from(child(n, side), s); err != nil {
 			return err
 		}
 		uncross(child(n, side))
 	}
-	if len(list(n, "using_columns")) > 0 {
-		s.using = true
-		for _, name := range strings1(n, "using_columns") {
-			if err := t.usable(n, name, s.rels[begin:]); err != nil {
+	if names := strings1(n, "using_columns"); len(names) > 0 {
+		s.using++
+		for _, name := range names {
+			if err := t.usable(n, name, s.rels[begin:middle], s.rels[middle:]); err != nil {
 				return err
+			}
+			for _, r := range s.rels[begin:] {
+				r.merge(name, s.using)
 			}
 		}
 	}
@@ -166,23 +169,28 @@ func (t *translator) join(n node, s *scope) error {
 	return nil
 }
 
-// usable refuses columns of USING that DuckDB compares otherwise than Trino does.
-func (t *translator) usable(n node, name string, joined []relation) error {
-	typ, found := "", false
-	for _, r := range joined {
-		c, count := r.column(name)
-		if count == 0 {
-			continue
+// usable refuses columns of USING that DuckDB compares otherwise than Trino does, and those
+// of two types: in Trino the column has the type that both have in common, in DuckDB that of
+// one side.
+func (t *translator) usable(n node, name string, left, right []relation) error {
+	var types []string
+	for _, side := range [][]relation{left, right} {
+		alone := &scope{rels: side}
+		c, found := alone.own([]string{name})
+		if !found {
+			return t.invalid(n, "column %s of USING does not exist on both sides", name)
 		}
-		both, ok := common(typ, c.typ)
-		if found && !ok {
-			return t.invalid(n, "column %s of USING is %s and %s", name, describe(typ), describe(c.typ))
+		if alone.ambiguous([]string{name}) {
+			return t.invalid(n, "column %s of USING is ambiguous: several are called so on one side", name)
 		}
-		typ, found = both, true
+		types = append(types, c.typ)
 	}
+	typ, ok := common(types[0], types[1])
 	switch {
-	case !found:
-		return t.invalid(n, "column %s of USING does not exist", name)
+	case !ok:
+		return t.invalid(n, "column %s of USING is %s and %s", name, describe(types[0]), describe(types[1]))
+	case types[0] != types[1]:
+		return t.refuse(n, "USING of "+describe(types[0])+" and "+describe(types[1]), "cast one of them in a subquery, or write ON a."+name+" = b."+name)
 	case isFloat(typ) || isArray(typ) || isMap(typ) || isRow(typ) || typ == typeJSON:
 		return t.refuse(n, "USING of "+describe(typ), "write ON a."+name+" = b."+name)
 	}

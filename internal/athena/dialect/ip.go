@@ -21,6 +21,14 @@ func ipNatives() map[string]Native {
 			b := a.As16()
 			return b[:], nil
 		}},
+		"try_ip": {[]string{"VARCHAR"}, "BLOB", func(args []any) (any, error) {
+			a, err := parseIP(args[0].(string))
+			if err != nil {
+				return nil, nil //nolint:nilerr // as TRY_CAST has it
+			}
+			b := a.As16()
+			return b[:], nil
+		}},
 		"ip_text": {[]string{"BLOB"}, "VARCHAR", func(args []any) (any, error) {
 			a, ok := netip.AddrFromSlice(args[0].([]byte))
 			if !ok {
@@ -77,16 +85,6 @@ func samePrefix(a, b [16]byte, bits int) bool {
 	}
 	rest := bits % 8
 	return rest == 0 || (a[whole]^b[whole])>>(8-rest) == 0
-}
-
-// toIP casts a text to an address.
-func (t *translator) toIP(n, c node) {
-	try := n["try_cast"] == true
-	f := function(internal+"ip", c)
-	if try {
-		f = node{"class": "OPERATOR", "type": "OPERATOR_TRY", "alias": "", "query_location": nowhere, "children": []any{f}}
-	}
-	become(n, f)
 }
 
 // ipWithin is contains('10.0.0.0/8', address).

@@ -37,7 +37,7 @@ func mapLambda(t *translator, c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	entry := t.lambdaName()
+	entry := lambdaName(body)
 	for i, field := range []string{"key", "value"} {
 		if !substitute(body, names[i], function("struct_extract", columnRef(entry), varcharConst(field))) {
 			return "", t.refuse(c.args[1], "a parameter "+names[i]+" of a function in a function", "give it another name")
@@ -63,6 +63,26 @@ func mapLambda(t *translator, c *call) (string, error) {
 	}
 	become(c.n, function("map", each("list_transform", body), value))
 	return "map(" + result + ", " + valueOf(typ) + ")" + orderOf(typ), nil
+}
+
+// keyed makes the map m one in which a value of type typ can be looked for. DuckDB would make
+// a key of the value that it is not: 1.5 becomes 2 among integers, and '1' becomes 1.
+func (t *translator) keyed(m node, types []string) error {
+	key, typ := keyOf(types[0]), types[1]
+	both, ok := common(key, typ)
+	exact := func(typ string) bool { return isInteger(typ) || isDecimal(typ) }
+	switch {
+	case !ok:
+		return t.invalid(m, "a map whose keys are %s has none that is %s", describe(key), describe(typ))
+	case key == typeNull || key == "" || typ == "", both == key && !(isDecimal(typ) && isFloat(key)):
+		return nil
+	}
+	wide := "map(" + both + ", " + valueOf(types[0]) + ")"
+	if _, ok := duckType(wide); !ok || !exact(key) || !exact(both) {
+		return t.refuse(m, "a key of type "+describe(typ)+" in a map whose keys are "+describe(key), "cast the key to "+describe(key))
+	}
+	t.settle(m, wide)
+	return nil
 }
 
 // orderOf is anyOrder for a map that has it.

@@ -58,19 +58,24 @@ func (t *translator) typeOf(n, ct node) (string, error) {
 // false when it is none of those.
 func (t *translator) convertNested(n, c node, from, to string) (done bool, err error) {
 	ct := child(n, "cast_type")
-	try := n["try_cast"] == true
 	switch {
+	case to == typeJSON:
+		return true, t.toJSON(n, c, from)
+	case n["try_cast"] == true && (from == typeJSON || isArray(from) || isRow(from)):
+		return t.tryNested(n, c, from, to)
 	case from == typeJSON:
 		value, err := t.fromJSON(n, castTo(c, "VARCHAR"), ct, to)
 		if err != nil {
 			return true, err
 		}
-		become(n, tried(value, try))
+		become(n, value)
 		return true, nil
-	case to == typeJSON:
-		return true, t.toJSON(n, c, from)
 	case to == typeIP && from == typeVarchar:
-		t.toIP(n, c)
+		name := internal + "ip"
+		if n["try_cast"] == true {
+			name = internal + "try_ip"
+		}
+		become(n, function(name, c))
 		return true, nil
 	case from == typeIP && to == typeVarchar:
 		become(n, function(internal+"ip_text", c))
@@ -80,7 +85,8 @@ func (t *translator) convertNested(n, c node, from, to string) (done bool, err e
 	case isRow(from) && isRow(to):
 		return true, t.convertRow(n, c, from, to)
 	case isMap(from) && isMap(to):
-		if valueOf(from) == typeNull {
+		if key := keyOf(from); valueOf(from) == typeNull && (key == keyOf(to) || key == typeNull) {
+			ownType(n, to)
 			return true, nil
 		}
 		return true, t.refuse(n, "CAST of "+from+" to "+to, "")
@@ -88,28 +94,50 @@ func (t *translator) convertNested(n, c node, from, to string) (done bool, err e
 	return false, nil
 }
 
-func tried(n node, try bool) node {
-	if !try {
-		return n
+// tryNested is TRY_CAST(c AS …), which is NULL where the cast fails, and fails where c
+// does. So the cast is tried in a function over c, which is computed outside of it: also
+// where c is a column, since DuckDB puts what a subquery computes where its column is used.
+func (t *translator) tryNested(n, c node, from, to string) (done bool, err error) {
+	value := internal + "t"
+	n["try_cast"] = false
+	if done, err := t.convertNested(n, columnRef(value), from, to); !done || err != nil {
+		return done, err
 	}
-	return node{"class": "OPERATOR", "type": "OPERATOR_TRY", "alias": "", "query_location": nowhere, "children": []any{n}}
+	try := node{"class": "OPERATOR", "type": "OPERATOR_TRY", "alias": "", "query_location": nowhere, "children": []any{copyOf(n)}}
+	become(n, function("list_extract", function("list_transform", arrayOf(c), lambda(value, try)), intConst(1)))
+	return true, nil
 }
+
+// ownType makes the target of the cast n, which is to, one of DuckDB's: fields of rows are
+// called as ours are, since casts of structs go by name.
+func ownType(n node, to string) {
+	if ct, ok := duckType(to); ok && (to == typeIP || isArray(to) || isMap(to) || isRow(to)) {
+		n["cast_type"] = ct
+	}
+}
+
+// castName is the name of a parameter of a function that makes values of type to. Those of
+// functions within it make parts of these values, and have other names. It follows from the
+// type alone, so that a cast that stands twice is one to DuckDB, as in GROUP BY.
+func castName(letter, to string) string { return internal + letter + itoa(strings.Count(to, "(")) }
 
 // convertArray casts element by element.
 func (t *translator) convertArray(n, c node, from, to string) error {
 	a, b := elementOf(from), elementOf(to)
 	if a == b || a == typeNull {
+		ownType(n, to)
 		return nil
 	}
-	element := columnRef(internal + "c" + itoa(t.depth))
+	name := castName("c", to)
+	element := columnRef(name)
 	cast := castTo(element, "")
 	cast["cast_type"] = child(child(child(n, "cast_type"), "type_info"), "child_type")
 	cast["query_location"] = n["query_location"]
 	if err := t.convert(cast, element, a, b); err != nil {
 		return err
 	}
-	list := function("list_transform", c, lambda(internal+"c"+itoa(t.depth), cast))
-	become(n, tried(list, n["try_cast"] == true))
+	list := function("list_transform", c, lambda(name, cast))
+	become(n, list)
 	return nil
 }
 
@@ -144,9 +172,7 @@ func (t *translator) fromEach(n, texts, ct node, to string) (node, error) {
 	if to == typeJSON {
 		return texts, nil
 	}
-	t.depth++ // names of lambdas
-	defer func() { t.depth-- }()
-	name := internal + "j" + itoa(t.depth)
+	name := castName("j", to)
 	value, err := t.fromJSON(n, columnRef(name), ct, to)
 	if err != nil {
 		return nil, err
@@ -167,9 +193,8 @@ func (t *translator) toJSON(n, c node, from string) error {
 	if scalar != typeVarchar && scalar != typeBool && !isInteger(scalar) {
 		return t.refuse(n, "CAST of "+from+" to json", "varchar, boolean and whole numbers can be cast, and arrays and maps of them")
 	}
-	isNull := node{"class": "OPERATOR", "type": "OPERATOR_IS_NOT_NULL", "alias": "", "query_location": nowhere, "children": []any{t.again(c)}}
 	// Trino sorts the keys of maps, and has its own escapes.
-	become(n, caseWhen(isNull, function(internal+"json_parse", castTo(function("to_json", c), "VARCHAR")), nullConst()))
+	become(n, caseWhen(isNotNull(t.again(c)), function(internal+"json_parse", castTo(function("to_json", c), "VARCHAR")), nullConst()))
 	return nil
 }
 

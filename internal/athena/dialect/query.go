@@ -24,8 +24,6 @@ type translator struct {
 	growth      int
 	aliases     int  // that subqueries of FROM were given
 	bareDecimal bool // the query has a type decimal without digits
-	// lambdas are counted, so that each has a parameter of its own name.
-	lambdas int
 	// zeros are those that are written as doubles: with the sign, and without.
 	zeros map[bool]bool
 	// sorted is for the call that is translated next: see call.
@@ -371,12 +369,15 @@ func (t *translator) star(n node, s *scope) ([]column, error) {
 	if n["columns"] == true || n["expr"] != nil {
 		return nil, t.refuse(n, "COLUMNS(…)", "name the columns")
 	}
-	if s.using && text(n, "relation_name") == "" {
+	if s.using > 0 && text(n, "relation_name") == "" {
 		return nil, t.refuse(n, "SELECT * from a join with USING", "name the columns, or join with ON")
 	}
 	var cols []column
 	for _, r := range s.rels {
 		if name := text(n, "relation_name"); name == "" || strings.EqualFold(name, r.alias) {
+			if len(r.merged) > 0 { // Trino leaves out the columns of USING
+				return nil, t.refuse(n, "SELECT "+name+".* from a join with USING", "name the columns, or join with ON")
+			}
 			if t.growth += len(r.cols); t.grownTooMuch() {
 				return nil, t.tooMuch(n)
 			}

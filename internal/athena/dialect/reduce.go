@@ -1,6 +1,9 @@
 package dialect
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // reduce is reduce(array, start, (state, x) -> …, state -> …). DuckDB's list_reduce wants
 // a state of the type of the elements; so both are rows of a state and an element.
@@ -44,7 +47,7 @@ func reduce(t *translator, c *call) (string, error) {
 		state, element = typed(state, stateType), typed(element, elementType)
 		return structOf([]node{state, element})
 	}
-	e := t.lambdaName()
+	e := internal + "e0"
 	pairs := function("list_transform", c.args[0], lambda(e, pair(nullConst(), columnRef(e))))
 	reduced := function("list_reduce", pairs, step(func(body node) node { return pair(body, nullConst()) }), pair(c.args[1], nullConst()))
 
@@ -56,7 +59,7 @@ func reduce(t *translator, c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	final := t.lambdaName()
+	final := lambdaName(last)
 	if !substitute(last, names[0], fieldAt(columnRef(final), 0)) {
 		return "", t.refuse(c.args[3], "a parameter "+names[0]+" of a function in a function", "give it another name")
 	}
@@ -69,10 +72,30 @@ func reduce(t *translator, c *call) (string, error) {
 	return typ, nil
 }
 
-// lambdaName is one that no other parameter has.
-func (t *translator) lambdaName() string {
-	t.lambdas++
-	return internal + "e" + itoa(t.lambdas)
+// lambdaName is a name for a parameter of the function whose translated body is given, that
+// no function within it has. It follows from the body: where an expression stands twice, as
+// in GROUP BY and in what is selected, DuckDB must see that it is one.
+func lambdaName(body node) string { return internal + "e" + itoa(1+highestLambda(body)) }
+
+// highestLambda is the greatest number of a parameter that lambdaName has named at or below v.
+func highestLambda(v any) (highest int) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range strings1(v, "column_names") {
+			if number, ok := strings.CutPrefix(name, internal+"e"); ok {
+				i, _ := strconv.Atoi(number)
+				highest = max(highest, i)
+			}
+		}
+		for _, x := range v {
+			highest = max(highest, highestLambda(x))
+		}
+	case []any:
+		for _, x := range v {
+			highest = max(highest, highestLambda(x))
+		}
+	}
+	return highest
 }
 
 // step translates the function (state, x) -> … of a reduce, whose parameters become
@@ -95,7 +118,8 @@ func (t *translator) step(c *call, n node, state, element string) (result string
 			return "", nil, t.refuse(n, "reduce with "+spelled(name)+" in its function", "put it into the elements with transform")
 		}
 	}
-	before, next := t.lambdaName(), t.lambdaName()
+	before := lambdaName(body)
+	next := before + "n"
 	for i, value := range []node{fieldAt(columnRef(before), 0), fieldAt(columnRef(next), 1)} {
 		if !substitute(body, names[i], value) {
 			return "", nil, t.refuse(n, "a parameter "+names[i]+" of a function in a function", "give it another name")

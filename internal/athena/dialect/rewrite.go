@@ -225,6 +225,9 @@ func contains(t *translator, c *call) (string, error) {
 // elementAt is NULL where there is no such element.
 func elementAt(t *translator, c *call) (string, error) {
 	if isMap(c.types[0]) {
+		if err := t.keyed(c.args[0], c.types); err != nil {
+			return "", err
+		}
 		become(c.n, node{"class": "OPERATOR", "type": "ARRAY_EXTRACT", "alias": "", "query_location": nowhere, "children": toList(c.args)})
 		return valueOf(c.types[0]), nil
 	}

@@ -137,16 +137,14 @@ func (t *translator) convertRow(n, c node, from, to string) error {
 		}
 		values[i] = cast
 	}
-	become(n, tried(caseWhen(isNotNull(t.again(c)), structOf(values), nullConst()), n["try_cast"] == true))
+	become(n, caseWhen(isNotNull(t.again(c)), structOf(values), nullConst()))
 	return nil
 }
 
 // rowFromJSON is a row from the JSON text that c gives: an object with its fields, or
 // an array of their values.
 func (t *translator) rowFromJSON(n, c, ct node, to string) (node, error) {
-	t.depth++ // names of lambdas
-	defer func() { t.depth-- }()
-	parameter := internal + "r" + itoa(t.depth)
+	parameter := castName("r", to)
 	items := list(child(ct, "type_info"), "child_types")
 	fields := fieldsOf(to)
 	names, values := make([]string, len(fields)), make([]node, len(fields))

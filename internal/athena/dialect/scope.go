@@ -21,13 +21,16 @@ type relation struct {
 	alias string
 	cols  []column
 	named map[string]occurrence // by name in lower case: a query may name many of many columns
+	// merged are its columns, in lower case, that a USING has made one with others, and which
+	// USING of its query that is: they are no longer the relation's own.
+	merged map[string]int
 }
 
 // occurrence is where a name is among columns: the first of them, and how many there are.
 type occurrence struct{ first, count int }
 
 func newRelation(alias string, cols []column) relation {
-	r := relation{alias: alias, cols: cols, named: make(map[string]occurrence, len(cols))}
+	r := relation{alias: alias, cols: cols, named: make(map[string]occurrence, len(cols)), merged: make(map[string]int)}
 	for i, c := range cols {
 		name := strings.ToLower(c.name)
 		p, again := r.named[name]
@@ -54,6 +57,13 @@ func (r *relation) has(name string) bool {
 	return count > 0
 }
 
+// merge notes that the column of that name, if there is one, is that of a USING.
+func (r *relation) merge(name string, using int) {
+	if r.has(name) {
+		r.merged[strings.ToLower(name)] = using
+	}
+}
+
 // scope is what names mean at one place of the query.
 type scope struct {
 	parent *scope // of the enclosing query: correlation
@@ -63,7 +73,7 @@ type scope struct {
 	lambda bool                // it is that of a function x -> …
 	// ordering: within an expression of ORDER BY, where DuckDB looks at the table first.
 	ordering   bool
-	using      bool   // a join with USING: the order of SELECT * differs from Trino's
+	using      int    // how many joins with USING there are: the order of SELECT * differs from Trino's
 	where      node   // of the SELECT, before it is translated; nil: none
 	alone      bool   // there is one relation, and it is no join and no subquery
 	aggregates bool   // the select list or HAVING has one, which is no window function
@@ -199,23 +209,46 @@ func (s *scope) isRelation(name string) bool {
 	return false
 }
 
-// ambiguous reports whether several columns of one scope have the name.
+// ambiguous reports whether several columns of one scope have the name. Those that a USING
+// has made one are one.
 func (s *scope) ambiguous(names []string) bool {
 	for ; s != nil; s = s.parent {
 		if _, items := s.first.column(names[0]); items > 1 && len(names) == 1 {
 			return true
 		}
-		count := 0
+		count, usings := 0, make(map[int]bool)
 		for _, r := range s.visible() {
 			if len(names) > 1 && !strings.EqualFold(r.alias, names[len(names)-2]) {
 				continue
 			}
 			_, more := r.column(names[len(names)-1])
+			if using := r.merged[strings.ToLower(names[len(names)-1])]; using > 0 && !usings[using] {
+				usings[using] = true
+			} else if using > 0 {
+				more--
+			}
 			count += more
 		}
 		if count > 0 || len(names) == 1 && s.first.has(names[0]) {
-			return count > 1 && !s.using
+			return count > 1
 		}
+	}
+	return false
+}
+
+// ofUsing reports whether names are relation.column, of a column that a USING has made one
+// with that of another relation. Trino knows it by its bare name only.
+func (s *scope) ofUsing(names []string) bool {
+	if len(names) < 2 {
+		return false
+	}
+	for ; s != nil; s = s.parent {
+		if _, found := s.own(names); !found {
+			continue
+		}
+		return slices.ContainsFunc(s.rels, func(r relation) bool {
+			return strings.EqualFold(r.alias, names[len(names)-2]) && r.merged[strings.ToLower(names[len(names)-1])] > 0
+		})
 	}
 	return false
 }
@@ -261,6 +294,9 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 	}
 	if len(names) == 1 && s.torn(names[0]) {
 		return "", t.refuse(n, names[0]+" in an expression of ORDER BY", "it names a column and another item of the select list; rename the item")
+	}
+	if s.ofUsing(names) {
+		return "", t.refuse(n, strings.Join(names, ".")+", a column of USING", "write "+names[len(names)-1]+" alone, or join with ON")
 	}
 	if s.ambiguous(names) {
 		return "", t.invalid(n, "column %s is ambiguous: several are called so", strings.Join(names, "."))

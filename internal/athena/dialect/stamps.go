@@ -126,7 +126,7 @@ func minutes(m []string) int {
 	return hours*60 + rest
 }
 
-// location is the zone of a literal.
+// locationOf is the zone of a literal.
 func locationOf(zone string) (*time.Location, bool) {
 	if m := offsetZone.FindStringSubmatch(zone); m != nil {
 		if n := minutes(m); n >= -14*60 && n <= 14*60 {

@@ -123,8 +123,14 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if _, err := t.unify(n, name, append([]string{typ}, types...)); err != nil {
+		both, err := t.unify(n, name, append([]string{typ}, types...))
+		if err != nil {
 			return "", err
+		}
+		if len(types) > 0 { // DuckDB makes the default one of the argument's type
+			t.widen(args[0], types[0], both)
+			t.widen(d, typ, both)
+			types[0] = both
 		}
 	}
 	if (name == "lag" || name == "lead") && len(list(n, "orders")) == 0 {
@@ -150,6 +156,17 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 		return "", t.refuse(n, "window function "+name, "")
 	}
 	return t.apply(f, &call{n: n, name: name, args: args, types: types, scope: s, window: true})
+}
+
+// widen makes n, of type from, one of the type to that it has in common with others.
+func (t *translator) widen(n node, from, to string) {
+	switch {
+	case from == to:
+	case isDecimal(from) && isFloat(to):
+		become(n, floatOf(copyOf(n), from, to))
+	default:
+		t.settle(n, to)
+	}
 }
 
 // constantInFrame is first_value, last_value or nth_value of what is the same for all
