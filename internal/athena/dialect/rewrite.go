@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -52,68 +51,6 @@ func concat(t *translator, c *call) (string, error) {
 	}
 	become(c.n, n)
 	return typ, nil
-}
-
-// regexpReplace replaces all matches, and groups are written $1 as in Trino.
-func regexpReplace(t *translator, c *call) (string, error) {
-	replacement := ""
-	if len(c.args) == 3 {
-		s, ok := literal(c.args[2])
-		if !ok {
-			return "", t.refuse(c.n, "regexp_replace with a computed replacement", "write it as a literal")
-		}
-		replacement = s
-	}
-	translated, ok := groupReferences(replacement, c.args[1])
-	if !ok {
-		return "", t.refuse(c.n, "replacement '"+replacement+"'", "groups are $0 to $9, and ${name} among the first nine")
-	}
-	if err := t.regexpArgs(c); err != nil {
-		return "", err
-	}
-	become(c.n, function("regexp_replace", c.args[0], c.args[1], varcharConst(translated), varcharConst("g")))
-	return typeVarchar, nil
-}
-
-// groupReferences turns $1 into \1; ok is false for what has no counterpart.
-func groupReferences(s string, regexp node) (string, bool) {
-	names := []string(nil)
-	if text, ok := literal(regexp); ok {
-		if tree, err := parsePattern(text); err == nil {
-			names = tree.CapNames()
-		}
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		switch {
-		case strings.HasPrefix(s[i:], "${"):
-			name, _, closed := strings.Cut(s[i+2:], "}")
-			group := slices.Index(names, name)
-			if !closed || name == "" || group < 1 || group > 9 {
-				return "", false
-			}
-			b.WriteString(`\` + itoa(group))
-			i += len(name) + 2
-		case s[i] == '$':
-			if i+1 >= len(s) || s[i+1] < '0' || s[i+1] > '9' || i+2 < len(s) && s[i+2] >= '0' && s[i+2] <= '9' {
-				return "", false
-			}
-			b.WriteString(`\` + s[i+1:i+2])
-			i++
-		case s[i] == '\\' && i+1 < len(s): // an escaped character stands for itself
-			i++
-			if s[i] == '\\' {
-				b.WriteString(`\\`)
-			} else {
-				b.WriteByte(s[i])
-			}
-		case s[i] == '\\':
-			return "", false
-		default:
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String(), true
 }
 
 // roundTo leaves whole numbers alone, which DuckDB would retype.
