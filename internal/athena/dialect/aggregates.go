@@ -22,6 +22,10 @@ func sumOf(_ *translator, c *call) (string, error) {
 		wrapCall(c, "BIGINT")
 		return typeBigint, nil
 	}
+	if c.types[0] == typeReal { // both compute with doubles; beyond its range Trino answers infinity
+		become(c.n, function(internal+"double_to_real", copyOf(c.n)))
+		return typeReal, nil
+	}
 	if _, scale, ok := digitsOf(c.types[0]); ok {
 		typ := decimalType(maxPrecision, scale)
 		become(c.n, castDecimal(copyOf(c.n), typ))
@@ -116,6 +120,10 @@ func geometricMean(_ *translator, c *call) (string, error) {
 	mean["function_name"], mean["schema"] = "avg", ""
 	mean["children"] = []any{function(internal+"ln", castTo(c.args[0], "DOUBLE"))}
 	become(c.n, function("exp", mean))
+	if c.types[0] == typeReal {
+		wrapCall(c, "FLOAT")
+		return typeReal, nil
+	}
 	return typeDouble, nil
 }
 
