@@ -37,7 +37,7 @@ func (t *translator) equalArrays(n node, types []string) (done bool) {
 	}
 	equal := function(internal+"equal_arrays", child(n, "left"), child(n, "right"))
 	if op == "COMPARE_NOTEQUAL" {
-		equal = node{"class": "OPERATOR", "type": "OPERATOR_NOT", "alias": "", "query_location": nowhere, "children": []any{equal}}
+		equal = not(equal)
 	}
 	become(n, equal)
 	return true
@@ -86,7 +86,7 @@ func (t *translator) oneByOne(n node, parts []node, types []string) {
 		}
 		one := apart("OR", terms...)
 		if text(n, "type") == "COMPARE_NOT_IN" {
-			one = node{"class": "OPERATOR", "type": "OPERATOR_NOT", "alias": "", "query_location": nowhere, "children": []any{one}}
+			one = not(one)
 		}
 		become(n, one)
 	default: // BETWEEN; NOT stands around it

@@ -135,7 +135,7 @@ func quotient(a, b node, scale int, typ string) node {
 	return castDecimal(function(internal+"decimal_div", castTo(a, "VARCHAR"), castTo(b, "VARCHAR"), castTo(intConst(scale), "BIGINT")), typ)
 }
 
-// roundDecimal is ceil, floor, round, truncate, abs and sign of a decimal.
+// roundDecimal is ceil, floor, round, truncate and sign of a decimal.
 func (t *translator) roundDecimal(c *call) (string, error) {
 	precision, scale, _ := digitsOf(c.types[0])
 	if len(c.args) == 2 {
