@@ -52,14 +52,12 @@ func avgOf(t *translator, c *call) (string, error) {
 // ordered is min and max.
 func ordered(t *translator, c *call) (string, error) {
 	typ := c.types[0]
-	switch {
-	case typ == typeJSON || isMap(typ):
-		return "", t.invalid(c.n, "values of type %s have no order", describe(typ))
-	case isArray(typ) && (isFloat(elementOf(typ)) || isArray(elementOf(typ))):
-		return "", t.refuse(c.n, c.name+" of "+describe(typ), "")
-	case isArray(typ):
-		c.n["children"] = []any{function(internal+"whole_array", c.args[0])}
-	case isFloat(typ) && c.name == "max": // a NaN is the greatest to DuckDB, and to Trino if there is nothing else
+	value, err := t.orderable(c, c.args[0], typ)
+	if err != nil {
+		return "", err
+	}
+	c.n["children"] = []any{value}
+	if isFloat(typ) && c.name == "max" { // a NaN is the greatest to DuckDB, and to Trino if there is nothing else
 		isNaN := function("isnan", castTo(t.again(c.args[0]), "DOUBLE"))
 		others := t.again(c.n)
 		others["children"] = []any{caseWhen(isNaN, nullConst(), c.args[0])}
@@ -68,18 +66,32 @@ func ordered(t *translator, c *call) (string, error) {
 	return typ, nil
 }
 
+// orderable is an argument of c whose order matters. An array with a NULL in it has none.
+func (t *translator) orderable(c *call, value node, typ string) (node, error) {
+	inner := typ
+	for isArray(inner) {
+		inner = elementOf(inner)
+	}
+	switch {
+	case inner == typeJSON || isMap(inner):
+		return nil, t.invalid(value, "values of type %s have no order", describe(typ))
+	case isArray(typ) && (isFloat(inner) || isArray(elementOf(typ))):
+		return nil, t.refuse(value, c.name+" of "+describe(typ), "")
+	case isArray(typ):
+		return function(internal+"whole_array", value), nil
+	}
+	return value, nil
+}
+
 // orderedBy is min_by and max_by.
 func orderedBy(name string) func(*translator, *call) (string, error) {
 	return func(t *translator, c *call) (string, error) {
-		switch by := c.types[1]; {
-		case by == typeJSON || isMap(by):
-			return "", t.invalid(c.args[1], "values of type %s have no order", describe(by))
-		case isArray(by) && (isFloat(elementOf(by)) || isArray(elementOf(by))):
-			return "", t.refuse(c.args[1], c.name+" by "+describe(by), "")
-		case isArray(by):
-			c.args[1] = function(internal+"whole_array", c.args[1])
-		case isFloat(by):
-			c.args[1] = function(internal+"ordered", castTo(c.args[1], "DOUBLE"))
+		by, err := t.orderable(c, c.args[1], c.types[1])
+		if err != nil {
+			return "", err
+		}
+		if c.args[1] = by; isFloat(c.types[1]) {
+			c.args[1] = function(internal+"ordered", castTo(by, "DOUBLE"))
 		}
 		c.n["function_name"], c.n["schema"], c.n["children"] = name, "", toList(c.args)
 		return c.types[0], nil

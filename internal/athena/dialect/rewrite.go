@@ -91,14 +91,17 @@ func extremum(t *translator, c *call) (string, error) {
 	}
 	checks := make([]node, len(c.args))
 	for i, a := range c.args {
+		if c.args[i], err = t.orderable(c, a, c.types[i]); err != nil {
+			return "", err
+		}
 		checks[i] = node{"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "alias": "", "query_location": nowhere, "children": []any{t.again(a)}}
 	}
 	if typ == typeDouble || typ == typeReal {
 		for i, a := range c.args {
 			c.args[i] = function(internal+"no_nan", castTo(a, "DOUBLE"))
 		}
-		c.n["children"] = toList(c.args)
 	}
+	c.n["children"] = toList(c.args)
 	// OR would not look at the others once one is NULL, and Trino computes them all.
 	anyNull := function("list_contains", node{"class": "OPERATOR", "type": "ARRAY_CONSTRUCTOR", "alias": "", "query_location": nowhere, "children": toList(checks)}, castTo(varcharConst("t"), "BOOLEAN"))
 	become(c.n, caseWhen(anyNull, nullConst(), copyOf(c.n)))
@@ -151,12 +154,8 @@ func contains(t *translator, c *call) (string, error) {
 	if c.types[0] == typeVarchar {
 		return ipWithin(t, c)
 	}
-	element := elementOf(c.types[0])
-	if _, ok := common(element, c.types[1]); !ok {
-		return "", t.invalid(c.n, "an array of %s cannot contain %s", element, c.types[1])
-	}
-	become(c.n, function(internal+"contains", c.args...))
-	return typeBool, nil
+	_, err := withElement("contains")(t, c)
+	return typeBool, err
 }
 
 // elementAt is NULL where there is no such element.
