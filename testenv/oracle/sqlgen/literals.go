@@ -266,6 +266,7 @@ var kinds = map[string][]string{
 	"jodatext": {"'2024-02-29', 'yyyy-MM-dd'", "'2024-02-29 12:34:56', 'yyyy-MM-dd HH:mm:ss'", "'x', 'yyyy'",
 		"'20240229', 'yyyyMMdd'", "'29/Feb/2024:12:34:56', 'dd/MMM/yyyy:HH:mm:ss'", "'2024-1-2', 'yyyy-M-d'", "'12:34:56.789', 'HH:mm:ss.SSS'", "'2024-02-30', 'yyyy-MM-dd'", "'2024-01-01 03:04 pm', 'yyyy-MM-dd hh:mm a'", "'2024-01-01x', 'yyyy-MM-dd'"},
 	"group":       {"1", "2", "0", "3"},
+	"filling":     {"'-'", "'[$0]'"},
 	"replacement": {"'x'", "''", "'$1'", "'[$0]'", "'$2$1'", "'\\$'", "'\\\\'"},
 	"zone": {"'UTC'", "'Europe/Berlin'", "'America/New_York'", "'Asia/Kolkata'", "'Australia/Lord_Howe'", "'America/Sao_Paulo'", "'+05:30'", "'Asia/Tokyo'",
 		"'Africa/Casablanca'", "'Pacific/Apia'", "'America/St_Johns'", "'Europe/Dublin'", "'-03:00'", "'Asia/Kathmandu'", "'America/Caracas'"},

@@ -21,6 +21,7 @@ O: least({O}, {O})
 !S: element_at({array(S)}, {#index})
 !S: {array(S)}[{#index}]
 V: element_at({map(K, V)}, {K})
+V: element_at({map(bigint, V)}, {integer})
 !V: {map(K, V)}[{K}]
 T: try({T})
 !T: CAST(ROW({T}, 1) AS row(x {T|type}, y bigint)).x
@@ -77,6 +78,7 @@ boolean: ({varchar} NOT LIKE {#like})
 boolean: starts_with({varchar}, {varchar})
 boolean: regexp_like({varchar}, {#regexp})
 boolean: contains({array(S)}, {S})
+boolean: contains({array(bigint)}, {double})
 boolean: (now() > timestamp '2001-01-01 00:00:00')
 boolean: is_nan({double})
 boolean: is_finite({double})
