@@ -117,7 +117,11 @@ func withElement(name string) func(*translator, *call) (string, error) {
 		switch inner := elementOf(typ); {
 		case isFloat(typ):
 			macro += "_float"
-			c.args[1] = castTo(c.args[1], "DOUBLE")
+			c.args[1] = toFloat(c.args[1], c.types[1], typ)
+			if isDecimal(e) {
+				element := internal + "e"
+				c.args[0] = function("list_transform", c.args[0], lambda(element, toFloat(columnRef(element), e, typ)))
+			}
 		case isArray(typ) && (isFloat(inner) || isArray(inner)):
 			return "", t.refuse(c.n, name+" of "+describe(typ), "")
 		case isArray(typ):

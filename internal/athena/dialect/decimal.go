@@ -173,6 +173,14 @@ func floatOf(n node, from, to string) node {
 	return function(internal+"decimal_float", castTo(n, "VARCHAR"), castTo(intConst(precision), "BIGINT"), castTo(intConst(bits), "BIGINT"))
 }
 
+// toFloat is a number as a double or real.
+func toFloat(n node, from, to string) node {
+	if isDecimal(from) {
+		n = floatOf(n, from, to)
+	}
+	return castTo(n, map[string]string{typeDouble: "DOUBLE", typeReal: "FLOAT"}[to])
+}
+
 // floatOperands makes doubles of the decimals that stand beside one in n.
 func floatOperands(parts []node, types []string) {
 	for i, typ := range types {
