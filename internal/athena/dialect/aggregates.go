@@ -128,15 +128,25 @@ func mapAgg(t *translator, c *call) (string, error) {
 
 // geometricMean is the mean of the logarithms, whose DuckDB's own have none of zero.
 func geometricMean(_ *translator, c *call) (string, error) {
+	value, typ := decimalAsReal(c.args[0], c.types[0])
 	mean := copyOf(c.n)
 	mean["function_name"], mean["schema"] = "avg", ""
-	mean["children"] = []any{function(internal+"ln", castTo(c.args[0], "DOUBLE"))}
+	mean["children"] = []any{function(internal+"ln", castTo(value, "DOUBLE"))}
 	become(c.n, function("exp", mean))
-	if c.types[0] == typeReal {
+	if typ == typeReal {
 		wrapCall(c, "FLOAT")
 		return typeReal, nil
 	}
 	return typeDouble, nil
+}
+
+// decimalAsReal is the argument of an aggregate that Trino has for doubles and for reals,
+// but not for decimals.
+func decimalAsReal(n node, typ string) (node, string) {
+	if isDecimal(typ) {
+		return toFloat(n, typ, typeReal), typeReal
+	}
+	return n, typ
 }
 
 // ofPairs is correlation, covariance and regression. Trino has each of them for two doubles
@@ -173,13 +183,14 @@ func approxPercentile(t *translator, c *call) (string, error) {
 	if text(share, "class") != "CONSTANT" {
 		return "", t.refuse(c.n, "approx_percentile of a computed percentage", "")
 	}
-	c.n["children"] = []any{c.args[0], castTo(c.args[1], "DOUBLE")}
+	value, typ := decimalAsReal(c.args[0], c.types[0])
+	c.n["children"] = []any{value, castTo(c.args[1], "DOUBLE")}
 	c.n["function_name"] = "quantile_disc"
-	if isInteger(c.types[0]) {
+	if isInteger(typ) {
 		wrapCall(c, "BIGINT")
 		return typeBigint, nil
 	}
-	return c.types[0], nil
+	return typ, nil
 }
 
 // listagg joins texts; NULLs are left out. Its order was written WITHIN GROUP.

@@ -222,7 +222,7 @@ func regexpNatives() map[string]Native {
 		"regexp_count":    native("BIGINT", func(p searcher, args []any) (any, error) { return int64(len(p.all(args[0].(string)))), nil }),
 		"regexp_split":    native("VARCHAR[]", func(p searcher, args []any) (any, error) { return p.split(args[0].(string)), nil }),
 		"regexp_position": native("BIGINT", func(p searcher, args []any) (any, error) { return p.position(args[0].(string)), nil }),
-		"regexp_replace":  native("VARCHAR", func(p searcher, args []any) (any, error) { return p.replace(args[0].(string), args[2].(string)), nil }, "VARCHAR"),
+		"regexp_replace":  native("VARCHAR", func(p searcher, args []any) (any, error) { return p.replace(args[0].(string), args[2].(string)) }, "VARCHAR"),
 		"regexp_extract_all": native("VARCHAR[]", func(p searcher, args []any) (any, error) {
 			s, group := args[0].(string), args[2].(int64)
 			if err := p.hasGroup(group); err != nil {
@@ -267,13 +267,17 @@ func (p searcher) position(s string) int64 {
 
 // replace puts replacement, in which groupReferences has written the groups, in place of
 // all matches. A group that is no part of a match is an empty text.
-func (p searcher) replace(s, replacement string) string {
+func (p searcher) replace(s, replacement string) (any, error) {
+	const most = 1 << 20 // that the text may grow by
 	var b strings.Builder
 	from := 0
 	for _, m := range p.all(s) {
 		b.WriteString(s[from:m[0]])
 		from = m[1]
 		for i := 0; i < len(replacement); i++ {
+			if b.Len() > len(s)+most {
+				return nil, Unsupported("regexp_replace of empty texts that makes one longer by more than 1 MiB")
+			}
 			c := replacement[i]
 			if c != '\\' {
 				b.WriteByte(c)
@@ -287,7 +291,7 @@ func (p searcher) replace(s, replacement string) string {
 			}
 		}
 	}
-	return b.String() + s[from:]
+	return b.String() + s[from:], nil
 }
 
 func (p searcher) hasGroup(group int64) error {

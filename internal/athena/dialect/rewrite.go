@@ -72,8 +72,11 @@ func roundTo(t *translator, c *call) (string, error) {
 		if c.name == "truncate" && len(c.args) == 2 {
 			return "", t.invalid(c.n, "truncate to digits takes a decimal, this is %s", typ)
 		}
-		if c.name == "truncate" {
+		switch c.name {
+		case "truncate":
 			c.n["function_name"] = "trunc"
+		case "round": // Java rounds -0.0 to 0.0, and -0.4 to -0.0
+			list(c.n, "children")[0] = function(internal+"no_minus", c.args[0])
 		}
 		return typ, nil
 	}
@@ -94,7 +97,7 @@ func extremum(t *translator, c *call) (string, error) {
 		if c.args[i], err = t.orderable(c, a, c.types[i]); err != nil {
 			return "", err
 		}
-		checks[i] = node{"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "alias": "", "query_location": nowhere, "children": []any{t.again(a)}}
+		checks[i] = node{"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "alias": "", "query_location": nowhere, "children": []any{t.again(c.args[i])}}
 	}
 	if typ == typeDouble || typ == typeReal {
 		for i, a := range c.args {
