@@ -40,7 +40,8 @@ func (m macros) arrays() {
 	m.once("array_distinct(a)", distinctOf("a"))
 	m.once("array_union(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE "+distinctOf("(a || b)")+" END")
 	m.once("array_intersect(a, b)", "CASE WHEN b IS NULL THEN NULL ELSE list_filter("+distinctOf("a")+", __audit_z -> "+among("b", "__audit_z")+") END")
-	m.once("array_except(a, b)", "CASE WHEN b IS NULL THEN NULL ELSE list_filter("+distinctOf("a")+", __audit_z -> NOT "+among("b", "__audit_z")+") END")
+	// Trino gives back the first array as it is where the second one is empty.
+	m.once("array_except(a, b)", "CASE WHEN b IS NULL THEN NULL WHEN len(b) = 0 THEN a ELSE list_filter("+distinctOf("a")+", __audit_z -> NOT "+among("b", "__audit_z")+") END")
 	m.once("arrays_overlap(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN list_has_any(list_filter(a, __audit_z -> __audit_z IS NOT NULL), list_filter(b, __audit_z -> __audit_z IS NOT NULL)) THEN true WHEN "+
 		hasNull("a")+" AND len(b) > 0 OR "+hasNull("b")+" AND len(a) > 0 THEN NULL ELSE false END")
 	m.once("array_remove(a, x)", "CASE WHEN x IS NOT NULL THEN list_filter(a, __audit_z -> __audit_z IS DISTINCT FROM x) END")

@@ -101,6 +101,8 @@ SELECT contains(ARRAY[ARRAY[1e0]], ARRAY[1e0])
 SELECT contains(ARRAY[json_parse('1')], json_parse('1')), array_position(ARRAY[json_parse('{"a": 1}'), json_parse('"x"')], json_parse('"x"'))
 --- sets of NaN
 SELECT array_distinct(ARRAY[nan(), nan()]), array_union(ARRAY[nan()], ARRAY[nan()]), array_intersect(ARRAY[nan()], ARRAY[nan()]), array_except(ARRAY[nan()], ARRAY[nan()]), arrays_overlap(ARRAY[nan()], ARRAY[nan()]), arrays_overlap(ARRAY[nan(), 1e0], ARRAY[1e0]), arrays_overlap(ARRAY[nan(), NULL], ARRAY[nan()])
+--- sets beside an empty array
+SELECT array_except(a, b), array_except(b, a), array_union(a, b), array_union(b, a), array_intersect(a, b), array_intersect(b, a), array_except(c, d), array_except(c, ARRAY['z']), array_except(e, ARRAY[]), array_union(c, d), arrays_overlap(a, b) FROM (VALUES (ARRAY[1, 1, NULL, NULL], CAST(ARRAY[] AS array(integer)), ARRAY['x', 'x'], CAST(ARRAY[] AS array(varchar)), ARRAY[0e0, 0e0])) t(a, b, c, d, e)
 --- sets of arrays with NULL
 SELECT array_distinct(ARRAY[ARRAY[1, NULL], ARRAY[1, NULL]]), array_union(ARRAY[ARRAY[1, NULL]], ARRAY[ARRAY[1, NULL]]), arrays_overlap(ARRAY[ARRAY[1, NULL]], ARRAY[ARRAY[1, NULL]])
 --- sums of reals
