@@ -22,6 +22,10 @@ func sumOf(_ *translator, c *call) (string, error) {
 		wrapCall(c, "BIGINT")
 		return typeBigint, nil
 	}
+	if c.types[0] == typeReal { // both compute with doubles; beyond its range Trino answers infinity
+		become(c.n, function(internal+"double_to_real", copyOf(c.n)))
+		return typeReal, nil
+	}
 	if _, scale, ok := digitsOf(c.types[0]); ok {
 		typ := decimalType(maxPrecision, scale)
 		become(c.n, castDecimal(copyOf(c.n), typ))
@@ -48,14 +52,12 @@ func avgOf(t *translator, c *call) (string, error) {
 // ordered is min and max.
 func ordered(t *translator, c *call) (string, error) {
 	typ := c.types[0]
-	switch {
-	case typ == typeJSON || isMap(typ):
-		return "", t.invalid(c.n, "values of type %s have no order", describe(typ))
-	case isArray(typ) && (isFloat(elementOf(typ)) || isArray(elementOf(typ))):
-		return "", t.refuse(c.n, c.name+" of "+describe(typ), "")
-	case isArray(typ):
-		c.n["children"] = []any{function(internal+"whole_array", c.args[0])}
-	case isFloat(typ) && c.name == "max": // a NaN is the greatest to DuckDB, and to Trino if there is nothing else
+	value, err := t.orderable(c, c.args[0], typ)
+	if err != nil {
+		return "", err
+	}
+	c.n["children"] = []any{value}
+	if isFloat(typ) && c.name == "max" { // a NaN is the greatest to DuckDB, and to Trino if there is nothing else
 		isNaN := function("isnan", castTo(t.again(c.args[0]), "DOUBLE"))
 		others := t.again(c.n)
 		others["children"] = []any{caseWhen(isNaN, nullConst(), c.args[0])}
@@ -64,18 +66,32 @@ func ordered(t *translator, c *call) (string, error) {
 	return typ, nil
 }
 
+// orderable is an argument of c whose order matters. An array with a NULL in it has none.
+func (t *translator) orderable(c *call, value node, typ string) (node, error) {
+	inner := typ
+	for isArray(inner) {
+		inner = elementOf(inner)
+	}
+	switch {
+	case inner == typeJSON || isMap(inner):
+		return nil, t.invalid(value, "values of type %s have no order", describe(typ))
+	case isArray(typ) && (isFloat(inner) || isArray(elementOf(typ))):
+		return nil, t.refuse(value, c.name+" of "+describe(typ), "")
+	case isArray(typ):
+		return function(internal+"whole_array", value), nil
+	}
+	return value, nil
+}
+
 // orderedBy is min_by and max_by.
 func orderedBy(name string) func(*translator, *call) (string, error) {
 	return func(t *translator, c *call) (string, error) {
-		switch by := c.types[1]; {
-		case by == typeJSON || isMap(by):
-			return "", t.invalid(c.args[1], "values of type %s have no order", describe(by))
-		case isArray(by) && (isFloat(elementOf(by)) || isArray(elementOf(by))):
-			return "", t.refuse(c.args[1], c.name+" by "+describe(by), "")
-		case isArray(by):
-			c.args[1] = function(internal+"whole_array", c.args[1])
-		case isFloat(by):
-			c.args[1] = function(internal+"ordered", castTo(c.args[1], "DOUBLE"))
+		by, err := t.orderable(c, c.args[1], c.types[1])
+		if err != nil {
+			return "", err
+		}
+		if c.args[1] = by; isFloat(c.types[1]) {
+			c.args[1] = function(internal+"ordered", castTo(by, "DOUBLE"))
 		}
 		c.n["function_name"], c.n["schema"], c.n["children"] = name, "", toList(c.args)
 		return c.types[0], nil
@@ -112,11 +128,25 @@ func mapAgg(t *translator, c *call) (string, error) {
 
 // geometricMean is the mean of the logarithms, whose DuckDB's own have none of zero.
 func geometricMean(_ *translator, c *call) (string, error) {
+	value, typ := decimalAsReal(c.args[0], c.types[0])
 	mean := copyOf(c.n)
 	mean["function_name"], mean["schema"] = "avg", ""
-	mean["children"] = []any{function(internal+"ln", castTo(c.args[0], "DOUBLE"))}
+	mean["children"] = []any{function(internal+"ln", castTo(value, "DOUBLE"))}
 	become(c.n, function("exp", mean))
+	if typ == typeReal {
+		wrapCall(c, "FLOAT")
+		return typeReal, nil
+	}
 	return typeDouble, nil
+}
+
+// decimalAsReal is the argument of an aggregate that Trino has for doubles and for reals,
+// but not for decimals.
+func decimalAsReal(n node, typ string) (node, string) {
+	if isDecimal(typ) {
+		return toFloat(n, typ, typeReal), typeReal
+	}
+	return n, typ
 }
 
 // ofPairs is correlation, covariance and regression. Trino has each of them for two doubles
@@ -153,13 +183,14 @@ func approxPercentile(t *translator, c *call) (string, error) {
 	if text(share, "class") != "CONSTANT" {
 		return "", t.refuse(c.n, "approx_percentile of a computed percentage", "")
 	}
-	c.n["children"] = []any{c.args[0], castTo(c.args[1], "DOUBLE")}
+	value, typ := decimalAsReal(c.args[0], c.types[0])
+	c.n["children"] = []any{value, castTo(c.args[1], "DOUBLE")}
 	c.n["function_name"] = "quantile_disc"
-	if isInteger(c.types[0]) {
+	if isInteger(typ) {
 		wrapCall(c, "BIGINT")
 		return typeBigint, nil
 	}
-	return c.types[0], nil
+	return typ, nil
 }
 
 // listagg joins texts; NULLs are left out. Its order was written WITHIN GROUP.

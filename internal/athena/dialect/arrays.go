@@ -40,10 +40,13 @@ func (m macros) arrays() {
 	m.once("array_distinct(a)", distinctOf("a"))
 	m.once("array_union(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE "+distinctOf("(a || b)")+" END")
 	m.once("array_intersect(a, b)", "CASE WHEN b IS NULL THEN NULL ELSE list_filter("+distinctOf("a")+", __audit_z -> "+among("b", "__audit_z")+") END")
-	m.once("array_except(a, b)", "CASE WHEN b IS NULL THEN NULL ELSE list_filter("+distinctOf("a")+", __audit_z -> NOT "+among("b", "__audit_z")+") END")
+	// Trino gives back the first array as it is where the second one is empty.
+	m.once("array_except(a, b)", "CASE WHEN b IS NULL THEN NULL WHEN len(b) = 0 THEN a ELSE list_filter("+distinctOf("a")+", __audit_z -> NOT "+among("b", "__audit_z")+") END")
 	m.once("arrays_overlap(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN list_has_any(list_filter(a, __audit_z -> __audit_z IS NOT NULL), list_filter(b, __audit_z -> __audit_z IS NOT NULL)) THEN true WHEN "+
 		hasNull("a")+" AND len(b) > 0 OR "+hasNull("b")+" AND len(a) > 0 THEN NULL ELSE false END")
 	m.once("array_remove(a, x)", "CASE WHEN x IS NOT NULL THEN list_filter(a, __audit_z -> __audit_z IS DISTINCT FROM x) END")
+	m.once("array_remove_float(a, x)", "CASE WHEN isnan(x) THEN a WHEN x IS NOT NULL THEN list_filter(a, __audit_z -> __audit_z IS DISTINCT FROM x) END")
+	m.once("array_max_float(a)", "CASE WHEN NOT "+hasNull("a")+" THEN coalesce(list_max(list_filter(a, __audit_z -> NOT isnan(__audit_z))), list_max(a)) END")
 	m.once("array_max(a)", "CASE WHEN NOT "+hasNull("a")+" THEN list_max(a) END")
 	m.once("array_min(a)", "CASE WHEN NOT "+hasNull("a")+" THEN list_min(a) END")
 	m.once("slice(a, i, n)", "CASE WHEN a IS NULL OR i IS NULL OR n IS NULL THEN NULL WHEN i = 0 THEN "+raise("'SQL array indices start at 1'")+" WHEN n < 0 THEN "+raise("'length must be greater than or equal to 0'")+
@@ -53,6 +56,7 @@ func (m macros) arrays() {
 	m.once("all_match(l)", "CASE WHEN list_contains(l, false) THEN false WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN true END")
 	m.once("none_match(l)", "CASE WHEN list_contains(l, true) THEN false WHEN "+hasNull("l")+" THEN NULL WHEN l IS NOT NULL THEN true END")
 	m.once("contains(a, x)", "CASE WHEN list_contains(a, x) THEN true WHEN "+hasNull("a")+" THEN NULL ELSE list_contains(a, x) END")
+	m.once("contains_float(a, x)", "CASE WHEN NOT isnan(x) AND list_contains(a, x) THEN true WHEN "+hasNull("a")+" THEN NULL WHEN isnan(x) AND a IS NOT NULL THEN false ELSE list_contains(a, x) END")
 	m.add("array_join(a, d)", "CASE WHEN a IS NOT NULL AND d IS NOT NULL THEN coalesce(array_to_string(a, d), '') END")
 	m.add("entry(k, v)", "{'key': k, 'value': v}")
 	m.once("map_of(l)", "CASE WHEN len(list_distinct(list_transform(l, __audit_e -> struct_extract(__audit_e, 'key')))) < len(l) THEN "+
@@ -60,6 +64,7 @@ func (m macros) arrays() {
 	// The entries of the last map come first in Trino.
 	m.once("map_concat(a, b)", "CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN map_from_entries(map_entries(b) || list_filter(map_entries(a), __audit_e -> NOT map_contains(b, struct_extract(__audit_e, 'key')))) END")
 	m.add("array_position(a, x)", "CASE WHEN a IS NULL OR x IS NULL THEN NULL ELSE CAST(coalesce(list_position(a, x), 0) AS BIGINT) END")
+	m.add("array_position_float(a, x)", "CASE WHEN a IS NULL OR x IS NULL THEN NULL WHEN isnan(x) THEN CAST(0 AS BIGINT) ELSE CAST(coalesce(list_position(a, x), 0) AS BIGINT) END")
 	m.add("array_sort(a)", "list_sort(a, 'ASC', 'NULLS LAST')")
 }
 
@@ -100,14 +105,35 @@ func twoArrays(name string) func(*translator, *call) (string, error) {
 	}
 }
 
-// withElement is a function of an array and something that may be its element.
+// withElement is a function of an array and something that may be its element. No NaN is
+// equal to another, and of arrays with a NULL in them it is not known.
 func withElement(name string) func(*translator, *call) (string, error) {
 	return func(t *translator, c *call) (string, error) {
-		typ, ok := common(elementOf(c.types[0]), c.types[1])
+		e := elementOf(c.types[0])
+		typ, ok := common(e, c.types[1])
 		if !ok {
-			return "", t.invalid(c.n, "an array of %s has no element of type %s", elementOf(c.types[0]), c.types[1])
+			return "", t.invalid(c.n, "an array of %s has no element of type %s", e, c.types[1])
 		}
-		become(c.n, function(internal+name, c.args...))
+		macro := internal + name
+		switch inner := elementOf(typ); {
+		case isFloat(typ):
+			macro += "_float"
+			c.args[1] = toFloat(c.args[1], c.types[1], typ)
+			if isDecimal(e) {
+				element := internal + "e"
+				c.args[0] = function("list_transform", c.args[0], lambda(element, toFloat(columnRef(element), e, typ)))
+			}
+		case isArray(typ) && (isFloat(inner) || isArray(inner)):
+			return "", t.refuse(c.n, name+" of "+describe(typ), "")
+		case isArray(typ):
+			if isArray(e) {
+				c.args[0] = function(internal+"whole_arrays", c.args[0])
+			}
+			if isArray(c.types[1]) {
+				c.args[1] = function(internal+"whole_array", c.args[1])
+			}
+		}
+		become(c.n, function(macro, c.args...))
 		if name == "array_position" {
 			return typeBigint, nil
 		}
@@ -115,12 +141,21 @@ func withElement(name string) func(*translator, *call) (string, error) {
 	}
 }
 
+// arrayExtremum is array_max and array_min. A NaN is the greatest to DuckDB, and to Trino if
+// there is nothing else.
 func arrayExtremum(t *translator, c *call) (string, error) {
 	e := elementOf(c.types[0])
-	if e == typeJSON || isMap(e) {
-		return "", t.invalid(c.n, "values of type %s have no order", e)
+	if _, err := t.orderable(c, c.args[0], e); err != nil {
+		return "", err
 	}
-	become(c.n, function(internal+c.name, c.args...))
+	macro := internal + c.name
+	switch {
+	case isArray(e):
+		c.args[0] = function(internal+"whole_arrays", c.args[0])
+	case isFloat(e) && c.name == "array_max":
+		macro += "_float"
+	}
+	become(c.n, function(macro, c.args...))
 	return e, nil
 }
 

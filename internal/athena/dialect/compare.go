@@ -37,7 +37,7 @@ func (t *translator) equalArrays(n node, types []string) (done bool) {
 	}
 	equal := function(internal+"equal_arrays", child(n, "left"), child(n, "right"))
 	if op == "COMPARE_NOTEQUAL" {
-		equal = node{"class": "OPERATOR", "type": "OPERATOR_NOT", "alias": "", "query_location": nowhere, "children": []any{equal}}
+		equal = not(equal)
 	}
 	become(n, equal)
 	return true
@@ -86,7 +86,7 @@ func (t *translator) oneByOne(n node, parts []node, types []string) {
 		}
 		one := apart("OR", terms...)
 		if text(n, "type") == "COMPARE_NOT_IN" {
-			one = node{"class": "OPERATOR", "type": "OPERATOR_NOT", "alias": "", "query_location": nowhere, "children": []any{one}}
+			one = not(one)
 		}
 		become(n, one)
 	default: // BETWEEN; NOT stands around it
@@ -161,6 +161,7 @@ func (m macros) comparisons() {
 	m.once("equal_arrays(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN len(a) <> len(b) OR len(list_filter(a, (__audit_x, __audit_i) -> __audit_x <> b[__audit_i])) > 0 THEN false WHEN "+
 		hasNull("a")+" OR "+hasNull("b")+" THEN NULL ELSE true END")
 	m.once("whole_array(a)", "CASE WHEN "+hasNull("a")+" THEN "+message+" ELSE a END")
+	m.once("whole_arrays(a)", "CASE WHEN len(list_filter(a, __audit_z -> "+hasNull("__audit_z")+")) > 0 THEN "+message+" ELSE a END")
 	m.once("whole_map(a)", "CASE WHEN "+hasNull("map_values(a)")+" THEN "+message+" ELSE map_from_entries(list_sort(map_entries(a))) END")
 	m.add("sorted_map(a)", "map_from_entries(list_sort(map_entries(a)))")
 }

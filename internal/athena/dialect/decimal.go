@@ -135,7 +135,7 @@ func quotient(a, b node, scale int, typ string) node {
 	return castDecimal(function(internal+"decimal_div", castTo(a, "VARCHAR"), castTo(b, "VARCHAR"), castTo(intConst(scale), "BIGINT")), typ)
 }
 
-// roundDecimal is ceil, floor, round, truncate, abs and sign of a decimal.
+// roundDecimal is ceil, floor, round, truncate and sign of a decimal.
 func (t *translator) roundDecimal(c *call) (string, error) {
 	precision, scale, _ := digitsOf(c.types[0])
 	if len(c.args) == 2 {
@@ -171,6 +171,14 @@ func floatOf(n node, from, to string) node {
 	}
 	bits := map[string]int{typeDouble: 64, typeReal: 32}[to]
 	return function(internal+"decimal_float", castTo(n, "VARCHAR"), castTo(intConst(precision), "BIGINT"), castTo(intConst(bits), "BIGINT"))
+}
+
+// toFloat is a number as a double or real.
+func toFloat(n node, from, to string) node {
+	if isDecimal(from) {
+		n = floatOf(n, from, to)
+	}
+	return castTo(n, map[string]string{typeDouble: "DOUBLE", typeReal: "FLOAT"}[to])
 }
 
 // floatOperands makes doubles of the decimals that stand beside one in n.

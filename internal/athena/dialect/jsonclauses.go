@@ -30,8 +30,11 @@ type jsonClauses struct {
 // jsonClauses rewrites the call whose name is the lexeme i.
 func (l lexemeList) jsonClauses(sql string, out []byte, inserts map[int]string, i int) error {
 	comma, end := l.pathOf(i + 1)
-	if comma == 0 || end == len(l) || !l.at(comma+1).is("'") { // no path: the translation has a word for that
+	if comma == 0 || end == len(l) { // no path, or no end: translation and parser have words for that
 		return nil
+	}
+	if !l.at(comma + 1).is("'") { // and nobody writes the arguments that are made here
+		return errAt(sql, l.at(comma+1).start, athena.ErrSyntax, "path of "+l[i].word, "write it as a text in quotes")
 	}
 	for j := i + 2; j < comma; j++ {
 		if l[j].is("format") && l.at(j+1).is("json") {

@@ -33,6 +33,7 @@ func TestJSONClauses(t *testing.T) {
 	for _, in := range []string{
 		"json_value(x, 'p', 'empty=null')", "json_value(x, 'p' NULL ON ERROR NULL ON EMPTY)", "json_value(x, 'p' DEFAULT ON EMPTY)", "json_value(x, 'p' WITH WRAPPER)",
 		"json_query(x, 'p' RETURNING bigint)", "json_query(x, 'p' DEFAULT 1 ON EMPTY)", "json_exists(x, 'p' NULL ON ERROR)", "json_value(x, 'p' PASSING 1 AS i)", "json_value(x FORMAT JSON, 'p')",
+		"json_value(x, ('p'), 'returning')", "json_value(x, ('p'), 'empty=default')", "json_query(x, ('p'), 'quotes=omit')", "json_exists(x, ?)", "json_value(x, p)", "JSON_VALUE /**/ (x,\n('p'))",
 	} {
 		if got, err := Prepare("SELECT " + in); err == nil {
 			t.Errorf("%s becomes %s", in, got)

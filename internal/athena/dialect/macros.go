@@ -24,6 +24,7 @@ func allMacros() map[string]string {
 	m("upper(s)", "CASE WHEN strlen(s) > length(s) THEN "+internal+"upper_text(s) ELSE upper(s) END")
 	m("lower(s)", "CASE WHEN strlen(s) > length(s) THEN "+internal+"lower_text(s) ELSE lower(s) END")
 	m("finite(x)", "CASE WHEN isfinite(x) THEN x END")
+	m("no_minus(x)", "CASE WHEN x = 0 THEN abs(x) ELSE x END")
 	m("no_nan(x)", "CASE WHEN isnan(x) THEN "+refuse("greatest or least of NaN", "x")+" ELSE x END")
 	m("ordered(x)", "CASE WHEN isnan(x) THEN "+refuse("min_by or max_by by NaN", "x")+" ELSE x END")
 	m("substr(s, i)", "CASE WHEN s IS NOT NULL AND (i = 0 OR i < -length(s)) THEN '' ELSE substr(s, i) END")

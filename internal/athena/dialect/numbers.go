@@ -90,6 +90,10 @@ func sign(t *translator, c *call) (string, error) {
 		return t.roundDecimal(c)
 	}
 	become(c.n, function(internal+"sign", castTo(c.args[0], "DOUBLE")))
+	if c.types[0] == typeReal {
+		wrapCall(c, "FLOAT")
+		return typeReal, nil
+	}
 	return typeDouble, nil
 }
 

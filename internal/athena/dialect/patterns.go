@@ -75,48 +75,69 @@ func steps(tree *syntax.Regexp) int {
 // namedGroups writes the groups (?<name>…) as DuckDB's engine reads them.
 func namedGroups(s string) string {
 	var b strings.Builder
-	for i := 0; i < len(s); {
-		n := 1
-		switch {
-		case strings.HasPrefix(s[i:], `\Q`):
-			if n = strings.Index(s[i:], `\E`); n < 0 {
-				n = len(s) - i
-			}
-		case s[i] == '\\':
-			n = min(2, len(s)-i)
-		case s[i] == '[':
-			n = classLen(s[i:])
-		case strings.HasPrefix(s[i:], "(?<"):
+	for s != "" {
+		if rest, ok := strings.CutPrefix(s, "(?<"); ok {
 			b.WriteString("(?P<")
-			i += len("(?<")
+			s = rest
 			continue
 		}
-		b.WriteString(s[i : i+n])
-		i += n
+		n, _ := patternPiece(s)
+		b.WriteString(s[:n])
+		s = s[n:]
 	}
 	return b.String()
 }
 
-// classLen is the length of the character class at the beginning of s. A bracket is no end
-// right behind the first one, nor that of [:alpha:].
-func classLen(s string) int {
+// patternPiece is the length of what s begins with: a quoted text, an escaped character, a
+// class or a character. nested tells that a class in brackets has another in it, or &&: Java
+// unites and intersects them, RE2 takes them for characters.
+func patternPiece(s string) (n int, nested bool) {
+	switch {
+	case strings.HasPrefix(s, `\Q`):
+		if n = strings.Index(s, `\E`); n < 0 {
+			n = len(s)
+		}
+		return n, false
+	case s[0] == '\\':
+		return min(2, len(s)), false
+	case s[0] == '[':
+		return class(s)
+	}
+	return 1, false
+}
+
+// class reads the character class at the beginning of s. A bracket is no end right behind
+// the first one. Names such as [:alpha:] are no classes of their own.
+func class(s string) (n int, nested bool) {
 	i := 1
 	if strings.HasPrefix(s[i:], "^") {
 		i++
 	}
 	for first := i; i < len(s); i++ {
+		rest := s[i:]
 		switch {
-		case s[i] == ']' && i > first:
-			return i + 1
-		case s[i] == '\\':
+		case rest[0] == ']' && i > first:
+			return i + 1, nested
+		case rest[0] == '\\':
 			i++
-		case strings.HasPrefix(s[i:], "[:"):
-			if n := strings.Index(s[i:], ":]"); n > 0 {
-				i += n + 1
-			}
+		case strings.HasPrefix(rest, "[:") && strings.Contains(rest, ":]"):
+			i += strings.Index(rest, ":]") + 1
+		case rest[0] == '[', strings.HasPrefix(rest, "&&"):
+			nested = true
 		}
 	}
-	return len(s)
+	return len(s), nested
+}
+
+func nestedClass(pattern string) bool {
+	for pattern != "" {
+		n, nested := patternPiece(pattern)
+		if nested {
+			return true
+		}
+		pattern = pattern[n:]
+	}
+	return false
 }
 
 // guards are the macros that refuse the texts for which the pattern means other
@@ -157,64 +178,27 @@ func folds(tree *syntax.Regexp) bool {
 	return false
 }
 
-// nestedClass reports whether a class in brackets has another in it, or &&: Java unites and
-// intersects them, RE2 takes them for characters. Names such as [:alpha:] are none.
-func nestedClass(pattern string) bool {
-	inside := false
-	for i := 0; i < len(pattern); i++ {
-		rest := pattern[i:]
-		switch {
-		case strings.HasPrefix(rest, `\Q`) && !inside:
-			end := strings.Index(rest, `\E`)
-			if end < 0 {
-				return false
-			}
-			i += end + 1
-		case rest[0] == '\\':
-			i++
-		case rest[0] == '[' && !inside:
-			inside = true
-			if strings.HasPrefix(rest, "[^") {
-				i++
-			}
-			if strings.HasPrefix(pattern[i+1:], "]") { // it ends no class that has nothing in it
-				i++
-			}
-		case strings.HasPrefix(rest, "[:") && strings.Contains(rest, ":]"):
-			i += strings.Index(rest, ":]") + 1
-		case rest[0] == '[', inside && strings.HasPrefix(rest, "&&"):
+// looksBack reports whether what the pattern finds depends on what stands before it.
+func looksBack(tree *syntax.Regexp) bool {
+	for _, op := range []syntax.Op{syntax.OpBeginText, syntax.OpBeginLine, syntax.OpWordBoundary, syntax.OpNoWordBoundary} {
+		if contains1(tree, op) {
 			return true
-		case rest[0] == ']':
-			inside = false
 		}
 	}
 	return false
 }
 
-func regexpLike(t *translator, c *call) (string, error) {
-	if err := t.regexpArgs(c); err != nil {
-		return "", err
+// atBeginning reports whether the pattern finds something at the beginning of a text only.
+func atBeginning(tree *syntax.Regexp) bool {
+	switch tree.Op {
+	case syntax.OpBeginText:
+		return true
+	case syntax.OpCapture, syntax.OpConcat:
+		return atBeginning(tree.Sub[0])
+	case syntax.OpAlternate:
+		return !slices.ContainsFunc(tree.Sub, func(sub *syntax.Regexp) bool { return !atBeginning(sub) })
 	}
-	become(c.n, function("regexp_matches", c.args...))
-	return typeBool, nil
-}
-
-// regexpCount counts in one go where the pattern looks at what is before it. Go leaves
-// out an empty match right behind another one, which Java counts.
-func regexpCount(t *translator, c *call) (string, error) {
-	s, _ := literal(c.args[1])
-	tree, err := parsePattern(s) // regexpArgs says what is wrong with it
-	looksBack := false
-	for _, op := range []syntax.Op{syntax.OpBeginText, syntax.OpBeginLine, syntax.OpWordBoundary, syntax.OpNoWordBoundary} {
-		looksBack = looksBack || err == nil && contains1(tree, op)
-	}
-	switch {
-	case !looksBack:
-		return matching("regexp_count", typeBigint)(t, c)
-	case canBeEmpty(tree):
-		return "", t.refuse(c.args[1], "regexp_count of '"+s+"'", "a pattern with ^ or \\b in it must not find an empty text")
-	}
-	return matching("regexp_count_at", typeBigint)(t, c)
+	return false
 }
 
 // canBeEmpty reports whether the pattern may find a text of no length.
@@ -232,19 +216,6 @@ func canBeEmpty(tree *syntax.Regexp) bool {
 		return slices.ContainsFunc(tree.Sub, canBeEmpty)
 	}
 	return true
-}
-
-// regexpExtract is NULL where nothing is found, and where the group is no part of
-// what is found, which DuckDB does not tell.
-func regexpExtract(t *translator, c *call) (string, error) {
-	if err := t.regexpArgs(c); err != nil {
-		return "", err
-	}
-	if len(c.args) == 2 {
-		become(c.n, function(internal+"regexp_extract", append(c.args, intConst(0))...))
-		return typeVarchar, nil
-	}
-	return nativeOf("regexp_group", typeVarchar)(t, c)
 }
 
 // codepoint takes a varchar(1), which only a literal is known to be.

@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/athena"
@@ -54,68 +53,6 @@ func concat(t *translator, c *call) (string, error) {
 	return typ, nil
 }
 
-// regexpReplace replaces all matches, and groups are written $1 as in Trino.
-func regexpReplace(t *translator, c *call) (string, error) {
-	replacement := ""
-	if len(c.args) == 3 {
-		s, ok := literal(c.args[2])
-		if !ok {
-			return "", t.refuse(c.n, "regexp_replace with a computed replacement", "write it as a literal")
-		}
-		replacement = s
-	}
-	translated, ok := groupReferences(replacement, c.args[1])
-	if !ok {
-		return "", t.refuse(c.n, "replacement '"+replacement+"'", "groups are $0 to $9, and ${name} among the first nine")
-	}
-	if err := t.regexpArgs(c); err != nil {
-		return "", err
-	}
-	become(c.n, function("regexp_replace", c.args[0], c.args[1], varcharConst(translated), varcharConst("g")))
-	return typeVarchar, nil
-}
-
-// groupReferences turns $1 into \1; ok is false for what has no counterpart.
-func groupReferences(s string, regexp node) (string, bool) {
-	names := []string(nil)
-	if text, ok := literal(regexp); ok {
-		if tree, err := parsePattern(text); err == nil {
-			names = tree.CapNames()
-		}
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		switch {
-		case strings.HasPrefix(s[i:], "${"):
-			name, _, closed := strings.Cut(s[i+2:], "}")
-			group := slices.Index(names, name)
-			if !closed || name == "" || group < 1 || group > 9 {
-				return "", false
-			}
-			b.WriteString(`\` + itoa(group))
-			i += len(name) + 2
-		case s[i] == '$':
-			if i+1 >= len(s) || s[i+1] < '0' || s[i+1] > '9' || i+2 < len(s) && s[i+2] >= '0' && s[i+2] <= '9' {
-				return "", false
-			}
-			b.WriteString(`\` + s[i+1:i+2])
-			i++
-		case s[i] == '\\' && i+1 < len(s): // an escaped character stands for itself
-			i++
-			if s[i] == '\\' {
-				b.WriteString(`\\`)
-			} else {
-				b.WriteByte(s[i])
-			}
-		case s[i] == '\\':
-			return "", false
-		default:
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String(), true
-}
-
 // roundTo leaves whole numbers alone, which DuckDB would retype.
 func roundTo(t *translator, c *call) (string, error) {
 	switch typ := c.types[0]; {
@@ -135,8 +72,11 @@ func roundTo(t *translator, c *call) (string, error) {
 		if c.name == "truncate" && len(c.args) == 2 {
 			return "", t.invalid(c.n, "truncate to digits takes a decimal, this is %s", typ)
 		}
-		if c.name == "truncate" {
+		switch c.name {
+		case "truncate":
 			c.n["function_name"] = "trunc"
+		case "round": // Java rounds -0.0 to 0.0, and -0.4 to -0.0
+			list(c.n, "children")[0] = function(internal+"no_minus", c.args[0])
 		}
 		return typ, nil
 	}
@@ -154,14 +94,17 @@ func extremum(t *translator, c *call) (string, error) {
 	}
 	checks := make([]node, len(c.args))
 	for i, a := range c.args {
-		checks[i] = node{"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "alias": "", "query_location": nowhere, "children": []any{t.again(a)}}
+		if c.args[i], err = t.orderable(c, a, c.types[i]); err != nil {
+			return "", err
+		}
+		checks[i] = node{"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "alias": "", "query_location": nowhere, "children": []any{t.again(c.args[i])}}
 	}
 	if typ == typeDouble || typ == typeReal {
 		for i, a := range c.args {
 			c.args[i] = function(internal+"no_nan", castTo(a, "DOUBLE"))
 		}
-		c.n["children"] = toList(c.args)
 	}
+	c.n["children"] = toList(c.args)
 	// OR would not look at the others once one is NULL, and Trino computes them all.
 	anyNull := function("list_contains", node{"class": "OPERATOR", "type": "ARRAY_CONSTRUCTOR", "alias": "", "query_location": nowhere, "children": toList(checks)}, castTo(varcharConst("t"), "BOOLEAN"))
 	become(c.n, caseWhen(anyNull, nullConst(), copyOf(c.n)))
@@ -214,12 +157,8 @@ func contains(t *translator, c *call) (string, error) {
 	if c.types[0] == typeVarchar {
 		return ipWithin(t, c)
 	}
-	element := elementOf(c.types[0])
-	if _, ok := common(element, c.types[1]); !ok {
-		return "", t.invalid(c.n, "an array of %s cannot contain %s", element, c.types[1])
-	}
-	become(c.n, function(internal+"contains", c.args...))
-	return typeBool, nil
+	_, err := withElement("contains")(t, c)
+	return typeBool, err
 }
 
 // elementAt is NULL where there is no such element.

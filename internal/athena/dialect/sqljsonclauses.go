@@ -111,6 +111,17 @@ func taggedNumber(s string) string {
 	return tagDouble + strconv.FormatFloat(f, 'g', -1, 64)
 }
 
+// valuesOf counts the clauses that have an argument of their own.
+func valuesOf(clauses map[string]string) int {
+	n := 0
+	for key, value := range clauses {
+		if key == "returning" || value == "default" {
+			n++
+		}
+	}
+	return n
+}
+
 // jsonReturns are the types that json_value casts to, but for decimals.
 var jsonReturns = map[string]bool{
 	typeVarchar: true, typeBool: true, "tinyint": true, "smallint": true, typeInt: true, typeBigint: true, typeReal: true, typeDouble: true, typeDate: true, typeTime: true,
@@ -121,6 +132,9 @@ func (t *translator) jsonValue(c *call, clauses map[string]string) (string, erro
 	v := jsonValueCall{translator: t, c: c, clauses: clauses, to: typeVarchar, target: node{"id": "VARCHAR", "type_info": nil}}
 	if len(c.args) > 2 {
 		v.rest, v.types = c.args[3:], c.types[3:]
+	}
+	if len(v.rest) != valuesOf(clauses) { // no spelling leads here: jsonClauses writes both
+		return "", t.invalid(c.n, "json_value takes a text, a path and clauses")
 	}
 	if _, ok := clauses["returning"]; ok {
 		v.to, v.target = v.types[0], child(v.rest[0], "cast_type")

@@ -2,9 +2,7 @@ package dialect
 
 import (
 	"errors"
-	"regexp"
 	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -20,7 +18,7 @@ func moreTextFunctions() map[string]signature {
 		"split":              sig("array(varchar)", "varchar", "varchar", "integer?").by(split),
 		"regexp_count":       sig(typeBigint, "varchar", "varchar").by(regexpCount),
 		"regexp_position":    sig(typeInt, "varchar", "varchar").by(regexpPosition),
-		"regexp_split":       sig("array(varchar)", "varchar", "varchar").by(matching("regexp_split", "array(varchar)")),
+		"regexp_split":       sig("array(varchar)", "varchar", "varchar").by(regexpSplit),
 		"array_join":         sig(typeVarchar, "array", "varchar", "varchar?").by(arrayJoin),
 		"soundex":            sig(typeVarchar, "varchar").by(nativeOf("soundex", typeVarchar)),
 		"luhn_check":         sig(typeBool, "varchar").by(nativeOf("luhn_check", typeBool)),
@@ -66,72 +64,7 @@ func split(t *translator, c *call) (string, error) {
 	return nativeOf("split", "array(varchar)")(t, c)
 }
 
-// matching calls a native function whose second argument is a regular expression.
-func matching(name, returns string) func(*translator, *call) (string, error) {
-	return func(t *translator, c *call) (string, error) {
-		if err := t.regexpArgs(c); err != nil {
-			return "", err
-		}
-		return nativeOf(name, returns)(t, c)
-	}
-}
-
-func regexpPosition(t *translator, c *call) (string, error) {
-	if _, err := matching("regexp_position", typeInt)(t, c); err != nil {
-		return "", err
-	}
-	become(c.n, castTo(copyOf(c.n), "INTEGER"))
-	return typeInt, nil
-}
-
-func regexpExtractAll(t *translator, c *call) (string, error) {
-	if err := t.regexpArgs(c); err != nil {
-		return "", err
-	}
-	if len(c.args) == 2 {
-		c.args = append(c.args, intConst(0))
-	}
-	return nativeOf("regexp_extract_all", "array(varchar)")(t, c)
-}
-
-// patterns are compiled regular expressions, in the process of a query, which has few. All
-// of them were seen by parsePattern.
-var patterns = struct {
-	sync.Mutex
-	compiled map[string]*regexp.Regexp
-}{compiled: make(map[string]*regexp.Regexp)}
-
-func pattern(s string) (*regexp.Regexp, error) {
-	const most = 1000
-	patterns.Lock()
-	defer patterns.Unlock()
-	if re, ok := patterns.compiled[s]; ok {
-		return re, nil
-	}
-	if nestedClass(s) {
-		return nil, errors.New("a class in a class and && are not supported: write the characters that are meant")
-	}
-	re, err := regexp.Compile(s)
-	if err != nil {
-		return nil, err
-	}
-	if len(patterns.compiled) >= most {
-		clear(patterns.compiled)
-	}
-	patterns.compiled[s] = re
-	return re, nil
-}
-
 func textNatives() map[string]Native {
-	matcher := func(result string, f func(re *regexp.Regexp, s string) any) Native {
-		return Native{[]string{"VARCHAR", "VARCHAR"}, result, func(args []any) (any, error) {
-			re, err := pattern(args[1].(string))
-			if err != nil {
-				return nil, err
-			}
-			return f(re, args[0].(string)), nil
-		}}
-	}
 	return map[string]Native{
 		"reverse": {[]string{"VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return reversed(args[0].(string)), nil }},
 		"strpos": {[]string{"VARCHAR", "VARCHAR", "BIGINT"}, "BIGINT", func(args []any) (any, error) {
@@ -147,28 +80,6 @@ func textNatives() map[string]Native {
 				return nil, errors.New("Limit must be positive")
 			}
 			return list1(strings.SplitN(args[0].(string), args[1].(string), int(args[2].(int64)))), nil
-		}},
-		"regexp_count":    matcher("BIGINT", func(re *regexp.Regexp, s string) any { return int64(len(matches(re, s))) }),
-		"regexp_count_at": matcher("BIGINT", func(re *regexp.Regexp, s string) any { return int64(len(re.FindAllStringIndex(s, -1))) }),
-		"regexp_split":    matcher("VARCHAR[]", func(re *regexp.Regexp, s string) any { return regexpSplit(re, s) }),
-		"regexp_position": matcher("BIGINT", func(re *regexp.Regexp, s string) any { return regexpFirst(re, s) }),
-		"regexp_extract_all": {[]string{"VARCHAR", "VARCHAR", "BIGINT"}, "VARCHAR[]", func(args []any) (any, error) {
-			re, err := pattern(args[1].(string))
-			if err != nil {
-				return nil, err
-			}
-			return extractAll(re, args[0].(string), args[2].(int64), -1)
-		}},
-		"regexp_group": {[]string{"VARCHAR", "VARCHAR", "BIGINT"}, "VARCHAR", func(args []any) (any, error) {
-			re, err := pattern(args[1].(string))
-			if err != nil {
-				return nil, err
-			}
-			all, err := extractAll(re, args[0].(string), args[2].(int64), 1)
-			if err != nil || len(all) == 0 {
-				return nil, err
-			}
-			return all[0], nil
 		}},
 		"upper_text":   fromText("VARCHAR", func(s string) (any, error) { return mapLetters("upper", s, unicode.ToUpper) }),
 		"lower_text":   fromText("VARCHAR", func(s string) (any, error) { return mapLetters("lower", s, unicode.ToLower) }),
@@ -260,61 +171,6 @@ func levenshtein(a, b string) (any, error) {
 		}
 	}
 	return int64(row[len(y)]), nil
-}
-
-// matches are all matches, as Java finds them, of a pattern that does not look back: an empty one also right behind another.
-func matches(re *regexp.Regexp, s string) [][]int {
-	var all [][]int
-	for at := 0; at <= len(s); {
-		m := re.FindStringSubmatchIndex(s[at:])
-		if m == nil {
-			break
-		}
-		for i := range m {
-			if m[i] >= 0 {
-				m[i] += at
-			}
-		}
-		all = append(all, m)
-		if at = m[1]; m[0] == m[1] {
-			_, n := utf8.DecodeRuneInString(s[at:])
-			at += max(n, 1)
-		}
-	}
-	return all
-}
-
-func regexpSplit(re *regexp.Regexp, s string) []any {
-	var parts []any
-	from := 0
-	for _, m := range re.FindAllStringIndex(s, -1) {
-		parts = append(parts, s[from:m[0]])
-		from = m[1]
-	}
-	return append(parts, s[from:])
-}
-
-func regexpFirst(re *regexp.Regexp, s string) int64 {
-	m := re.FindStringIndex(s)
-	if m == nil {
-		return -1
-	}
-	return int64(utf8.RuneCountInString(s[:m[0]])) + 1
-}
-
-func extractAll(re *regexp.Regexp, s string, group int64, most int) ([]any, error) {
-	if group < 0 || group > int64(re.NumSubexp()) {
-		return nil, errors.New("Pattern has " + itoa(re.NumSubexp()) + " groups. Cannot access group " + itoa(int(group)))
-	}
-	out := []any{}
-	for _, m := range re.FindAllStringSubmatchIndex(s, most) {
-		if from, to := m[2*group], m[2*group+1]; from >= 0 {
-			out = append(out, s[from:to])
-		} else {
-			out = append(out, nil)
-		}
-	}
-	return out, nil
 }
 
 // likePattern returns the pattern of LIKE … ESCAPE when it is one.

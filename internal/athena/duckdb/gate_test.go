@@ -222,6 +222,20 @@ func TestRefused(t *testing.T) {
 		{"SELECT 1 FROM (VALUES 1) AS t(__audit_x)", "are taken"},
 		{"SELECT transform(ARRAY['x'], __audit_e -> array_join(ARRAY[NULL], ',', __audit_e))", "are taken"},
 
+		// Arguments that only clauses may become.
+		{"SELECT json_value('{}', ('lax $.a'), 'returning')", "path of json_value"},
+		{"SELECT json_value('{}', ('lax $.a'), 'empty=default')", "path of json_value"},
+		{"SELECT json_value('{}', 'lax $.a', 'returning')", "behind the path of json_value"},
+		{`SELECT "json_value"('{}', 'lax $.a', 'returning')`, "quoted name json_value"},
+		{`SELECT main."json_value"('{}', 'lax $.a', 'returning')`, "before the function"},
+		{`SELECT "main"."json_value"('{}', 'lax $.a', 'returning')`, "before the function"},
+		{`SELECT main . /**/ "json_value" ('{}', 'lax $.a', 'empty=default')`, "before the function"},
+		{`SELECT /**/ "JSON_VALUE" ('{}', ('lax $.a'), 'error=default')`, "quoted name json_value"},
+		{`SELECT "json_value"('{}', 'lax $.a', 'returning') OVER ()`, "json_value"},
+		{`SELECT count("json_value"('{}', 'lax $.a', 'returning'))`, "quoted name json_value"},
+		{`SELECT '{}'."json_value"('lax $.a', 'returning')`, ""},
+		{`SELECT "json_query"('{}', 'lax $.a', 'quotes=omit'), "json_exists"('{}', 'lax $.a', 'error=true')`, "quoted name json_query"},
+
 		// What is small as a text and big as a machine, a tree or a list.
 		{"SELECT regexp_like(action, '" + strings.Repeat("(?:a{1000})", 12) + "') FROM audit_logs", "more than 10000 parts"},
 		{"SELECT regexp_replace(action, '" + strings.Repeat(`(?:\pL{10,99})`, 150) + "', '$0') FROM audit_logs", "more than 10000 parts"},

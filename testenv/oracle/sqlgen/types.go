@@ -102,9 +102,9 @@ func typesOf(names ...string) []Type {
 // pools are what a variable may stand for: T and U any type, O one with an order,
 // E one with equality, N a number, I a whole number, S one that fits into an array.
 var pools = map[string][]Type{
-	"T": typesOf("bigint", "varchar", "boolean", "integer", "double", "decimal", "date", "timestamp", "timestamptz", "array(bigint)", "array(varchar)", "map(varchar, bigint)", "json"),
+	"T": typesOf("bigint", "varchar", "boolean", "integer", "double", "real", "decimal", "date", "timestamp", "timestamptz", "array(bigint)", "array(varchar)", "map(varchar, bigint)", "json"),
 	"U": typesOf("bigint", "varchar", "boolean", "double", "date", "timestamp"),
-	"O": typesOf("bigint", "varchar", "boolean", "integer", "double", "decimal", "date", "timestamp", "timestamptz"),
+	"O": typesOf("bigint", "varchar", "boolean", "integer", "double", "real", "decimal", "date", "timestamp", "timestamptz"),
 	"E": typesOf("bigint", "varchar", "boolean", "integer", "double", "decimal", "date", "timestamp", "timestamptz", "array(bigint)", "array(varchar)", "map(varchar, bigint)"),
 	"N": typesOf("bigint", "integer", "double", "decimal"),
 	"I": typesOf("bigint", "integer"),
