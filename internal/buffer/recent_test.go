@@ -1,0 +1,185 @@
+package buffer
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/audit-archiver/archiver/internal/event"
+)
+
+// model is recent, slowly.
+type model struct {
+	most  int
+	marks []mark // of the seqs before next
+	next  int64
+	at    []int64
+}
+
+func (m *model) find(k [12]byte) (int64, bool) {
+	for i := range m.marks {
+		if m.marks[i].key == k {
+			return m.next - int64(len(m.marks)-i), true
+		}
+	}
+	return 0, false
+}
+
+// crowded is the mark of one of 400 keys that begin in three places of one table.
+func crowded(rnd *rand.Rand) mark {
+	n := rnd.Uint64N(400)
+	var m mark
+	le.PutUint64(m.key[:], n%3*(1<<62))
+	le.PutUint16(m.key[9:], uint16(n/3)) // some have the same tag
+	m.key[11] = byte(n >> 8)
+	m.print[0] = byte(rnd.Uint64N(2))
+	return m
+}
+
+// paired is the mark of one of 400 keys that begin in the first or the last bucket of one
+// table.
+func paired(rnd *rand.Rand) mark {
+	n := rnd.Uint64N(400)
+	var m mark
+	le.PutUint64(m.key[:], -(n % 2))
+	m.key[8] = 0
+	le.PutUint16(m.key[9:], uint16(n))
+	return m
+}
+
+// scattered is the mark of one of 400 events.
+func scattered(rnd *rand.Rand) mark {
+	return markOf(&event.Event{ID: fmt.Sprint(rnd.IntN(400)), Fingerprint: rnd.Uint64N(2)})
+}
+
+// TestRecentAgainstModel: whatever is added, taken back and grows old, what is found
+// is what a list would find.
+func TestRecentAgainstModel(t *testing.T) {
+	draws := []func(*rand.Rand) mark{scattered, crowded, paired}
+	for seed := range uint64(60) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		draw := draws[seed%3]
+		most := 1 + rnd.IntN(200)
+		if seed%2 == 1 {
+			most = 13 + rnd.IntN(18) // tables of two buckets and of three
+		}
+		first := rnd.Int64N(1000)
+		r, m := newRecent(int64(most), time.Hour), &model{most: most, next: first}
+		r.restart(first)
+		now := int64(1_700_000_000_000)
+		for range 3000 {
+			now += rnd.Int64N(20_000)
+			switch k := rnd.IntN(20); {
+			case k == 0 && len(m.marks) > 0: // taken back
+				n := 1 + rnd.IntN(min(5, len(m.marks)))
+				m.marks, m.at, m.next = m.marks[:len(m.marks)-n], m.at[:len(m.at)-n], m.next-int64(n)
+				r.forget(m.next)
+			case k == 1:
+				r.expire(now)
+				old := len(m.marks) - int(r.next-r.first)
+				for i, at := range m.at {
+					if i < old && at < now-time.Hour.Milliseconds()-1 || i >= old && at > now-time.Hour.Milliseconds() {
+						continue
+					}
+					if i < old && at <= now-time.Hour.Milliseconds()+instantGap {
+						continue
+					}
+					t.Fatalf("seed %d: mark %d received %d ms ago: forgotten %v", seed, i, now-at, i < old)
+				}
+				m.marks, m.at = m.marks[old:], m.at[old:]
+			default:
+				mk := draw(rnd)
+				want, known := m.find(mk.key)
+				if !known {
+					want = m.next
+					m.marks, m.at, m.next = append(m.marks, mk), append(m.at, now), m.next+1
+					if len(m.marks) > most {
+						m.marks, m.at = m.marks[1:], m.at[1:]
+					}
+				}
+				seq, held, fresh := r.add(mk, now)
+				if seq != want || fresh == known || held.key != mk.key || !fresh && held != m.marks[len(m.marks)-int(m.next-want)] {
+					t.Fatalf("seed %d: got %d fresh %v, want %d known %v", seed, seq, fresh, want, known)
+				}
+			}
+			if r.next != m.next || r.next-r.first != int64(len(m.marks)) {
+				t.Fatalf("seed %d: [%d, %d), want %d before %d", seed, r.first, r.next, len(m.marks), m.next)
+			}
+		}
+		r.forget(r.first)
+		for i := range r.index {
+			if s := &r.index[i]; s.used != 0 || slices.ContainsFunc(s.buckets, func(b bucket) bool { return b != bucket{} }) {
+				t.Fatalf("seed %d: all are forgotten, and table %d holds %d: %v", seed, i, s.used, s.buckets)
+			}
+		}
+	}
+}
+
+// TestEveryBucketWasPassed: in a small table it may come to be that marks went past every
+// bucket, and looking for a key that is not there ends nevertheless.
+func TestEveryBucketWasPassed(t *testing.T) {
+	r, n := newRecent(22, time.Hour), uint16(0)
+	next := func(home uint64) mark { // of one table, in its bucket 0 or 1
+		var m mark
+		le.PutUint64(m.key[:], home<<63)
+		le.PutUint16(m.key[9:], n)
+		n++
+		return m
+	}
+	for _, home := range []uint64{0, 1} { // what comes last is pushed on; the first go
+		for range bucketSlots + 1 - home {
+			r.add(next(home), 0)
+		}
+	}
+	if b := r.index[0].buckets; len(b) != 2 || b[0][wentPast] == 0 || b[1][wentPast] == 0 {
+		t.Fatalf("not every bucket was passed: %v", b)
+	}
+	for _, home := range []uint64{0, 1} {
+		m := next(home)
+		seq, _, fresh := r.add(m, 0)
+		if !fresh {
+			t.Errorf("a new key of bucket %d is known as %d", home, seq)
+		}
+		if got, _, fresh := r.add(m, 0); fresh || got != seq {
+			t.Errorf("%d again: got %d, fresh %v", seq, got, fresh)
+		}
+	}
+}
+
+// TestQuietDay: when all ids are too old their memory is given back, and what comes then
+// is found as ever.
+func TestQuietDay(t *testing.T) {
+	const n = 3 * ringPiece / 2
+	r := newRecent(4*ringPiece, time.Hour)
+	marks := make([]mark, n)
+	for i := range marks {
+		e := testEvent(i)
+		marks[i] = markOf(&e)
+	}
+	day := int64(24 * time.Hour / time.Millisecond)
+	for now := day; now < 4*day; now += day {
+		r.expire(now)
+		for i, piece := range r.ring {
+			if piece != nil {
+				t.Errorf("day %d: piece %d of the window is held", now/day, i)
+			}
+		}
+		for s := range r.index {
+			if r.index[s].buckets != nil {
+				t.Fatalf("day %d: a part of the index is held", now/day)
+			}
+		}
+		for i := range marks {
+			if _, _, fresh := r.add(marks[i], now); !fresh {
+				t.Fatalf("day %d: mark %d is known", now/day, i)
+			}
+		}
+		for i := range marks {
+			if seq, _, fresh := r.add(marks[i], now); fresh || seq != r.first+int64(i) {
+				t.Fatalf("day %d: mark %d is seq %d, fresh %v; want %d", now/day, i, seq, fresh, r.first+int64(i))
+			}
+		}
+	}
+}
