@@ -21,7 +21,7 @@ type Query struct {
 	// Fragile: something in it may end the query with an error, and whether it
 	// does depends on which rows an engine looks at, and when.
 	Fragile bool
-	// Lazy: it has CASE, AND or the like, which need not look at all of their parts.
+	// Lazy: it has CASE, AND, a NULL or the like, beside which not all parts need be looked at.
 	Lazy bool
 	// Approximate: doubles in the answer may differ in their last digits.
 	Approximate bool
