@@ -67,7 +67,7 @@ func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Dam
 		return fail(err)
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	if closed {
+	if closed || head.Closed { // of a dry run: closed now, or by the commit that goes first
 		out, err := r.afterClose(ctx, log.Batches)
 		return out, log.Damage, err
 	}
@@ -104,6 +104,7 @@ func (r *recovery) afterClose(ctx context.Context, batches []*buffer.ShippedBatc
 		return Recovered{}, err
 	}
 	out := r.result(&s)
+	out.Closed = true
 	for _, b := range batches {
 		out.Lost = append(out.Lost, ledger.Range{First: b.First, Last: b.Last})
 	}

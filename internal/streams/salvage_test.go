@@ -173,9 +173,11 @@ func TestSalvageOfAClosedStream(t *testing.T) {
 	a := must(archive.New(archive.Options{Dir: at.dir, FS: w.fs, Store: w.store, Prefix: prefix, Stream: w.first, Open: at.raw, Root: w.root.VKey(),
 		Signer: key, Writer: "test", OpenSeq: math.MaxInt64, Now: w.clock.now, Pause: w.options().pause, Log: w.log, Metrics: prometheus.NewRegistry()}))
 	must(0, a.Rotate(t.Context(), next))
-	got, damage, err := Salvage(t.Context(), w.options(), false)
-	if err != nil || !got.Closed || len(damage) != 1 || len(got.Lost) != 2 || got.Lost[0].First != 5 || got.Lost[1].Last != 9 {
-		t.Errorf("salvaged %+v, damage %+v, %v", got, damage, err)
+	for _, dryRun := range []bool{true, false} {
+		got, damage, err := Salvage(t.Context(), w.options(), dryRun)
+		if err != nil || !got.Closed || got.Commits != 0 || len(damage) != 1 || len(got.Lost) != 2 || got.Lost[0].First != 5 || got.Lost[1].Last != 9 {
+			t.Errorf("dry run %v: salvaged %+v, damage %+v, %v", dryRun, got, damage, err)
+		}
 	}
 }
 
