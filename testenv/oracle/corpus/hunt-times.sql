@@ -24,7 +24,9 @@ SELECT x, try(date_parse(x, '%s.%f')), try(parse_datetime(x, 's.SSS')) FROM (VAL
 --- texts beside a format
 SELECT x, try(date_parse(x, '%Y-%m-%d')), try(date_parse(x, '%Y-%m-%d %H:%i')), try(parse_datetime(x, 'yyyy-MM-dd')) FROM (VALUES ' 2024-01-01', '2024-01-01 ', '2024-01-01', '2024-01-01    10:00', '2024-01-01 10:00', '2024-01-01T10:00', 'epoch', 'infinity', '-infinity', '', '2024-1-1', '2024-001-01', '2024-13-01', '2024-00-01', '2024-01-00', '2024-01-32', '2023-02-29', '2024-02-29', '0999-01-01', '999-1-1', '2024/01/01', '２０２４-01-01', '2024-01-01 24:00', '2024-01-01 23:60', '2024-01-01 9:5') t(x)
 --- signs before years
-SELECT x, try(date_parse(x, '%Y')), try(parse_datetime(x, 'yyyy')), try(parse_datetime(x, 'yyyyMM')) FROM (VALUES '+2024', '+', '-', '--1', '+-1', '2024', '7', '202401', '+202401', '20240') t(x)
+SELECT x, try(date_parse(x, '%Y')), try(parse_datetime(x, 'yyyy')) FROM (VALUES '+2024', '+', '-', '--1', '+-1', '2024', '7') t(x)
+--- signs before years and months
+SELECT parse_datetime('202401', 'yyyyMM'), parse_datetime('+202401', 'yyyyMM'), try(parse_datetime('2024', 'yyyyMM')), try(parse_datetime('20241', 'yyyyM'))
 --- years that are refused
 --- refused: text in an unclear form
 SELECT date_parse('-1', '%Y')
@@ -39,7 +41,7 @@ SELECT try(parse_datetime('999999999', 'yyyy')), try(parse_datetime('1000000000'
 --- days of the year
 SELECT x, try(date_parse(x, '%Y-%j')), try(parse_datetime(x, 'yyyy-DDD')) FROM (VALUES '2023-366', '2024-366', '2023-365', '2023-0', '2023-1', '2023-060', '2024-060', '2024-0060', '2024-367') t(x)
 --- days of the year beside months
-SELECT date_parse('2024 3 31 060', '%Y %m %d %j'), date_parse('060 2024 15', '%j %Y %d'), date_parse('2023 12 060', '%Y %m %j'), try(date_parse('2023 30 060', '%Y %d %j'))
+SELECT try(date_parse('2024 3 31 060', '%Y %m %d %j')), date_parse('2024 3 28 060', '%Y %m %d %j'), date_parse('060 2024 15', '%j %Y %d'), date_parse('2023 12 060', '%Y %m %j'), try(date_parse('2023 30 060', '%Y %d %j'))
 --- fields that are there twice
 SELECT date_parse('2023 2024 02-29', '%Y %Y %m-%d'), date_parse('1 2', '%m %m'), date_parse('24 1999', '%y %Y'), date_parse('1999 24', '%Y %y'), date_parse('1 2', '%d %e'), date_parse('1 2', '%H %k'), date_parse('AMPM', '%p%p'), date_parse('Jan 2', '%b %m'), try(date_parse('31 2 1', '%d %m %d')), try(date_parse('31 30', '%m %d'))
 --- fields in any order
@@ -56,6 +58,8 @@ SELECT date_parse('Marchx', '%bx'), date_parse('Marx', '%Mx'), try(date_parse('M
 SELECT date_parse('Mon 2024-01-02', '%a %Y-%m-%d'), date_parse('Sunday 2024-12-31', '%W %Y-%m-%d'), parse_datetime('Tue, 2 Jan 2024 10:00:00', 'EEE, d MMM yyyy HH:mm:ss'), parse_datetime('TUESDAY', 'EEEE'), date_parse('Mon', '%a'), date_parse('2023 Mon', '%Y %a'), date_parse('2024-12 Mon', '%Y-%m %a'), date_parse('2023-060 sun', '%Y-%j %a'), date_parse('Mon 10:00', '%a %H:%i'), date_parse('Mon Sun', '%a %a')
 --- names of weekdays of all kinds
 SELECT x, try(date_parse(x, '%a')), try(date_parse(x, '%W')), try(parse_datetime(x, 'E')) FROM (VALUES 'Mon', 'MON', 'mon', 'mOn', 'Monday', 'MONDAY', 'Tuesday', 'Tues', 'Thurs', 'Wed', '1', 'M', '') t(x)
+--- a day that its month has not
+SELECT date_parse('2024 3 31 060', '%Y %m %d %j')
 --- weeks that are parsed
 --- refused: text in an unclear form
 SELECT date_parse('2024-09', '%x-%v')
