@@ -19,65 +19,123 @@ func formatDatetime(t *translator, c *call) (string, error) {
 
 // parseDatetime gives an instant: the format has no zone, so it is UTC.
 func parseDatetime(t *translator, c *call) (string, error) {
-	format, err := t.javaFormat(c)
+	layout, err := t.javaLayout(c)
 	if err != nil {
 		return "", err
 	}
-	become(c.n, castTo(parsed(c.args[0], format), "TIMESTAMP WITH TIME ZONE"))
+	at, err := t.parseBy(c, layout)
+	if err != nil {
+		return "", err
+	}
+	become(c.n, castTo(at, "TIMESTAMP WITH TIME ZONE"))
 	return typeZone, nil
 }
 
-// parsed is strptime; a format without a year means 1970 in Trino, 1900 in DuckDB.
-func parsed(s node, format string) node {
-	at := function("strptime", s, varcharConst(format))
-	if strings.Contains(format, "%Y") || strings.Contains(format, "%y") {
-		return at
+// formatLiteral is the format that a call has as its second argument.
+func (t *translator) formatLiteral(c *call) (string, error) {
+	s, ok := literal(c.args[1])
+	switch {
+	case !ok:
+		return "", t.refuse(c.n, c.name+" with a computed format", "write the format as a literal")
+	case s == "":
+		return "", t.invalid(c.args[1], "the format is empty")
 	}
-	const later = 1970 - 1900
-	return operator("+", at, function("to_years", intConst(later)))
+	return s, nil
 }
 
 // javaFormat translates Java's letters into strftime's specifiers.
 func (t *translator) javaFormat(c *call) (string, error) {
-	s, ok := literal(c.args[1])
-	if !ok {
-		return "", t.refuse(c.n, c.name+" with a computed format", "write the format as a literal")
+	return t.javaLetters(c, func(letters string, _ bool) string {
+		return map[string]string{
+			"yyyy": "%Y", "yy": "%y", "MM": "%m", "M": "%-m", "MMM": "%b", "MMMM": "%B", "dd": "%d", "d": "%-d", "DDD": "%j",
+			"HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I", "mm": "%M", "m": "%-M", "ss": "%S", "s": "%-S", "SSS": "%g",
+			"a": "%p", "E": "%a", "EEE": "%a", "EEEE": "%A",
+		}[letters]
+	}, "yyyy yy MM M MMM MMMM dd d DDD HH H hh h mm m ss s SSS a E EEE EEEE")
+}
+
+// javaLayout translates Java's letters into a layout; see [translator.parseBy].
+func (t *translator) javaLayout(c *call) (string, error) {
+	return t.javaLetters(c, func(letters string, beforeNumber bool) string {
+		if letters == "yyyy" && !beforeNumber {
+			return "%L"
+		}
+		return map[string]string{
+			"yyyy": "%Y", "MM": "%m", "M": "%m", "MMM": "%b", "MMMM": "%b", "dd": "%d", "d": "%d", "DDD": "%j",
+			"HH": "%H", "H": "%H", "hh": "%h", "h": "%h", "mm": "%i", "m": "%i", "ss": "%s", "s": "%s", "SSS": "%S", "a": "%p",
+			"E": "%a", "EEE": "%a", "EEEE": "%a",
+		}[letters]
+	}, "yyyy MM M MMM MMMM dd d DDD HH H hh h mm m ss s SSS a E EEE EEEE")
+}
+
+// javaLetters translates a format letter by letter; specifier gives "" for what it does not
+// know, and allowed is what it does. Text keeps its place, with % written twice.
+func (t *translator) javaLetters(c *call, specifier func(letters string, beforeNumber bool) string, allowed string) (string, error) {
+	s, err := t.formatLiteral(c)
+	if err != nil {
+		return "", err
 	}
-	specifiers := map[string]string{
-		"yyyy": "%Y", "yy": "%y", "MM": "%m", "M": "%-m", "MMM": "%b", "MMMM": "%B", "dd": "%d", "d": "%-d", "DDD": "%j",
-		"HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I", "mm": "%M", "m": "%-M", "ss": "%S", "s": "%-S", "SSS": "%g",
-		"a": "%p", "E": "%a", "EEE": "%a", "EEEE": "%A",
+	pieces := javaPieces(s)
+	if len(pieces) == 0 {
+		return "", t.invalid(c.args[1], "the format is empty")
 	}
 	var b strings.Builder
-	for i := 0; i < len(s); {
-		n := 1
-		switch {
-		case s[i] == '\'':
-			end := strings.IndexByte(s[i+1:], '\'')
-			if end < 0 {
-				return "", t.invalid(c.args[1], "the format '%s' has a quote that is not closed", s)
-			}
-			quoted := s[i+1 : i+1+end]
-			if quoted == "" {
-				quoted = "'"
-			}
-			b.WriteString(strings.ReplaceAll(quoted, "%", "%%"))
-			n = end + 2
-		case isWordByte(s[i]) && !isDigit(s[i]) && s[i] != '_' && s[i] < 0x80:
-			for i+n < len(s) && s[i+n] == s[i] {
-				n++
-			}
-			specifier := specifiers[s[i:i+n]]
-			if specifier == "" {
-				return "", t.refuse(c.args[1], "format '"+s+"'", "allowed are yyyy yy MM M MMM MMMM dd d DDD HH H hh h mm m ss s SSS a EEE EEEE")
-			}
-			b.WriteString(specifier)
-		case s[i] == '%':
-			b.WriteString("%%")
-		default:
-			b.WriteByte(s[i])
+	for i, p := range pieces {
+		if p.letters == "" {
+			b.WriteString(strings.ReplaceAll(p.text, "%", "%%"))
+			continue
 		}
-		i += n
+		translated := specifier(p.letters, i+1 < len(pieces) && pieces[i+1].number())
+		if translated == "" {
+			return "", t.noLetters(c, p.letters, s, allowed)
+		}
+		b.WriteString(translated)
 	}
 	return b.String(), nil
+}
+
+func (t *translator) noLetters(c *call, letters, format, allowed string) error {
+	if c.name == "parse_datetime" && letters == "yy" {
+		return t.refuse(c.args[1], "parse_datetime of a year of two digits", "of which century it is, the day of the query decides: write yyyy, or date_parse with %y, which is 1970 to 2069")
+	}
+	return t.refuse(c.args[1], "format '"+format+"'", "allowed are "+allowed)
+}
+
+// javaPiece is a part of a format: a letter so many times, or a text.
+type javaPiece struct{ letters, text string }
+
+// number reports whether the piece is written in digits.
+func (p javaPiece) number() bool {
+	return p.letters != "" && !strings.HasPrefix(p.letters, "MMM") && p.letters[0] != 'E' && p.letters != "a"
+}
+
+// javaPieces takes a format apart. Two quotes are one in the text, also within quotes, and
+// what is quoted last need not end in one.
+func javaPieces(s string) []javaPiece {
+	isLetter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+	var pieces []javaPiece
+	for i := 0; i < len(s); {
+		if isLetter(s[i]) {
+			n := len(s[i:]) - len(strings.TrimLeft(s[i:], s[i:i+1]))
+			pieces = append(pieces, javaPiece{letters: s[i : i+n]})
+			i += n
+			continue
+		}
+		var text strings.Builder
+		for quoted := false; i < len(s) && (quoted || !isLetter(s[i])); i++ {
+			switch {
+			case s[i] != '\'':
+				text.WriteByte(s[i])
+			case strings.HasPrefix(s[i+1:], "'"):
+				text.WriteByte('\'')
+				i++
+			default:
+				quoted = !quoted
+			}
+		}
+		if text.Len() > 0 {
+			pieces = append(pieces, javaPiece{text: text.String()})
+		}
+	}
+	return pieces
 }

@@ -34,7 +34,7 @@ func allNatives() map[string]Native {
 		}},
 		internal + "refuse": {[]string{"VARCHAR", "VARCHAR"}, "BIGINT", func(args []any) (any, error) { return nil, Unsupported(args[0].(string)) }},
 	}
-	for _, group := range []map[string]Native{numberNatives(), textNatives(), regexpNatives(), binaryNatives(), urlNatives(), ipNatives(), jsonNatives(), decimalNatives(), castNatives(), documentNatives(), sqlJSONNatives(), stampNatives()} {
+	for _, group := range []map[string]Native{numberNatives(), textNatives(), regexpNatives(), binaryNatives(), urlNatives(), ipNatives(), jsonNatives(), decimalNatives(), castNatives(), documentNatives(), sqlJSONNatives(), stampNatives(), parseNatives()} {
 		for name, f := range group {
 			all[internal+name] = f
 		}

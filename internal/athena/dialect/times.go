@@ -239,7 +239,11 @@ func toISO8601(t *translator, c *call) (string, error) {
 }
 
 func dateFormat(t *translator, c *call) (string, error) {
-	format, err := t.timeFormat(c, c.args[1])
+	format, err := t.timeFormat(c, map[byte]string{
+		'Y': "%Y", 'y': "%y", 'm': "%m", 'c': "%-m", 'd': "%d", 'e': "%-d", 'H': "%H", 'k': "%-H", 'h': "%I",
+		'I': "%I", 'l': "%-I", 'i': "%M", 's': "%S", 'S': "%S", 'f': "%f", 'p': "%p", 'M': "%B", 'b': "%b",
+		'W': "%A", 'a': "%a", 'j': "%j", 'v': "%V", 'x': "%G", 'T': "%H:%M:%S", 'r': "%I:%M:%S %p", '%': "%%",
+	})
 	if err != nil {
 		return "", err
 	}
@@ -252,27 +256,28 @@ func dateFormat(t *translator, c *call) (string, error) {
 }
 
 func dateParse(t *translator, c *call) (string, error) {
-	format, err := t.timeFormat(c, c.args[1])
+	layout, err := t.timeFormat(c, map[byte]string{
+		'Y': "%Y", 'y': "%y", 'm': "%m", 'c': "%m", 'd': "%d", 'e': "%d", 'H': "%H", 'k': "%H", 'h': "%h",
+		'I': "%h", 'l': "%h", 'i': "%i", 's': "%s", 'S': "%s", 'f': "%f", 'p': "%p", 'M': "%b", 'b': "%b",
+		'a': "%a", 'W': "%a", 'j': "%j", 'T': "%H:%i:%s", 'r': "%h:%i:%s %p", '%': "%%",
+	})
 	if err != nil {
 		return "", err
 	}
-	if strings.Contains(format, "%V") || strings.Contains(format, "%G") {
-		return "", t.refuse(c.args[1], "date_parse of a week", "use the month and the day")
+	at, err := t.parseBy(c, layout)
+	if err != nil {
+		return "", err
 	}
-	become(c.n, parsed(c.args[0], format))
+	become(c.n, at)
 	return typeTime, nil
 }
 
-// timeFormat translates MySQL's specifiers, which Trino uses, into strftime's.
-func (t *translator) timeFormat(c *call, n node) (string, error) {
-	s, ok := literal(n)
-	if !ok {
-		return "", t.refuse(c.n, c.name+" with a computed format", "write the format as a literal")
-	}
-	specifiers := map[byte]string{
-		'Y': "%Y", 'y': "%y", 'm': "%m", 'c': "%-m", 'd': "%d", 'e': "%-d", 'H': "%H", 'k': "%-H", 'h': "%I",
-		'I': "%I", 'l': "%-I", 'i': "%M", 's': "%S", 'S': "%S", 'f': "%f", 'p': "%p", 'M': "%B", 'b': "%b",
-		'W': "%A", 'a': "%a", 'j': "%j", 'v': "%V", 'x': "%G", 'T': "%H:%M:%S", 'r': "%I:%M:%S %p", '%': "%%",
+// timeFormat translates MySQL's specifiers, which Trino uses, into those of strftime or of
+// a layout.
+func (t *translator) timeFormat(c *call, specifiers map[byte]string) (string, error) {
+	s, err := t.formatLiteral(c)
+	if err != nil {
+		return "", err
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -281,10 +286,14 @@ func (t *translator) timeFormat(c *call, n node) (string, error) {
 			continue
 		}
 		i++
-		if i >= len(s) || specifiers[s[i]] == "" {
-			return "", t.refuse(n, "format '"+s+"'", "allowed are %Y %y %m %c %d %e %H %k %h %l %i %s %f %p %M %b %W %a %j %v %x %T %r")
+		switch {
+		case i < len(s) && specifiers[s[i]] != "":
+			b.WriteString(specifiers[s[i]])
+		case i < len(s) && strings.IndexByte("vx", s[i]) >= 0:
+			return "", t.refuse(c.args[1], c.name+" of a week", "use the month and the day")
+		default:
+			return "", t.refuse(c.args[1], "format '"+s+"'", "allowed are %Y %y %m %c %d %e %H %k %h %l %i %s %f %p %M %b %W %a %j %v %x %T %r")
 		}
-		b.WriteString(specifiers[s[i]])
 	}
 	return b.String(), nil
 }
