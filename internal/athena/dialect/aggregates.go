@@ -1,7 +1,9 @@
 package dialect
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -176,12 +178,12 @@ func approxDistinct(t *translator, c *call) (string, error) {
 }
 
 func approxPercentile(t *translator, c *call) (string, error) {
-	share := c.args[1]
-	if text(share, "class") == "CAST" { // a decimal or double literal
-		share = child(share, "child")
-	}
-	if text(share, "class") != "CONSTANT" {
+	share, ok := numberIn(c.args[1])
+	if !ok {
 		return "", t.refuse(c.n, "approx_percentile of a computed percentage", "")
+	}
+	if !(share >= 0 && share <= 1) { // DuckDB would count from the other end
+		return "", t.invalid(c.args[1], "the percentage of approx_percentile is between 0 and 1")
 	}
 	value, typ := decimalAsReal(c.args[0], c.types[0])
 	c.n["children"] = []any{value, castTo(c.args[1], "DOUBLE")}
@@ -191,6 +193,23 @@ func approxPercentile(t *translator, c *call) (string, error) {
 		return typeBigint, nil
 	}
 	return typ, nil
+}
+
+// numberIn is the number of a translated literal.
+func numberIn(n node) (float64, bool) {
+	for text(n, "class") == "CAST" { // a decimal or double literal
+		n = child(n, "child")
+	}
+	v := child(n, "value")
+	if text(n, "class") != "CONSTANT" || v["is_null"] == true {
+		return 0, false
+	}
+	written := fmt.Sprint(v["value"])
+	if scale := child(child(v, "type"), "type_info")["scale"]; scale != nil {
+		written += "e-" + fmt.Sprint(scale)
+	}
+	number, err := strconv.ParseFloat(written, 64)
+	return number, err == nil
 }
 
 // listagg joins texts; NULLs are left out. Its order was written WITHIN GROUP.
@@ -208,6 +227,7 @@ func listagg(t *translator, c *call) (string, error) {
 		return "", t.invalid(c.args[1], "the separator of listagg must be a literal")
 	}
 	c.n["function_name"], c.n["children"] = "string_agg", toList(c.args)
+	wrapText(c)
 	return typeVarchar, nil
 }
 

@@ -39,7 +39,8 @@ var equates = map[string]bool{
 func (m macros) arrays() {
 	m.once("array_distinct(a)", distinctOf("a"))
 	m.once("array_union(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE "+distinctOf("(a || b)")+" END")
-	m.once("array_intersect(a, b)", "CASE WHEN b IS NULL THEN NULL ELSE list_filter("+distinctOf("a")+", __audit_z -> "+among("b", "__audit_z")+") END")
+	// The order is that of the longer array, and of the first where both are as long.
+	m.once("array_intersect(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN len(a) < len(b) THEN "+alsoIn("b", "a")+" ELSE "+alsoIn("a", "b")+" END")
 	// Trino gives back the first array as it is where the second one is empty.
 	m.once("array_except(a, b)", "CASE WHEN b IS NULL THEN NULL WHEN len(b) = 0 THEN a ELSE list_filter("+distinctOf("a")+", __audit_z -> NOT "+among("b", "__audit_z")+") END")
 	m.once("arrays_overlap(a, b)", "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN list_has_any(list_filter(a, __audit_z -> __audit_z IS NOT NULL), list_filter(b, __audit_z -> __audit_z IS NOT NULL)) THEN true WHEN "+
@@ -58,6 +59,7 @@ func (m macros) arrays() {
 	m.once("contains(a, x)", "CASE WHEN list_contains(a, x) THEN true WHEN "+hasNull("a")+" THEN NULL ELSE list_contains(a, x) END")
 	m.once("contains_float(a, x)", "CASE WHEN NOT isnan(x) AND list_contains(a, x) THEN true WHEN "+hasNull("a")+" THEN NULL WHEN isnan(x) AND a IS NOT NULL THEN false ELSE list_contains(a, x) END")
 	m.add("array_join(a, d)", "CASE WHEN a IS NOT NULL AND d IS NOT NULL THEN coalesce(array_to_string(a, d), '') END")
+	m.once("joined_text(x)", "CASE WHEN strlen(x) > "+itoa(mostJoined)+" THEN "+raise("'"+tooLong+"'")+" ELSE x END")
 	m.add("entry(k, v)", "{'key': k, 'value': v}")
 	m.once("map_of(l)", "CASE WHEN len(list_distinct(list_transform(l, __audit_e -> struct_extract(__audit_e, 'key')))) < len(l) THEN "+
 		refuse("map_agg of a key with several values (write map_agg(k, v) over a subquery with k and min(v) or max(v), grouped by k)", "l")+" ELSE map_from_entries(list_sort(l)) END")
@@ -71,6 +73,11 @@ func (m macros) arrays() {
 // distinctOf keeps the first of equal elements, NULLs too.
 func distinctOf(a string) string {
 	return "list_filter(" + a + ", (__audit_x, __audit_i) -> NOT " + among(a+"[1:__audit_i - 1]", "__audit_x") + ")"
+}
+
+// alsoIn are the different elements of a that are among those of b.
+func alsoIn(a, b string) string {
+	return "list_filter(" + distinctOf(a) + ", __audit_z -> " + among(b, "__audit_z") + ")"
 }
 
 // among is true where x, NULL or not, is an element of a.

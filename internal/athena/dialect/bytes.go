@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"unicode/utf8"
 )
@@ -43,7 +44,7 @@ func binaryNatives() map[string]Native {
 		"sha256":      hash(func(b []byte) []byte { s := sha256.Sum256(b); return s[:] }),
 		"sha512":      hash(func(b []byte) []byte { s := sha512.Sum512(b); return s[:] }),
 		"from_hex":    decode(hex.DecodeString),
-		"from_base64": decode(func(s string) ([]byte, error) { return base64.StdEncoding.DecodeString(s) }),
+		"from_base64": decode(fromBase64),
 		"from_utf8": {[]string{"BLOB"}, "VARCHAR", func(args []any) (any, error) {
 			b := args[0].([]byte)
 			if !utf8.Valid(b) {
@@ -55,4 +56,16 @@ func binaryNatives() map[string]Native {
 			return string(b), nil
 		}},
 	}
+}
+
+// fromBase64 takes the padding as Java does: all of it, or none. Line feeds, which Go
+// leaves out, are errors.
+func fromBase64(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") {
+		return nil, errors.New("Illegal base64 character: a line feed")
+	}
+	if strings.HasSuffix(s, "=") {
+		return base64.StdEncoding.DecodeString(s)
+	}
+	return base64.RawStdEncoding.DecodeString(s)
 }

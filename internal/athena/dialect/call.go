@@ -131,6 +131,9 @@ func (t *translator) plainCall(n node) error {
 	return nil
 }
 
+// mostArguments are all that a call may have in Trino.
+const mostArguments = 127
+
 // apply checks the arguments against the signature and lets the function rewrite the call.
 func (t *translator) apply(f signature, c *call) (string, error) {
 	least := 0
@@ -140,6 +143,9 @@ func (t *translator) apply(f signature, c *call) (string, error) {
 		}
 	}
 	variadic := len(f.args) > 0 && strings.HasSuffix(f.args[len(f.args)-1], "…")
+	if len(c.args) > mostArguments && c.name != "row" {
+		return "", t.invalid(c.n, "%s has %d arguments, at most %d are read", c.name, len(c.args), mostArguments)
+	}
 	if len(c.args) < least || len(c.args) > len(f.args) && !variadic {
 		return "", t.refuse(c.n, c.name+" of "+itoa(len(c.args))+" arguments", "it takes ("+strings.Join(f.args, ", ")+")")
 	}

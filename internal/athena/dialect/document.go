@@ -1,9 +1,11 @@
 package dialect
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -22,10 +24,13 @@ func documentNatives() map[string]Native {
 			if !seek(dec, steps) {
 				return nil, nil
 			}
-			root := jsonItem{kind: dec.PeekKind()}
+			root, from := jsonItem{kind: dec.PeekKind()}, dec.InputOffset()
 			v, err := part(dec)
 			if err != nil || len(steps) == 0 && !ends(&root, args[0].(string)[dec.InputOffset():]) {
 				return nil, nil //nolint:nilerr // what is no JSON has no parts
+			}
+			if hasHalf(args[0].(string)[from:dec.InputOffset()]) {
+				return nil, Unsupported(halfPair)
 			}
 			return v, nil
 		}}
@@ -37,7 +42,41 @@ func documentNatives() map[string]Native {
 }
 
 func jsonReader(s string) *jsontext.Decoder {
-	return jsontext.NewDecoder(strings.NewReader(s), jsontext.AllowDuplicateNames(true))
+	return jsontext.NewDecoder(bytes.NewBufferString(s), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// halfPair is what Java's texts may have and ours may not.
+const halfPair = `half of a surrogate pair (\ud800 to \udfff) in a JSON text`
+
+// hasHalf reports whether a text within JSON has half of a surrogate pair. All documents
+// that have one were taken as [jsontext.AllowInvalidUTF8] takes them.
+func hasHalf(raw string) bool {
+	high := false // the escape before was the first half of a pair
+	for raw != "" {
+		at := strings.IndexByte(raw, '\\')
+		if high && at != 0 {
+			return true
+		}
+		if at < 0 || at+2 > len(raw) {
+			return false
+		}
+		raw = raw[at+1:]
+		if raw[0] != 'u' || len(raw) < 5 {
+			if high {
+				return true
+			}
+			raw = raw[1:]
+			continue
+		}
+		code, _ := strconv.ParseUint(raw[1:5], 16, 16)
+		raw = raw[5:]
+		low := code >= 0xdc00 && code <= 0xdfff
+		if high != low {
+			return true
+		}
+		high = code >= 0xd800 && code <= 0xdbff
+	}
+	return high
 }
 
 // jsonSteps takes a path as Trino writes it apart: $.name, $["any name"], $[0].
@@ -57,11 +96,7 @@ func jsonSteps(s string) ([]string, bool) {
 			rest = rest[1:]
 		case strings.HasPrefix(rest, "["):
 			step, rest, ok = strings.Cut(rest[1:], "]")
-			if !ok || step == "" || strings.Trim(step, "0123456789") != "" {
-				return nil, false
-			}
-		case strings.HasPrefix(rest, `."`):
-			if step, rest, ok = quotedStep(rest[2:]); !ok {
+			if !ok || step == "" || !isPathName(step) {
 				return nil, false
 			}
 		case strings.HasPrefix(rest, "."):
@@ -70,9 +105,7 @@ func jsonSteps(s string) ([]string, bool) {
 				end = len(rest) - 1
 			}
 			step, rest = rest[1:1+end], rest[1+end:]
-			if step == "" || strings.IndexFunc(step, func(r rune) bool {
-				return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r < 0x80
-			}) >= 0 {
+			if step == "" || !isPathName(strings.ReplaceAll(step, ":", "")) {
 				return nil, false
 			}
 		default:
@@ -81,6 +114,14 @@ func jsonSteps(s string) ([]string, bool) {
 		steps = append(steps, step)
 	}
 	return steps, true
+}
+
+// isPathName reports whether s needs no quotes in a path. Java's letters there are those of
+// the first plane.
+func isPathName(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r > 0xffff || !unicode.IsLetter(r))
+	}) < 0
 }
 
 // quotedStep reads up to the quote; \" and \\ stand for themselves.
@@ -112,7 +153,7 @@ func seek(dec *jsontext.Decoder, steps []string) bool {
 			}
 		case '[':
 			i, err := strconv.Atoi(step)
-			if err != nil || !seekElement(dec, i) {
+			if err != nil || i < 0 || !seekElement(dec, i) {
 				return false
 			}
 		default:

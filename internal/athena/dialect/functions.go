@@ -151,7 +151,7 @@ func jsonFunctions() map[string]signature {
 	return map[string]signature{
 		"json_extract":        sig(typeJSON, "json or varchar", "varchar").by(jsonExtract),
 		"json_extract_scalar": sig(typeVarchar, "json or varchar", "varchar").by(jsonExtract),
-		"json_array_length":   sig(typeBigint, "json or varchar").macro("json_array_length"),
+		"json_array_length":   sig(typeBigint, "json or varchar").by(jsonArrayLength),
 		"json_parse":          sig(typeJSON, "varchar").by(nativeOf("json_parse", typeJSON)),
 		"json_format":         sig(typeVarchar, "json").by(jsonFormat),
 	}

@@ -19,22 +19,6 @@ func moreJSONFunctions() map[string]signature {
 	}
 }
 
-func jsonArrayContains(t *translator, c *call) (string, error) {
-	switch typ := c.types[1]; {
-	case typ == typeVarchar:
-	case isInteger(typ):
-		c.args[1] = castTo(c.args[1], "BIGINT")
-	case typ == typeBool:
-		c.args[1] = castTo(c.args[1], "BOOLEAN")
-	case typ == typeDouble:
-	default:
-		return "", t.invalid(c.n, "json_array_contains looks for varchar, bigint, double or boolean, not %s", describe(typ))
-	}
-	kind := map[bool]string{true: typeBigint, false: c.types[1]}[isInteger(c.types[1])]
-	become(c.n, function(internal+"json_array_contains_"+kind, castTo(c.args[0], "VARCHAR"), c.args[1]))
-	return typeBool, nil
-}
-
 func jsonSize(t *translator, c *call) (string, error) {
 	c.name = "json_extract"
 	if _, err := jsonExtract(t, c); err != nil {
@@ -64,34 +48,11 @@ func jsonNatives() map[string]Native {
 			if err != nil {
 				return nil, cannotCast(s, "JSON")
 			}
+			if hasHalf(s) {
+				return nil, Unsupported(halfPair)
+			}
 			return text, nil
 		}),
-	}
-	for kind, equal := range map[string]func(v, x any) bool{
-		"VARCHAR": func(v, x any) bool { return v == x }, "BOOLEAN": func(v, x any) bool { return v == x },
-		"BIGINT": func(v, x any) bool {
-			n, ok := v.(json.Number)
-			i, err := strconv.ParseInt(string(n), 10, 64)
-			return ok && err == nil && i == x.(int64)
-		},
-		"DOUBLE": func(v, x any) bool {
-			n, ok := v.(json.Number)
-			f, err := n.Float64()
-			return ok && err == nil && strings.ContainsAny(string(n), ".eE") && f == x.(float64)
-		},
-	} {
-		all["json_array_contains_"+strings.ToLower(kind)] = Native{[]string{"VARCHAR", kind}, "BOOLEAN", func(args []any) (any, error) {
-			elements, ok := parseArray(args[0].(string))
-			if !ok {
-				return nil, nil
-			}
-			for _, e := range elements {
-				if v, ok := parseJSON(string(e)); ok && equal(v, args[1]) {
-					return true, nil
-				}
-			}
-			return false, nil
-		}}
 	}
 	return all
 }

@@ -25,16 +25,18 @@ func allMacros() map[string]string {
 	m("lower(s)", "CASE WHEN strlen(s) > length(s) THEN "+internal+"lower_text(s) ELSE lower(s) END")
 	m("finite(x)", "CASE WHEN isfinite(x) THEN x END")
 	m("no_minus(x)", "CASE WHEN x = 0 THEN abs(x) ELSE x END")
+	// Trino multiplies by a tenth where DuckDB divides by ten, which has other last digits.
+	all.once("round_tens(x, n)", "CASE WHEN NOT isfinite(x) AND n IS NOT NULL THEN x WHEN n < 0 THEN round(x * pow(10, n)) / pow(10, n) ELSE round(x, CAST(n AS INTEGER)) END")
 	m("no_nan(x)", "CASE WHEN isnan(x) THEN "+refuse("greatest or least of NaN", "x")+" ELSE x END")
 	m("ordered(x)", "CASE WHEN isnan(x) THEN "+refuse("min_by or max_by by NaN", "x")+" ELSE x END")
 	m("substr(s, i)", "CASE WHEN s IS NOT NULL AND (i = 0 OR i < -length(s)) THEN '' ELSE substr(s, i) END")
 	m("substr_len(s, i, n)", "CASE WHEN s IS NOT NULL AND i IS NOT NULL AND n IS NOT NULL AND (i = 0 OR i < -length(s) OR n <= 0) THEN '' ELSE substr(s, i, n) END")
 	m("replace(s, a, b)", "CASE WHEN a = '' THEN "+internal+"replace_nothing(s, b) ELSE replace(s, a, b) END")
-	m("split_part(s, d, i)", "CASE WHEN i < 1 AND s IS NOT NULL AND d IS NOT NULL THEN "+raise("'Index must be greater than zero'")+" ELSE list_extract(string_split(s, d), i) END")
+	m("split_part(s, d, i)", "CASE WHEN i < 1 AND s IS NOT NULL AND d IS NOT NULL THEN "+raise("'Index must be greater than zero'")+" WHEN s = '' AND d = '' THEN NULL WHEN d = '' AND i > 2147483647 THEN "+raise("'integer overflow'")+" ELSE list_extract(string_split(s, d), i) END")
 	// A NULL among the arguments makes NULL of what would end the query, as in Trino.
 	// A pad is the one text that can be much bigger than its arguments.
-	m("lpad(s, n, p)", "CASE WHEN n < 0 AND s IS NOT NULL AND p IS NOT NULL THEN "+raise("'Target length must be in the range [0..2147483647]'")+" WHEN n > 100000 THEN "+refuse("lpad to more than 100000 characters", "s", "n", "p")+" ELSE lpad(s, CAST(n AS INTEGER), p) END")
-	m("rpad(s, n, p)", "CASE WHEN n < 0 AND s IS NOT NULL AND p IS NOT NULL THEN "+raise("'Target length must be in the range [0..2147483647]'")+" WHEN n > 100000 THEN "+refuse("rpad to more than 100000 characters", "s", "n", "p")+" ELSE rpad(s, CAST(n AS INTEGER), p) END")
+	m("lpad(s, n, p)", "CASE WHEN n < 0 AND s IS NOT NULL AND p IS NOT NULL THEN "+raise("'Target length must be in the range [0..2147483647]'")+" WHEN p = '' AND s IS NOT NULL AND n IS NOT NULL THEN "+raise("'Padding string must not be empty'")+" WHEN n > 100000 THEN "+refuse("lpad to more than 100000 characters", "s", "n", "p")+" ELSE lpad(s, CAST(n AS INTEGER), p) END")
+	m("rpad(s, n, p)", "CASE WHEN n < 0 AND s IS NOT NULL AND p IS NOT NULL THEN "+raise("'Target length must be in the range [0..2147483647]'")+" WHEN p = '' AND s IS NOT NULL AND n IS NOT NULL THEN "+raise("'Padding string must not be empty'")+" WHEN n > 100000 THEN "+refuse("rpad to more than 100000 characters", "s", "n", "p")+" ELSE rpad(s, CAST(n AS INTEGER), p) END")
 	m("split2(s, d)", "CASE WHEN d = '' AND s IS NOT NULL THEN "+raise("'The delimiter may not be the empty string'")+" ELSE string_split(s, d) END")
 	// Texts for which a regular expression means other things to DuckDB than to Trino.
 	m("ascii_text(s)", "CASE WHEN strlen(s) > length(s) THEN "+refuse(`a regular expression with \b, [[:class:]] or (?i) over letters beyond ASCII`, "s")+" ELSE s END")
@@ -74,11 +76,6 @@ func allMacros() map[string]string {
 
 	m("millis(t)", "date_part('millisecond', t) % 1000")
 	m("from_iso8601(s)", "CAST("+internal+"iso_text(s) AS TIMESTAMP WITH TIME ZONE)")
-
-	// json_type is NULL where the path leads nowhere and 'NULL' for a JSON null.
-	// The text of a number is taken from the document: DuckDB would print 1.50 as 1.5.
-	m("json_extract_scalar(j, p, path)", "CASE WHEN NOT json_valid(j) THEN "+internal+"scalar_at(j, path) WHEN json_type(j, p) IN ('OBJECT', 'ARRAY', 'NULL') THEN NULL WHEN json_type(j, p) = 'DOUBLE' THEN "+NumberText+"(j, p) ELSE json_extract_string(j, p) END")
-	m("json_array_length(j)", "CASE WHEN json_valid(j) AND json_type(j) = 'ARRAY' THEN CAST(json_array_length(j) AS BIGINT) END")
 	return all
 }
 
@@ -90,8 +87,3 @@ func (m macros) elements() {
 	m.add("sequence(a, b)", "CASE WHEN abs(b - a) >= 10000 THEN "+raise("'result of sequence must not have more than 10000 entries'")+" ELSE generate_series(a, b, CASE WHEN a <= b THEN 1 ELSE -1 END) END")
 	m.add("sequence_step(a, b, s)", "CASE WHEN (b - a) IS NOT NULL AND (s = 0 OR (b - a) * sign(s) < 0 OR abs((b - a) // s) >= 10000) THEN "+raise("'the step of sequence must lead from start to stop, in less than 10000 entries'")+" ELSE generate_series(a, b, s) END")
 }
-
-// NumberText is the name of a function (json varchar, path varchar) -> varchar
-// that the engine provides: the number at a path, with its digits as they stand
-// in the document. See [NumberAt].
-const NumberText = internal + "number_text"

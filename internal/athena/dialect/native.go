@@ -26,15 +26,9 @@ var natives = sync.OnceValue(allNatives)
 
 func allNatives() map[string]Native {
 	all := map[string]Native{
-		NumberText: {[]string{"VARCHAR", "VARCHAR"}, "VARCHAR", func(args []any) (any, error) {
-			if text, ok := NumberAt(args[0].(string), args[1].(string)); ok {
-				return text, nil
-			}
-			return nil, nil
-		}},
 		internal + "refuse": {[]string{"VARCHAR", "VARCHAR"}, "BIGINT", func(args []any) (any, error) { return nil, Unsupported(args[0].(string)) }},
 	}
-	for _, group := range []map[string]Native{numberNatives(), textNatives(), regexpNatives(), binaryNatives(), urlNatives(), ipNatives(), jsonNatives(), decimalNatives(), castNatives(), documentNatives(), sqlJSONNatives(), stampNatives(), parseNatives()} {
+	for _, group := range []map[string]Native{numberNatives(), textNatives(), regexpNatives(), binaryNatives(), urlNatives(), ipNatives(), jsonNatives(), jsonArrayNatives(), decimalNatives(), castNatives(), documentNatives(), sqlJSONNatives(), stampNatives(), parseNatives()} {
 		for name, f := range group {
 			all[internal+name] = f
 		}

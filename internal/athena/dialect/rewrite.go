@@ -76,9 +76,21 @@ func roundTo(t *translator, c *call) (string, error) {
 		case "truncate":
 			c.n["function_name"] = "trunc"
 		case "round": // Java rounds -0.0 to 0.0, and -0.4 to -0.0
-			list(c.n, "children")[0] = function(internal+"no_minus", c.args[0])
+			c.args[0] = function(internal+"no_minus", c.args[0])
+			c.n["children"] = toList(c.args)
+			if len(c.args) == 2 && !isCount(c.args[1]) {
+				roundTens(c)
+			}
 		}
 		return typ, nil
+	}
+}
+
+// roundTens rounds a double or real to digits that may be negative: to tens, hundreds, ….
+func roundTens(c *call) {
+	become(c.n, function(internal+"round_tens", castTo(c.args[0], "DOUBLE"), c.args[1]))
+	if c.types[0] == typeReal {
+		become(c.n, function(internal+"double_to_real", copyOf(c.n)))
 	}
 }
 

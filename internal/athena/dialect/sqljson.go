@@ -80,6 +80,9 @@ func jsonItems(text, path string) (found []*jsonItem, ok bool, err error) {
 	if !ok {
 		return nil, false, errors.New("Invalid JSON path: '" + path + "'")
 	}
+	if hasHalf(text) {
+		return nil, false, Unsupported(halfPair)
+	}
 	root := new(jsonItem) // of an empty text, which is no error to Trino
 	if strings.Trim(text, " \t\r\n") != "" {
 		dec := jsonReader(text)

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -42,12 +43,37 @@ func reverse(t *translator, c *call) (string, error) {
 func concatWS(t *translator, c *call) (string, error) {
 	switch typ := c.types[1]; {
 	case len(c.args) == 2 && (typ == "array(varchar)" || typ == "array("+typeNull+")"):
-		become(c.n, function("array_to_string", c.args[1], c.args[0]))
-	case typ != typeVarchar && typ != typeNull:
+		become(c.n, function(internal+"concat_ws", c.args...))
+		return typeVarchar, nil
+	case typ != typeVarchar && (typ != typeNull || len(c.args) == 2): // NULL alone may be either
 		return "", t.invalid(c.args[1], "concat_ws joins varchar, or one array of varchar, not %s", describe(typ))
 	}
+	wrapText(c)
 	return typeVarchar, nil
 }
+
+// wrapText puts the limit around a call that Trino has for texts of many parts.
+func wrapText(c *call) { become(c.n, function(internal+"joined_text", copyOf(c.n))) }
+
+// joinedTexts leaves out NULLs, and is an empty text where there is nothing else.
+func joinedTexts(separator string, parts []any) (any, error) {
+	texts := make([]string, 0, len(parts))
+	for _, p := range parts {
+		if s, ok := p.(string); ok {
+			texts = append(texts, s)
+		}
+	}
+	joined := strings.Join(texts, separator)
+	if len(joined) > mostJoined {
+		return nil, errors.New(tooLong)
+	}
+	return joined, nil
+}
+
+// mostJoined bounds what listagg and concat_ws give, in bytes.
+const mostJoined = 1 << 20
+
+const tooLong = "Concatenated string is too large: more than 1048576 bytes"
 
 func strpos(t *translator, c *call) (string, error) {
 	if len(c.args) == 2 {
@@ -68,9 +94,13 @@ func textNatives() map[string]Native {
 	return map[string]Native{
 		"reverse": {[]string{"VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return reversed(args[0].(string)), nil }},
 		"strpos": {[]string{"VARCHAR", "VARCHAR", "BIGINT"}, "BIGINT", func(args []any) (any, error) {
+			if n := args[2].(int64); n == 0 || n == math.MinInt64 {
+				return nil, errors.New("'instance' must be a positive or negative number.")
+			}
 			return nthPosition(args[0].(string), args[1].(string), args[2].(int64)), nil
 		}},
 		"levenshtein":      {[]string{"VARCHAR", "VARCHAR"}, "BIGINT", func(args []any) (any, error) { return levenshtein(args[0].(string), args[1].(string)) }},
+		"concat_ws":        {[]string{"VARCHAR", "VARCHAR[]"}, "VARCHAR", func(args []any) (any, error) { return joinedTexts(args[0].(string), args[1].([]any)) }},
 		"hamming_distance": {[]string{"VARCHAR", "VARCHAR"}, "BIGINT", func(args []any) (any, error) { return hamming(args[0].(string), args[1].(string)) }},
 		"split": {[]string{"VARCHAR", "VARCHAR", "BIGINT"}, "VARCHAR[]", func(args []any) (any, error) {
 			if args[1].(string) == "" {
@@ -78,6 +108,9 @@ func textNatives() map[string]Native {
 			}
 			if args[2].(int64) <= 0 {
 				return nil, errors.New("Limit must be positive")
+			}
+			if args[2].(int64) > math.MaxInt32 {
+				return nil, errors.New("Limit is too large")
 			}
 			return list1(strings.SplitN(args[0].(string), args[1].(string), int(args[2].(int64)))), nil
 		}},
@@ -151,7 +184,7 @@ func hamming(a, b string) (any, error) {
 func levenshtein(a, b string) (any, error) {
 	x, y := []rune(a), []rune(b)
 	const most = 1_000_000
-	if len(x)*len(y) > most {
+	if max(len(x), len(y))*(min(len(x), len(y))-1) > most {
 		return nil, errors.New("The combined inputs for Levenshtein distance are too large")
 	}
 	row := make([]int, len(y)+1)

@@ -71,16 +71,34 @@ func (t *translator) window(n node, s *scope) (string, error) {
 
 // isCount reports whether n is a literal whole number from 0.
 func isCount(n node) bool {
+	number, ok := numberConst(n)
+	return ok && !strings.HasPrefix(number.String(), "-")
+}
+
+// numberConst is the number of a literal of a whole number, also of one that is cast.
+func numberConst(n node) (json.Number, bool) {
 	for text(n, "class") == "CAST" {
 		n = child(n, "child")
 	}
-	number, ok := child(n, "value")["value"].(json.Number)
-	return text(n, "class") == "CONSTANT" && ok && !strings.HasPrefix(number.String(), "-")
+	v := child(n, "value")
+	id := text(child(v, "type"), "id")
+	number, ok := v["value"].(json.Number)
+	return number, ok && text(n, "class") == "CONSTANT" && (id == "INTEGER" || id == "BIGINT")
 }
 
-func isZeroCount(n node) bool {
-	number, _ := child(n, "value")["value"].(json.Number)
-	return number == "0"
+// placeInFrame checks n, which nth_value counts to. Trino ends the query where a row has one
+// below 1, and DuckDB answers NULL.
+func (t *translator) placeInFrame(n node, typ string) error {
+	if typ == typeNull {
+		return nil
+	}
+	if !isCount(n) {
+		return t.refuse(n, "nth_value with a place that is no whole number from 1", "write the number")
+	}
+	if number, _ := numberConst(n); number == "0" {
+		return t.invalid(n, "the place of nth_value is a whole number from 1")
+	}
+	return nil
 }
 
 // ownColumns refuses an aggregate or a window function that was translated and names a
@@ -136,8 +154,10 @@ func (t *translator) windowCall(n node, s *scope) (string, error) {
 	if (name == "lag" || name == "lead") && len(list(n, "orders")) == 0 {
 		return "", t.invalid(n, "%s needs ORDER BY in its window", name)
 	}
-	if name == "nth_value" && len(args) == 2 && text(args[1], "class") == "CONSTANT" && isZeroCount(args[1]) {
-		return "", t.invalid(args[1], "the place of nth_value is a whole number from 1")
+	if name == "nth_value" && len(args) == 2 {
+		if err := t.placeInFrame(args[1], types[1]); err != nil {
+			return "", err
+		}
 	}
 	switch typ, ok := windowFunctions[name]; {
 	case typ != "":
