@@ -40,7 +40,9 @@ func allMacros() map[string]string {
 	m("split2(s, d)", "CASE WHEN d = '' AND s IS NOT NULL THEN "+raise("'The delimiter may not be the empty string'")+" ELSE string_split(s, d) END")
 	// Texts for which a regular expression means other things to DuckDB than to Trino.
 	m("ascii_text(s)", "CASE WHEN strlen(s) > length(s) THEN "+refuse(`a regular expression with \b, [[:class:]] or (?i) over letters beyond ASCII`, "s")+" ELSE s END")
-	m("line_text(s)", "CASE WHEN suffix(s, chr(10)) THEN "+refuse(`a regular expression with $ over a text that ends in a line feed (write \z)`, "s")+" ELSE s END")
+	m("line_text(s)", "CASE WHEN suffix(s, chr(10)) THEN "+refuse(`a regular expression with $, or ^ in (?m), over a text that ends in a line feed (write \z for $)`, "s")+" ELSE s END")
+	m("end_text(s)", "CASE WHEN unicode(right(s, 1)) > 127 THEN "+refuse("a regular expression that may find an empty text at the end, such as b?$, over a text that ends in a character beyond ASCII", "s")+" ELSE s END")
+	m("known_text(s)", `CASE WHEN regexp_matches(s, '[^`+knownCharacters+`]') THEN `+refuse(`a regular expression with \p over characters that versions of Unicode do not agree about`, "s")+" ELSE s END")
 	m("regexp_extract(s, p, g)", "CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END")
 	m("int_text(s)", `CASE WHEN regexp_full_match(s, '[\x01-\x20]*[+-]?[0-9]+[\x01-\x20]*') THEN trim(s, '`+blanks+`') ELSE `+raise(`'Cannot cast ''' || s || ''' to a whole number'`)+` END`)
 	m("try_int_text(s)", `CASE WHEN regexp_full_match(s, '[\x01-\x20]*[+-]?[0-9]+[\x01-\x20]*') THEN trim(s, '`+blanks+`') END`)

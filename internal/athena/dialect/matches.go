@@ -153,7 +153,7 @@ type searcher struct {
 }
 
 // patterns are compiled regular expressions, in the process of a query, which has few. All
-// of them were seen by parsePattern.
+// of them were seen by parsePattern, and are [respelled].
 var patterns = struct {
 	sync.Mutex
 	compiled map[string]searcher
@@ -166,7 +166,7 @@ func pattern(s string) (searcher, error) {
 	if p, ok := patterns.compiled[s]; ok {
 		return p, nil
 	}
-	tree, err := parsePattern(s)
+	tree, err := boundedPattern(s)
 	if err != nil {
 		return searcher{}, err
 	}
@@ -257,7 +257,12 @@ func (p searcher) split(s string) []any {
 	return append(parts, s[from:])
 }
 
+// position is -1 in an empty text, whatever the pattern finds there: Trino looks whether the
+// first character is behind the end before it searches.
 func (p searcher) position(s string) int64 {
+	if s == "" {
+		return -1
+	}
 	m := p.FindStringIndex(s)
 	if m == nil {
 		return -1

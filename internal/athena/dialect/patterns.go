@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp/syntax"
@@ -10,7 +11,7 @@ import (
 
 // Regular expressions. Trino's regular expressions are
 // Java's; DuckDB's and Go's are RE2's. Where both read the same text they find the
-// same, but for the places that guards look after.
+// same, but for the texts that guards look after, and the patterns that parsePattern refuses.
 
 // regexpArgs checks the pattern of a call, and puts a guard around the text that is searched.
 func (t *translator) regexpArgs(c *call) error {
@@ -28,7 +29,7 @@ func (t *translator) regexpArgs(c *call) error {
 	for _, guard := range guards(s, tree) {
 		c.args[0] = function(internal+guard, c.args[0])
 	}
-	c.args[1] = varcharConst(namedGroups(s))
+	c.args[1] = varcharConst(respelled(s))
 	return nil
 }
 
@@ -40,15 +41,31 @@ const (
 )
 
 // parsePattern reads a regular expression, and refuses those that Java's engine reads and
-// ours does not.
+// ours does not, or otherwise.
 func parsePattern(s string) (*syntax.Regexp, error) {
 	if len(s) > mostPattern {
 		return nil, fmt.Errorf("it has more than %d bytes", mostPattern)
 	}
+	if nestedClass(s) {
+		return nil, errors.New("a class in a class and && are not supported: write the characters that are meant")
+	}
+	tree, err := boundedPattern(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := cmp.Or(spelledAlike(s), namesAlike(tree.CapNames()), repeatsAlike(tree)); err != nil {
+		return nil, err
+	}
+	if folds(tree) {
+		return tree, foldedAlike(s)
+	}
+	return tree, nil
+}
+
+// boundedPattern parses a regular expression, which may be [respelled].
+func boundedPattern(s string) (*syntax.Regexp, error) {
 	tree, err := syntax.Parse(s, syntax.Perl)
 	switch {
-	case nestedClass(s):
-		return nil, errors.New("a class in a class and && are not supported: write the characters that are meant")
 	case err != nil:
 		return nil, errors.New("look-around and references to groups are not supported, nor is what is no regular expression")
 	case steps(tree) > mostSteps:
@@ -72,22 +89,6 @@ func steps(tree *syntax.Regexp) int {
 	return n
 }
 
-// namedGroups writes the groups (?<name>…) as DuckDB's engine reads them.
-func namedGroups(s string) string {
-	var b strings.Builder
-	for s != "" {
-		if rest, ok := strings.CutPrefix(s, "(?<"); ok {
-			b.WriteString("(?P<")
-			s = rest
-			continue
-		}
-		n, _ := patternPiece(s)
-		b.WriteString(s[:n])
-		s = s[n:]
-	}
-	return b.String()
-}
-
 // patternPiece is the length of what s begins with: a quoted text, an escaped character, a
 // class or a character. nested tells that a class in brackets has another in it, or &&: Java
 // unites and intersects them, RE2 takes them for characters.
@@ -99,7 +100,7 @@ func patternPiece(s string) (n int, nested bool) {
 		}
 		return n, false
 	case s[0] == '\\':
-		return min(2, len(s)), false
+		return escapeLength(s), false
 	case s[0] == '[':
 		return class(s)
 	}
@@ -144,13 +145,40 @@ func nestedClass(pattern string) bool {
 // things to RE2 than to Java.
 func guards(pattern string, tree *syntax.Regexp) []string {
 	var all []string
-	if strings.Contains(pattern, "[:") || folds(tree) || contains1(tree, syntax.OpWordBoundary) || contains1(tree, syntax.OpNoWordBoundary) {
-		all = append(all, "ascii_text")
+	add := func(guard string, needed bool) {
+		if needed {
+			all = append(all, guard)
+		}
 	}
-	if contains1(tree, syntax.OpEndText) {
-		all = append(all, "line_text")
-	}
+	add("ascii_text", strings.Contains(pattern, "[:") || folds(tree) || contains1(tree, syntax.OpWordBoundary) || contains1(tree, syntax.OpNoWordBoundary))
+	add("line_text", contains1(tree, syntax.OpEndText) || looksAtLastLine(tree))
+	add("end_text", mayMissEnd(tree))
+	add("known_text", namesProperty(pattern))
 	return all
+}
+
+// looksAtLastLine reports whether the pattern may find the beginning of a line at the end of
+// a text, where there is none to Java. Where ^ stands first, what follows is beyond the end.
+func looksAtLastLine(tree *syntax.Regexp) bool {
+	if tree.Op == syntax.OpConcat && tree.Sub[0].Op == syntax.OpBeginLine && !canBeEmpty(tree) {
+		return slices.ContainsFunc(tree.Sub[1:], func(sub *syntax.Regexp) bool { return contains1(sub, syntax.OpBeginLine) })
+	}
+	return contains1(tree, syntax.OpBeginLine)
+}
+
+// mayMissEnd reports whether Trino may find nothing at the end of a text where an empty one
+// is: it begins to search as many bytes before the end as the pattern finds at most, as b?$
+// does one, which may be within a character.
+func mayMissEnd(tree *syntax.Regexp) bool {
+	return endsText(tree) && canBeEmpty(tree) && !atBeginning(tree) && !unbounded(tree)
+}
+
+func endsText(tree *syntax.Regexp) bool {
+	return tree.Op == syntax.OpEndText || slices.ContainsFunc(tree.Sub, endsText)
+}
+
+func unbounded(tree *syntax.Regexp) bool {
+	return tree.Op == syntax.OpStar || tree.Op == syntax.OpPlus || tree.Op == syntax.OpRepeat && tree.Max < 0 || slices.ContainsFunc(tree.Sub, unbounded)
 }
 
 func contains1(tree *syntax.Regexp, op syntax.Op) bool {

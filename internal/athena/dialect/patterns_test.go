@@ -1,6 +1,9 @@
 package dialect
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestNestedClass(t *testing.T) {
 	for pattern, want := range map[string]bool{
@@ -13,11 +16,12 @@ func TestNestedClass(t *testing.T) {
 	}
 }
 
-func TestNamedGroups(t *testing.T) {
+func TestRespelled(t *testing.T) {
 	for pattern, want := range map[string]string{
 		"": "", "(?<a>x)": "(?P<a>x)", "x(?<a>[(?<])": "x(?P<a>[(?<])", `\Q(?<\E(?<a>)`: `\Q(?<\E(?P<a>)`, `\(?<`: `\(?<`, `[\](?<](?<a>)`: `[\](?<](?P<a>)`, `[[:alpha:](?<]`: `[[:alpha:](?<]`, "[]](?<a>)": "[]](?P<a>)",
+		`\s+\S`: `[\x09-\x0d\x20]+[^\x09-\x0d\x20]`, `[^a\s-]`: `[^a\x09-\x0d\x20-]`, `[\S]`: `[\x00-\x08\x0e-\x1f!-\x{10ffff}]`, `\\s\Q\s\E[\\s]`: `\\s\Q\s\E[\\s]`, `\p{Ll}\x{73}`: `\p{Ll}\x{73}`,
 	} {
-		if got := namedGroups(pattern); got != want {
+		if got := respelled(pattern); got != want {
 			t.Errorf("%s becomes %s, want %s", pattern, got, want)
 		}
 	}
@@ -28,7 +32,7 @@ func TestNamedGroups(t *testing.T) {
 func TestEmptyMatches(t *testing.T) {
 	for pattern, want := range map[string]bool{
 		"x*": true, "": true, "a|": true, "$": true, "^": true, "^a?": true, `\Aa*`: true, "(^a?)": true, "^a?|^b?": true, "(?:^|^b)c*": true, `\bx`: true, "a|^b": true, "^(a|b?)$": true,
-		`\b`: false, `\B`: false, "(?m)^": false, "^a?|b?": false, "a?^": false, "(^)*": false, "(?:^|,)?": false, `x*\b`: false,
+		`\b`: false, `\B`: false, "(?m)^": false, "^a?|b?": false, "a?^": false, "(?:^|,)?": false, `x*\b`: false,
 	} {
 		tree, err := parsePattern(pattern)
 		if err != nil {
@@ -36,6 +40,24 @@ func TestEmptyMatches(t *testing.T) {
 		}
 		if got := !looksBack(tree) || !canBeEmpty(tree) || atBeginning(tree); got != want {
 			t.Errorf("%s: %v, want %v", pattern, got, want)
+		}
+	}
+}
+
+// TestGuards: which texts are refused is known of a pattern.
+func TestGuards(t *testing.T) {
+	for pattern, want := range map[string][]string{
+		"a": nil, "^a": nil, `\s`: nil, `\\p{L}`: nil, `\Q\p{L}\E`: nil, `a\z`: nil, "(?m)^a": nil, "(?m)a$": nil, `^a?\z`: nil, `a*\z`: nil,
+		`\p{L}`: {"known_text"}, `\PL`: {"known_text"}, "(?i)a": {"ascii_text"}, `\b`: {"ascii_text"}, "[[:alpha:]]": {"ascii_text"},
+		"a$": {"line_text"}, "(?m)^": {"line_text"}, `\n(?m:^)a`: {"line_text"}, "(?m)^a?": {"line_text"}, "(?m)^a|^b": {"line_text"},
+		`a?\z`: {"end_text"}, "(?:a|)$": {"line_text", "end_text"}, "a?(b{0,2})$": {"line_text", "end_text"},
+	} {
+		tree, err := parsePattern(pattern)
+		if err != nil {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		if got := guards(pattern, tree); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", pattern, got, want)
 		}
 	}
 }
