@@ -96,6 +96,11 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 		return nil, &athena.Error{Kind: athena.ErrRefused, Construct: fmt.Sprintf("%d statements", len(statements)), Detail: "send exactly one SELECT"}
 	}
 	stmt, _ := statements[0].(map[string]any)
+	if strings.Contains(strings.ToLower(sql), internal) {
+		if err := t.taken(stmt); err != nil {
+			return nil, err
+		}
+	}
 	cols, err := t.statement(stmt, &scope{})
 	if err != nil {
 		return nil, err

@@ -89,9 +89,6 @@ func (t *translator) with(n node, s *scope) error {
 		if len(list(value, "key_targets")) > 0 || text(value, "materialized") != "CTE_MATERIALIZE_DEFAULT" {
 			return t.refuse(value, "WITH "+name+" AS MATERIALIZED or USING KEY", "")
 		}
-		if isInternal(name) {
-			return t.taken(value, name)
-		}
 		cols, err := t.statement(child(value, "query"), s)
 		if err != nil {
 			return err
@@ -114,9 +111,6 @@ func (t *translator) rename(n node, cols []column, names []string) ([]column, er
 	}
 	out := make([]column, len(cols))
 	for i, name := range names {
-		if isInternal(name) {
-			return nil, t.taken(n, name)
-		}
 		out[i] = column{name: name, typ: cols[i].typ}
 	}
 	return out, nil
@@ -319,9 +313,6 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 			continue
 		}
 		name := text(e, "alias")
-		if isInternal(name) {
-			return nil, t.taken(e, name)
-		}
 		if name == "" && text(e, "class") == "COLUMN_REF" {
 			names := strings1(e, "column_names")
 			name = names[len(names)-1]
@@ -343,7 +334,9 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 		if text(e, "class") != "COLUMN_REF" {
 			t.settle(e, typ)
 		}
-		e["alias"] = name
+		if text(e, "alias") != "" || !isColumn(e, name) { // a bare one may be of a query around: see outward
+			e["alias"] = name
+		}
 		cols = append(cols, column{name: name, typ: typ, plain: plain})
 	}
 	return cols, nil

@@ -268,9 +268,6 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 		return "", err
 	}
 	names := strings1(n, "column_names")
-	if isInternal(names[len(names)-1]) { // a function that was put around it might take it for its own
-		return "", t.taken(n, names[len(names)-1])
-	}
 	if err := t.concealed(n, names, s); err != nil {
 		return "", err
 	}
