@@ -159,6 +159,9 @@ func parseError(sql string, doc node) error {
 	if strings.HasPrefix(message, "Max expression depth") { // and what to set, which nobody here can
 		return &athena.Error{Kind: athena.ErrRefused, Construct: "query", Detail: "nested more than 1000 levels deep, or a list of as many relations; put parts into WITH"}
 	}
+	if strings.HasPrefix(message, "exprLocation") {
+		return &athena.Error{Kind: athena.ErrRefused, Construct: "LIMIT or ORDER BY behind parentheses with one", Detail: "write SELECT * FROM (…) LIMIT 1"}
+	}
 	if strings.HasSuffix(message, " is not supported") { // SQL that the parser knows by name
 		e.Kind = athena.ErrRefused
 	}
