@@ -24,6 +24,11 @@ func (t *translator) distinctOrders(n node, items []any, s *scope) error {
 			if at < 0 {
 				return t.invalid(e, "ORDER BY of SELECT DISTINCT must be in the select list")
 			}
+			if len(names) > 0 { // it may be none, though the last of its names is one
+				if _, err := t.expr(copyOf(e), s); err != nil {
+					return err
+				}
+			}
 			if !holds(items[:at+1], "STAR") {
 				become(e, intConst(at+1))
 			}

@@ -256,18 +256,16 @@ func (s *scope) ofUsing(names []string) bool {
 	return false
 }
 
-// ofPath reports whether FROM of this query has a relation with column by that path, or by
-// one of which it is the end, and without an alias.
+// ofPath reports whether the relation of a column by that path is one that FROM has by it, or
+// by one of which it is the end, and without an alias.
 func (s *scope) ofPath(path []string, column string) bool {
 	for ; s != nil; s = s.parent {
-		if slices.ContainsFunc(s.visible(), func(r relation) bool {
+		if _, found := s.own([]string{path[len(path)-1], column}); !found {
+			continue
+		}
+		return slices.ContainsFunc(s.visible(), func(r relation) bool {
 			return r.has(column) && len(r.path) >= len(path) && slices.EqualFunc(r.path[len(r.path)-len(path):], path, strings.EqualFold)
-		}) {
-			return true
-		}
-		if s.ctes != nil { // the query ends here
-			return false
-		}
+		})
 	}
 	return false
 }
