@@ -96,6 +96,11 @@ func Translate(sql string, tree []byte, now time.Time, parse func(sql string) ([
 		return nil, &athena.Error{Kind: athena.ErrRefused, Construct: fmt.Sprintf("%d statements", len(statements)), Detail: "send exactly one SELECT"}
 	}
 	stmt, _ := statements[0].(map[string]any)
+	if strings.Contains(strings.ToLower(sql), internal) {
+		if err := t.taken(stmt); err != nil {
+			return nil, err
+		}
+	}
 	cols, err := t.statement(stmt, &scope{})
 	if err != nil {
 		return nil, err
@@ -153,6 +158,9 @@ func parseError(sql string, doc node) error {
 	e := &athena.Error{Kind: athena.ErrSyntax, Detail: message}
 	if strings.HasPrefix(message, "Max expression depth") { // and what to set, which nobody here can
 		return &athena.Error{Kind: athena.ErrRefused, Construct: "query", Detail: "nested more than 1000 levels deep, or a list of as many relations; put parts into WITH"}
+	}
+	if strings.HasPrefix(message, "exprLocation") {
+		return &athena.Error{Kind: athena.ErrRefused, Construct: "LIMIT or ORDER BY behind parentheses with one", Detail: "write SELECT * FROM (…) LIMIT 1"}
 	}
 	if strings.HasSuffix(message, " is not supported") { // SQL that the parser knows by name
 		e.Kind = athena.ErrRefused

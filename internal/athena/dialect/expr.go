@@ -364,7 +364,7 @@ func (t *translator) subquery(n node, s *scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cols, err := t.statement(child(n, "subquery"), s)
+	cols, err := t.statement(child(n, "subquery"), s.operand())
 	if err != nil {
 		return "", err
 	}

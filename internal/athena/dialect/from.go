@@ -44,15 +44,19 @@ func (t *translator) table(n node, s *scope) error {
 	if strings.HasPrefix(t.written(n), "'") {
 		return t.fail(n, athena.ErrSyntax, "table '"+name+"'", `write the name without quotes, or in "`)
 	}
-	alias := text(n, "alias")
+	alias, written := text(n, "alias"), []string(nil)
 	if alias == "" {
-		alias = name
+		alias, written = name, path
 	}
 	cols, isCTE := s.cte(name)
-	if !isCTE || len(path) > 1 {
+	isCTE = isCTE && len(path) == 1
+	if !isCTE {
 		renamed, first := len(list(n, "column_name_alias")) > 0, len(t.scans)
 		if query, ok := definition(path); ok {
 			err := t.expand(n, s, alias, query)
+			if err == nil {
+				s.rels[len(s.rels)-1].path = written
+			}
 			if err == nil && !renamed && len(t.scans) == first+1 { // a view: its columns are the table's
 				t.bound(&t.scans[first], alias, s)
 			}
@@ -72,7 +76,9 @@ func (t *translator) table(n node, s *scope) error {
 	if cols, err = t.rename(n, cols, strings1(n, "column_name_alias")); err != nil {
 		return err
 	}
-	s.rels = append(s.rels, newRelation(alias, cols))
+	r := newRelation(alias, cols)
+	r.path = written
+	s.rels = append(s.rels, r)
 	return nil
 }
 
@@ -341,6 +347,9 @@ func (t *translator) values(n node, s *scope) error {
 			typ, err := t.expr(e, s)
 			if err != nil {
 				return err
+			}
+			if len(row) == 1 && isRow(typ) { // whose fields are columns in Trino
+				return t.refuse(e, "VALUES of a row", "write VALUES (1, 2) for two columns")
 			}
 			if i == 0 {
 				cols = append(cols, column{name: unnamed(j), typ: typ})

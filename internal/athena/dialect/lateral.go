@@ -139,11 +139,16 @@ func limits(n node) bool {
 }
 
 // onTrue refuses the condition of a join with UNNEST, or with a subquery that names columns
-// beside it, unless it is true.
+// beside it, unless it is true. USING is one too.
 func (t *translator) onTrue(n node, what string) error {
 	cond := child(n, "condition")
-	if s, ok := literal(child(cond, "child")); cond == nil || ok && text(cond, "class") == "CAST" && s == "t" {
+	switch s, ok := literal(child(cond, "child")); {
+	case ok && text(cond, "class") == "CAST" && s == "t":
 		return nil
+	case cond == nil && len(strings1(n, "using_columns")) == 0: // CROSS JOIN
+		return nil
+	case cond == nil:
+		cond = n
 	}
 	return t.refuse(cond, "a join with "+what+" but ON TRUE", "put the condition into WHERE")
 }

@@ -124,7 +124,7 @@ func (t *translator) parameters(n node, count int) (names []string, body node, e
 	}
 	for _, p := range list {
 		name := strings1(p, "column_names")
-		if text(p, "class") != "COLUMN_REF" || len(name) != 1 || isInternal(name[0]) {
+		if text(p, "class") != "COLUMN_REF" || len(name) != 1 {
 			return nil, nil, t.invalid(n, "what stands before -> must be names")
 		}
 		names = append(names, name[0])

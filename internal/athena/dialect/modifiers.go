@@ -1,35 +1,59 @@
 package dialect
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // What stands behind a query: DISTINCT, ORDER BY, OFFSET and LIMIT.
 
-// distinctOrders refuses ORDER BY what DISTINCT has lost.
-func (t *translator) distinctOrders(n node, s *scope) error {
-	distinct := false
-	for _, item := range list(n, "modifiers") {
-		m, _ := item.(map[string]any)
-		distinct = distinct || text(m, "type") == "DISTINCT_MODIFIER"
-	}
+// distinctOrders refuses ORDER BY what DISTINCT has lost. What is written as an item of the
+// select list is, which was items before it was translated, is written as its place. s is the
+// scope of ORDER BY.
+func (t *translator) distinctOrders(n node, items []any, s *scope) error {
 	for _, item := range list(n, "modifiers") {
 		m, _ := item.(map[string]any)
 		for _, o := range list(m, "orders") {
 			order, _ := o.(map[string]any)
 			e := child(order, "expression")
 			names := strings1(e, "column_names")
-			if !distinct || text(e, "class") == "CONSTANT" || len(names) > 0 && s.first.has(names[len(names)-1]) {
+			if _, isPlace := position(e); isPlace || len(names) == 1 && s.first.has(names[0]) {
 				continue
 			}
-			return t.invalid(e, "ORDER BY of SELECT DISTINCT must name columns of the select list")
+			at := slices.IndexFunc(items, func(item any) bool { return s.sameItem(item, e) })
+			if at < 0 {
+				return t.invalid(e, "ORDER BY of SELECT DISTINCT must be in the select list")
+			}
+			if len(names) > 0 { // it may be none, though the last of its names is one
+				if _, err := t.expr(copyOf(e), s); err != nil {
+					return err
+				}
+			}
+			if !holds(items[:at+1], "STAR") {
+				become(e, intConst(at+1))
+			}
 		}
 	}
 	return nil
 }
 
-func (t *translator) modifiers(n node, s *scope) error {
-	if err := t.distinctOrders(n, s); err != nil {
-		return err
+// sameItem reports whether e, of ORDER BY in s, is the item of the select list, or a column
+// that it stands for. In an expression, names of items mean these.
+func (s *scope) sameItem(item any, e node) bool {
+	names := strings1(e, "column_names")
+	if i, _ := item.(map[string]any); text(i, "class") == "STAR" {
+		relation := text(i, "relation_name")
+		return len(names) > 1 && (relation == "" || strings.EqualFold(relation, names[len(names)-2]))
 	}
+	for _, names := range columnsIn(e) {
+		if len(names) == 1 && s.first.has(names[0]) {
+			return false
+		}
+	}
+	return s.parent.alike(item, e)
+}
+
+func (t *translator) modifiers(n node, s *scope) error {
 	for _, item := range list(n, "modifiers") {
 		m, _ := item.(map[string]any)
 		switch typ := text(m, "type"); typ {

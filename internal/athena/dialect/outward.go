@@ -61,17 +61,19 @@ func (s *scope) relationOf(names []string) (alias string, free bool) {
 				called++
 			}
 		}
-		if c, found := s.own([]string{alias}); found && isRow(c.typ) { // whose field it would be
+		if c, found := s.own([]string{alias}); found && (s.lambda || isRow(c.typ)) { // whose field it would be
 			called++
 		}
 	}
 	return alias, alias != "" && owners == 1 && called == 1
 }
 
-// selects reports whether an item of the select list is called name, to DuckDB.
+// selects reports whether an item of the select list is called name, to DuckDB, and is not
+// just the column that has this name there.
 func (s *scope) selects(name string) bool {
 	return slices.ContainsFunc(s.items, func(item any) bool {
 		e, _ := item.(map[string]any)
-		return strings.EqualFold(text(e, "alias"), name) || text(e, "alias") == "" && isColumn(e, name)
+		alias, names := text(e, "alias"), strings1(e, "column_names")
+		return strings.EqualFold(alias, name) || alias == "" && isColumn(e, name) && len(names) > 1
 	})
 }

@@ -1,11 +1,11 @@
 package dialect
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/audit-archiver/archiver/internal/athena"
 )
 
 // translator walks one tree once, from the top, and rewrites it in place.
@@ -89,15 +89,15 @@ func (t *translator) with(n node, s *scope) error {
 		if len(list(value, "key_targets")) > 0 || text(value, "materialized") != "CTE_MATERIALIZE_DEFAULT" {
 			return t.refuse(value, "WITH "+name+" AS MATERIALIZED or USING KEY", "")
 		}
-		if isInternal(name) {
-			return t.taken(value, name)
-		}
 		cols, err := t.statement(child(value, "query"), s)
 		if err != nil {
 			return err
 		}
 		if cols, err = t.rename(value, cols, strings1(value, "aliases")); err != nil {
 			return err
+		}
+		if r := newRelation("", cols); len(list(value, "aliases")) > len(r.named) {
+			return t.invalid(value, "WITH %s gives two columns one name", name)
 		}
 		s.ctes[strings.ToLower(name)] = cols
 	}
@@ -114,9 +114,6 @@ func (t *translator) rename(n node, cols []column, names []string) ([]column, er
 	}
 	out := make([]column, len(cols))
 	for i, name := range names {
-		if isInternal(name) {
-			return nil, t.taken(n, name)
-		}
 		out[i] = column{name: name, typ: cols[i].typ}
 	}
 	return out, nil
@@ -130,6 +127,11 @@ func (t *translator) setOperation(n node, s *scope, begin int) ([]column, error)
 	case "UNION", "EXCEPT", "INTERSECT":
 	default:
 		return nil, t.refuse(n, construct(text(n, "setop_type")), "write UNION and name the columns in order")
+	}
+	for _, part := range []node{child(n, "left"), child(n, "right")} {
+		if len(list(child(part, "cte_map"), "map")) > 0 {
+			return nil, t.fail(part, athena.ErrSyntax, "WITH in a part of "+text(n, "setop_type"), "write it before the first part")
+		}
 	}
 	left, err := t.query(child(n, "left"), s)
 	if err != nil {
@@ -195,7 +197,13 @@ func (t *translator) selectNode(n node, s *scope, begin int) ([]column, error) {
 	}
 	uses.tables = s.sideways()
 	t.groupsByPlace(n)
+	var written []any
+	if isDistinct(n) {
+		written, _ = clone(n["select_list"]).([]any)
+	}
+	s.selecting = !t.aggregates(s.items)
 	cols, err := t.selectList(n, s)
+	s.selecting = false
 	if err != nil {
 		return nil, err
 	}
@@ -228,57 +236,27 @@ func (t *translator) selectNode(n node, s *scope, begin int) ([]column, error) {
 	if err := t.decorrelated(n, uses); err != nil {
 		return nil, err
 	}
-	if err := t.modifiers(n, &scope{parent: s, first: newRelation("", cols)}); err != nil {
+	ordering := &scope{parent: s, first: newRelation("", cols)}
+	if written != nil {
+		err = t.distinctOrders(n, written, ordering)
+	}
+	if err == nil {
+		err = t.modifiers(n, ordering)
+	}
+	if err == nil {
+		err = t.limited(n, ordering)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if s.sideways() > uses.groups && limits(n) {
 		return nil, t.refuse(n, "ORDER BY with a column of a relation beside it, and LIMIT, in a LATERAL subquery", lateralAdvice)
 	}
 	t.byDay(n)
+	inOrderOfSets(n)
 	wrap(s.exact)
 	t.oneRow = s.aggregates && len(list(n, "group_expressions")) == 0
 	return cols, nil
-}
-
-// groupsByPlace writes what GROUP BY 1 means in the place of the number: the select list
-// gets casts of its own, so that other items would not be known to be made of it.
-func (t *translator) groupsByPlace(n node) {
-	items := list(n, "select_list")
-	for _, item := range items {
-		if e, _ := item.(map[string]any); text(e, "class") == "STAR" { // nobody knows the places behind it
-			return
-		}
-	}
-	if len(list(n, "group_sets")) > 1 { // which takes no numbers
-		return
-	}
-	groups := make(map[string]bool) // the printer has each of them once
-	for _, g := range list(n, "group_expressions") {
-		groups[meaning(g)] = true
-	}
-	for _, g := range list(n, "group_expressions") {
-		e, _ := g.(map[string]any)
-		i, ok := position(e)
-		if !ok || i > len(items) {
-			continue
-		}
-		item, _ := items[i-1].(map[string]any)
-		if is := meaning(item); !groups[is] && holds(item, "COLUMN_REF") && !holds(item, "SUBQUERY") && !t.aggregates(item) {
-			groups[is] = true
-			become(e, t.again(item))
-		}
-	}
-}
-
-// inEachSet reports whether n groups by its expression i in all of its grouping sets.
-func inEachSet(n node, i int) bool {
-	for _, item := range list(n, "group_sets") {
-		set, _ := item.([]any)
-		if !slices.Contains(set, any(json.Number(itoa(i)))) {
-			return false
-		}
-	}
-	return true
 }
 
 // storable refuses values that DuckDB holds otherwise than Trino does: they may
@@ -319,9 +297,6 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 			continue
 		}
 		name := text(e, "alias")
-		if isInternal(name) {
-			return nil, t.taken(e, name)
-		}
 		if name == "" && text(e, "class") == "COLUMN_REF" {
 			names := strings1(e, "column_names")
 			name = names[len(names)-1]
@@ -343,7 +318,9 @@ func (t *translator) selectList(n node, s *scope) ([]column, error) {
 		if text(e, "class") != "COLUMN_REF" {
 			t.settle(e, typ)
 		}
-		e["alias"] = name
+		if text(e, "alias") != "" || !isColumn(e, name) { // a bare one may be of a query around: see outward
+			e["alias"] = name
+		}
 		cols = append(cols, column{name: name, typ: typ, plain: plain})
 	}
 	return cols, nil
@@ -386,6 +363,9 @@ func (t *translator) star(n node, s *scope) ([]column, error) {
 	}
 	for _, c := range cols {
 		t.named[strings.ToLower(c.name)] = true
+	}
+	if name := text(n, "relation_name"); len(cols) == 0 && s.isRelation(name) {
+		return nil, t.refuse(n, name+".* of the query around", "name the columns")
 	}
 	if len(cols) == 0 {
 		return nil, t.invalid(n, "nothing to select with *")

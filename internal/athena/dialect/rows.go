@@ -209,6 +209,9 @@ func (t *translator) rowField(n node, names []string, s *scope) (typ string, ok 
 	if err := t.lateral(n, path, s); err != nil {
 		return "", false, err
 	}
+	if err := t.planless(n, names, s); err != nil {
+		return "", false, err
+	}
 	base := columnRef("")
 	base["column_names"] = list1(path)
 	if err := t.outward(base, path, s); err != nil {

@@ -24,6 +24,7 @@ type relation struct {
 	// merged are its columns, in lower case, that a USING has made one with others, and which
 	// USING of its query that is: they are no longer the relation's own.
 	merged map[string]int
+	path   []string // as FROM has it; nil: an alias is in its place
 }
 
 // occurrence is where a name is among columns: the first of them, and how many there are.
@@ -81,6 +82,8 @@ type scope struct {
 	correlated bool   // the relation that was added last is a subquery with references to those before it
 	besides    *int   // it stands around a subquery of FROM: how many references of that are to rels
 	items      []any  // the select list; nil: it is no scope of a SELECT
+	isOperand  bool   // it stands around a subquery in an expression, and has nothing else
+	selecting  bool   // the select list, which has no aggregate, is translated
 	left       int    // so many of rels are to the left of the join of which a part is translated
 }
 
@@ -253,6 +256,20 @@ func (s *scope) ofUsing(names []string) bool {
 	return false
 }
 
+// ofPath reports whether the relation of a column by that path is one that FROM has by it, or
+// by one of which it is the end, and without an alias.
+func (s *scope) ofPath(path []string, column string) bool {
+	for ; s != nil; s = s.parent {
+		if _, found := s.own([]string{path[len(path)-1], column}); !found {
+			continue
+		}
+		return slices.ContainsFunc(s.visible(), func(r relation) bool {
+			return r.has(column) && len(r.path) >= len(path) && slices.EqualFunc(r.path[len(r.path)-len(path):], path, strings.EqualFold)
+		})
+	}
+	return false
+}
+
 // tableColumns is audit_logs as the dialect sees it.
 func tableColumns() []column {
 	var cols []column
@@ -268,9 +285,6 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 		return "", err
 	}
 	names := strings1(n, "column_names")
-	if isInternal(names[len(names)-1]) { // a function that was put around it might take it for its own
-		return "", t.taken(n, names[len(names)-1])
-	}
 	if err := t.concealed(n, names, s); err != nil {
 		return "", err
 	}
@@ -289,7 +303,9 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 		if !isTable && !isOther {
 			return "", t.refuse(n, strings.Join(names, "."), "the table is "+Table+", and no row is called so")
 		}
-		names = names[len(names)-2:]
+		if names = names[len(names)-2:]; !s.ofPath(path, names[1]) {
+			return "", t.invalid(n, "FROM has no %s, written so and without an alias, with a column %s", strings.Join(path, "."), names[1])
+		}
 		n["column_names"] = []any{names[0], names[1]}
 	}
 	if len(names) == 1 && s.torn(names[0]) {
@@ -303,6 +319,9 @@ func (t *translator) reference(n node, s *scope) (string, error) {
 	}
 	if typ, ok := s.lookup(names); ok {
 		if err := t.lateral(n, names, s); err != nil {
+			return "", err
+		}
+		if err := t.planless(n, names, s); err != nil {
 			return "", err
 		}
 		if err := t.outward(n, names, s); err != nil {

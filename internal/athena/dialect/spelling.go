@@ -14,6 +14,9 @@ func (l lexemeList) foreign(sql string) error {
 	first := firstWord(sql)
 	query := mayStartSelect(first) || first == "FROM"
 	open := []parenthesis{{}} // those around the lexeme; the first stands for the whole text
+	if l.at(0).is("(") && first == "WITH" {
+		return errAt(sql, l[0].start, athena.ErrSyntax, "WITH in parentheses", "write it without them")
+	}
 	for i, tok := range l {
 		in, next := &open[len(open)-1], l.at(i+1)
 		if err := l.foreignArgument(sql, i, in); err != nil {
@@ -56,6 +59,9 @@ func (l lexemeList) foreign(sql string) error {
 		case ":":
 			return errAt(sql, tok.start, athena.ErrRefused, "a colon", "write 5 AS x for x: 5, and slice(a, i, n) for a[i:j]")
 		case ".":
+			if next.is("*") && in.before == "count" {
+				return errAt(sql, next.start, athena.ErrSyntax, "count of all columns of a relation", "write count(*)")
+			}
 			if l.at(i + 2).is("(") {
 				name := sql[next.start:next.end]
 				return errAt(sql, next.start, athena.ErrRefused, "a name or value with a point before the function "+name, "write "+name+"(…)")

@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,9 +26,34 @@ const (
 // internal begins the names of relations and macros that users cannot reach.
 const internal = "__audit_"
 
-// taken refuses a name of theirs.
-func (t *translator) taken(n node, name string) error {
-	return t.refuse(n, "name "+name, "names that begin with "+internal+" are taken")
+// nameMembers are where names stand that the writer of a query gives or uses.
+var nameMembers = []string{"alias", "aliases", "column_name_alias", "column_names", "expected_names", "key", "relation_name", "using_columns"}
+
+// taken refuses such names at or below v, which was written and is not translated: they would
+// reach what the translation makes, or be in its way.
+func (t *translator) taken(v any) error {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, member := range nameMembers {
+			for _, name := range append(strings1(v, member), text(v, member)) {
+				if isInternal(name) {
+					return t.refuse(v, "name "+name, "names that begin with "+internal+" are taken")
+				}
+			}
+		}
+		for _, member := range slices.Sorted(maps.Keys(v)) {
+			if err := t.taken(v[member]); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, item := range v {
+			if err := t.taken(item); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // isInternal reports whether name is one of those, to DuckDB, which reads no case.

@@ -148,7 +148,7 @@ func TestSilentDifferences(t *testing.T) {
 		{"ORDER BY sees the select list first", "SELECT seq FROM audit_logs ORDER BY -seq LIMIT 1", "[6]"},
 		{"ORDER BY sees the select list first", "SELECT *, 1 AS x FROM audit_logs ORDER BY -seq LIMIT 0", ""},
 		{"ORDER BY sees the select list first", "SELECT outcome, count(*) AS n FROM audit_logs GROUP BY outcome ORDER BY n * 2", `["failure",2] ["success",5]`},
-		{"names of the query around", "SELECT r.a FROM (SELECT CAST(ROW(1, 'z') AS row(a integer, b varchar)) AS r) WHERE EXISTS (SELECT v AS r FROM (VALUES 1, 3) w(v) WHERE v = r.a)", "[1]"},
+		{"names of the query around", "SELECT (SELECT v + r.a AS r FROM (VALUES 3) w(v)) FROM (SELECT CAST(ROW(1, 'z') AS row(a integer, b varchar)) AS r)", "[4]"},
 		{"names of the query around", "SELECT (SELECT x || v FROM (VALUES 'b') w(v)) FROM (SELECT 'a' AS x)", `["ab"]`},
 		{"names of the query around", "SELECT (SELECT max(x || v) FROM (VALUES 'b') w(v)) FROM (SELECT 'a' AS x)", "!an aggregate over x of the query around it"},
 		{"columns without a name", "SELECT * FROM (SELECT 1, ROW(1, 2))", "!column _col1"},
