@@ -5,7 +5,28 @@ import (
 	"slices"
 )
 
-// What GROUP BY groups by.
+// What stands behind GROUP BY.
+
+// groups translates what n groups by.
+func (t *translator) groups(n node, s *scope) error {
+	for i, g := range list(n, "group_expressions") {
+		e, _ := g.(map[string]any)
+		if text(e, "class") != "COLUMN_REF" && !inEachSet(n, i) {
+			return t.invalid(e, "CUBE, ROLLUP and GROUPING SETS take names of columns only: compute the value in a subquery")
+		}
+		typ, err := t.expr(e, s)
+		if err == nil {
+			err = t.storable(e, typ)
+		}
+		if err == nil {
+			err = t.unmapped(e, typ, "GROUP BY")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // groupsByPlace writes what GROUP BY 1 means in the place of the number: the select list
 // gets casts of its own, so that other items would not be known to be made of it.

@@ -216,21 +216,8 @@ func (t *translator) selectNode(n node, s *scope, begin int) ([]column, error) {
 		}
 	}
 	uses.where = s.sideways()
-	for i, g := range list(n, "group_expressions") {
-		e, _ := g.(map[string]any)
-		if text(e, "class") != "COLUMN_REF" && !inEachSet(n, i) {
-			return nil, t.invalid(e, "CUBE, ROLLUP and GROUPING SETS take names of columns only: compute the value in a subquery")
-		}
-		typ, err := t.expr(e, s)
-		if err == nil {
-			err = t.storable(e, typ)
-		}
-		if err == nil {
-			err = t.unmapped(e, typ, "GROUP BY")
-		}
-		if err != nil {
-			return nil, err
-		}
+	if err := t.groups(n, s); err != nil {
+		return nil, err
 	}
 	uses.groups = s.sideways()
 	if err := t.decorrelated(n, uses); err != nil {

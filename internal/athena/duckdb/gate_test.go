@@ -222,6 +222,8 @@ func TestRefused(t *testing.T) {
 		// Names of ours.
 		{`WITH "__AUDIT_scan0" AS (SELECT 1 AS x) SELECT * FROM audit_logs`, "are taken"},
 		{"SELECT 1 AS __audit_x", "are taken"},
+		{"SELECT 1 FROM audit_logs AS __audit_q1", "are taken"},
+		{"SELECT 1 FROM (VALUES 1) AS __audit_q1(x)", "are taken"},
 		{"SELECT 1 FROM (VALUES 1) AS t(__audit_x)", "are taken"},
 		{"SELECT transform(ARRAY['x'], __audit_e -> array_join(ARRAY[NULL], ',', __audit_e))", "are taken"},
 
