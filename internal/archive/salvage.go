@@ -68,7 +68,7 @@ func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Dam
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	if closed || head.Closed { // of a dry run: closed now, or by the commit that goes first
-		out, err := r.afterClose(ctx, log.Batches)
+		out, err := r.afterClose(ctx, a, head, log.Batches)
 		return out, log.Damage, err
 	}
 	if o.DryRun {
@@ -98,13 +98,12 @@ func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Dam
 // afterClose tells what was done of a stream that takes no more. Batches are what its log
 // has and the bucket has not: a salvage leaves none, but a stream that was closed since it
 // could not go on may have had no time to move them. Nobody can archive them here any more.
-func (r *recovery) afterClose(ctx context.Context, batches []*buffer.ShippedBatch) (Recovered, error) {
-	s, _, err := r.stream(ctx)
+func (r *recovery) afterClose(ctx context.Context, a *Archiver, head ledger.Head, batches []*buffer.ShippedBatch) (Recovered, error) {
+	s, err := r.streamAt(ctx, a, head)
 	if err != nil {
 		return Recovered{}, err
 	}
 	out := r.result(&s)
-	out.Closed = true
 	for _, b := range batches {
 		out.Lost = append(out.Lost, ledger.Range{First: b.First, Last: b.Last})
 	}
@@ -115,20 +114,28 @@ func (r *recovery) afterClose(ctx context.Context, batches []*buffer.ShippedBatc
 // commit that the node had signed last is there.
 func (r *recovery) planSalvage(ctx context.Context, a *Archiver, head ledger.Head, batches []*buffer.ShippedBatch) (Recovered, error) {
 	out := Recovered{Stream: r.o.Stream, First: head.NextSeq, Last: head.NextSeq - 1, Lost: []ledger.Range{}, Orphans: []string{}, Remarks: []string{}}
-	s, _, err := r.stream(ctx)
+	s, err := r.streamAt(ctx, a, head)
 	if errors.Is(err, object.ErrNotFound) { // nothing of the stream is in the bucket yet
 		return out.with(batches, nil), nil
 	}
 	if err != nil {
 		return Recovered{}, err
 	}
-	if a.pending != nil && head.Index == s.Head.Index+1 {
-		c, err := ledger.ParseCommit(a.pending.Commit)
-		if err != nil {
-			return Recovered{}, err
-		}
-		s.Head, s.Manifests = head, append(slices.Clip(s.Manifests), c.Manifest)
-	}
 	orphans, err := r.orphans(ctx, &s, batches)
 	return out.with(batches, orphans), err
+}
+
+// streamAt is the stream as it is at head, with the commit that the node had signed last
+// where the bucket has not got that yet.
+func (r *recovery) streamAt(ctx context.Context, a *Archiver, head ledger.Head) (ledger.Stream, error) {
+	s, _, err := r.stream(ctx)
+	if err != nil || a.pending == nil || head.Index != s.Head.Index+1 {
+		return s, err
+	}
+	c, err := ledger.ParseCommit(a.pending.Commit)
+	if err != nil {
+		return ledger.Stream{}, err
+	}
+	s.Head, s.Manifests = head, append(slices.Clip(s.Manifests), c.Manifest)
+	return s, nil
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -265,8 +266,16 @@ func TestSalvageDiesAtEveryStep(t *testing.T) {
 		if err == nil {
 			t.Fatalf("call %d failed, and nobody says so", n)
 		}
-		if _, _, err := Salvage(t.Context(), w.options(), false); err != nil {
+		would, _, err := Salvage(t.Context(), w.options(), true)
+		if err != nil {
+			t.Fatalf("dry run after call %d: %v", n, err)
+		}
+		got, _, err := Salvage(t.Context(), w.options(), false)
+		if err != nil {
 			t.Fatalf("after call %d: %v", n, err)
+		}
+		if would.Closed && !reflect.DeepEqual(would, got) {
+			t.Errorf("the dry run says %+v, the run %+v", would, got)
 		}
 		w.salvagedAndOn(next)
 		if t.Failed() {
