@@ -73,6 +73,7 @@ func appendMembers(dst []byte, dec *json.Decoder, sorted bool) ([]byte, error) {
 		text []byte
 	}
 	var members []member
+	places := make(map[string]int) // in members, when they are sorted
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
@@ -83,11 +84,14 @@ func appendMembers(dst []byte, dec *json.Decoder, sorted bool) ([]byte, error) {
 			return nil, err
 		}
 		m := member{name.(string), value}
-		if i := slices.IndexFunc(members, func(o member) bool { return sorted && o.name == m.name }); i >= 0 {
+		if i, twice := places[m.name]; twice {
 			members[i] = m
-		} else {
-			members = append(members, m)
+			continue
 		}
+		if sorted {
+			places[m.name] = len(members)
+		}
+		members = append(members, m)
 	}
 	if sorted {
 		slices.SortFunc(members, func(a, b member) int { return compareUTF16(a.name, b.name) })

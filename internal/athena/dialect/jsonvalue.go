@@ -225,6 +225,7 @@ func jsonEntries(s string) (keys, values any, err error) {
 		return nil, nil, cannotCast(s, "map")
 	}
 	names, texts := []any{}, []any{}
+	seen := make(map[json.Token]bool)
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
@@ -234,11 +235,10 @@ func jsonEntries(s string) (keys, values any, err error) {
 		if err := dec.Decode(&raw); err != nil {
 			return nil, nil, cannotCast(s, "map")
 		}
-		for _, n := range names {
-			if n == name {
-				return nil, nil, errors.New("Duplicate map keys are not allowed")
-			}
+		if seen[name] {
+			return nil, nil, errors.New("Duplicate map keys are not allowed")
 		}
+		seen[name] = true
 		names, texts = append(names, name), append(texts, string(compact(raw)))
 	}
 	return names, texts, nil

@@ -182,7 +182,7 @@ func pattern(s string) (searcher, error) {
 	return p, nil
 }
 
-// all are all matches, as Java finds them: an empty one also right behind another, which Go
+// all are all matches, as Joni finds them: an empty one also right behind another, which Go
 // leaves out. A pattern that looks back finds none there: regexpAll has seen to that.
 func (p searcher) all(s string) [][]int {
 	if p.looksBack {

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Regular expressions. Trino's regular expressions are
-// Java's; DuckDB's and Go's are RE2's. Where both read the same text they find the
-// same, but for the texts that guards look after, and the patterns that parsePattern refuses.
+// Regular expressions. Trino's are those of Joni, which reads them as Java's; DuckDB's and
+// Go's are RE2's. Where both read the same pattern they find the same, but for the texts that
+// guards look after, and the patterns that parsePattern refuses.
 
 // regexpArgs checks the pattern of a call, and puts a guard around the text that is searched.
 func (t *translator) regexpArgs(c *call) error {
@@ -40,7 +40,7 @@ const (
 	mostSteps   = 10_000 // of the machine
 )
 
-// parsePattern reads a regular expression, and refuses those that Java's engine reads and
+// parsePattern reads a regular expression, and refuses those that Trino's engine reads and
 // ours does not, or otherwise.
 func parsePattern(s string) (*syntax.Regexp, error) {
 	if len(s) > mostPattern {
@@ -90,7 +90,7 @@ func steps(tree *syntax.Regexp) int {
 }
 
 // patternPiece is the length of what s begins with: a quoted text, an escaped character, a
-// class or a character. nested tells that a class in brackets has another in it, or &&: Java
+// class or a character. nested tells that a class in brackets has another in it, or &&: Joni
 // unites and intersects them, RE2 takes them for characters.
 func patternPiece(s string) (n int, nested bool) {
 	switch {
@@ -121,8 +121,8 @@ func class(s string) (n int, nested bool) {
 			return i + 1, nested
 		case rest[0] == '\\':
 			i++
-		case strings.HasPrefix(rest, "[:") && strings.Contains(rest, ":]"):
-			i += strings.Index(rest, ":]") + 1
+		case strings.HasPrefix(rest, "[:") && strings.Contains(rest[2:], ":]"):
+			i += strings.Index(rest[2:], ":]") + 3
 		case rest[0] == '[', strings.HasPrefix(rest, "&&"):
 			nested = true
 		}
@@ -142,7 +142,7 @@ func nestedClass(pattern string) bool {
 }
 
 // guards are the macros that refuse the texts for which the pattern means other
-// things to RE2 than to Java.
+// things to RE2 than to Joni.
 func guards(pattern string, tree *syntax.Regexp) []string {
 	var all []string
 	add := func(guard string, needed bool) {
@@ -150,15 +150,27 @@ func guards(pattern string, tree *syntax.Regexp) []string {
 			all = append(all, guard)
 		}
 	}
-	add("ascii_text", strings.Contains(pattern, "[:") || folds(tree) || contains1(tree, syntax.OpWordBoundary) || contains1(tree, syntax.OpNoWordBoundary))
+	add("ascii_text", namesClass(pattern) || folds(tree) || contains1(tree, syntax.OpWordBoundary) || contains1(tree, syntax.OpNoWordBoundary))
 	add("line_text", contains1(tree, syntax.OpEndText) || looksAtLastLine(tree))
 	add("end_text", mayMissEnd(tree))
 	add("known_text", namesProperty(pattern))
 	return all
 }
 
+// namesClass reports whether the pattern has a [:name:] in brackets.
+func namesClass(pattern string) bool {
+	for pattern != "" {
+		n, _ := patternPiece(pattern)
+		if pattern[0] == '[' && strings.Contains(pattern[1:n], "[:") {
+			return true
+		}
+		pattern = pattern[n:]
+	}
+	return false
+}
+
 // looksAtLastLine reports whether the pattern may find the beginning of a line at the end of
-// a text, where there is none to Java. Where ^ stands first, what follows is beyond the end.
+// a text, where there is none to Joni. Where ^ stands first, what follows is beyond the end.
 func looksAtLastLine(tree *syntax.Regexp) bool {
 	if tree.Op == syntax.OpConcat && tree.Sub[0].Op == syntax.OpBeginLine && !canBeEmpty(tree) {
 		return slices.ContainsFunc(tree.Sub[1:], func(sub *syntax.Regexp) bool { return contains1(sub, syntax.OpBeginLine) })

@@ -9,6 +9,7 @@ func TestNestedClass(t *testing.T) {
 	for pattern, want := range map[string]bool{
 		"": false, "[a-z]+[0-9]": false, "[^a]": false, "[]a]": false, "[^]a][b]": false, `[\[\]]`: false, `\[[a]`: false, "[[:alpha:]_]": false, "[&]": false, "a&&b": false, `\Q[[\E[a]`: false, `[\&&]`: false,
 		"[a-c&&[b]]": true, "[a[b]]": true, "[[]": true, "[^[a]]": true, "[]a[b]]": true, "[a&&b]": true, "x[[:digit:][a]]": true,
+		"[[:]": true, `[[:]\d`: true, "[[:]x": true, "[[:]x]": true, "[[:alpha:]:]": false, "[:a:]": false,
 	} {
 		if got := nestedClass(pattern); got != want {
 			t.Errorf("%s: %v, want %v", pattern, got, want)
@@ -48,7 +49,7 @@ func TestEmptyMatches(t *testing.T) {
 func TestGuards(t *testing.T) {
 	for pattern, want := range map[string][]string{
 		"a": nil, "^a": nil, `\s`: nil, `\\p{L}`: nil, `\Q\p{L}\E`: nil, `a\z`: nil, "(?m)^a": nil, "(?m)a$": nil, `^a?\z`: nil, `a*\z`: nil,
-		`\p{L}`: {"known_text"}, `\PL`: {"known_text"}, "(?i)a": {"ascii_text"}, `\b`: {"ascii_text"}, "[[:alpha:]]": {"ascii_text"},
+		`\p{L}`: {"known_text"}, `\PL`: {"known_text"}, "(?i)a": {"ascii_text"}, `\b`: {"ascii_text"}, "[[:alpha:]]": {"ascii_text"}, "[:=]": nil, `\[::1\]`: nil, `\Q[[:alpha:]]\E`: nil,
 		"a$": {"line_text"}, "(?m)^": {"line_text"}, `\n(?m:^)a`: {"line_text"}, "(?m)^a?": {"line_text"}, "(?m)^a|^b": {"line_text"},
 		`a?\z`: {"end_text"}, "(?:a|)$": {"line_text", "end_text"}, "a?(b{0,2})$": {"line_text", "end_text"},
 	} {

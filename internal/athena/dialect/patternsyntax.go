@@ -151,7 +151,7 @@ func member(s string) (n int, set bool) {
 	case s[0] == '\\':
 		return escapeLength(s), strings.ContainsRune("pPwWdDsS", rune(s[1]))
 	case strings.HasPrefix(s, "[:"):
-		return strings.Index(s, ":]") + 2, true
+		return strings.Index(s[2:], ":]") + 4, true
 	}
 	_, n = utf8.DecodeRuneInString(s)
 	return n, false

@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -292,7 +294,11 @@ func (t *translator) timeFormat(c *call, specifiers map[byte]string) (string, er
 		case i < len(s) && strings.IndexByte("vx", s[i]) >= 0:
 			return "", t.refuse(c.args[1], c.name+" of a week", "use the month and the day")
 		default:
-			return "", t.refuse(c.args[1], "format '"+s+"'", "allowed are %Y %y %m %c %d %e %H %k %h %l %i %s %f %p %M %b %W %a %j %v %x %T %r")
+			var allowed []string
+			for _, letter := range slices.Sorted(maps.Keys(specifiers)) {
+				allowed = append(allowed, "%"+string(letter))
+			}
+			return "", t.refuse(c.args[1], "format '"+s+"'", "allowed are "+strings.Join(allowed, " "))
 		}
 	}
 	return b.String(), nil
