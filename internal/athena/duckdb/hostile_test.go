@@ -207,6 +207,9 @@ func newPrison(t *testing.T) *prison {
 	}
 	p.cached = paths[0]
 	p.listen()
+	if _, err := p.runOnce(bare, []string{"SELECT 1"}); err != nil { // the start of a worker closes the folders of its files
+		t.Fatal(err)
+	}
 	p.sum = p.state()
 	return p
 }

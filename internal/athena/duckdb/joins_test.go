@@ -71,7 +71,7 @@ func TestWhatJoinsRead(t *testing.T) {
 	}{
 		{"audit_logs a JOIN audit_logs b ON a.seq = b.seq", "a.dt = '2024-05-05' AND b.dt > '2025-01-01'", []int{1, 2}},
 		{"audit_logs a LEFT JOIN audit_logs b ON a.seq = b.seq", "A.dt = '2024-05-05'", []int{1, 5}},
-		{"audit_logs JOIN failed_logins b ON audit_logs.seq = b.seq", "audit.audit_logs.dt = '2024-05-05' AND b.retention = 'long'", []int{1, 1}},
+		{"audit.audit_logs JOIN failed_logins b ON audit_logs.seq = b.seq", "audit.audit_logs.dt = '2024-05-05' AND b.retention = 'long'", []int{1, 1}},
 		{"audit_logs a, (SELECT * FROM audit_logs WHERE dt = '2024-05-05') b", "b.dt = '2025-05-05' AND a.timestamp > now()", []int{0, 1}},
 		// What a name means without its relation is not looked at.
 		{"audit_logs a CROSS JOIN (VALUES 1) AS t(x)", "dt = '2024-05-05'", []int{5}},
