@@ -89,28 +89,35 @@ func TestSalvage(t *testing.T) {
 	w.salvagedAndOn(next)
 }
 
-// TestSalvageCutOff: of a log that is cut off nobody knows how much is lost, so no gap can
-// name it: whoever salvages is told, and so is whoever reads the ledger.
-func TestSalvageCutOff(t *testing.T) {
-	w := newWorld(t, crashfs.New(), "/data")
+// lostEnd is a node that archived three events and acknowledged two more, of which spoil
+// takes what the log has; first is the id of the first of them.
+func lostEnd(t *testing.T, fsys durable.FS, spoil func(raw []byte, first string) []byte) (w *world, next uuid.UUID) {
+	t.Helper()
+	w = newWorld(t, fsys, "/data")
 	w.clock.advance(time.Minute)
-	next := w.successor(w.first)
+	next = w.successor(w.first)
 	p := must(w.start())
 	lost := w.events(2)
 	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain(), p.send(lost...), p.end()); err != nil {
 		t.Fatal(err)
 	}
 	name := filepath.Join(w.dir, walName, "00000000000000000000.wal")
-	raw := must(durable.ReadFile(w.fs, name))
-	must(0, durable.WriteFile(w.fs, name, raw[:strings.Index(string(raw), lost[0].ID)], 0o600))
+	must(0, durable.WriteFile(w.fs, name, spoil(must(durable.ReadFile(w.fs, name)), lost[0].ID), 0o600))
 	for _, e := range lost {
 		delete(w.sent, e.ID)
 	}
+	return w, next
+}
+
+// TestSalvageCutOff: of a log that is cut off nobody knows how much is lost, so no gap can
+// name it: whoever salvages is told, and so is whoever reads the ledger.
+func TestSalvageCutOff(t *testing.T) {
+	w, next := lostEnd(t, crashfs.New(), func(raw []byte, first string) []byte { return raw[:strings.Index(string(raw), first)] })
 	got, damage, err := Salvage(t.Context(), w.options(), false)
 	if err != nil || !got.Closed || len(got.Lost) > 0 || len(damage) != 1 || !damage[0].AtEnd {
 		t.Fatalf("salvaged %+v, damage %+v, %v", got, damage, err)
 	}
-	p = must(w.start())
+	p := must(w.start())
 	if err := errors.Join(p.ready(next), p.end()); err != nil {
 		t.Fatal(err)
 	}
@@ -123,21 +130,10 @@ func TestSalvageCutOff(t *testing.T) {
 // is run again. That the end cannot be read is as true as it was.
 func TestSalvageAgainSaysWhatIsLost(t *testing.T) {
 	disk := crashfs.New()
-	w := newWorld(t, disk, "/data")
-	w.clock.advance(time.Minute)
-	next := w.successor(w.first)
-	p := must(w.start())
-	lost := w.events(2)
-	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain(), p.send(lost...), p.end()); err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(w.dir, walName, "00000000000000000000.wal")
-	raw := must(durable.ReadFile(w.fs, name))
-	clear(raw[:4096]) // the header
-	must(0, durable.WriteFile(w.fs, name, raw, 0o600))
-	for _, e := range lost {
-		delete(w.sent, e.ID)
-	}
+	w, next := lostEnd(t, disk, func(raw []byte, _ string) []byte {
+		clear(raw[:4096]) // the header
+		return raw
+	})
 	full, written := errors.New("the disk is full"), 0
 	disk.Inject(func(op crashfs.Op) error {
 		if op.Kind == crashfs.Rename && strings.Contains(op.Name, currentName) {
@@ -155,7 +151,7 @@ func TestSalvageAgainSaysWhatIsLost(t *testing.T) {
 	if err != nil || !got.Closed || len(got.Lost) > 0 || len(damage) != 1 || !damage[0].AtEnd {
 		t.Fatalf("salvaged %+v, damage %+v, %v", got, damage, err)
 	}
-	p = must(w.start())
+	p := must(w.start())
 	if err := errors.Join(p.ready(next), p.end()); err != nil {
 		t.Fatal(err)
 	}
