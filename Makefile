@@ -15,7 +15,7 @@ RACE := ./internal/archive ./internal/athena/cache ./internal/athena/wire ./inte
 	./internal/event ./internal/ingest ./internal/ledger ./internal/mirror ./internal/mirror/cloudwatch ./internal/object/... ./internal/parquet \
 	./internal/receipt ./internal/repair ./internal/streams
 
-.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients oracle oracle-random oracle-keep oracle-ask cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-ledger verify-scale bench-files bench-query bench-decoders minio tools clean
+.PHONY: help build test sdks race lint fmt fuzz kills faults-short faults drill clients oracle oracle-random oracle-keep oracle-ask cycles soak mutants client-kills bench bench-peers bench-sustained bench-restart bench-scale bench-shares bench-ledger verify-scale bench-files bench-query bench-decoders minio tools clean
 .DEFAULT_GOAL := help
 
 help: ## print these words
@@ -118,6 +118,9 @@ bench-files: ## questions to 1, 10, 100, 1,000 files: what is read, with a warm 
 
 bench-query: ## SQL over 10 M events: the embedded engine, DuckDB alone, PostgreSQL
 	$(GO) -C bench run ./query $(BENCH)
+
+bench-shares: ## what the server's CPU time is made of, by shape of load; needs perf
+	$(GO) -C bench run ./shares $(BENCH)
 
 bench-ledger: ## what share of the CPU of batches is for the ledger, and for receipts
 	$(GO) -C bench run ./ledger $(BENCH)

@@ -84,15 +84,18 @@ func (p *Process) End() error {
 	return nil
 }
 
+// Pid is its number.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
 // Usage is of this process.
 func (p *Process) Usage() (Usage, error) {
-	cpu, err := CPU(p.cmd.Process.Pid, false)
+	cpu, err := CPU(p.Pid(), false)
 	if err != nil {
 		return Usage{}, err
 	}
-	peak, err1 := Status(p.cmd.Process.Pid, "VmHWM")
-	now, err2 := Status(p.cmd.Process.Pid, "VmRSS")
-	files, err3 := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	peak, err1 := Status(p.Pid(), "VmHWM")
+	now, err2 := Status(p.Pid(), "VmRSS")
+	files, err3 := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.Pid()))
 	return Usage{cpu, peak, now, len(files)}, errors.Join(err1, err2, err3)
 }
 

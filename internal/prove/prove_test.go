@@ -139,6 +139,11 @@ func TestAbsence(t *testing.T) {
 		if !errors.As(err, &a) || a.State != tt.state || !strings.Contains(a.Detail, tt.detail) {
 			t.Errorf("%s: %v", name, err)
 		}
+		// By itself, without what Find makes of a ledger that was not read completely.
+		_, absent, err := tt.f.FindAll(t.Context(), []Event{tt.e})
+		if err != nil || absent[0] == nil || absent[0].State != tt.state || !strings.Contains(absent[0].Detail, tt.detail) {
+			t.Errorf("%s, among all: %v, %v", name, absent[0], err)
+		}
 	}
 	s.CommitNotes([]ledger.Note{{Kind: ledger.NoteRotate}})
 	if _, err := w.finder().Find(t.Context(), Event{s.ID, 18}); !strings.Contains(err.Error(), "missing: the stream was closed by commit 2") {

@@ -1,0 +1,48 @@
+package main
+
+import "testing"
+
+const stacks = `
+	    7f0 finish_task_switch.isra.0
+	    4a1 runtime.gcDrain
+	    4a2 runtime.gcBgMarkWorker
+
+	    8c0 crypto/internal/fips140/sha256.blockSHANI.abi0
+	    8c1 github.com/audit-archiver/archiver/internal/event.HashPrefixed
+	    8c2 github.com/audit-archiver/archiver/internal/archive.(*rowSource).read
+
+	    8c3 github.com/klauspost/compress/zstd.(*Encoder).EncodeAll
+	    8c4 github.com/audit-archiver/archiver/internal/parquet.(*zstdCodec).encode
+	    8c5 github.com/audit-archiver/archiver/internal/archive.encode.func2
+
+	    8c6 runtime.memmove
+	    8c7 github.com/audit-archiver/archiver/internal/event.(*Decoder).DecodeTo
+	    8c8 github.com/audit-archiver/archiver/internal/ingest.(*events).decode
+	    8c9 net/http.(*conn).serve
+
+	    8ca vfs_read
+	    8cb net/http.(*connReader).backgroundRead
+`
+
+func TestSplit(t *testing.T) {
+	counts, all, err := split([]byte(stacks))
+	if err != nil || all != 5 {
+		t.Fatalf("%d samples, %v", all, err)
+	}
+	want := map[string]int{"garbage collector": 1, "archive: leaf hashes, Merkle root": 1, "archive: write Parquet": 1, "decode and validate JSON": 1,
+		"net/http: headers, answers, sockets": 1}
+	for i, p := range parts {
+		if counts[i] != want[p.name] {
+			t.Errorf("%s has %d samples, want %d", p.name, counts[i], want[p.name])
+		}
+	}
+}
+
+// TestSplitOfAnotherProgram: a profile of which nothing is understood gives no table.
+func TestSplitOfAnotherProgram(t *testing.T) {
+	for _, stacks := range []string{"", "\n", "\t 12 [unknown]\n\n\t 13 main\n"} {
+		if _, _, err := split([]byte(stacks)); err == nil {
+			t.Errorf("%q is a profile of ours", stacks)
+		}
+	}
+}
