@@ -44,6 +44,9 @@ const (
 	// before them. It bounds the disk that they take beside the WAL, also while
 	// the bucket is away for long.
 	spoolAhead = 4
+	// compareWorkers is how many goroutines share the columns of a file that is read back. More would take more
+	// memory, and processors from those who wait for an answer.
+	compareWorkers = 2
 	// journalRoom is what a batch that is spooled ahead must leave free: with less,
 	// those before it could not be journaled, and nothing would ever make room again.
 	journalRoom = 1 << 20

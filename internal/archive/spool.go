@@ -83,7 +83,7 @@ func (a *Archiver) encodeBatch(ctx context.Context, b *buffer.Batch) (plan, erro
 	return p, nil
 }
 
-// spoolPart writes one file, syncs it, and reads it back.
+// spoolPart writes one file, and then syncs it while it is read back.
 func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, local string) (spooled, error) {
 	until, ok := b.RetainUntil[p.class]
 	if !ok {
@@ -104,11 +104,21 @@ func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, loca
 	if err != nil {
 		return spooled{}, err
 	}
-	if err := f.Sync(); err != nil {
-		return spooled{}, fmt.Errorf("sync: %w", err)
-	}
-	if err := compare(ctx, f, &s, digest); err != nil {
-		return spooled{}, fmt.Errorf("read back: %w", err)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := f.Sync(); err != nil {
+			return fmt.Errorf("sync: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		if err := compare(ctx, f, &s, digest); err != nil {
+			return fmt.Errorf("read back: %w", err)
+		}
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return spooled{}, err
 	}
 	return s, nil
 }
@@ -151,7 +161,7 @@ func compare(ctx context.Context, f io.ReaderAt, s *spooled, digest *parquet.Dig
 	if err != nil {
 		return err
 	}
-	if err := r.Compare(ctx, digest); err != nil {
+	if err := r.Compare(ctx, digest, compareWorkers); err != nil {
 		return fmt.Errorf("the file is not what the WAL has: %w", err)
 	}
 	return nil

@@ -74,7 +74,7 @@ func BenchmarkCompare(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := r.Compare(b.Context(), d); err != nil {
+		if err := r.Compare(b.Context(), d, 2); err != nil {
 			b.Fatal(err)
 		}
 	}

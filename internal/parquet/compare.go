@@ -8,59 +8,92 @@ import (
 
 // Compare demands that the file holds exactly the rows that d was made of, in their order, the value index of those
 // rows, and all that engines pass over rows by ([claims]) as this release writes it. What [Reader.Rows] demands beside the
-// format, the rows of d must have: they are what is compared with.
-func (r *Reader) Compare(ctx context.Context, d *Digest) (err error) {
-	defer recoverInto(&err)
+// format, the rows of d must have: they are what is compared with. So many goroutines share the columns, one at least; each
+// keeps a page and a dictionary.
+func (r *Reader) Compare(ctx context.Context, d *Digest, workers int) error {
 	if r.meta.NumRows != int64(d.rows) {
 		return fmt.Errorf("%d rows, want %d", r.meta.NumRows, d.rows)
 	}
-	decoder, err := newDecoder()
+	all, err := newComparisons(r, d, max(1, workers))
 	if err != nil {
 		return err
 	}
-	defer decoder.Close()
-	c := comparison{d: d, indexed: r.index != nil, sums: make([]uint64, len(r.cols)), at: make([]int, len(r.cols))}
-	c.cursor = cursor{r: r.r, zstd: decoder}
+	defer all.close()
+	order, errs := byWork(r.cols), make([]error, len(r.cols))
 	for g := range r.meta.RowGroups {
 		group := &r.meta.RowGroups[g]
 		if !r.sorted(group) {
 			return fmt.Errorf("row group %d: it does not say that it is in the order of timestamp_ns and seq", g)
 		}
-		for i := range r.cols {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+		each(order, len(all), func(worker, i int) {
+			if ctx.Err() == nil {
+				errs[i] = all[worker].column(r, g, i)
 			}
-			c.cursor.col = &r.cols[i]
-			c.cursor.reset(&group.Columns[i].MetaData, group.NumRows)
-			err := c.claims.open(r, &r.cols[i], &group.Columns[i])
-			if err == nil {
-				err = c.chunk(i)
-			}
+		})
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		for i, err := range errs {
 			if err != nil {
 				return fmt.Errorf("row group %d: column %s: %w", g, r.cols[i].Name, err)
 			}
-		}
-		if err := r.checkIndex(&c.index, g); err != nil {
-			return fmt.Errorf("row group %d: %w", g, err)
 		}
 	}
 	return nil
 }
 
-// comparison is one pass over a file, column by column in each row group.
+// comparison is what one goroutine needs for a pass over a file, column by column in each row group.
 type comparison struct {
 	d       *Digest
 	cursor  cursor
 	indexed bool
-	index   fileIndex
+	index   indexer // of the chunk at hand
 	claims  claims
 
+	// Of all goroutines. Each touches what is of its column.
 	sums []uint64 // of the columns, as far as they were read
 	at   []int    // rows that were read of each
 
 	hashes  []uint64 // of the values in the dictionary of the chunk at hand
 	indexes []uint64 // the same for the value index
 	row     int      // within the row group
+}
+
+type comparisons []comparison
+
+func newComparisons(r *Reader, d *Digest, workers int) (all comparisons, _ error) {
+	sums, at := make([]uint64, len(r.cols)), make([]int, len(r.cols))
+	for range workers {
+		decoder, err := newDecoder()
+		if err != nil {
+			all.close()
+			return nil, err
+		}
+		all = append(all, comparison{d: d, cursor: cursor{r: r.r, zstd: decoder}, indexed: r.index != nil, sums: sums, at: at})
+	}
+	return all, nil
+}
+
+func (all comparisons) close() {
+	for i := range all {
+		all[i].cursor.zstd.Close()
+	}
+}
+
+// column compares one column of a row group.
+func (c *comparison) column(r *Reader, g, i int) (err error) {
+	defer recoverInto(&err)
+	col, group := &r.cols[i], &r.meta.RowGroups[g]
+	c.cursor.col = col
+	c.index.keys = c.index.keys[:0] // a column that differs leaves some
+	c.cursor.reset(&group.Columns[i].MetaData, group.NumRows)
+	if err := c.claims.open(r, col, &group.Columns[i]); err != nil {
+		return err
+	}
+	if err := c.chunk(i); err != nil || col.index == 0 {
+		return err
+	}
+	return r.checkIndex(&c.index, g, col.index-1)
 }
 
 // chunk compares the chunk that the cursor is at.
@@ -140,7 +173,7 @@ func (c *comparison) some(sum uint64, n int) (uint64, error) {
 	}
 	var index *indexer
 	if c.indexed && c.cursor.col.index > 0 {
-		index = &c.index.columns[c.cursor.col.index-1]
+		index = &c.index
 	}
 	first := c.row
 	c.row += n

@@ -23,7 +23,7 @@ func compareWith(data []byte, rows []event.Row) error {
 	if err != nil {
 		return err
 	}
-	return r.Compare(context.Background(), d)
+	return r.Compare(context.Background(), d, 2)
 }
 
 func TestCompare(t *testing.T) {
@@ -157,7 +157,7 @@ func TestCompareEnds(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	gone := errors.New("gone")
 	cancel(gone)
-	if err := r.Compare(ctx, d); !errors.Is(err, gone) {
+	if err := r.Compare(ctx, d, 2); !errors.Is(err, gone) {
 		t.Errorf("%v, want the cause of the end", err)
 	}
 }

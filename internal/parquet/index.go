@@ -52,6 +52,10 @@ type indexer struct {
 	sorted []uint32
 	starts []uint32
 	value  []byte // of addText
+
+	// The part that was made last.
+	part    []byte
+	entries uint32
 }
 
 // add notes the value of a row, which is counted within the row group, by its [indexHash].
@@ -66,27 +70,23 @@ func (x *indexer) addText(row int, value string) {
 	x.add(row, indexHash(x.value))
 }
 
-// appendTo appends the finished part for a row group of so many rows to dst, returns the number of its entries, and
-// begins anew.
-func (x *indexer) appendTo(dst []byte, rows int) ([]byte, uint32) {
+// make makes the part for a row group of so many rows, and begins anew.
+func (x *indexer) make(rows int) {
 	width := indexBits(rows)
 	x.sort(width)
 	buckets := 1 << width
-	head := len(dst)
-	dst = append(dst, make([]byte, 4*(buckets+1))...)
-	var n uint32
+	x.part, x.entries = append(x.part[:0], make([]byte, 4*(buckets+1))...), 0
 	for b := range buckets {
-		binary.LittleEndian.PutUint32(dst[head+4*b:], n)
+		binary.LittleEndian.PutUint32(x.part[4*b:], x.entries)
 		entries := x.sorted[x.starts[b]:x.starts[b+1]]
 		slices.Sort(entries)
 		for _, e := range slices.Compact(entries) {
-			dst = binary.LittleEndian.AppendUint16(dst, uint16(e))
-			n++
+			x.part = binary.LittleEndian.AppendUint16(x.part, uint16(e))
+			x.entries++
 		}
 	}
-	binary.LittleEndian.PutUint32(dst[head+4*buckets:], n)
+	binary.LittleEndian.PutUint32(x.part[4*buckets:], x.entries)
 	x.keys = x.keys[:0]
-	return dst, n
 }
 
 // sort puts the keys into the order of their buckets; starts says where each begins.
@@ -114,7 +114,7 @@ func indexKey(k uint32, width int) uint32 {
 	return k>>(indexPlaceBits+indexMostBits-width)<<indexPlaceBits | place
 }
 
-// fileIndex is the index of a whole file while it is made, or while it is compared with rows that are read.
+// fileIndex is the index of a whole file while it is made.
 type fileIndex struct {
 	columns [2]indexer // of indexColumns
 	data    []byte
@@ -124,9 +124,9 @@ type fileIndex struct {
 // finish ends a row group.
 func (x *fileIndex) finish(rows int) {
 	for i := range x.columns {
-		var n uint32
-		x.data, n = x.columns[i].appendTo(x.data, rows)
-		x.counts = append(x.counts, n)
+		x.columns[i].make(rows)
+		x.data = append(x.data, x.columns[i].part...)
+		x.counts = append(x.counts, x.columns[i].entries)
 	}
 }
 

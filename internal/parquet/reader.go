@@ -98,9 +98,9 @@ type scan struct {
 	zstd    *zstd.Decoder
 	current event.Row // here, because what columns point at would otherwise be allocated row by row
 
-	indexed bool // the file has an index
-	index   fileIndex
-	group   int // rows that were read of the row group
+	indexed bool       // the file has an index
+	index   [2]indexer // of indexColumns
+	group   int        // rows that were read of the row group
 
 	streamText string // the last one seen
 	stream     uuid.UUID
@@ -146,31 +146,30 @@ func (s *scan) finish(r *Reader, g int) error {
 			return fmt.Errorf("column %s: %w", s.cursors[i].col.Name, err)
 		}
 	}
-	return r.checkIndex(&s.index, g)
+	for i := range s.index {
+		if err := r.checkIndex(&s.index[i], g, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// checkIndex demands that the file has the index of a row group that was made of the group's rows again. It begins
-// another one in x.
-func (r *Reader) checkIndex(x *fileIndex, g int) error {
+// checkIndex demands that the file has the part of the index that was made of a row group's rows again, for one of
+// indexColumns. It begins another one in x.
+func (r *Reader) checkIndex(x *indexer, g, column int) error {
 	if r.index == nil {
 		return nil
 	}
-	x.data, x.counts = x.data[:0], x.counts[:0]
-	x.finish(int(r.meta.RowGroups[g].NumRows))
-	first := g * len(x.columns)
-	var size int64
-	for i, n := range x.counts {
-		p := &r.index[first+i]
-		if p.entries != n {
-			return errIndex
-		}
-		size += p.size()
+	x.make(int(r.meta.RowGroups[g].NumRows))
+	p := &r.index[g*len(indexColumns())+column]
+	if p.entries != x.entries {
+		return errIndex
 	}
-	stored := make([]byte, size)
-	if err := readFull(r.r, stored, r.index[first].off); err != nil {
+	stored := make([]byte, p.size())
+	if err := readFull(r.r, stored, p.off); err != nil {
 		return err
 	}
-	if !bytes.Equal(stored, x.data) {
+	if !bytes.Equal(stored, x.part) {
 		return errIndex
 	}
 	return nil
@@ -216,7 +215,7 @@ func (s *scan) value(cur *cursor, c *column, row *event.Row, millis *int64) (err
 		return errUTF8
 	}
 	if s.indexed && c.index > 0 && ok {
-		s.index.columns[c.index-1].addText(s.group, text)
+		s.index[c.index-1].addText(s.group, text)
 	}
 	switch {
 	case c.str != nil:
