@@ -57,7 +57,7 @@ func main() {
 
 func run(ctx context.Context, o options) (err error) {
 	if _, err := exec.LookPath("perf"); err != nil {
-		return fmt.Errorf("%w: install it (Debian: linux-perf); as another user than root, kernel.perf_event_paranoid must be 1 or less", err)
+		return fmt.Errorf("%w: install it (Debian: linux-perf)", err)
 	}
 	if err := proc.RefuseMemory(o.dir); err != nil {
 		return err
