@@ -143,7 +143,7 @@ func (n *node) handler(q *queries, more []ingest.Check) (http.Handler, error) {
 		return nil, err
 	}
 	return ingest.NewHandler(ingest.Options{
-		Appender: appender{n.line}, Receipts: appender{n.line}, Prove: q.prove, Archived: n.line.Archived, Refusal: refusal,
+		Appender: appender{n.line}, Room: n.line.Room, Receipts: appender{n.line}, Prove: q.prove, Archived: n.line.Archived, Refusal: refusal,
 		Clients: clients, DefaultClass: n.about.Default, Limits: n.limits(),
 		Checks: append(n.checks(), more...), Routes: []ingest.Route{sql},
 		Registry: n.metrics, Log: n.log.With("part", "ingest"),

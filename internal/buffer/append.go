@@ -194,6 +194,20 @@ func (b *Buffer) admit(r *request) error {
 	return nil
 }
 
+// Room says, with ErrFull, that there is no room for a request of about so many bytes, and that it is not the queue that
+// is in the way: only archiving makes room then, or somebody who clears the disk. Who asks before decoding leaves the
+// processor to them. A large request is asked about as if it were a small one where the log itself is small.
+func (b *Buffer) Room(bytes int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	reason := b.fullReason(0, min(bytes, b.o.HighWater/16))
+	if reason == "" || reason == fullQueue {
+		return nil
+	}
+	poke(b.pressure)
+	return fmt.Errorf("%w: %s", ErrFull, reason)
+}
+
 // Reasons of ErrFull that are not of the disk.
 const (
 	fullQueue     = "queue of the group commit"

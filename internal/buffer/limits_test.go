@@ -52,6 +52,9 @@ func TestQueueFull(t *testing.T) {
 				if s := r.Stats(); s.Full == "" && tt.name == "events" || s.QueuedEvents != 10 {
 					t.Errorf("stats %+v", s)
 				}
+				if err := r.Room(1); err != nil {
+					t.Errorf("a full queue, which is one for a moment, is no lack of room: %v", err)
+				}
 				close(leave)
 				for range 11 {
 					if err := <-answers; err != nil {
@@ -84,6 +87,9 @@ func TestHighWater(t *testing.T) {
 		if !errors.Is(err, ErrFull) || n == 0 {
 			t.Fatalf("after %d events: %v", n, err)
 		}
+		if err := r.Room(1 << 40); !errors.Is(err, ErrFull) {
+			t.Errorf("there is room for a large request: %v", err)
+		}
 		if s := r.Stats(); s.UnreleasedBytes > o.HighWater+sector { // the seal may be there already
 			t.Errorf("%d bytes in the log", s.UnreleasedBytes)
 		}
@@ -95,6 +101,9 @@ func TestHighWater(t *testing.T) {
 		}
 		if err := r.Release(t.Context(), batch); err != nil {
 			t.Fatal(err)
+		}
+		if err := r.Room(1 << 40); err != nil {
+			t.Errorf("an empty log has no room for a request that is larger as it was sent: %v", err)
 		}
 		r.mustAppend(t, testEvents(n, 10)...)
 		r.mustHalt(t)

@@ -22,6 +22,7 @@ type events struct {
 	appender Appender
 	archived func(context.Context, uuid.UUID, int64) error
 	receipts ReceiptAppender // nil: none are given
+	room     func(bytes int64) error
 	refusal  func(error) Refusal
 	lim      Limits
 	bodies   *bodies
@@ -39,6 +40,7 @@ func newEvents(o *Options, m *metrics) *events {
 		appender: o.Appender,
 		receipts: o.Receipts,
 		archived: o.Archived,
+		room:     o.Room,
 		refusal:  o.Refusal,
 		lim:      o.Limits,
 		bodies:   newBodies(o.Limits.RequestBytes, o.Limits.InFlightBytes),
@@ -118,6 +120,9 @@ func (s *events) store(r *http.Request, c Client, receipt bool) (stored []byte, 
 	// stays reserved: the events' strings are parts of it.
 	defer b.release()
 	s.metrics.bytes.Add(float64(len(b.bytes)))
+	if err := s.room(int64(len(b.bytes))); err != nil {
+		return nil, Stored{}, nil, s.notStored(nil, err)
+	}
 	text := unsafe.String(unsafe.SliceData(b.bytes), len(b.bytes))
 	if receipt {
 		text = string(b.bytes) // whoever signs keeps the events
@@ -147,7 +152,7 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 	}
 	defer s.decoders.Put(d)
 	var (
-		batch  = s.room(s.expect(text, f))
+		batch  = s.emptyBatch(s.expect(text, f))
 		faults faults
 		now    = s.now()
 		index  = -1
@@ -190,8 +195,8 @@ func (s *events) decode(text string, f format, c Client) ([]event.Event, *proble
 	return batch, nil
 }
 
-// room returns room for n events.
-func (s *events) room(n int) []event.Event {
+// emptyBatch returns one with room for n events.
+func (s *events) emptyBatch(n int) []event.Event {
 	if used, ok := s.batches.Get().(*[]event.Event); ok && cap(*used) >= n {
 		return *used
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -152,6 +153,38 @@ func TestAppenderErrors(t *testing.T) {
 		}
 		w.appender.fail = nil
 		w.healthy(0)
+	}
+}
+
+// TestNoRoom: what there is no room for is not decoded, and the connection goes on.
+func TestNoRoom(t *testing.T) {
+	var full atomic.Bool
+	asked := make(chan int64, 2)
+	w := newWorld(t, DefaultTimeouts(), func(o *Options) {
+		o.Room = func(bytes int64) error {
+			asked <- bytes
+			if full.Load() {
+				return fmt.Errorf("append: %w", errTestFull)
+			}
+			return nil
+		}
+	})
+	full.Store(true)
+	const broken = "{not json"
+	if p := w.post("application/json", broken).problem(t); p.Status != 503 || p.kind != kindFull {
+		t.Errorf("%d %s, want %s before anything is decoded", p.Status, p.kind, kindFull)
+	}
+	full.Store(false)
+	if p := w.post("application/json", broken).problem(t); p.Status != 400 {
+		t.Errorf("%d %s, want 400 where there is room", p.Status, p.kind)
+	}
+	for range 2 {
+		if got := <-asked; got != int64(len(broken)) {
+			t.Errorf("asked for %d bytes, want %d", got, len(broken))
+		}
+	}
+	if w.appender.len() != 0 {
+		t.Errorf("%d events stored", w.appender.len())
 	}
 }
 

@@ -140,7 +140,11 @@ type Options struct {
 	// none, and the answers say so.
 	Receipts ReceiptAppender
 
-	// Refusal classifies errors of Appender. Default: all are Unknown.
+	// Room says why Appender has no room for a request of about so many bytes: it is not
+	// decoded then. It may be called concurrently. Default: there is always room.
+	Room func(bytes int64) error
+
+	// Refusal classifies errors of Appender and Room. Default: all are Unknown.
 	Refusal func(error) Refusal
 
 	// Archived returns once the event with that seq of a stream, and all before it,
@@ -185,6 +189,9 @@ const local = "local"
 func NewHandler(o Options) (http.Handler, error) {
 	if o.Limits == (Limits{}) {
 		o.Limits = DefaultLimits()
+	}
+	if o.Room == nil {
+		o.Room = func(int64) error { return nil }
 	}
 	if o.Refusal == nil {
 		o.Refusal = func(error) Refusal { return Unknown }
