@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/audit-archiver/archiver/internal/event"
 )
@@ -69,7 +71,11 @@ func (s *httpSender) Send(i int) error {
 		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
 			return err
 		}
-		return ErrRefused
+		after, err := strconv.Atoi(answer.Header.Get("Retry-After"))
+		if err != nil {
+			return fmt.Errorf("%s without a time to come back: %w", answer.Status, err)
+		}
+		return &Refused{time.Duration(after) * time.Second}
 	case answer.StatusCode != http.StatusOK:
 		text, err := io.ReadAll(io.LimitReader(answer.Body, 2000))
 		return fmt.Errorf("%s: %s (%w)", answer.Status, text, err)

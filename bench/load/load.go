@@ -51,14 +51,16 @@ type Server interface {
 
 // Sender is one client.
 type Sender interface {
-	// Send sends request i, renewed, and waits for the answer. It returns ErrRefused when the server said no for now,
+	// Send sends request i, renewed, and waits for the answer. It returns a *Refused when the server said no for now,
 	// and other errors when there is no going on.
 	Send(i int) error
 	Close()
 }
 
-// ErrRefused says that the server asked to come back later.
-var ErrRefused = errors.New("refused")
+// Refused says that the server asked to come back after a time, which the client does.
+type Refused struct{ After time.Duration }
+
+func (r *Refused) Error() string { return fmt.Sprintf("refused for %s", r.After) }
 
 // Kept is what the events take in the end, in bytes; zero when there is no such thing or it is not known.
 type Kept struct {
@@ -141,14 +143,15 @@ func (w *worker) work(stop <-chan struct{}, measuring *atomic.Bool) error {
 		}
 		begin := time.Now()
 		err := w.sender.Send(n % w.requests)
+		var refused *Refused
 		switch {
-		case errors.Is(err, ErrRefused):
+		case errors.As(err, &refused):
 			if measuring.Load() {
 				w.refused++
 			}
-			select { // what a client does when told to come back
+			select {
 			case <-stop:
-			case <-time.After(10 * time.Millisecond):
+			case <-time.After(refused.After):
 			}
 		case err != nil:
 			return err
