@@ -258,6 +258,40 @@ func (w *world) lifeUntilItEnds() {
 	_ = p.end()
 }
 
+// TestSpoolThatIsNotSynced: a file whose sync failed gets no plan, though what it holds is right; it is made again.
+func TestSpoolThatIsNotSynced(t *testing.T) {
+	for name, fault := range map[string]*crashfs.Fault{
+		"not done": {Err: syscall.EIO}, "done": {Err: syscall.EIO, Done: true}, "lost": {Err: syscall.EIO, Lost: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			disk := crashfs.New()
+			w.fs, w.dir = disk, "/data"
+			const dir = "/data/spool/00000000000000000000/"
+			failed, remade := false, false
+			disk.Inject(func(op crashfs.Op) error {
+				switch {
+				case op.Kind == crashfs.Sync && op.Name == dir+"000.parquet" && !failed:
+					failed = true
+					return fault
+				case op.Kind == crashfs.Write && op.Name == dir+"000.parquet":
+					remade = failed
+				case op.Kind == crashfs.Write && strings.HasPrefix(op.Name, dir+"plan.json") && failed && !remade:
+					t.Errorf("%s is written after the sync of its file failed", op.Name)
+				}
+				return nil
+			})
+			w.lifeUntilItEnds()
+			disk.Inject(nil)
+			w.finish()
+			w.check()
+			if !failed || !remade {
+				t.Errorf("sync failed: %t, made again: %t", failed, remade)
+			}
+		})
+	}
+}
+
 // TestSpoolThatCannotBeRead: what the disk has lost of a spool is made again. What cannot
 // be read for now is not: those bytes may have been sent, and another release of the
 // encoder would make others.

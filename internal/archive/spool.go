@@ -104,21 +104,14 @@ func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, loca
 	if err != nil {
 		return spooled{}, err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		if err := f.Sync(); err != nil {
-			return fmt.Errorf("sync: %w", err)
-		}
-		return nil
-	})
-	g.Go(func() error {
-		if err := compare(ctx, f, &s, digest); err != nil {
-			return fmt.Errorf("read back: %w", err)
-		}
-		return nil
-	})
-	if err := g.Wait(); err != nil {
-		return spooled{}, err
+	synced := make(chan error, 1)
+	go func() { synced <- f.Sync() }()
+	compared := compare(ctx, f, &s, digest)
+	if err := <-synced; err != nil {
+		return spooled{}, errors.Join(fmt.Errorf("sync: %w", err), compared)
+	}
+	if compared != nil {
+		return spooled{}, fmt.Errorf("read back: %w", compared)
 	}
 	return s, nil
 }

@@ -31,7 +31,7 @@ type FS interface {
 	Free(name string) (int64, error)
 }
 
-// File is an open file.
+// File is an open file. ReadAt may run beside itself and beside Sync.
 type File interface {
 	io.ReaderAt
 	io.WriterAt

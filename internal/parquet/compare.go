@@ -8,8 +8,8 @@ import (
 
 // Compare demands that the file holds exactly the rows that d was made of, in their order, the value index of those
 // rows, and all that engines pass over rows by ([claims]) as this release writes it. What [Reader.Rows] demands beside the
-// format, the rows of d must have: they are what is compared with. So many goroutines share the columns, one at least; each
-// keeps a page and a dictionary.
+// format, the rows of d must have: they are what is compared with. So many goroutines share the columns, one at least, and
+// read from the file at once; each keeps a page and a dictionary.
 func (r *Reader) Compare(ctx context.Context, d *Digest, workers int) error {
 	if r.meta.NumRows != int64(d.rows) {
 		return fmt.Errorf("%d rows, want %d", r.meta.NumRows, d.rows)
@@ -30,13 +30,13 @@ func (r *Reader) Compare(ctx context.Context, d *Digest, workers int) error {
 				errs[i] = all[worker].column(r, g, i)
 			}
 		})
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
 		for i, err := range errs {
 			if err != nil {
 				return fmt.Errorf("row group %d: column %s: %w", g, r.cols[i].Name, err)
 			}
+		}
+		if ctx.Err() != nil { // columns may be left out
+			return context.Cause(ctx)
 		}
 	}
 	return nil

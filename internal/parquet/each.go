@@ -8,7 +8,7 @@ import (
 
 // each calls do for every column, on so many goroutines, of which the caller's is number 0, and returns when all are done.
 // Who is free takes the next column. So nobody waits for another but at the end, and when the machine has no processor for
-// the others the caller does everything.
+// the others the caller does nearly everything.
 func each(order []int, workers int, do func(worker, column int)) {
 	var taken atomic.Int64
 	work := func(worker int) {
@@ -25,7 +25,7 @@ func each(order []int, workers int, do func(worker, column int)) {
 }
 
 // byWork is an order of the columns in which those with most work come first, so that little is left to wait for at the
-// end: text that is not in a dictionary is compressed itself, and numbers are hardly any work.
+// end: of text without a dictionary every value is unpacked and hashed, and numbers are hardly any work.
 func byWork(cols []column) []int {
 	order := make([]int, len(cols))
 	for i := range order {

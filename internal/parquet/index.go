@@ -70,8 +70,8 @@ func (x *indexer) addText(row int, value string) {
 	x.add(row, indexHash(x.value))
 }
 
-// make makes the part for a row group of so many rows, and begins anew.
-func (x *indexer) make(rows int) {
+// finish makes the part for a row group of so many rows, and begins anew.
+func (x *indexer) finish(rows int) {
 	width := indexBits(rows)
 	x.sort(width)
 	buckets := 1 << width
@@ -124,7 +124,7 @@ type fileIndex struct {
 // finish ends a row group.
 func (x *fileIndex) finish(rows int) {
 	for i := range x.columns {
-		x.columns[i].make(rows)
+		x.columns[i].finish(rows)
 		x.data = append(x.data, x.columns[i].part...)
 		x.counts = append(x.counts, x.columns[i].entries)
 	}

@@ -160,7 +160,7 @@ func (r *Reader) checkIndex(x *indexer, g, column int) error {
 	if r.index == nil {
 		return nil
 	}
-	x.make(int(r.meta.RowGroups[g].NumRows))
+	x.finish(int(r.meta.RowGroups[g].NumRows))
 	p := &r.index[g*len(indexColumns())+column]
 	if p.entries != x.entries {
 		return errIndex

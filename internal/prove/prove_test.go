@@ -142,7 +142,7 @@ func TestAbsence(t *testing.T) {
 		// By itself, without what Find makes of a ledger that was not read completely.
 		_, absent, err := tt.f.FindAll(t.Context(), []Event{tt.e})
 		if err != nil || absent[0] == nil || absent[0].State != tt.state || !strings.Contains(absent[0].Detail, tt.detail) {
-			t.Errorf("%s, among all: %v, %v", name, absent[0], err)
+			t.Errorf("%s, among all: %v, %v", name, absent, err)
 		}
 	}
 	s.CommitNotes([]ledger.Note{{Kind: ledger.NoteRotate}})
