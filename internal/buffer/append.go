@@ -180,9 +180,7 @@ func (b *Buffer) admit(r *request) error {
 		return ErrStopped
 	}
 	if reason := b.fullReason(count, bytes); reason != "" {
-		if reason != fullQueue {
-			poke(b.pressure)
-		}
+		b.press(reason)
 		return fmt.Errorf("%w: %s", ErrFull, reason)
 	}
 	if r != nil {
@@ -196,16 +194,28 @@ func (b *Buffer) admit(r *request) error {
 
 // Room says, with ErrFull, that there is no room for a request of about so many bytes, and that it is not the queue that
 // is in the way: only archiving makes room then, or somebody who clears the disk. Who asks before decoding leaves the
-// processor to them. A large request is asked about as if it were a small one where the log itself is small.
+// processor to them. A large request is asked about as if it were a small one where the log itself is small. Every other
+// reason is for Append to say.
 func (b *Buffer) Room(bytes int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.broken != nil || b.draining {
+		return nil
+	}
 	reason := b.fullReason(0, min(bytes, b.o.HighWater/16))
 	if reason == "" || reason == fullQueue {
 		return nil
 	}
-	poke(b.pressure)
+	b.press(reason)
 	return fmt.Errorf("%w: %s", ErrFull, reason)
+}
+
+// press has what is open sealed, for only what is sealed can be archived and so make room; unless something is sealed, or
+// it is the queue that is full. The caller holds mu.
+func (b *Buffer) press(reason string) {
+	if reason != fullQueue && len(b.sealed) == 0 {
+		poke(b.pressure)
+	}
 }
 
 // Reasons of ErrFull that are not of the disk.

@@ -52,7 +52,7 @@ type Buffer struct {
 	o        Options
 	control  chan control  // Flush, Seal and Heartbeat -> Run
 	wake     chan struct{} // capacity 1: the queue is not empty
-	pressure chan struct{} // capacity 1: an Append met a full log
+	pressure chan struct{} // capacity 1: a full log refused something
 	keeperGo chan struct{} // capacity 1: segments were released or taken
 	spareGo  chan struct{} // capacity 1: the keeper tried to make a spare
 	damaged  chan struct{} // closed by the first fail

@@ -87,9 +87,6 @@ func TestHighWater(t *testing.T) {
 		if !errors.Is(err, ErrFull) || n == 0 {
 			t.Fatalf("after %d events: %v", n, err)
 		}
-		if err := r.Room(1 << 40); !errors.Is(err, ErrFull) {
-			t.Errorf("there is room for a large request: %v", err)
-		}
 		if s := r.Stats(); s.UnreleasedBytes > o.HighWater+sector { // the seal may be there already
 			t.Errorf("%d bytes in the log", s.UnreleasedBytes)
 		}
@@ -102,11 +99,53 @@ func TestHighWater(t *testing.T) {
 		if err := r.Release(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Room(1 << 40); err != nil {
-			t.Errorf("an empty log has no room for a request that is larger as it was sent: %v", err)
-		}
 		r.mustAppend(t, testEvents(n, 10)...)
 		r.mustHalt(t)
+	})
+}
+
+// TestRoomForRequests: who asks about a request that would pass the high-water mark is told so, and what is open is sealed as if
+// it had been sent; once, since what waits to be archived makes room.
+func TestRoomForRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const large = 1 << 40
+		o := testOptions(crashfs.New(), "/wal")
+		o.HighWater, o.SealAge = 100<<10, 24*time.Hour
+		r := start(t, o)
+		n := 0
+		for r.Room(large) == nil {
+			r.mustAppend(t, testEvent(n))
+			n++
+		}
+		if err := r.Room(large); !errors.Is(err, ErrFull) || n == 0 {
+			t.Fatalf("after %d events: %v", n, err)
+		}
+		synctest.Wait()
+		batch, err := r.Next(t.Context(), -1)
+		if err != nil || batch.Last != int64(n)-1 {
+			t.Fatalf("a log without room is not sealed: %+v, %v", batch, err)
+		}
+		if err := r.Room(0); err != nil {
+			t.Errorf("a small request is refused before the mark: %v", err)
+		}
+		r.mustAppend(t, testEvent(n))
+		if err := r.Room(large); !errors.Is(err, ErrFull) {
+			t.Errorf("while a batch waits: %v", err)
+		}
+		synctest.Wait()
+		if s := r.Stats(); s.SealedBatches != 1 {
+			t.Errorf("%d sealed batches: one for each refusal", s.SealedBatches)
+		}
+		if err := r.Release(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Room(large); err != nil {
+			t.Errorf("a log with one event has no room for a request that is larger as it was sent: %v", err)
+		}
+		r.mustHalt(t)
+		if err := r.Room(large); err != nil {
+			t.Errorf("why a buffer that is over takes nothing is for Append to say: %v", err)
+		}
 	})
 }
 
@@ -125,6 +164,9 @@ func TestReserve(t *testing.T) {
 		synctest.Wait()
 		if _, err := r.Append(t.Context(), testEvents(1, 1)); !errors.Is(err, ErrFull) {
 			t.Errorf("below the reserve: %v", err)
+		}
+		if err := r.Room(0); !errors.Is(err, ErrFull) {
+			t.Errorf("below the reserve there is room: %v", err)
 		}
 		if r.Stats().Full == "" {
 			t.Error("stats do not tell")

@@ -156,7 +156,7 @@ func TestAppenderErrors(t *testing.T) {
 	}
 }
 
-// TestNoRoom: what there is no room for is not decoded, and the connection goes on.
+// TestNoRoom: what there is no room for is not decoded.
 func TestNoRoom(t *testing.T) {
 	var full atomic.Bool
 	asked := make(chan int64, 2)
@@ -177,6 +177,9 @@ func TestNoRoom(t *testing.T) {
 	full.Store(false)
 	if p := w.post("application/json", broken).problem(t); p.Status != 400 {
 		t.Errorf("%d %s, want 400 where there is room", p.Status, p.kind)
+	}
+	if len(asked) != 2 {
+		t.Fatalf("asked %d times, want twice", len(asked))
 	}
 	for range 2 {
 		if got := <-asked; got != int64(len(broken)) {

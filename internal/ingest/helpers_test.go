@@ -127,6 +127,7 @@ func options(appender Appender) Options {
 	return Options{
 		Appender: appender,
 		Archived: func(context.Context, uuid.UUID, int64) error { return nil },
+		Room:     func(int64) error { return nil },
 		Refusal: func(err error) Refusal {
 			switch {
 			case errors.Is(err, errTestFull):

@@ -141,7 +141,8 @@ type Options struct {
 	Receipts ReceiptAppender
 
 	// Room says why Appender has no room for a request of about so many bytes: it is not
-	// decoded then. It may be called concurrently. Default: there is always room.
+	// decoded then. To Refusal such an error must be Full or NotReady, since nothing was
+	// handed to Appender. It may be called concurrently. Default: there is always room.
 	Room func(bytes int64) error
 
 	// Refusal classifies errors of Appender and Room. Default: all are Unknown.

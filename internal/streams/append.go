@@ -79,8 +79,14 @@ func (s *Stream) origins(seqs []int64) (_ []int64, earlier map[int]uuid.UUID) {
 	return seqs, earlier
 }
 
-// Room is that of the current stream's log; see buffer.Buffer.Room.
-func (l *Line) Room(bytes int64) error { return l.Current().Buffer.Room(bytes) }
+// Room is that of the current stream's log; see buffer.Buffer.Room. Why a stream takes nothing at all is for Append to say.
+func (l *Line) Room(bytes int64) error {
+	s := l.Current()
+	if l.mayTake(s) != nil {
+		return nil
+	}
+	return s.Buffer.Room(bytes)
+}
 
 // MayTake says why no events are taken now; nil: they are.
 func (l *Line) MayTake() error { return l.mayTake(l.Current()) }

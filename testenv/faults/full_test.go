@@ -216,6 +216,9 @@ func TestFaultA13Reserve(t *testing.T) {
 	if status := statusOf(v.send(t, s.promise.Invent(1, 0))); status != http.StatusServiceUnavailable {
 		t.Errorf("below the reserve: status %d", status)
 	}
+	if _, err := v.call(t.Context(), http.MethodPost, "/v1/events", []byte("{not json")); statusOf(err) != http.StatusServiceUnavailable {
+		t.Errorf("below the reserve something is decoded: %v", err)
+	}
 	v.archived(t) // what was taken is archived all the same
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
