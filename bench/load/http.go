@@ -67,13 +67,13 @@ func (s *httpSender) Send(i int) error {
 	}
 	defer answer.Body.Close()
 	switch {
-	case answer.StatusCode >= http.StatusInternalServerError:
+	case answer.Header.Get("Retry-After") != "":
 		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
 			return err
 		}
 		after, err := strconv.Atoi(answer.Header.Get("Retry-After"))
 		if err != nil {
-			return fmt.Errorf("%s without a time to come back: %w", answer.Status, err)
+			return fmt.Errorf("%s: time to come back: %w", answer.Status, err)
 		}
 		return &Refused{time.Duration(after) * time.Second}
 	case answer.StatusCode != http.StatusOK:

@@ -28,7 +28,7 @@ func record(ctx context.Context, file string, pid int, loaded func() (load.Measu
 	for !begun(file) {
 		select {
 		case err := <-ended:
-			return nil, m, fmt.Errorf("perf record ended: %w: %s", err, said.Bytes())
+			return nil, m, fmt.Errorf("perf record ended (%v): %s", err, said.Bytes()) //nolint:errorlint // it may be nil
 		default:
 			load.Pause(ctx, 10*time.Millisecond)
 		}

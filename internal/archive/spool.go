@@ -107,13 +107,13 @@ func (a *Archiver) spoolPart(ctx context.Context, b *buffer.Batch, p *part, loca
 	synced := make(chan error, 1)
 	go func() { synced <- f.Sync() }()
 	compared := compare(ctx, f, &s, digest)
+	if compared != nil {
+		compared = fmt.Errorf("read back: %w", compared)
+	}
 	if err := <-synced; err != nil {
 		return spooled{}, errors.Join(fmt.Errorf("sync: %w", err), compared)
 	}
-	if compared != nil {
-		return spooled{}, fmt.Errorf("read back: %w", compared)
-	}
-	return s, nil
+	return s, compared
 }
 
 // encode writes the rows of p as Parquet, and into s size and checksum of what it wrote and the Merkle root over the
