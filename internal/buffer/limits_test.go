@@ -142,6 +142,14 @@ func TestRoomForRequests(t *testing.T) {
 		if err := r.Room(large); err != nil {
 			t.Errorf("a log with one event has no room for a request that is larger as it was sent: %v", err)
 		}
+		for r.Room(large) == nil {
+			n++
+			r.mustAppend(t, testEvent(n))
+		}
+		synctest.Wait()
+		if s := r.Stats(); s.SealedBatches != 1 || s.OpenRows != 0 {
+			t.Errorf("after the release nothing is sealed: %+v", s)
+		}
 		r.mustHalt(t)
 		if err := r.Room(large); err != nil {
 			t.Errorf("why a buffer that is over takes nothing is for Append to say: %v", err)

@@ -131,10 +131,13 @@ func (b *Buffer) keep(ctx context.Context) {
 		b.exhausted = b.exhausted && noSpare != ""
 		now := b.o.Now()
 		b.growth.add(now, b.written-b.released.written)
-		if b.fullReason(0, 0) == "" {
+		if reason := b.fullReason(0, 0); reason == "" {
 			b.refusing = time.Time{}
-		} else if b.refusing.IsZero() {
-			b.refusing = now
+		} else {
+			b.press(reason) // nobody may come who would be refused
+			if b.refusing.IsZero() {
+				b.refusing = now
+			}
 		}
 		b.mu.Unlock()
 		if changed {
