@@ -191,7 +191,7 @@ type WAL struct {
 	// QueueEvents is the most events that may wait for one fsync. Default: 20000.
 	QueueEvents int `yaml:"queue_events"`
 	// RetryIDs is how many of the last event ids are remembered, so that an event
-	// that is sent again is stored once. Each takes up to 28 bytes of memory and 20
+	// that is sent again is stored once. Each takes up to 26 bytes of memory and 20
 	// on disk. Default: 4194304.
 	RetryIDs int `yaml:"retry_ids"`
 	// RetryAge is how long an id is remembered at most. Default: 24h.
