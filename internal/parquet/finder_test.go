@@ -308,9 +308,9 @@ func BenchmarkFind(b *testing.B) {
 	}
 }
 
-func roomFor(bytes int64) *atomic.Int64 {
+func roomFor(size int64) *atomic.Int64 {
 	room := new(atomic.Int64)
-	room.Store(bytes)
+	room.Store(size)
 	return room
 }
 

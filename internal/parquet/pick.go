@@ -341,8 +341,8 @@ func (p *picker) setAll(c *column, rows []event.Row, b []byte) error {
 }
 
 // take uses room up, before the bytes are copied.
-func (p *picker) take(bytes int) error {
-	if p.room.Add(-int64(bytes)) < 0 {
+func (p *picker) take(size int) error {
+	if p.room.Add(-int64(size)) < 0 {
 		return ErrMany
 	}
 	return nil

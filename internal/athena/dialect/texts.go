@@ -95,7 +95,7 @@ func textNatives() map[string]Native {
 		"reverse": {[]string{"VARCHAR"}, "VARCHAR", func(args []any) (any, error) { return reversed(args[0].(string)), nil }},
 		"strpos": {[]string{"VARCHAR", "VARCHAR", "BIGINT"}, "BIGINT", func(args []any) (any, error) {
 			if n := args[2].(int64); n == 0 || n == math.MinInt64 {
-				return nil, errors.New("'instance' must be a positive or negative number.")
+				return nil, errors.New("'instance' must be a positive or negative number.") //nolint:revive // Trino's text
 			}
 			return nthPosition(args[0].(string), args[1].(string), args[2].(int64)), nil
 		}},
