@@ -101,7 +101,8 @@ bench: bench-peers bench-sustained bench-scale bench-query bench-decoders ## all
 bench-peers: ## events/s, latency, CPU, memory and bytes beside peers; all flags: BENCH=-help
 	$(GO) -C bench run ./peers $(BENCH)
 
-bench-sustained: ## ten minutes of batches each, until all is archived and committed
+bench-sustained: ## 60 s of batches in three rounds and ten minutes, until all is archived and committed
+	$(GO) -C bench run ./peers -sustain 60s -rounds 3 $(BENCH)
 	$(GO) -C bench run ./peers -sustain 10m $(BENCH)
 
 bench-restart: ## kill -9 with 1 GB in the log, and how long until it serves again

@@ -1,7 +1,7 @@
 // Package load sends generated events to a server from many clients and measures what it costs.
 //
 // The promise: every system gets the same events in the same order per client, from pre-made bytes; an event counts
-// when its answer has arrived; after the load the system itself says what it holds, and that must be what was
+// when its answer has arrived; after the load a system that can say what it holds must hold what was
 // acknowledged. The price: the load generator runs on the same machine, so rates are those of a machine shared by
 // both. Its CPU time is reported; CPU time of the server is what repeats.
 package load
@@ -43,9 +43,11 @@ type Server interface {
 	Connect(ctx context.Context, client int, requests [][]event.Event) (Sender, error)
 	// Usage is of the server's processes only.
 	Usage() (proc.Usage, error)
-	// Settle is called after the load with the number of events that were acknowledged. It fails if the system does
-	// not hold exactly these, waits until nothing is left to do, and says what they take.
-	Settle(ctx context.Context, acknowledged int64) (Kept, error)
+	// Settle is called after the load and waits until nothing is left to do. Its time and its CPU time count.
+	Settle(ctx context.Context) error
+	// Held is called after that with the number of events that were acknowledged. It fails if the system does not hold
+	// exactly these, and says what they take. To ask costs a system more or less, and does not count.
+	Held(ctx context.Context, acknowledged int64) (Kept, error)
 	Stop() error
 }
 
@@ -192,13 +194,16 @@ func Run(ctx context.Context, o Options, srv Server, sh Shape) (Measurement, err
 		all += w.sent * int64(sh.Events)
 	}
 	loaded := time.Now()
-	kept, err := srv.Settle(ctx, all)
-	if err != nil {
+	if err := srv.Settle(ctx); err != nil {
 		return m, err
 	}
 	m.SettleSeconds = time.Since(loaded).Seconds()
 	m.Sustained = float64(all) / time.Since(began).Seconds()
 	end, err := srv.Usage()
+	if err != nil {
+		return m, err
+	}
+	kept, err := srv.Held(ctx, all)
 	m.CPUSettled = perMillion(end.CPU-begin.CPU, all)
 	m.PeakMB = float64(end.Peak) / 1e6
 	m.StoredBytes = float64(kept.Stored) / float64(max(all, 1))

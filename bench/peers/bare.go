@@ -25,7 +25,7 @@ func serve(args []string) error {
 	case len(args) == 1 && args[0] == handlerName:
 		return serveHTTP(nil)
 	case len(args) == 2 && args[0] == logName:
-		f, err := os.OpenFile(args[1], os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+		f, err := zeros(args[1])
 		if err != nil {
 			return err
 		}
@@ -44,13 +44,12 @@ const (
 )
 
 // bare is a server of this file: net/http reads the body and answers. The handler does nothing else and is the
-// ceiling of what any HTTP server in Go can take. The log appends the body to one growing file and syncs once for
-// everybody who waits: nobody who syncs before answering does much less. Neither looks at what it gets, and neither
-// could give anything back.
+// ceiling of what any HTTP server in Go can take. The log writes the body into one file that was filled with zeros
+// before, from its beginning again when it is full, and syncs once for everybody who waits: nobody who syncs before
+// answering does much less. Neither looks at what it gets, and neither could give anything back.
 type bare struct {
 	*proc.Process
 	address string
-	file    string // of the log; empty: there is none
 }
 
 func startBare(name string) startFunc {
@@ -58,8 +57,7 @@ func startBare(name string) startFunc {
 		b := &bare{}
 		args := []string{name}
 		if name == logName {
-			b.file = filepath.Join(dir, "log")
-			args = append(args, b.file)
+			args = append(args, filepath.Join(dir, "log"))
 		}
 		p, address, err := startSelf(args...)
 		b.Process, b.address = p, address
@@ -85,16 +83,11 @@ func (b *bare) Connect(ctx context.Context, client int, requests [][]event.Event
 	return load.ConnectHTTP(ctx, b.address, client, requests)
 }
 
-func (b *bare) Settle(context.Context, int64) (load.Kept, error) {
-	if b.file == "" {
-		return load.Kept{}, nil
-	}
-	info, err := os.Stat(b.file)
-	if err != nil {
-		return load.Kept{}, err
-	}
-	return load.Kept{Stored: info.Size(), Log: info.Size()}, nil
-}
+// Settle has nothing to wait for.
+func (b *bare) Settle(context.Context) error { return nil }
+
+// Held has nobody to ask: neither could give anything back.
+func (b *bare) Held(context.Context, int64) (load.Kept, error) { return load.Kept{}, nil }
 
 func (b *bare) Stop() error { return b.Kill() }
 
@@ -128,17 +121,40 @@ type write struct {
 	done chan<- error
 }
 
+// logBytes is the size of the log's file.
+const logBytes = 256 << 20
+
+// zeros makes the log's file. A sync of what was written before need not wait for the file system's own notes.
+func zeros(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	block := make([]byte, 1<<20)
+	for at := int64(0); at < logBytes; at += int64(len(block)) {
+		if _, err := f.WriteAt(block, at); err != nil {
+			return nil, err
+		}
+	}
+	return f, f.Sync()
+}
+
 // groupCommit writes all that waits, syncs, and answers all of it.
 func groupCommit(f *os.File, queue <-chan write) {
 	var buf []byte
 	var group []write
+	var at int64
 	for first := range queue {
 		group, buf = append(group[:0], first), append(buf[:0], first.body...)
 		for len(queue) > 0 && len(buf) < 4<<20 {
 			w := <-queue
 			group, buf = append(group, w), append(buf, w.body...)
 		}
-		_, err := f.Write(buf)
+		if at+int64(len(buf)) > logBytes {
+			at = 0
+		}
+		_, err := f.WriteAt(buf, at)
+		at += int64(len(buf))
 		if err == nil {
 			err = syscall.Fdatasync(int(f.Fd()))
 		}

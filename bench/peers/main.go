@@ -2,8 +2,8 @@
 // embedded S3; by PostgreSQL with the append-only table that audit logs usually are; by NATS JetStream, synced; by a
 // bare group-commit log; and by a bare HTTP handler that only reads the body.
 //
-// The promise: every number comes from the real program in its own process on an empty folder, and every system is
-// asked after the load whether it holds what it acknowledged. The price: see package load.
+// The promise: every number comes from the real program in its own process on an empty folder, and every system that
+// keeps something is asked after the load whether it holds what it acknowledged. The price: see package load.
 package main
 
 import (
@@ -64,9 +64,9 @@ func parseFlags() (options, error) {
 	var only, shape string
 	flag.DurationVar(&o.Seconds, "seconds", 10*time.Second, "how long each measurement takes")
 	flag.DurationVar(&o.Warmup, "warmup", 2*time.Second, "load before each measurement")
-	flag.DurationVar(&o.sustain, "sustain", 0, "instead: one round of batches for so long, archiver and postgres, without warm-up; what counts is everything archived and committed at the end")
-	flag.IntVar(&o.rounds, "rounds", 3, "how often every measurement is made, the systems taking turns")
-	flag.DurationVar(&o.age, "seal-age", 5*time.Second, "after which the archiver seals a batch, if it has not 1 M rows before")
+	flag.DurationVar(&o.sustain, "sustain", 0, "instead: batches for so long, archiver and postgres, without warm-up; what counts is everything archived and committed at the end")
+	flag.IntVar(&o.rounds, "rounds", 0, "how often every measurement is made, the systems taking turns; 0: three times, and once with -sustain")
+	flag.DurationVar(&o.age, "seal-age", 5*time.Second, "after which the archiver seals a batch, if it has not 1 M rows or 256 MiB before")
 	flag.StringVar(&o.dir, "dir", "/var/tmp", "where the servers' data lies while they run; must be a real disk")
 	flag.StringVar(&o.results, "results", "results", "folder of the results")
 	flag.BoolVar(&o.updateDocs, "update-docs", false, "also write the tables and the plot into ../docs")
@@ -74,17 +74,21 @@ func parseFlags() (options, error) {
 	flag.StringVar(&only, "only", "", "comma-separated systems: "+strings.Join(names(systems(o)), ", "))
 	flag.StringVar(&shape, "shape", "", "single or batch; both when empty")
 	flag.Parse()
-	if flag.NArg() > 0 || o.Seconds <= 0 || o.Warmup < 0 || o.rounds < 1 || o.sustain < 0 || o.age <= 0 {
+	if flag.NArg() > 0 || o.Seconds <= 0 || o.Warmup < 0 || o.rounds < 0 || o.sustain < 0 || o.age <= 0 {
 		return o, errors.New("see -help for the flags")
 	}
 	if o.updateDocs && (only != "" || shape != "") {
 		return o, errors.New("-update-docs writes whole tables: not with -only or -shape")
 	}
+	rounds := 3
 	if o.sustain > 0 {
-		o.Seconds, o.Warmup, o.rounds, shape, o.Samples = o.sustain, 0, 1, "batch", 10
+		o.Seconds, o.Warmup, shape, o.Samples, rounds = o.sustain, 0, "batch", 10, 1
 		if only == "" {
 			only = archiverName + "," + postgresName
 		}
+	}
+	if o.rounds == 0 {
+		o.rounds = rounds
 	}
 	for _, sh := range []load.Shape{load.Single(), load.Batch()} {
 		if shape == "" || shape == sh.Name {
@@ -163,7 +167,10 @@ func run(ctx context.Context, o options) (err error) {
 			return err
 		}
 	}
-	r := newReport(o)
+	r, err := newReport(o)
+	if err != nil {
+		return err
+	}
 	list := systems(o)
 	for round := range o.rounds {
 		for _, sh := range o.shapes {

@@ -25,6 +25,7 @@ const (
 	natsName    = "nats"
 	natsStream  = "AUDIT"
 	natsSubject = "audit.events"
+	natsVersion = natsserver.VERSION
 )
 
 // natsPeer is a NATS server with JetStream, one replica, file storage and `sync_interval: always`, so that an
@@ -158,8 +159,11 @@ func (s *natsSender) commit(msg *nats.Msg, events int) error {
 
 func (s *natsSender) Close() { s.nc.Close() }
 
-// Settle compares what was acknowledged with what the stream holds.
-func (n *natsPeer) Settle(ctx context.Context, acknowledged int64) (load.Kept, error) {
+// Settle has nothing to wait for: a message is where it stays.
+func (n *natsPeer) Settle(context.Context) error { return nil }
+
+// Held compares what was acknowledged with what the stream holds.
+func (n *natsPeer) Held(ctx context.Context, acknowledged int64) (load.Kept, error) {
 	nc, err := nats.Connect(n.url)
 	if err != nil {
 		return load.Kept{}, err

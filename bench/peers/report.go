@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/audit-archiver/archiver/bench/load"
 	"github.com/audit-archiver/archiver/bench/page"
+	"github.com/audit-archiver/archiver/bench/pg"
 )
 
 // report collects what was measured.
@@ -25,13 +27,28 @@ type report struct {
 	Skipped map[string]string
 }
 
-func newReport(o options) *report {
-	r := &report{At: time.Now().UTC().Truncate(time.Second), Machine: page.Machine(), Sustain: o.sustain > 0, Skipped: make(map[string]string),
-		Options: fmt.Sprintf("Medians of %d rounds of %v after %v of warm-up, the systems taking turns; the archiver seals after %v", o.rounds, o.Seconds, o.Warmup, o.age)}
-	if r.Sustain {
-		r.Options = fmt.Sprintf("One run of %v each; the archiver seals after %v", o.sustain, o.age)
+func newReport(o options) (*report, error) {
+	r := &report{At: time.Now().UTC().Truncate(time.Second), Machine: page.Machine(), Sustain: o.sustain > 0, Skipped: make(map[string]string)}
+	warm := ""
+	if o.Warmup > 0 {
+		warm = fmt.Sprintf(" after %v of warm-up", o.Warmup)
 	}
-	return r
+	r.Options = fmt.Sprintf("Medians of %d rounds of %v%s, the systems taking turns", o.rounds, o.Seconds, warm)
+	if o.rounds == 1 {
+		r.Options = fmt.Sprintf("One run of %v each%s", o.Seconds, warm)
+	}
+	r.Options += fmt.Sprintf("; the archiver seals after %v", o.age)
+	if slices.Contains(o.only, postgresName) {
+		version, err := pg.Version()
+		if err != nil && !errors.Is(err, pg.ErrMissing) {
+			return nil, err
+		}
+		r.Options += "; " + version
+	}
+	if slices.Contains(o.only, natsName) {
+		r.Options += "; NATS " + natsVersion
+	}
+	return r, nil
 }
 
 // skip says loudly that a peer was not measured.
@@ -68,7 +85,7 @@ func (r *report) write(o options) error {
 	}
 	part := "peers"
 	if r.Sustain {
-		part = "sustained"
+		part = "sustained-" + o.sustain.String()
 	} else if err := os.WriteFile("../docs/performance/peers.svg", picture, 0o644); err != nil {
 		return err
 	}
@@ -81,8 +98,8 @@ func (r *report) markdown(o options) []byte {
 	for _, sh := range o.shapes {
 		fmt.Fprintf(&b, "\n**%s**: %d clients, %d event(s) per request\n\n", sh.Name, sh.Clients, sh.Events)
 		if r.Sustain {
-			fmt.Fprintln(&b, "| system | events/s under load | events/s until all is archived and committed | x postgres | waited at the end, s | p50 ms | p99 ms | max ms | server CPU s per M, all | peak MB | stored B/event | refused |")
-			fmt.Fprintln(&b, "|---|---|---|---|---|---|---|---|---|---|---|---|")
+			fmt.Fprintln(&b, "| system | events/s under load | each round | x postgres | events/s until all is archived and committed | x postgres | waited at the end, s | p50 ms | p99 ms | max ms | server CPU s per M, all | peak MB | stored B/event | refused |")
+			fmt.Fprintln(&b, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 		} else {
 			fmt.Fprintln(&b, "| system | events/s | each round | x handler | x postgres | p50 ms | p99 ms | max ms | server CPU s per M: load | all | client | peak MB | stored B/event | log B/event | refused |")
 			fmt.Fprintln(&b, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
@@ -92,14 +109,14 @@ func (r *report) markdown(o options) []byte {
 			switch {
 			case len(runs) == 0:
 			case r.Sustain:
-				r.sustainedRow(&b, sys.name, sh.Name, runs[0])
+				r.sustainedRow(&b, sys.name, sh.Name, runs)
 			default:
 				r.row(&b, sys.name, sh.Name, runs)
 			}
 		}
 	}
-	for _, m := range r.of(archiverName, load.Batch().Name) {
-		if len(m.Samples) > 0 {
+	if o.rounds == 1 {
+		for _, m := range r.of(archiverName, load.Batch().Name) {
 			fmt.Fprintln(&b, "\nResident memory and open files of the archiver over the run:", series(m.Samples)+".")
 		}
 	}
@@ -112,23 +129,31 @@ func (r *report) markdown(o options) []byte {
 // row is the medians of the rounds, except for what is a worst case.
 func (r *report) row(b *bytes.Buffer, system, shape string, runs []load.Measurement) {
 	median := func(of func(load.Measurement) float64) string { return page.Number(page.Median(each(runs, of))) }
-	var rounds bytes.Buffer
-	var worst, peak float64
-	var refused int64
-	for i, m := range runs {
-		if i > 0 {
-			rounds.WriteString(" / ")
-		}
-		fmt.Fprint(&rounds, page.Number(m.Rate()))
-		worst, peak, refused = max(worst, m.Max), max(peak, m.PeakMB), refused+m.Refused
-	}
+	w := worst(runs)
 	fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %.0f | %s | %s | %s | %.0f | %s | %s | %d |\n", system,
-		median(load.Measurement.Rate), &rounds, r.ratio(system, handlerName, shape), r.ratio(system, postgresName, shape),
-		median(func(m load.Measurement) float64 { return m.P50 }), median(func(m load.Measurement) float64 { return m.P99 }), worst,
+		median(load.Measurement.Rate), rates(runs), r.ratio(system, handlerName, shape, load.Measurement.Rate), r.ratio(system, postgresName, shape, load.Measurement.Rate),
+		median(func(m load.Measurement) float64 { return m.P50 }), median(func(m load.Measurement) float64 { return m.P99 }), w.Max,
 		median(func(m load.Measurement) float64 { return m.CPU }), median(func(m load.Measurement) float64 { return m.CPUSettled }),
-		median(func(m load.Measurement) float64 { return m.ClientCPU }), peak,
+		median(func(m load.Measurement) float64 { return m.ClientCPU }), w.PeakMB,
 		bytesOr(page.Median(each(runs, func(m load.Measurement) float64 { return m.StoredBytes }))),
-		bytesOr(page.Median(each(runs, func(m load.Measurement) float64 { return m.LogBytes }))), refused)
+		bytesOr(page.Median(each(runs, func(m load.Measurement) float64 { return m.LogBytes }))), w.Refused)
+}
+
+// worst is what is not a median: the slowest answer and the highest memory of all rounds, and all that was refused.
+func worst(runs []load.Measurement) (w load.Measurement) {
+	for _, m := range runs {
+		w.Max, w.PeakMB, w.Refused = max(w.Max, m.Max), max(w.PeakMB, m.PeakMB), w.Refused+m.Refused
+	}
+	return w
+}
+
+// rates are those of each round.
+func rates(runs []load.Measurement) string {
+	var parts []string
+	for _, m := range runs {
+		parts = append(parts, page.Number(m.Rate()))
+	}
+	return strings.Join(parts, " / ")
 }
 
 // bytesOr is a size, or a dash when the system keeps nothing of the kind.
@@ -139,13 +164,17 @@ func bytesOr(v float64) string {
 	return page.Number(v)
 }
 
-func (r *report) sustainedRow(b *bytes.Buffer, system, shape string, m load.Measurement) {
-	ratio := "-"
-	if peer := r.of(postgresName, shape); len(peer) > 0 {
-		ratio = page.Number(m.Sustained / peer[0].Sustained)
-	}
-	fmt.Fprintf(b, "| %s | %s | %s | %s | %.1f | %s | %s | %.0f | %s | %.0f | %s | %d |\n", system, page.Number(m.Rate()), page.Number(m.Sustained), ratio,
-		m.SettleSeconds, page.Number(m.P50), page.Number(m.P99), m.Max, page.Number(m.CPUSettled), m.PeakMB, bytesOr(m.StoredBytes), m.Refused)
+func (r *report) sustainedRow(b *bytes.Buffer, system, shape string, runs []load.Measurement) {
+	median := func(of func(load.Measurement) float64) float64 { return page.Median(each(runs, of)) }
+	sustained := func(m load.Measurement) float64 { return m.Sustained }
+	w := worst(runs)
+	fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %.1f | %s | %s | %.0f | %s | %.0f | %s | %d |\n", system,
+		page.Number(median(load.Measurement.Rate)), rates(runs), r.ratio(system, postgresName, shape, load.Measurement.Rate),
+		page.Number(median(sustained)), r.ratio(system, postgresName, shape, sustained),
+		median(func(m load.Measurement) float64 { return m.SettleSeconds }),
+		page.Number(median(func(m load.Measurement) float64 { return m.P50 })), page.Number(median(func(m load.Measurement) float64 { return m.P99 })), w.Max,
+		page.Number(median(func(m load.Measurement) float64 { return m.CPUSettled })), w.PeakMB,
+		bytesOr(median(func(m load.Measurement) float64 { return m.StoredBytes })), w.Refused)
 }
 
 // series is one line about all samples.
@@ -158,12 +187,12 @@ func series(samples []load.Sample) string {
 }
 
 // ratio compares rates round by round, because what disturbs one disturbs the other, and takes the median.
-func (r *report) ratio(system, peer, shape string) string {
+func (r *report) ratio(system, peer, shape string, rate func(load.Measurement) float64) string {
 	var list []float64
 	for _, m := range r.of(system, shape) {
 		for _, p := range r.of(peer, shape) {
 			if p.Round == m.Round && p.Events > 0 {
-				list = append(list, m.Rate()/p.Rate())
+				list = append(list, rate(m)/rate(p))
 			}
 		}
 	}

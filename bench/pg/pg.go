@@ -116,6 +116,21 @@ func programs() (string, error) {
 	return newest, nil
 }
 
+// Version is the name and number of the server that Start starts.
+func Version() (string, error) {
+	bin, err := programs()
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.Command(filepath.Join(bin, "postgres"), "--version").Output()
+	if err != nil {
+		return "", err
+	}
+	// "postgres (PostgreSQL) 15.14 (Debian …)"
+	number, _, _ := strings.Cut(strings.TrimPrefix(string(out), "postgres (PostgreSQL) "), " ")
+	return "PostgreSQL " + strings.TrimSpace(number), nil
+}
+
 // unprivileged gives dir to the user that the server will run as: it refuses root.
 func unprivileged(dir string) (*syscall.SysProcAttr, error) {
 	if os.Getuid() != 0 {

@@ -121,7 +121,7 @@ type written struct {
 	Commits      int64
 	Streams      int64
 	Start        float64 // seconds until the server was ready
-	ArchiveMean  float64 // seconds from the seal of a batch to its confirmed commit
+	ArchiveMean  float64 // seconds from the start of the upload of a batch to its confirmed commit
 	LedgerCold   float64 // seconds to read all of the ledger
 	LedgerAgain  float64 // and again, when nothing is new
 	LedgerMB     float64 // memory that the reader of it has then
@@ -192,14 +192,14 @@ func (r *results) markdown() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s. %s. %s.\n", r.At.Format(time.DateOnly), r.Machine, r.Options)
 	if len(r.Histories) > 0 {
-		b.WriteString("\n| events before | commits | CPU s per M, all | events/s | seal to commit, mean s | p99 ms | start s | peak MB | ledger read s | again s | reader MB | first query s |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+		b.WriteString("\n| events before | commits | CPU s per M, all | events/s | upload to commit, mean s | p99 ms | start s | peak MB | ledger read s | again s | reader MB | first query s |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	}
 	for _, w := range r.Histories {
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %.2f | %s | %.1f | %.0f | %.2f | %.2f | %.0f | %.2f |\n", page.Number(float64(w.Events)), w.Commits, page.Number(w.CPUSettled),
-			page.Number(w.Rate()), w.ArchiveMean, page.Number(w.P99), w.Start, w.PeakMB, w.LedgerCold, w.LedgerAgain, w.LedgerMB, w.QuerySeconds)
+			page.Number(w.Rate()), w.ArchiveMean, page.Number(w.P99), w.Start, w.PeakMB, w.LedgerCold, w.LedgerAgain, max(w.LedgerMB, 0), w.QuerySeconds)
 	}
 	if len(r.Streams) > 0 {
-		b.WriteString("\n| streams | CPU s per M, all, S3 included | events/s | seal to commit, mean s | p99 ms | peak MB, all |\n|---|---|---|---|---|---|\n")
+		b.WriteString("\n| streams | CPU s per M, all, S3 included | events/s | upload to commit, mean s | p99 ms | peak MB, all |\n|---|---|---|---|---|---|\n")
 	}
 	for _, w := range r.Streams {
 		fmt.Fprintf(&b, "| %d | %s | %s | %.2f | %s | %.0f |\n", w.Streams, page.Number(w.CPUSettled), page.Number(w.Rate()), w.ArchiveMean, page.Number(w.P99), w.PeakMB)

@@ -149,6 +149,7 @@ func withStreams(ctx context.Context, o options, n int64) (w written, err error)
 	if err != nil {
 		return w, err
 	}
+	f.archive = a
 	for i := range n {
 		s, err := a.Serve(ctx, o.binary, filepath.Join(dir, fmt.Sprint(i)), s3, sidecar.Every(o.age))
 		if err != nil {
@@ -177,8 +178,9 @@ func withStreams(ctx context.Context, o options, n int64) (w written, err error)
 
 // fleet is many servers and the S3 endpoint that they share. The clients are dealt out to the servers.
 type fleet struct {
-	s3    *sidecar.Sidecar
-	nodes []*sidecar.Sidecar
+	s3      *sidecar.Sidecar
+	archive *sidecar.Archive
+	nodes   []*sidecar.Sidecar
 }
 
 func (f *fleet) Connect(ctx context.Context, client int, requests [][]event.Event) (load.Sender, error) {
@@ -196,18 +198,28 @@ func (f *fleet) Usage() (sum proc.Usage, err error) {
 	return sum, nil
 }
 
-// Settle asks every server; together they must hold what was acknowledged.
-func (f *fleet) Settle(ctx context.Context, acknowledged int64) (load.Kept, error) {
-	var held int64
+// Settle waits for every server.
+func (f *fleet) Settle(ctx context.Context) error {
 	for _, s := range f.nodes {
-		n, err := s.Archived(ctx)
-		if err != nil {
-			return load.Kept{}, err
+		if err := s.Settle(ctx); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// Held asks the ledger: the streams together must have committed what was acknowledged.
+func (f *fleet) Held(ctx context.Context, acknowledged int64) (load.Kept, error) {
+	rows, err := f.archive.Rows(ctx)
+	if err != nil {
+		return load.Kept{}, err
+	}
+	var held int64
+	for _, n := range rows {
 		held += n
 	}
 	if held != acknowledged {
-		return load.Kept{}, fmt.Errorf("%d events were acknowledged, but the logs hold %d", acknowledged, held)
+		return load.Kept{}, fmt.Errorf("%d events were acknowledged, but the ledger holds %d", acknowledged, held)
 	}
 	return load.Kept{}, nil
 }

@@ -41,7 +41,7 @@ type column struct {
 
 func main() {
 	var o options
-	flag.DurationVar(&o.Seconds, "seconds", 20*time.Second, "how long each load takes")
+	flag.DurationVar(&o.Seconds, "seconds", 15*time.Second, "how long each load takes")
 	flag.DurationVar(&o.Warmup, "warmup", 2*time.Second, "load before each of them")
 	flag.StringVar(&o.dir, "dir", "/var/tmp", "where the data lies while it runs; must be a real disk")
 	flag.StringVar(&o.binary, "archiver", "", "program to measure; built from the work tree when empty")

@@ -134,8 +134,28 @@ func (s *Sidecar) Connect(ctx context.Context, client int, requests [][]event.Ev
 	return load.ConnectHTTP(ctx, u.Host, client, requests)
 }
 
-// Settle compares what was acknowledged with what the log holds, and waits until it is archived and committed.
-func (s *Sidecar) Settle(ctx context.Context, acknowledged int64) (load.Kept, error) {
+// Settle waits until all that the log took is archived, if it is to be. A batch is released after its commit is
+// confirmed in the bucket.
+func (s *Sidecar) Settle(ctx context.Context) error {
+	for s.seal.archives {
+		m, err := s.Metrics(ctx)
+		if err != nil {
+			return err
+		}
+		if m["archiver_wal_first_seq"] == m["archiver_wal_next_seq"] {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		load.Pause(ctx, 100*time.Millisecond)
+	}
+	return nil
+}
+
+// Held compares what was acknowledged with what the log took, and, when it is archived, with the rows that the signed
+// ledger in the bucket says the stream's files have.
+func (s *Sidecar) Held(ctx context.Context, acknowledged int64) (load.Kept, error) {
 	s.next += acknowledged
 	m, err := s.Metrics(ctx)
 	if err != nil {
@@ -150,29 +170,19 @@ func (s *Sidecar) Settle(ctx context.Context, acknowledged int64) (load.Kept, er
 		}
 		return load.Kept{Log: int64(m["archiver_wal_open_bytes"])}, nil
 	}
-	if _, err := s.Archived(ctx); err != nil || s.bucket == "" {
+	a, err := OpenArchive(ctx, s)
+	if err != nil {
 		return load.Kept{}, err
+	}
+	rows, err := a.Rows(ctx)
+	if err != nil {
+		return load.Kept{}, err
+	}
+	if held := rows[a.Own]; held != s.next {
+		return load.Kept{}, fmt.Errorf("%d events were acknowledged, but the ledger holds %d", s.next, held)
 	}
 	stored, err := proc.Size(s.bucket)
 	return load.Kept{Stored: stored}, err
-}
-
-// Archived waits until all that the log took is archived, and says how many events that are since the stream began. A
-// batch is released after its commit is confirmed in the bucket.
-func (s *Sidecar) Archived(ctx context.Context) (int64, error) {
-	for {
-		m, err := s.Metrics(ctx)
-		if err != nil {
-			return 0, err
-		}
-		if first := int64(m["archiver_wal_first_seq"]); first == int64(m["archiver_wal_next_seq"]) {
-			return first, nil
-		}
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
-		}
-		load.Pause(ctx, 100*time.Millisecond)
-	}
 }
 
 // Stop implements load.Server.

@@ -26,7 +26,8 @@ type Archive struct {
 	Prefix string
 	Root   ledger.Key
 	About  ledger.Archive
-	config []byte // of the dev server
+	Own    uuid.UUID // stream of the dev server
+	config []byte    // of the dev server
 }
 
 // OpenArchive reads what is needed to add streams.
@@ -46,6 +47,15 @@ func OpenArchive(ctx context.Context, dev *Sidecar) (*Archive, error) {
 	if a.About, err = ledger.ParseArchive(signed, a.Root.VKey()); err != nil {
 		return nil, err
 	}
+	open, err := os.ReadFile(c.Stream.OpenFile)
+	if err != nil {
+		return nil, err
+	}
+	head, err := ledger.NewHead(open, a.Root.VKey())
+	if err != nil {
+		return nil, err
+	}
+	a.Own = head.Stream
 	a.Store, err = s3store.Open(ctx, s3store.Config{Endpoint: dev.Ready.S3, Region: c.S3.Region, Bucket: c.S3.Bucket, PathStyle: true,
 		CredentialsFile: c.S3.CredentialsFile, Profile: c.S3.Profile})
 	if err != nil {
@@ -53,6 +63,29 @@ func OpenArchive(ctx context.Context, dev *Sidecar) (*Archive, error) {
 	}
 	a.config, err = os.ReadFile(dev.Ready.Config)
 	return a, err
+}
+
+// Rows reads the ledger in the bucket and says how many rows each stream has committed.
+func (a *Archive) Rows(ctx context.Context) (map[uuid.UUID]int64, error) {
+	r, err := ledger.NewReader(a.Store, a.Prefix, a.Root.VKey())
+	if err != nil {
+		return nil, err
+	}
+	view, err := r.Refresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(view.Findings) > 0 {
+		return nil, fmt.Errorf("the ledger has findings, such as %v", view.Findings[0])
+	}
+	rows := make(map[uuid.UUID]int64)
+	for i := range view.Streams {
+		s := &view.Streams[i]
+		for j := range s.Manifests {
+			rows[s.Open.Stream] += s.Manifests[j].Count
+		}
+	}
+	return rows, nil
 }
 
 // Put creates a locked object.
