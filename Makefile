@@ -96,7 +96,7 @@ mutants: ## take out one safeguard at a time; the tests must notice each (some m
 client-kills: ## kill -9 applications of all three SDKs and the sidecar N=50 times each
 	CLIENT_KILLS=$(N) $(GO) test -count 1 -timeout 0 -run TestKills -v ./testenv/clients
 
-bench: bench-peers bench-sustained bench-scale bench-query bench-decoders ## all benchmarks, into docs/ too with BENCH=-update-docs
+bench: bench-peers bench-sustained bench-scale bench-query bench-decoders ## these five, one after the other, into docs/ too with BENCH=-update-docs; the others are run by name
 
 bench-peers: ## events/s, latency, CPU, memory and bytes beside peers; all flags: BENCH=-help
 	$(GO) -C bench run ./peers $(BENCH)

@@ -36,8 +36,9 @@ init. Before its first upload it tries the bucket as doctor does, and again at t
 first start after a week; it does not start on one that fails a must, unless
 doctor.override names it.
 
-SIGTERM and SIGINT end it in order: it takes no more events, seals and archives what
-it has for up to 25 seconds, and leaves the rest in the WAL for the next start.
+SIGTERM and SIGINT end it in order: it takes no more requests and lets those under way
+end (8 seconds), seals and archives what it has (16 seconds), and leaves the rest in
+the WAL for the next start. A second signal ends it at once.
 
 Exit codes:
   0  it was stopped

@@ -25,9 +25,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		foreign: prometheus.NewCounter(prometheus.CounterOpts{Name: "archiver_archive_foreign_versions_total",
 			Help: "Versions under our own keys that we did not write."}),
 		through: prometheus.NewGauge(prometheus.GaugeOpts{Name: "archiver_archive_complete_through_timestamp_seconds",
-			Help: "Every event received at or before this Unix time is in the bucket."}),
+			Help: "Every event received at or before this Unix time is in the bucket; 0 before the first commit since the start."}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "archiver_archive_commit_duration_seconds",
-			Help: "From the first try of a batch to its confirmed commit.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 9)}),
+			Help: "From the start of the try that succeeded, when the files of the batch are spooled, to its confirmed commit.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 9)}),
 	}
 	r.MustRegister(m.batches, m.rows, m.bytes, m.retries, m.foreign, m.through, m.seconds)
 	return m

@@ -178,8 +178,8 @@ type Seal struct {
 	Age   time.Duration `yaml:"age"`   // of the oldest event. Shorter: more and smaller files. Default: 15m.
 }
 
-// WAL bounds the disk and memory that waiting events may take. At each bound
-// requests are refused with 503 and Retry-After.
+// WAL bounds the disk and memory that waiting events may take. At ReserveBytes,
+// HighWaterBytes and QueueEvents requests are refused with 503 and Retry-After.
 type WAL struct {
 	// SegmentBytes is the size of one WAL file. Default: 64MiB.
 	SegmentBytes Size `yaml:"segment_bytes"`

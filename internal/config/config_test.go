@@ -57,7 +57,7 @@ func TestExampleShowsEveryKeyAndTheDefaults(t *testing.T) {
 	tr.Server, tr.User, tr.PasswordFile, tr.TokenFile, tr.CAFile = "", "", "", "", ""
 	for name, pair := range map[string][2]any{
 		"seal": {c.Seal, def.Seal}, "wal": {c.WAL, def.WAL}, "limits": {c.Limits, def.Limits},
-		"heartbeat": {c.Heartbeat, def.Heartbeat}, "stream.rotate_before": {c.Stream.RotateBefore, def.Stream.RotateBefore}, "verify": {c.Verify, def.Verify}, "query": {c.Query, def.Query}, "athena.history_bytes": {c.Athena.HistoryBytes, def.Athena.HistoryBytes}, "log": {c.Log, def.Log},
+		"heartbeat": {c.Heartbeat, def.Heartbeat}, "data_dir": {c.DataDir, "/x/data"}, "archive.ack_timeout": {c.Archive.AckTimeout, def.Archive.AckTimeout}, "archive.start_offline": {c.Archive.StartOffline, def.Archive.StartOffline}, "stream.rotate_before": {c.Stream.RotateBefore, def.Stream.RotateBefore}, "verify": {c.Verify, def.Verify}, "query": {c.Query, def.Query}, "athena.history_bytes": {c.Athena.HistoryBytes, def.Athena.HistoryBytes}, "log": {c.Log, def.Log},
 		"s3.region": {c.S3.Region, def.S3.Region}, "s3.prefix": {c.S3.Prefix, def.S3.Prefix},
 		"retention.default": {c.Retention.Default, def.Retention.Default},
 		"mirror.interval":   {c.Mirror.Interval, def.Mirror.Interval}, "mirror.postgres.schema": {c.Mirror.Postgres.Schema, def.Mirror.Postgres.Schema},
