@@ -180,7 +180,7 @@ func (b *Buffer) admit(r *request) error {
 		return ErrStopped
 	}
 	if reason := b.fullReason(count, bytes); reason != "" {
-		b.press(reason)
+		b.press(reason, bytes)
 		return fmt.Errorf("%w: %s", ErrFull, reason)
 	}
 	if r != nil {
@@ -206,16 +206,32 @@ func (b *Buffer) Room(bytes int64) error {
 	if reason == "" || reason == fullQueue {
 		return nil
 	}
-	b.press(reason)
+	b.press(reason, bytes)
 	return fmt.Errorf("%w: %s", ErrFull, reason)
 }
 
-// press has what is open sealed, for only what is sealed can be archived and so make room; unless something is sealed, or
-// it is the queue that is full. The caller holds mu.
-func (b *Buffer) press(reason string) {
-	if reason != fullQueue && len(b.sealed) == 0 {
+// press is for a request of so many bytes that found no room. Unless it is the queue that is full, it has what is open
+// sealed when nothing sealed waits, for only what is sealed can be archived and so make room. The caller holds mu.
+func (b *Buffer) press(reason string, bytes int64) {
+	if reason == fullQueue {
+		return
+	}
+	b.denied = min(bytes, b.o.HighWater/16)
+	if len(b.sealed) == 0 {
 		poke(b.pressure)
 	}
+}
+
+// whyFull says why nothing can be taken, or nothing of the size that was refused last, although there may be room for
+// less; "" when neither is so. The caller holds mu.
+func (b *Buffer) whyFull() string {
+	if reason := b.fullReason(0, 0); reason != "" {
+		return reason
+	}
+	if reason := b.fullReason(0, b.denied); reason != fullQueue {
+		return reason
+	}
+	return ""
 }
 
 // Reasons of ErrFull that are not of the disk.

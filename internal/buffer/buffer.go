@@ -79,7 +79,8 @@ type Buffer struct {
 	// active segment may be filled up without a spare; exhausted says that it is.
 	full, noSpare string
 	exhausted     bool
-	refusing      time.Time // since when nothing is taken; zero while events are
+	refusing      time.Time // since when whyFull is not ""; zero while it is
+	denied        int64     // bytes of the last request that found no room, within bounds; 0 since there is
 	growth        growth    // of what is not released
 
 	queue                     []*request
@@ -199,7 +200,7 @@ type Stats struct {
 	Conflicts                 int64     // events that were refused because their id is taken, since Open
 	// Ahead is how far received_at is ahead of the clock, which was set back.
 	Ahead     time.Duration
-	Full      string    // why Append answers ErrFull; "" when it does not
+	Full      string    // why Append answers ErrFull, at least to requests as large as the last that got it; "" when it does not
 	FullSince time.Time // zero when it does not, or has not been noticed yet
 	// RoomBytes is how much can be taken until it does, and RoomFor how long that
 	// lasts at the rate of the last minute; negative: for ever, as far as one can see.
@@ -225,10 +226,12 @@ func (b *Buffer) Stats() Stats {
 		UnreleasedBytes: b.written - b.released.written, FreeBytes: free,
 		Segments: len(b.segments), Spares: len(b.spares),
 		SealedBatches: len(b.sealed), OpenRows: b.open.rows, OpenBytes: b.open.bytes,
-		Full: b.fullReason(0, 0), FullSince: b.refusing, Damaged: b.broken,
+		Full: b.whyFull(), FullSince: b.refusing, Damaged: b.broken,
 	}
 	s.RoomBytes = b.room(free)
-	s.RoomFor = b.growth.lasts(s.RoomBytes)
+	if s.RoomFor = b.growth.lasts(s.RoomBytes); s.Full != "" {
+		s.RoomFor = 0 // what is full does not grow
+	}
 	if b.open.rows > 0 {
 		s.OldestUnsealed = time.UnixMilli(b.open.since).UTC()
 	}

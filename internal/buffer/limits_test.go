@@ -133,11 +133,20 @@ func TestRoomForRequests(t *testing.T) {
 			t.Errorf("while a batch waits: %v", err)
 		}
 		synctest.Wait()
-		if s := r.Stats(); s.SealedBatches != 1 {
+		time.Sleep(time.Minute)
+		s := r.Stats()
+		if s.SealedBatches != 1 {
 			t.Errorf("%d sealed batches: one for each refusal", s.SealedBatches)
+		}
+		if s.Full == "" || s.FullSince.IsZero() || s.RoomFor != 0 || s.RoomBytes == 0 {
+			t.Errorf("large requests are refused; full %q since %v, %d bytes for %v", s.Full, s.FullSince, s.RoomBytes, s.RoomFor)
 		}
 		if err := r.Release(t.Context(), batch); err != nil {
 			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if s := r.Stats(); s.Full != "" || !s.FullSince.IsZero() || s.RoomFor >= 0 {
+			t.Errorf("after the release: full %q since %v, room for %v", s.Full, s.FullSince, s.RoomFor)
 		}
 		if err := r.Room(large); err != nil {
 			t.Errorf("a log with one event has no room for a request that is larger as it was sent: %v", err)

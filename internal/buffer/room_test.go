@@ -43,8 +43,8 @@ func TestRoom(t *testing.T) {
 		r.mustSeal(t)
 		at := time.Now()
 		time.Sleep(10 * time.Second)
-		if full := r.Stats(); full.Full == "" || full.RoomBytes > 4096 || full.FullSince.Sub(at).Abs() > 2*time.Second {
-			t.Errorf("full %q since %v, want since %v; room %d", full.Full, full.FullSince, at, full.RoomBytes)
+		if full := r.Stats(); full.Full == "" || full.RoomBytes > 4096 || full.RoomFor != 0 || full.FullSince.Sub(at).Abs() > 2*time.Second {
+			t.Errorf("full %q since %v, want since %v; room %d for %v", full.Full, full.FullSince, at, full.RoomBytes, full.RoomFor)
 		}
 		batch, err := r.Next(t.Context(), -1)
 		if err == nil {

@@ -131,10 +131,10 @@ func (b *Buffer) keep(ctx context.Context) {
 		b.exhausted = b.exhausted && noSpare != ""
 		now := b.o.Now()
 		b.growth.add(now, b.written-b.released.written)
-		if reason := b.fullReason(0, 0); reason == "" {
-			b.refusing = time.Time{}
+		if reason := b.whyFull(); reason == "" {
+			b.refusing, b.denied = time.Time{}, 0
 		} else {
-			b.press(reason) // nobody may come who would be refused
+			b.press(reason, b.denied) // nobody may come who would be refused
 			if b.refusing.IsZero() {
 				b.refusing = now
 			}
