@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,8 @@ func TestNoAnswerBeforeSync(t *testing.T) {
 		r := start(t, testOptions(crashfs.New(), "/wal"))
 		r.mustAppend(t, testEvent(0))
 		syncs, leave := 0, make(chan struct{})
+		open := sync.OnceFunc(func() { close(leave) })
+		defer open() // a Run that waits there could not be halted
 		r.w.file = &gatedFile{File: r.w.file, before: func() {
 			syncs++
 			<-leave
@@ -107,7 +110,7 @@ func TestNoAnswerBeforeSync(t *testing.T) {
 		if len(answered) != 0 {
 			t.Fatal("answered before the sync")
 		}
-		close(leave)
+		open()
 		synctest.Wait()
 		if len(answered) != 10 || syncs != 2 {
 			t.Errorf("%d answers after %d syncs, want 10 after 2", len(answered), syncs)

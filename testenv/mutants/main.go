@@ -1,126 +1,125 @@
 // Command mutants takes one safeguard out of the program at a time and demands that
 // the tests notice: a suite that stays green without an fsync proves nothing about it.
 //
-// It changes no file of the work tree: go test -overlay compiles a changed copy. For
-// each mutant it runs the tests that are there for its safeguard. The result is a
-// table on standard output; the exit code is 1 when a mutant survived, and 2 when a
-// safeguard is not where this list believes it to be.
+// First it runs each selection of tests with nothing taken out: what is red anyway, or
+// runs no test, would notice everything. Then it runs, for each mutant, the tests that
+// are there for its safeguard. It changes no file of the work tree: go test -overlay
+// compiles a changed copy.
+//
+// The result are two tables on standard output. The exit code is 1 when a mutant
+// survived, and 2 when one could not be tried: its tests are not fit for it, its
+// safeguard is not where this list believes it to be, or it does not compile.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
 )
 
-// timeout ends the tests of a mutant that waits for ever. That counts as noticed.
-const timeout = 2 * time.Minute
-
 func main() {
 	only := flag.String("only", "", "run only mutants whose name contains this")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	survivors, err := run(ctx, *only)
+	survived, untried, err := run(ctx, *only)
+	if survived > 0 || untried > 0 {
+		fmt.Fprintf(os.Stderr, "mutants: %d survived, %d could not be tried\n", survived, untried)
+	}
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(2)
-	case survivors > 0:
-		fmt.Fprintf(os.Stderr, "mutants: %d survived\n", survivors)
+	case untried > 0:
+		os.Exit(2)
+	case survived > 0:
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only string) (survivors int, err error) {
+func run(ctx context.Context, only string) (survived, untried int, err error) {
 	root, err := filepath.Abs(".")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
-		return 0, errors.New("run it in the root of the repository")
+		return 0, 0, errors.New("run it in the root of the repository")
 	}
 	dir, err := os.MkdirTemp("", "mutants-")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	fmt.Println("| taken out | where | tests | noticed by |")
-	fmt.Println("|---|---|---|---|")
+	var chosen []mutant
 	for _, m := range mutants {
-		if !strings.Contains(m.name, only) {
+		if strings.Contains(m.name, only) {
+			chosen = append(chosen, m)
+		}
+	}
+	if len(chosen) == 0 {
+		return 0, 0, fmt.Errorf("no mutant has %q in its name", only)
+	}
+	b := newBench(root, dir)
+	if err := showBaselines(ctx, b, chosen); err != nil {
+		return 0, 0, err
+	}
+	return showMutants(ctx, b, chosen)
+}
+
+// showBaselines runs each selection once. What is wrong with one is told again by
+// those mutants that it is for.
+func showBaselines(ctx context.Context, b *bench, chosen []mutant) error {
+	fmt.Println("| with nothing taken out | tests that passed | took |")
+	fmt.Println("|---|---|---|")
+	for i := range chosen {
+		s := chosen[i].selection()
+		if _, ok := b.known[s]; ok {
 			continue
 		}
-		noticed, err := m.try(ctx, root, dir)
-		if err != nil {
-			return survivors, fmt.Errorf("%s: %w", m.name, err)
+		o, err := b.baseline(ctx, s)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		if noticed == "" {
-			survivors++
+		if err != nil {
+			fmt.Printf("| %s | **unfit** | |\n", s)
+			continue
+		}
+		fmt.Printf("| %s | %d | %s |\n", s, o.passed, o.took.Round(10*time.Millisecond))
+	}
+	fmt.Println()
+	return nil
+}
+
+func showMutants(ctx context.Context, b *bench, chosen []mutant) (survived, untried int, _ error) {
+	fmt.Println("| taken out | where | tests | noticed by |")
+	fmt.Println("|---|---|---|---|")
+	for i := range chosen {
+		m := &chosen[i]
+		noticed, err := b.try(ctx, m)
+		if ctx.Err() != nil {
+			return survived, untried, context.Cause(ctx)
+		}
+		switch {
+		case err != nil:
+			untried++
+			noticed = "**not tried**"
+			fmt.Fprintf(os.Stderr, "mutants: %s: %v\n", m.name, err)
+		case noticed == "":
+			survived++
 			noticed = "**nobody**"
 		}
-		fmt.Printf("| %s | `%s` | `%s -run '%s'` | %s |\n", m.name, m.file, m.pkg, strings.ReplaceAll(m.tests, "|", `\|`), noticed)
+		fmt.Printf("%s%s |\n", m.row(), noticed)
 	}
-	return survivors, nil
+	return survived, untried, nil
 }
 
-// try runs the tests of a mutant. It returns the name of the first test that failed,
-// "" when none did.
-func (m *mutant) try(ctx context.Context, root, dir string) (noticed string, err error) {
-	file := filepath.Join(root, m.file)
-	source, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	if n := strings.Count(string(source), m.old); n != 1 {
-		return "", fmt.Errorf("%s has the text of this safeguard %d times, want once: mend the list in testenv/mutants", m.file, n)
-	}
-	changed := filepath.Join(dir, "changed.go")
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
-		return "", err
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{file: changed}})
-	if err != nil {
-		return "", err
-	}
-	config := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(config, overlay, 0o600); err != nil {
-		return "", err
-	}
-	// Vet would find some mutants, but it is the tests that must.
-	cmd := exec.CommandContext(ctx, "go", "test", "-overlay", config, "-vet=off", "-count=1", "-timeout", timeout.String(), "-run", m.tests, m.pkg)
-	out, err := cmd.CombinedOutput()
-	var failed *exec.ExitError
-	switch {
-	case err == nil && strings.Contains(string(out), "[no tests to run]"):
-		return "", fmt.Errorf("%s has no tests %s", m.pkg, m.tests)
-	case err == nil:
-		return "", nil
-	case !errors.As(err, &failed) || ctx.Err() != nil:
-		return "", err
-	case strings.Contains(string(out), "[build failed]") || strings.Contains(string(out), "[setup failed]"):
-		return "", fmt.Errorf("does not compile:\n%s", out)
-	}
-	return firstFailure(string(out)), nil
-}
-
-func firstFailure(out string) string {
-	for line := range strings.Lines(out) {
-		if name, ok := strings.CutPrefix(line, "--- FAIL: "); ok {
-			name, _, _ = strings.Cut(name, " ")
-			return "`" + name + "`"
-		}
-	}
-	if strings.Contains(out, "panic: test timed out") {
-		return "a test that waits for ever"
-	}
-	return "a panic"
+// row is how a mutant's row begins, here and in docs/reliability.md.
+func (m *mutant) row() string {
+	return fmt.Sprintf("| %s | `%s` | %s | ", m.name, m.file, m.selection())
 }
