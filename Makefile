@@ -63,6 +63,7 @@ faults-short: ## a selection of the fault matrix (docs/reliability.md), minutes
 
 faults: ## all of it: every system call, every seed of 3000; about half an hour
 	FAULTS=all MODEL_SEEDS=3000 $(GO) test -count 1 -timeout 90m -p 1 -v -run 'Fault|Model|Matrix' ./testenv/faults ./internal/archive ./internal/s3store
+	FAULTS=all $(GO) test -count 1 -timeout 60m ./internal/streams
 	$(GO) test -count 1 -timeout 30m ./internal/buffer ./internal/durable/...
 
 cycles: ## 10,000 batches sealed, archived, released: open files and files of the log stay as many
