@@ -51,11 +51,15 @@ func TestFaultB36ForeignObject(t *testing.T) {
 			if err := p.send(w.events(7)...); err != nil {
 				t.Fatal(err)
 			}
+			var s Status
+			if err := p.archiver.Drain(t.Context(), func() bool { s = p.archiver.Status(); return s.Stopped || p.buffer.Stats().SealedBatches == 0 }); err != nil {
+				t.Fatal(err)
+			}
+			if !s.Stopped || !errors.Is(s.Err, ErrConflict) {
+				t.Fatalf("status does not say that the stream is stopped: %+v", s)
+			}
 			if err := <-p.arcErr; !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), key) {
 				t.Errorf("got %v, want ErrConflict that names %s", err, key)
-			}
-			if s := p.archiver.Status(); !s.Stopped || !errors.Is(s.Err, ErrConflict) {
-				t.Errorf("status does not say that the stream is stopped: %+v", s)
 			}
 			if p.buffer.Stats().SealedBatches != 1 {
 				t.Error("the batch was released")
