@@ -20,7 +20,9 @@ import (
 	"github.com/audit-archiver/archiver/internal/object/memstore"
 )
 
-// modelSeeds once showed a defect, or a flaw of the model. They run always.
+// modelSeeds once showed a defect, or a flaw of the model. They run always. What a seed
+// plays changes with the model, so each defect has a test of its own, too: that of 220 is
+// TestStateThatWasReadIsOnTheDisk.
 var modelSeeds = []uint64{220}
 
 const (
