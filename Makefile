@@ -61,8 +61,9 @@ kills: ## kill -9 the server N=50 times under load; every acknowledged event is 
 faults-short: ## a selection of the fault matrix (docs/reliability.md), minutes
 	FAULTS=short MODEL_SEEDS=300 $(GO) test -count 1 -timeout 20m -run 'Fault|Model|Matrix' -v ./testenv/faults ./internal/archive ./internal/s3store
 
-faults: ## all of it: every system call, every seed of 3000; about half an hour
+faults: ## all of it: every system call, every disk operation with every fault, 3000 seeds; more than an hour
 	FAULTS=all MODEL_SEEDS=3000 $(GO) test -count 1 -timeout 90m -p 1 -v -run 'Fault|Model|Matrix' ./testenv/faults ./internal/archive ./internal/s3store
+	FAULTS=all $(GO) test -count 1 -timeout 90m ./internal/streams
 	$(GO) test -count 1 -timeout 30m ./internal/buffer ./internal/durable/...
 
 cycles: ## 10,000 batches sealed, archived, released: open files and files of the log stay as many

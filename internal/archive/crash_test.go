@@ -90,7 +90,13 @@ func TestCrashAtEveryStoreCall(t *testing.T) {
 			w.store.Intercept(nil)
 			w.finish()
 			w.check()
-			if !reached || t.Failed() {
+			if t.Failed() {
+				t.Fatalf("at call %d, persist %v", n, persist)
+			}
+			if !reached {
+				if n < 20 {
+					t.Fatalf("a life has only %d calls: the test does not test what it should", n-1)
+				}
 				break
 			}
 		}

@@ -23,7 +23,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		retries: prometheus.NewCounter(prometheus.CounterOpts{Name: "archiver_archive_failures_total",
 			Help: "Steps towards the bucket that failed and are repeated."}),
 		foreign: prometheus.NewCounter(prometheus.CounterOpts{Name: "archiver_archive_foreign_versions_total",
-			Help: "Versions under our own keys that we did not write."}),
+			Help: "Versions under our own keys that we did not write, delete markers included."}),
 		through: prometheus.NewGauge(prometheus.GaugeOpts{Name: "archiver_archive_complete_through_timestamp_seconds",
 			Help: "Every event received at or before this Unix time is in the bucket; 0 before the first commit since the start."}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "archiver_archive_commit_duration_seconds",

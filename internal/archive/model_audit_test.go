@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"syscall"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
@@ -18,7 +19,6 @@ func (m *model) diskFails() {
 	fault := []*crashfs.Fault{
 		nil, {Err: syscall.EIO}, {Err: syscall.EIO, Done: true}, {Err: syscall.ENOSPC, Part: 700}, {Err: syscall.EIO, Lost: true},
 	}[m.rng.IntN(5)]
-	m.forgets = true // it may hit the ids
 	m.disk.Inject(func(op crashfs.Op) error {
 		switch {
 		case op.N < at || fault != nil && op.N > at:
@@ -31,6 +31,9 @@ func (m *model) diskFails() {
 			return off(op)
 		default:
 			m.broken.Store(true)
+			if path.Base(op.Name) == "ids" || path.Base(path.Dir(op.Name)) == "ids" {
+				m.forgets.Store(true) // which is said in the log
+			}
 			return fault
 		}
 	})
@@ -61,7 +64,10 @@ func (m *model) audit(step int, what string) {
 	fail := func(format string, args ...any) {
 		m.t.Errorf("seed %d step %d, after %s: %s", m.seed, step, what, fmt.Sprintf(format, args...))
 	}
-	acked, most := int64(len(m.sent)), int64(len(m.sent)+len(m.unsure))
+	acked, most := int64(len(m.sent)), int64(len(m.sent))
+	for _, group := range m.unsure {
+		most += int64(len(group))
+	}
 	if m.p != nil && m.p.ctx.Err() == nil {
 		s := m.p.buffer.Stats() // before the bucket is read: what is released now is in it then
 		if s.NextSeq < acked || s.NextSeq > most {

@@ -90,6 +90,7 @@ func (b *bucket) adopt(ctx context.Context, u upload) (_ object.Info, found bool
 	var foreign, undecided []error
 	for _, v := range versions {
 		if v.DeleteMarker {
+			b.foreign.Inc()
 			b.log.WarnContext(ctx, "delete marker on our key", "key", u.Key, "version", v.VersionID)
 			continue
 		}

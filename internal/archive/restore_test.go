@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
-	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
 )
 
@@ -82,18 +81,6 @@ func TestAnotherBucket(t *testing.T) {
 	}
 }
 
-// TestHiddenArchive: neither a delete marker nor a forgery on top of the archive
-// object keeps the stream from going on.
-func TestHiddenArchive(t *testing.T) {
-	w := newWorld(t)
-	w.store.PutForged(ledger.ArchiveKey(prefix), []byte("forged"))
-	w.store.Hide(ledger.ArchiveKey(prefix))
-	p := must(w.start())
-	if err := errors.Join(p.send(w.events(3)...), p.drain(), p.end()); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestDateNotSaved: a later date that is not on our disk yet is not asked for.
 func TestDateNotSaved(t *testing.T) {
 	w := newWorld(t)
@@ -119,9 +106,9 @@ func TestDateNotSaved(t *testing.T) {
 	}
 }
 
-// TestClockWasAhead: a batch that was sealed by a clock 100 days ahead is not
+// TestFaultB44ClockWasAhead: a batch that was sealed by a clock 100 days ahead is not
 // locked for 100 days too long, but waits for somebody who knows.
-func TestClockWasAhead(t *testing.T) {
+func TestFaultB44ClockWasAhead(t *testing.T) {
 	const ahead = 100 * 24 * time.Hour
 	w := newWorld(t)
 	p := must(w.start())

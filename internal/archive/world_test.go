@@ -12,8 +12,6 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,7 +27,6 @@ import (
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
-	"github.com/audit-archiver/archiver/internal/parquet"
 )
 
 const prefix = "audit-logs"
@@ -65,6 +62,9 @@ type world struct {
 	id    Identity
 	ships bool                                         // processes copy their log to the bucket
 	prove func(context.Context) ([]ledger.Note, error) // nil: nobody asks whether the bucket is fit
+	log   *slog.Logger
+	// stored, when set, is called by the log between two groups; see buffer.Options.
+	stored func([]buffer.Stored)
 
 	archive ledger.Archive
 	root    ledger.Signer
@@ -72,8 +72,8 @@ type world struct {
 	openRaw []byte
 	open    ledger.Open
 
-	sent   []event.Event // acknowledged, in seq order
-	unsure []event.Event // of the Append after them, whose outcome is unknown
+	sent   []event.Event   // acknowledged, in seq order
+	unsure [][]event.Event // after them, by sync: whose outcome is unknown
 }
 
 func newWorld(t *testing.T) *world {
@@ -112,7 +112,8 @@ func newECDSAKey(name string, away func() error) ledger.Signer {
 func newWorldOf(t *testing.T, newKey func(name string) ledger.Signer) *world {
 	t.Helper()
 	c := &clock{at: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}
-	w := &world{t: t, clock: c, dir: t.TempDir(), fs: durable.OS(), store: memstore.New(t, c.now), id: Identity{Machine: "m", Boot: "b", Inode: "i"}}
+	w := &world{t: t, clock: c, dir: t.TempDir(), fs: durable.OS(), store: memstore.New(t, c.now), id: Identity{Machine: "m", Boot: "b", Inode: "i"},
+		log: slog.New(slog.DiscardHandler)}
 	archive, stream := uuid.New(), uuid.New()
 	w.root = newKey(ledger.RootName(archive))
 	w.stream = newKey(ledger.StreamName(archive, stream))
@@ -148,7 +149,8 @@ type process struct {
 	w        *world
 	buffer   *buffer.Buffer
 	archiver *Archiver
-	ships    *Shipper        // nil unless the world says so
+	ships    *Shipper // nil unless the world says so
+	metrics  *prometheus.Registry
 	ctx      context.Context // until the process ends
 	stop     context.CancelFunc
 	bufErr   chan error
@@ -158,7 +160,7 @@ type process struct {
 // start opens WAL and archiver and runs both.
 func (w *world) start() (*process, error) {
 	buf, err := buffer.Open(buffer.Options{Dir: filepath.Join(w.dir, "wal"), FS: w.fs, Stream: w.open.Stream, Now: w.clock.now,
-		SegmentBytes: 64 << 10, SealAge: time.Hour, Heartbeat: -1, Reserve: -1,
+		SegmentBytes: 64 << 10, SealAge: time.Hour, Heartbeat: -1, Reserve: -1, Stored: w.stored,
 		Retention: func(name string) (time.Duration, bool) {
 			c, ok := w.archive.Class(name)
 			return time.Duration(c.Days) * 24 * time.Hour, ok
@@ -166,14 +168,18 @@ func (w *world) start() (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open WAL: %w", err)
 	}
-	if next := buf.Stats().NextSeq; next > int64(len(w.sent)) { // it did become durable, as a whole or not at all
-		w.sent = append(w.sent, w.unsure...)
+	if next := buf.Stats().NextSeq; next > int64(len(w.sent)) {
+		for _, group := range w.unsure { // they did become durable in order, each as a whole or not at all
+			if next > int64(len(w.sent)) {
+				w.sent = append(w.sent, group...)
+			}
+		}
 		if next != int64(len(w.sent)) {
 			return nil, errors.Join(fmt.Errorf("the WAL goes to seq %d, sent were %d events", next, len(w.sent)), buf.Close())
 		}
 	}
 	w.unsure = nil
-	p := &process{w: w, buffer: buf, bufErr: make(chan error, 1), arcErr: make(chan error, 1)}
+	p := &process{w: w, buffer: buf, metrics: prometheus.NewRegistry(), bufErr: make(chan error, 1), arcErr: make(chan error, 1)}
 	var ship func(context.Context)
 	if w.ships {
 		p.ships = p.shipper()
@@ -186,7 +192,7 @@ func (w *world) start() (*process, error) {
 	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
 		FirstSeq: buf.Stats().FirstSeq, OpenSeq: buf.Stats().NextSeq - buf.Stats().OpenRows,
 		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test", Ship: ship, Prove: w.prove,
-		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+		Now: w.clock.now, Log: w.log, Metrics: p.metrics})
 	if err != nil {
 		return nil, errors.Join(err, buf.Close())
 	}
@@ -242,7 +248,7 @@ func (p *process) end() error {
 func (p *process) send(events ...event.Event) error {
 	seqs, err := p.buffer.Append(context.Background(), events)
 	if err != nil {
-		p.w.unsure = events
+		p.w.unsure = [][]event.Event{events}
 		return err
 	}
 	if seqs[0] != int64(len(p.w.sent)) {
@@ -259,8 +265,9 @@ func (p *process) drain() error {
 	return p.archiver.Drain(ctx, func() bool { return p.archiver.Status().Started && p.buffer.Stats().SealedBatches == 0 })
 }
 
-// finish runs a fresh process until everything that survived is archived.
-func (w *world) finish() {
+// finish runs a fresh process until everything that survived is archived, and returns
+// it, ended.
+func (w *world) finish() *process {
 	w.t.Helper()
 	p, err := w.start()
 	if err != nil {
@@ -272,91 +279,7 @@ func (w *world) finish() {
 	if err := p.end(); err != nil && !errors.Is(err, context.Canceled) {
 		w.t.Fatal(err)
 	}
-}
-
-// view reads the ledger as an auditor would.
-func (w *world) view() *ledger.View {
-	w.t.Helper()
-	return must(must(ledger.NewReader(w.store, prefix, w.root.VKey())).Refresh(context.Background()))
-}
-
-func commitKeyOf(w *world, index int64) string { return ledger.CommitKey(prefix, w.open.Stream, index) }
-
-// check is the oracle: read as an auditor would, the committed files hold every
-// acknowledged event exactly once, in order and unchanged, and nothing else is
-// in the bucket.
-func (w *world) check() *ledger.View {
-	w.t.Helper()
-	if left := must(w.fs.ReadDir(filepath.Join(w.dir, "spool"))); len(left) > 0 {
-		w.t.Errorf("the spool is not empty: %v", left)
-	}
-	return w.checkBucket()
-}
-
-// checkBucket is check without a look at the writer's disk, which may be lost.
-func (w *world) checkBucket() *ledger.View {
-	w.t.Helper()
-	ctx := context.Background()
-	view := w.view()
-	if len(view.Findings) > 0 {
-		w.t.Fatalf("findings: %v", view.Findings)
-	}
-	if len(view.Streams) != 1 {
-		w.t.Fatalf("%d streams", len(view.Streams))
-	}
-	var rows []event.Row
-	known := []string{ledger.ArchiveKey(prefix), ledger.OpenKey(prefix, w.open.Stream)}
-	for f := range view.Files() {
-		key := ledger.Join(prefix, f.Key)
-		known = append(known, key)
-		body := must(w.store.Get(ctx, key, f.VersionID))
-		raw := must(io.ReadAll(body))
-		if sha(raw) != f.SHA256 {
-			w.t.Errorf("%s: checksum differs from the manifest", key)
-		}
-		info := must(w.store.Head(ctx, key, f.VersionID))
-		if info.RetainUntil.Before(f.RetainUntil) {
-			w.t.Errorf("%s: locked until %s, the manifest says %s", key, info.RetainUntil, f.RetainUntil)
-		}
-		for row, err := range must(parquet.Open(bytes.NewReader(raw), int64(len(raw)), f.Class)).Rows() {
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			rows = append(rows, row)
-		}
-	}
-	for i := range view.Streams[0].Manifests {
-		known = append(known, ledger.CommitKey(prefix, w.open.Stream, int64(i)))
-	}
-	slices.SortFunc(rows, func(a, b event.Row) int { return int(a.Seq - b.Seq) })
-	if len(rows) != len(w.sent) {
-		w.t.Fatalf("%d rows are archived, %d events were acknowledged", len(rows), len(w.sent))
-	}
-	for i, row := range rows {
-		if w.sent[i].ReceivedAtMS == 0 { // its Append did not live to tell
-			w.sent[i].ReceivedAtMS = row.ReceivedAtMS
-		}
-		if want := w.sent[i]; row.Seq != int64(i) || row.Event != want {
-			w.t.Fatalf("row %d: seq %d %+v, want %+v", i, row.Seq, row.Event, want)
-		}
-	}
-	versions := 0
-	for v, err := range w.store.Versions(ctx, "") {
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if strings.HasPrefix(v.Key, ledger.WALPrefix(prefix, w.open.Stream)) {
-			continue // shipped; the tests of that look at it
-		}
-		if !slices.Contains(known, v.Key) {
-			w.t.Errorf("%s: nobody names it", v.Key)
-		}
-		versions++
-	}
-	if versions != len(known) {
-		w.t.Errorf("%d versions in the bucket, want %d", versions, len(known))
-	}
-	return view
+	return p
 }
 
 // events makes n events over three days and two classes.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
+	"github.com/audit-archiver/archiver/testenv/every"
 )
 
 // life is a rotation, from the first event to the last. It may end early.
@@ -37,31 +38,42 @@ func (w *world) life() {
 	_ = p.end()
 }
 
+// kept are shares, in percent, of what was not synced that survive a loss of power.
+var kept = []int{0, 50, 100}
+
+// atMost is how far apart the operations are that a test tries.
+func atMost(most, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return most
+}
+
 // TestRotateDiesAtEveryDiskOperation: the machine loses power at each operation of a
 // rotation. The next process ends with the successor, and nothing is lost or doubled.
 func TestRotateDiesAtEveryDiskOperation(t *testing.T) {
-	step := 3
-	if testing.Short() {
-		step = 17
-	}
-	for n := 1; ; n += step {
-		disk := crashfs.New()
-		w := newWorld(t, disk, "/data")
-		w.clock.advance(time.Minute)
-		next := w.successor(w.first)
-		hit := w.dieAt(disk, n)
-		w.life()
-		disk.Inject(nil)
-		if hit.Load() == nil {
-			if n < 100 {
-				t.Fatalf("a rotation has only %d disk operations", n)
+	choice := every.New(len(kept))
+	for n := 1; ; n += choice.Step(atMost(3, 17)) {
+		for round := range choice.Rounds() {
+			disk := crashfs.New()
+			w := newWorld(t, disk, "/data")
+			w.clock.advance(time.Minute)
+			next := w.successor(w.first)
+			hit := w.dieAt(disk, n)
+			w.life()
+			disk.Inject(nil)
+			if hit.Load() == nil {
+				if n < 100 {
+					t.Fatalf("a rotation has only %d disk operations", n)
+				}
+				return
 			}
-			return
-		}
-		w.fs = disk.Crash(rand.New(rand.NewPCG(uint64(n), 3)), []int{0, 50, 100}[n%3])
-		w.rotateAndCheck(next)
-		if t.Failed() {
-			t.Fatalf("at disk operation %d, %s %s", n, hit.Load().Kind, hit.Load().Name)
+			keep := kept[choice.Pick(round, *hit.Load())]
+			w.fs = disk.Crash(rand.New(rand.NewPCG(uint64(n), 3)), keep)
+			w.rotateAndCheck(next)
+			if t.Failed() {
+				t.Fatalf("at disk operation %d, %s %s, keeping %d %%", n, hit.Load().Kind, hit.Load().Name, keep)
+			}
 		}
 	}
 }
@@ -108,31 +120,33 @@ func TestRotateFailsAtEveryDiskOperation(t *testing.T) {
 	faults := []*crashfs.Fault{
 		{Err: syscall.EIO}, {Err: syscall.EIO, Done: true}, {Err: syscall.ENOSPC, Part: 700}, {Err: syscall.EMFILE}, {Err: syscall.EIO, Lost: true},
 	}
-	step := 3
-	if testing.Short() {
-		step = 17
-	}
-	for n := 1; ; n += step {
-		disk := crashfs.New()
-		w := newWorld(t, disk, "/data")
-		w.clock.advance(time.Minute)
-		next := w.successor(w.first)
-		at, hit := disk.Ops()+n, crashfs.Op{}
-		disk.Inject(func(op crashfs.Op) error {
-			if op.N != at {
-				return nil
+	choice := every.New(len(faults))
+	for n := 1; ; n += choice.Step(atMost(3, 17)) {
+		for round := range choice.Rounds() {
+			disk := crashfs.New()
+			w := newWorld(t, disk, "/data")
+			w.clock.advance(time.Minute)
+			next := w.successor(w.first)
+			at, hit, fault := disk.Ops()+n, crashfs.Op{}, -1
+			disk.Inject(func(op crashfs.Op) error {
+				if op.N != at {
+					return nil
+				}
+				hit, fault = op, choice.Pick(round, op)
+				return faults[fault]
+			})
+			w.life()
+			disk.Inject(nil)
+			if fault < 0 {
+				if n < 100 {
+					t.Fatalf("a rotation has only %d disk operations", n)
+				}
+				return
 			}
-			hit = op
-			return faults[n%len(faults)]
-		})
-		w.life()
-		disk.Inject(nil)
-		if hit.N == 0 {
-			return
-		}
-		w.rotateAndCheck(next)
-		if t.Failed() {
-			t.Fatalf("at disk operation %d, %s %s", n, hit.Kind, hit.Name)
+			w.rotateAndCheck(next)
+			if t.Failed() {
+				t.Fatalf("at disk operation %d, %s %s, fault %+v", n, hit.Kind, hit.Name, faults[fault])
+			}
 		}
 	}
 }

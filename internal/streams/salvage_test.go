@@ -20,6 +20,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
+	"github.com/audit-archiver/archiver/testenv/every"
 )
 
 // damagedWorld is a node whose log is damaged in the middle: of ten events that are
@@ -213,69 +214,77 @@ func TestSalvageWithoutSuccessor(t *testing.T) {
 	}
 }
 
-// TestSalvageDiesAtEveryStep: at each call of the bucket, and at each operation of the disk. Run
-// again, it ends the same.
+// TestSalvageDiesAtEveryStep: at each operation of the disk. Run again, it ends the same.
 func TestSalvageDiesAtEveryStep(t *testing.T) {
-	step := 1
-	if testing.Short() {
-		step = 9
+	choice := every.New(len(kept))
+	for n := 1; ; n += atMost(1, 9) {
+		for round := range choice.Rounds() {
+			disk := crashfs.New()
+			w, next, _ := damagedWorld(t, disk)
+			w.power.Store(nil)
+			hit := w.dieAt(disk, n)
+			_, _, err := Salvage(t.Context(), w.options(), false)
+			disk.Inject(nil)
+			if hit.Load() == nil {
+				if n < 50 || err != nil {
+					t.Fatalf("a salvage has only %d disk operations, %v", n, err)
+				}
+				return
+			}
+			keep := kept[choice.Pick(round, *hit.Load())]
+			w.fs = disk.Crash(rand.New(rand.NewPCG(uint64(n), 3)), keep)
+			if _, _, err := Salvage(t.Context(), w.options(), false); err != nil {
+				// It had switched, and died before it could say so: the successor is current.
+				if f := w.folder(); must(f.Current()) != next {
+					t.Fatalf("at disk operation %d, keeping %d %%: %v", n, keep, err)
+				}
+			}
+			w.salvagedAndOn(next)
+			if t.Failed() {
+				t.Fatalf("at disk operation %d, %s %s, keeping %d %%", n, hit.Load().Kind, hit.Load().Name, keep)
+			}
+		}
 	}
-	for n := 1; ; n += step {
-		disk := crashfs.New()
-		w, next, _ := damagedWorld(t, disk)
-		w.power.Store(nil)
-		hit := w.dieAt(disk, n)
-		_, _, err := Salvage(t.Context(), w.options(), false)
-		disk.Inject(nil)
-		if hit.Load() == nil {
-			if n < 50 || err != nil {
-				t.Fatalf("a salvage has only %d disk operations, %v", n, err)
+}
+
+// TestSalvageDiesAtEveryCall: the same for each call of the bucket, done or not.
+func TestSalvageDiesAtEveryCall(t *testing.T) {
+	for _, persist := range []bool{false, true} {
+		for n := 1; ; n += atMost(1, 9) {
+			w, next, _ := damagedWorld(t, crashfs.New())
+			calls := 0
+			w.store.Intercept(func(memstore.Call) *memstore.Fault {
+				if calls++; calls >= n {
+					return &memstore.Fault{Err: memstore.ErrLost, Persist: persist && calls == n}
+				}
+				return nil
+			})
+			_, _, err := Salvage(t.Context(), w.options(), false)
+			w.store.Intercept(nil)
+			if calls < n {
+				if n < 10 {
+					t.Fatalf("a salvage has only %d calls", n)
+				}
+				break
 			}
-			break
-		}
-		w.fs = disk.Crash(rand.New(rand.NewPCG(uint64(n), 3)), []int{0, 50, 100}[n%3])
-		if _, _, err := Salvage(t.Context(), w.options(), false); err != nil {
-			// It had switched, and died before it could say so: the successor is current.
-			if f := w.folder(); must(f.Current()) != next {
-				t.Fatalf("at disk operation %d: %v", n, err)
+			if err == nil {
+				t.Fatalf("call %d failed, and nobody says so", n)
 			}
-		}
-		w.salvagedAndOn(next)
-		if t.Failed() {
-			t.Fatalf("at disk operation %d, %s %s", n, hit.Load().Kind, hit.Load().Name)
-		}
-	}
-	for n := 1; ; n += step {
-		w, next, _ := damagedWorld(t, crashfs.New())
-		calls := 0
-		w.store.Intercept(func(memstore.Call) *memstore.Fault {
-			if calls++; calls >= n {
-				return &memstore.Fault{Err: memstore.ErrLost, Persist: calls == n && n%2 == 0}
+			would, _, err := Salvage(t.Context(), w.options(), true)
+			if err != nil {
+				t.Fatalf("dry run after call %d, persist %v: %v", n, persist, err)
 			}
-			return nil
-		})
-		_, _, err := Salvage(t.Context(), w.options(), false)
-		w.store.Intercept(nil)
-		if calls < n {
-			return
-		}
-		if err == nil {
-			t.Fatalf("call %d failed, and nobody says so", n)
-		}
-		would, _, err := Salvage(t.Context(), w.options(), true)
-		if err != nil {
-			t.Fatalf("dry run after call %d: %v", n, err)
-		}
-		got, _, err := Salvage(t.Context(), w.options(), false)
-		if err != nil {
-			t.Fatalf("after call %d: %v", n, err)
-		}
-		if would.Closed && !reflect.DeepEqual(would, got) {
-			t.Errorf("the dry run says %+v, the run %+v", would, got)
-		}
-		w.salvagedAndOn(next)
-		if t.Failed() {
-			t.Fatalf("at call %d", n)
+			got, _, err := Salvage(t.Context(), w.options(), false)
+			if err != nil {
+				t.Fatalf("after call %d, persist %v: %v", n, persist, err)
+			}
+			if would.Closed && !reflect.DeepEqual(would, got) {
+				t.Errorf("the dry run says %+v, the run %+v", would, got)
+			}
+			w.salvagedAndOn(next)
+			if t.Failed() {
+				t.Fatalf("at call %d, persist %v", n, persist)
+			}
 		}
 	}
 }

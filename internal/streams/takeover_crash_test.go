@@ -9,43 +9,40 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
+	"github.com/audit-archiver/archiver/testenv/every"
 )
 
 // TestMoveDiesAtEveryDiskOperation: the machine loses power at each operation of a move.
 func TestMoveDiesAtEveryDiskOperation(t *testing.T) {
-	step := 3
-	if testing.Short() {
-		step = 23
-	}
-	for n := 1; ; n += step {
-		disk := crashfs.New()
-		x := newTwins(t, disk, true)
-		next := x.successor(x.first)
-		hit := x.dieAt(disk, n)
-		x.moves()
-		disk.Inject(nil)
-		if hit.Load() == nil {
-			if n < 100 {
-				t.Fatalf("a move has only %d disk operations", n)
+	choice := every.New(len(kept))
+	for n := 1; ; n += choice.Step(atMost(3, 23)) {
+		for round := range choice.Rounds() {
+			disk := crashfs.New()
+			x := newTwins(t, disk, true)
+			next := x.successor(x.first)
+			hit := x.dieAt(disk, n)
+			x.moves()
+			disk.Inject(nil)
+			if hit.Load() == nil {
+				if n < 100 {
+					t.Fatalf("a move has only %d disk operations", n)
+				}
+				return
 			}
-			return
-		}
-		x.fs = disk.Crash(rand.New(rand.NewPCG(uint64(n), 3)), []int{0, 50, 100}[n%3])
-		x.movesAndCheck(next)
-		if t.Failed() {
-			t.Fatalf("at disk operation %d, %s %s", n, hit.Load().Kind, hit.Load().Name)
+			keep := kept[choice.Pick(round, *hit.Load())]
+			x.fs = disk.Crash(rand.New(rand.NewPCG(uint64(n), 3)), keep)
+			x.movesAndCheck(next)
+			if t.Failed() {
+				t.Fatalf("at disk operation %d, %s %s, keeping %d %%", n, hit.Load().Kind, hit.Load().Name, keep)
+			}
 		}
 	}
 }
 
 // TestMoveAtEveryCall loses each request or answer of a move.
 func TestMoveAtEveryCall(t *testing.T) {
-	step := 1
-	if testing.Short() {
-		step = 5
-	}
 	for _, persist := range []bool{false, true} {
-		for n := 1; ; n += step {
+		for n := 1; ; n += atMost(1, 5) {
 			x := newTwins(t, crashfs.New(), true)
 			next := x.successor(x.first)
 			calls := 0
@@ -62,6 +59,9 @@ func TestMoveAtEveryCall(t *testing.T) {
 				t.Fatalf("at call %d, persist %v", n, persist)
 			}
 			if calls < n {
+				if n < 20 {
+					t.Fatalf("a move has only %d calls", n)
+				}
 				break
 			}
 		}

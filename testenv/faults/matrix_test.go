@@ -20,7 +20,7 @@ const matrixFile = "../../docs/reliability.md"
 // rooms are the folders whose tests the matrix may name, by package.
 var rooms = []string{"internal/buffer", "internal/archive", "internal/durable", "internal/durable/crashfs", "internal/s3store",
 	"internal/doctor", "internal/kms", "internal/ingest", "internal/event", "internal/object/memstore", "internal/repair", "internal/streams",
-	"internal/sandbox", "internal/athena/duckdb", "testenv/drill", "testenv/e2e", "testenv/faults"}
+	"internal/verify", "internal/sandbox", "internal/athena/duckdb", "testenv/drill", "testenv/e2e", "testenv/faults"}
 
 // TestMatrix: every case has a row in docs/reliability.md, which names tests that
 // exist, or says that it waits and for what.
