@@ -45,15 +45,19 @@ Exit codes:
   archiver config check --config archiver.yaml --json | jq '.problems[].line'`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			err := checkConfig(file, use)
+			advice, err := checkConfig(file, use)
 			bad := new(config.Error)
 			if asJSON && (err == nil || errors.As(err, &bad)) {
-				return errors.Join(err, printJSON(a.out, verdictOn(file, bad)))
+				return errors.Join(err, printJSON(a.out, verdictOn(file, bad, advice)))
 			}
-			if err == nil {
-				fmt.Fprintf(a.out, "%s: fine for %s\n", file, use)
+			if err != nil {
+				return err
 			}
-			return err
+			fmt.Fprintf(a.out, "%s: fine for %s\n", file, use)
+			for _, p := range advice {
+				fmt.Fprintf(a.out, "advice: %s\n", p)
+			}
+			return nil
 		},
 	}
 	addConfigFlag(cmd, &file)
@@ -67,32 +71,34 @@ type verdict struct {
 	File     string           `json:"file"`
 	OK       bool             `json:"ok"`
 	Problems []config.Problem `json:"problems"`
+	Advice   []config.Problem `json:"advice,omitempty"`
 }
 
-func verdictOn(file string, bad *config.Error) verdict {
-	v := verdict{File: file, OK: len(bad.Problems) == 0, Problems: bad.Problems}
+func verdictOn(file string, bad *config.Error, advice []config.Problem) verdict {
+	v := verdict{File: file, OK: len(bad.Problems) == 0, Problems: bad.Problems, Advice: advice}
 	if v.OK {
 		v.Problems = []config.Problem{} // an empty list, not null
 	}
 	return v
 }
 
-func checkConfig(file, use string) error {
+// checkConfig returns what is to be said of a file that is fine.
+func checkConfig(file, use string) (advice []config.Problem, _ error) {
 	if use != "serve" && use != "init" {
-		return usagef("--for %s: must be serve or init", use)
+		return nil, usagef("--for %s: must be serve or init", use)
 	}
 	c, err := loadConfig(file)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case use == "init":
-		return c.ForInit(file)
+		return c.Advice(), c.ForInit(file)
 	}
 	if err := c.ForServe(file); err != nil {
-		return err
+		return nil, err
 	}
 	if problems := overrideProblems(c); len(problems) > 0 {
-		return &config.Error{File: file, Problems: problems}
+		return nil, &config.Error{File: file, Problems: problems}
 	}
-	return nil
+	return c.Advice(), nil
 }

@@ -86,6 +86,9 @@ type opened struct {
 // are accepted. successor, when set, makes a successor of a stream that needs one.
 func serve(ctx context.Context, c config.Config, log *slog.Logger, successor makeFunc, ready func(opened) error) (err error) {
 	useProcessors()
+	for _, p := range c.Advice() {
+		log.WarnContext(ctx, "configuration", "key", p.Field, "advice", p.Text)
+	}
 	n, err := openNode(ctx, c, log, successor)
 	if err != nil {
 		return err

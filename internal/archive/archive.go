@@ -40,9 +40,10 @@ const (
 	aheadMost = 24 * time.Hour
 	// uploadsAtOnce bounds the concurrent uploads of one batch's files.
 	uploadsAtOnce = 4
-	// spoolAhead is how many sealed batches may wait on disk as Parquet for those
-	// before them. It bounds the disk that they take beside the WAL, also while
-	// the bucket is away for long.
+	// spoolAhead is how many batches may stand between the two halves of Run. With the
+	// one that is committed and the one that was just made, two more may be on disk as
+	// Parquet. It bounds the disk that they take beside the WAL, also while the bucket
+	// is away for long.
 	spoolAhead = 4
 	// compareWorkers is how many goroutines share the columns of a file that is read back. More would take more
 	// memory, and processors from those who wait for an answer.
@@ -151,7 +152,7 @@ type Archiver struct {
 
 	mu       sync.Mutex
 	status   Status
-	failures [2]failure    // of the committing and of the spooling half
+	failures [stages]failure
 	moved    chan struct{} // closed and replaced whenever one of them changed
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -189,11 +190,16 @@ func (m *mover) takenOver() (at time.Time) {
 	return at
 }
 
-// lastReceived is when the last row of a log was received.
+// lastReceived is when the last row of a log was received. The batches behind it are
+// empty: heartbeats are sealed also while nothing can be archived.
 func lastReceived(ctx context.Context, snap *buffer.Snapshot) (at time.Time, _ error) {
 	var rows buffer.Rows = snap.Open
-	if n := len(snap.Batches); snap.Open.Count == 0 && n > 0 {
-		rows = snap.Batches[n-1]
+	if snap.Open.Count == 0 {
+		for _, b := range slices.Backward(snap.Batches) {
+			if rows = b; b.Count > 0 {
+				break
+			}
+		}
 	}
 	for e, err := range rows.Scan(ctx) {
 		if err != nil {

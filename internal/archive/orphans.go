@@ -230,7 +230,7 @@ func (m *mover) sent() (map[string]ledger.Hash, error) {
 
 // end closes the stream. Its last commit names what does not count.
 func (r *recovery) end(ctx context.Context, a *Archiver, notes ...ledger.Note) error {
-	err := a.retry(ctx, committing, func(ctx context.Context) error {
+	err := r.step(ctx, a, committing, func(ctx context.Context) error {
 		if a.pending != nil {
 			return a.resume(ctx)
 		}

@@ -57,11 +57,13 @@ type recovery struct {
 	o         RecoverOptions
 	reader    *ledger.Reader
 	shipments shipments
-	moved     Moved // where the stream's first rows come from, as they were shipped
+	moved     Moved         // where the stream's first rows come from, as they were shipped
+	waited    time.Duration // of the step that is repeated
 }
 
 // recoverPatience is how long a step that fails is repeated. Unlike a server, who
-// recovers stands by and can begin again.
+// recovers stands by and can begin again. How many steps there are says nothing of that:
+// each has it anew.
 const recoverPatience = 2 * time.Minute
 
 // ErrGone: the stream moved while it was being recovered.
@@ -213,13 +215,19 @@ func (r *recovery) archiver(s *ledger.Stream) (*Archiver, error) {
 
 // patience lets an archiver give up after a while.
 func (r *recovery) patience(a *Archiver, pause func(context.Context, time.Duration) error) {
-	wait, waited := orPause(pause), time.Duration(0)
+	wait := orPause(pause)
 	a.pause = func(ctx context.Context, d time.Duration) error {
-		if waited += d; waited > recoverPatience {
+		if r.waited += d; r.waited > recoverPatience {
 			return fmt.Errorf("given up after %v: %w", recoverPatience, a.Status().Err)
 		}
 		return wait(ctx, d)
 	}
+}
+
+// step repeats a step until it works or patience ends.
+func (r *recovery) step(ctx context.Context, a *Archiver, s stage, do func(context.Context) error) error {
+	r.waited = 0
+	return a.retry(ctx, s, do)
 }
 
 // kept is the queue of a recovery: nothing is released, since the folder goes.
@@ -244,10 +252,10 @@ func (r *recovery) batches(ctx context.Context, a *Archiver, batches []*buffer.S
 		if b.Lost {
 			j.notes = append(j.notes, ledger.Note{Kind: ledger.NoteGap, Text: why, Range: &ledger.Range{First: b.First, Last: b.Last}})
 		}
-		if err := a.retry(ctx, spooling, func(ctx context.Context) error { return a.prepare(ctx, j) }); err != nil {
+		if err := r.step(ctx, a, spooling, func(ctx context.Context) error { return a.prepare(ctx, j) }); err != nil {
 			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, err)
 		}
-		if err := a.retry(ctx, committing, func(ctx context.Context) error { return a.commit(ctx, j) }); err != nil {
+		if err := r.step(ctx, a, committing, func(ctx context.Context) error { return a.commit(ctx, j) }); err != nil {
 			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, gone(err))
 		}
 	}

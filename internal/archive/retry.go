@@ -9,17 +9,19 @@ import (
 	"github.com/audit-archiver/archiver/internal/buffer"
 )
 
-// half is one of the two loops of Run.
-type half int
+// stage is what may fail by itself: the two halves of Run, and what comes after it.
+type stage int
 
 const (
-	committing half = iota // Start belongs to it
+	committing stage = iota // Start belongs to it
 	spooling
+	closing // of the stream. That it works does not unsay what has ended Run.
+	stages
 )
 
-func (h half) String() string { return [...]string{"commit", "spool"}[h] }
+func (s stage) String() string { return [stages]string{"commit", "spool", "close"}[s] }
 
-// failure is what a half is struggling with.
+// failure is what a stage is struggling with.
 type failure struct {
 	since time.Time
 	err   error
@@ -35,26 +37,26 @@ func final(err error) bool {
 // retry repeats step until it succeeds, ctx ends, or the error is one that no
 // repetition mends. Access denied, expired credentials, a missing bucket, a full
 // disk and server errors are all states that somebody may end: we wait, visibly.
-func (a *Archiver) retry(ctx context.Context, h half, step func(context.Context) error) error {
+func (a *Archiver) retry(ctx context.Context, s stage, step func(context.Context) error) error {
 	wait := backoffFirst
 	for {
 		err := step(ctx)
 		if err == nil {
-			a.fail(h, nil, false)
+			a.fail(s, nil, false)
 			return nil
 		}
 		if final(err) { // also when ctx has ended meanwhile: no restart mends it
-			a.fail(h, err, true)
+			a.fail(s, err, true)
 			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		a.fail(h, err, false)
+		a.fail(s, err, false)
 		// Full jitter on the upper half: writers that failed together do not
 		// return together, and none returns at once.
 		rest := wait/2 + rand.N(wait/2)
-		a.log.WarnContext(ctx, "step failed and will be repeated", "step", h, "error", err, "wait", rest)
+		a.log.WarnContext(ctx, "step failed and will be repeated", "step", s, "error", err, "wait", rest)
 		if err := a.pause(ctx, rest); err != nil {
 			return err
 		}
@@ -62,13 +64,13 @@ func (a *Archiver) retry(ctx context.Context, h half, step func(context.Context)
 	}
 }
 
-// fail records what a half is struggling with; nil: nothing any more.
-func (a *Archiver) fail(h half, err error, final bool) {
+// fail records what a stage is struggling with; nil: nothing any more.
+func (a *Archiver) fail(s stage, err error, final bool) {
 	if err != nil {
 		a.metrics.retries.Inc()
 	}
 	a.setStatus(func(*Status) {
-		f := &a.failures[h]
+		f := &a.failures[s]
 		if err == nil {
 			*f = failure{}
 			return

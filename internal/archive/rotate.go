@@ -20,7 +20,7 @@ var ErrClosed = errors.New("the stream is closed")
 //
 // A commit that was signed before and may not be there yet goes first.
 func (a *Archiver) Rotate(ctx context.Context, successor uuid.UUID) error {
-	return a.retry(ctx, committing, func(ctx context.Context) error {
+	return a.retry(ctx, closing, func(ctx context.Context) error {
 		if err := a.resume(ctx); err != nil {
 			return err
 		}

@@ -183,7 +183,8 @@ type Seal struct {
 type WAL struct {
 	// SegmentBytes is the size of one WAL file. Default: 64MiB.
 	SegmentBytes Size `yaml:"segment_bytes"`
-	// ReserveBytes must stay free on the disk. Default: 512MiB.
+	// ReserveBytes must stay free on the disk. With less than Seal.Bytes the oldest
+	// batch may find no room on a disk that is full. Default: 512MiB.
 	ReserveBytes Size `yaml:"reserve_bytes"`
 	// HighWaterBytes is the most that the WAL may hold; what it holds is what is
 	// not yet archived, so this is how long S3 may be away. Default: 4GiB.

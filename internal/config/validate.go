@@ -29,6 +29,8 @@ var (
 // daysMax is Amazon's limit for a default retention: a hundred years.
 const daysMax = 36_500
 
+const sealBytesLeast = MiB
+
 // checker collects problems; lines are added by the one who knows them.
 type checker struct{ problems []Problem }
 
@@ -238,7 +240,7 @@ func (c *Config) checkRetention(k *checker) {
 
 func (c *Config) checkBounds(k *checker) {
 	between(k, "seal.rows", c.Seal.Rows, 1, 10_000_000)
-	between(k, "seal.bytes", c.Seal.Bytes, MiB, 4*GiB)
+	between(k, "seal.bytes", c.Seal.Bytes, sealBytesLeast, 4*GiB)
 	between(k, "seal.age", c.Seal.Age, 100*time.Millisecond, 24*time.Hour)
 	between(k, "wal.segment_bytes", c.WAL.SegmentBytes, MiB, GiB)
 	between(k, "wal.reserve_bytes", c.WAL.ReserveBytes, 0, TiB)

@@ -49,12 +49,15 @@ type mux struct {
 // openRoute is a route with a segment {id}.
 type openRoute struct{ before, after string }
 
-const idSegment = "{id}"
+const (
+	idSegment  = "{id}"
+	eventsPath = "/v1/events"
+)
 
 func newMux(o *Options, a *auth, m *metrics) (*mux, error) {
 	x := &mux{routes: make(map[string]Route), log: o.Log}
 	own := []Route{
-		{http.MethodPost, "/v1/events", "", count(m, a.require(ScopeIngest, newEvents(o, m).serveHTTP))},
+		{http.MethodPost, eventsPath, "", count(m, a.require(ScopeIngest, newEvents(o, m).serveHTTP))},
 		{http.MethodGet, "/livez", "", http.HandlerFunc(livez)},
 		{http.MethodGet, "/readyz", "", readyz(o.Checks)},
 		{http.MethodGet, "/metrics", "", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{Registry: o.Registry})},
@@ -127,8 +130,11 @@ func (x *mux) recover(w *statusWriter, r *http.Request) {
 	if w.status != 0 {
 		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 	}
-	newProblem(http.StatusInternalServerError, kindInternal, "Internal error",
-		"whether anything was stored is unknown; send the same events again with the same ids").write(w)
+	kind, detail := kindInternal, "the server's log says why"
+	if r.URL.Path == eventsPath { // nobody knows how far it came
+		kind, detail = kindOutcomeUnknown, "whether anything was stored is unknown; send the same events again with the same ids"
+	}
+	newProblem(http.StatusInternalServerError, kind, "Internal error", detail).write(w)
 }
 
 // count counts answers by class of status. It is for handlers of a mux.

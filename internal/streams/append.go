@@ -36,8 +36,8 @@ func (l *Line) append(to func(*buffer.Buffer) ([]int64, error)) (Appended, error
 	if err := l.mayTake(s); err != nil {
 		return Appended{}, fmt.Errorf("%w: %w", ErrNotReady, err)
 	}
-	if !s.gate.enter() {
-		return Appended{}, fmt.Errorf("%w: %w", ErrNotReady, errRotating)
+	if err := s.gate.enter(); err != nil {
+		return Appended{}, fmt.Errorf("%w: %w", ErrNotReady, err)
 	}
 	seqs, err := to(s.Buffer)
 	s.gate.leave()
@@ -92,6 +92,9 @@ func (l *Line) Room(bytes int64) error {
 func (l *Line) MayTake() error { return l.mayTake(l.Current()) }
 
 func (l *Line) mayTake(s *Stream) error {
+	if why := s.gate.reason(); why != nil { // first: of a stream that is stopped it says more
+		return why
+	}
 	switch st := s.Archiver.Status(); {
 	case st.Stopped:
 		return fmt.Errorf("the stream is stopped: %w", st.Err)

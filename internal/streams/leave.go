@@ -14,10 +14,12 @@ import (
 // archive is moved. Without a successor the stream stays as it is: at the start of a
 // process that is an error, and later it waits for one, while queries are answered.
 func (l *Line) leave(ctx context.Context, s *Stream, why error) (*certified, error) {
-	s.gate.shut(true)
+	s.gate.shut(fmt.Errorf("the stream is stopped: %w", why))
+	wait := l.o.look
 	for told := false; ; told = true {
 		next, err := l.choose(ctx, s)
 		if err == nil {
+			s.gate.shut(fmt.Errorf("the stream is stopped, and stream %s is to go on: %w", next.open.Stream, why))
 			err = l.move(ctx, s, next, why)
 		}
 		switch {
@@ -33,9 +35,11 @@ func (l *Line) leave(ctx context.Context, s *Stream, why error) (*certified, err
 			l.o.Log.DebugContext(ctx, "the stream is stopped", "next", err)
 		}
 		l.sayWaiting(err)
-		if err := l.o.pause(ctx, l.o.look); err != nil {
+		s.gate.shut(fmt.Errorf("the stream is stopped: %w; %w", why, err))
+		if err := l.o.pause(ctx, wait); err != nil {
 			return nil, why
 		}
+		wait = min(2*wait, rest)
 	}
 }
 

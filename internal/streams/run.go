@@ -21,8 +21,12 @@ const (
 	// quiesceTime is how long events may be refused for a rotation. When the bucket
 	// takes longer, they are taken again, and the rotation waits.
 	quiesceTime = 30 * time.Second
-	// rest is how long it waits then.
+	// rest is how long it waits then, and the longest pause after other errors: each try
+	// lists the bucket, or reads files of it.
 	rest = time.Minute
+	// unfitRest is the pause after the bucket was shown not to be fit: asking it again
+	// puts objects that are locked.
+	unfitRest = 10 * time.Minute
 	// settleMargin is added to the age at which batches are sealed: what another writer
 	// needs to archive one.
 	settleMargin = time.Minute
@@ -131,7 +135,7 @@ func (l *Line) archive(ctx context.Context, s *Stream) (next *certified, _ error
 func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 	turn := time.NewTicker(l.o.look)
 	defer turn.Stop()
-	asked := false
+	asked, wait := false, l.o.look
 	for {
 		select {
 		case <-turn.C:
@@ -143,6 +147,7 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 		wanted := asked || l.wanted(s)
 		if !wanted {
 			l.sayWaiting(nil)
+			wait = l.o.look
 			continue
 		}
 		next, err := l.choose(ctx, s)
@@ -161,11 +166,22 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 			return nil, err
 		}
 		l.sayWaiting(err)
-		if errors.Is(err, errBusy) {
-			if err := l.o.pause(ctx, rest); err != nil {
-				return nil, nil
-			}
+		if err := l.o.pause(ctx, restAfter(err, wait)); err != nil {
+			return nil, nil
 		}
+		wait = min(2*wait, rest)
+	}
+}
+
+// restAfter is the pause after an error of watch, which is wait where that says nothing else.
+func restAfter(err error, wait time.Duration) time.Duration {
+	switch {
+	case errors.Is(err, archive.ErrUnfit):
+		return unfitRest
+	case errors.Is(err, errBusy):
+		return rest
+	default:
+		return wait
 	}
 }
 
@@ -223,10 +239,10 @@ func (l *Line) quiesce(ctx context.Context, s *Stream) error {
 	if err != nil {
 		return err
 	}
-	s.gate.shut(true)
+	s.gate.shut(errRotating)
 	err = l.drainIn(ctx, s, quiesceTime, func() bool { return s.Buffer.Stats().SealedBatches == 0 })
 	if err != nil {
-		s.gate.shut(false)
+		s.gate.open()
 	}
 	return err
 }

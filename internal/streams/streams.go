@@ -94,28 +94,39 @@ func (s *Stream) Ends() time.Time { return s.certified.ends() }
 
 // gate lets appends in, until it is shut.
 type gate struct {
-	mu     sync.RWMutex
-	closed bool
+	inside sync.RWMutex          // held for reading by each of them
+	why    atomic.Pointer[error] // nil: open
 }
 
-// enter is true when the caller may append; then it has to leave.
-func (g *gate) enter() bool {
-	g.mu.RLock()
-	if g.closed {
-		g.mu.RUnlock()
-		return false
+// reason is why it is shut; nil: it is open. Whoever asks waits for nobody.
+func (g *gate) reason() error {
+	if why := g.why.Load(); why != nil {
+		return *why
 	}
-	return true
+	return nil
 }
 
-func (g *gate) leave() { g.mu.RUnlock() }
-
-// shut waits for those who are inside.
-func (g *gate) shut(closed bool) {
-	g.mu.Lock()
-	g.closed = closed
-	g.mu.Unlock()
+// enter returns nil when the caller may append; then it has to leave.
+func (g *gate) enter() error {
+	g.inside.RLock()
+	why := g.reason()
+	if why != nil {
+		g.inside.RUnlock()
+	}
+	return why
 }
+
+func (g *gate) leave() { g.inside.RUnlock() }
+
+// shut waits for those who are inside. The reason is there first: nobody is turned away
+// without one.
+func (g *gate) shut(why error) {
+	g.why.Store(&why)
+	g.inside.Lock()
+	defer g.inside.Unlock()
+}
+
+func (g *gate) open() { g.why.Store(nil) }
 
 // Line is the streams of a node. Its methods are safe for concurrent use; Run is
 // called once.

@@ -197,10 +197,13 @@ func (w *world) options() Options {
 
 // start opens the streams and runs them.
 func (w *world) start() (*process, error) {
-	line, err := Open(w.options())
+	o := w.options()
+	running := w.checkRefusals(&o)
+	line, err := Open(o)
 	if err != nil {
 		return nil, err
 	}
+	running.Store(line)
 	if w.opened != nil {
 		w.opened(line)
 	}
