@@ -21,7 +21,14 @@ import (
 // newChaosSite makes an archive on MinIO, which the server reaches through a proxy.
 func newChaosSite(t testing.TB, more ...string) (*site, *chaos.Proxy) {
 	t.Helper()
-	cfg := s3test.MinIO(t).Config(t)
+	t.Helper()
+	return newSiteBehindChaos(t, s3test.MinIO(t), more...)
+}
+
+// newSiteBehindChaos makes an archive on any server, which is reached through a proxy.
+func newSiteBehindChaos(t testing.TB, server s3test.Server, more ...string) (*site, *chaos.Proxy) {
+	t.Helper()
+	cfg := server.Config(t)
 	proxy := chaos.Start(t, strings.TrimPrefix(cfg.Endpoint, "http://"))
 	return newSiteAt(t, cfg, proxy.Addr, more...), proxy
 }

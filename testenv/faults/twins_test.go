@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/testenv/chaos"
+	"github.com/audit-archiver/archiver/testenv/s3test"
 )
 
 // TestFaultA24Rollback: the data folder comes back from a backup that is older than
@@ -187,7 +188,7 @@ func TestFaultA29TermWithoutBucket(t *testing.T) {
 			}
 		},
 		"silent": func(t *testing.T) (*site, func() func()) {
-			s, p := newChaosSite(t)
+			s, p := newSiteBehindChaos(t, s3test.Embedded(t))
 			return s, func() func() { return p.Until(chaos.Any, chaos.BlackHole) }
 		},
 	} {
