@@ -56,15 +56,15 @@ fuzz: ## every fuzz target for FUZZ=30s
 	tools/fuzz.sh $(FUZZ)
 
 kills: ## kill -9 the server N=50 times under load; every acknowledged event is there once
-	KILLS=$(N) $(GO) test -count 1 -timeout 0 -run TestKills -v ./testenv/e2e
+	KILLS=$(N) $(GO) test -count 1 -timeout 0 -run TestFaultA01Kills -v ./testenv/e2e
 
 faults-short: ## a selection of the fault matrix (docs/reliability.md), minutes
-	FAULTS=short MODEL_SEEDS=300 $(GO) test -count 1 -timeout 20m -run 'Fault|Model|Matrix' -v ./testenv/faults ./internal/archive ./internal/s3store
+	FAULTS=short $(GO) test -count 1 -timeout 20m -v ./testenv/faults
+	FAULTS=short MODEL_SEEDS=300 $(GO) test -count 1 -timeout 20m -run 'Fault|Model' -v ./internal/archive ./internal/s3store
 
 faults: ## all of it: every system call, every disk operation with every fault, 3000 seeds; more than an hour
-	FAULTS=all MODEL_SEEDS=3000 $(GO) test -count 1 -timeout 90m -p 1 -v -run 'Fault|Model|Matrix' ./testenv/faults ./internal/archive ./internal/s3store
-	FAULTS=all $(GO) test -count 1 -timeout 90m ./internal/streams
-	$(GO) test -count 1 -timeout 30m ./internal/buffer ./internal/durable/...
+	FAULTS=all $(GO) test -count 1 -timeout 90m -v ./testenv/faults
+	FAULTS=all MODEL_SEEDS=3000 $(GO) test -count 1 -timeout 90m -p 1 ./internal/archive ./internal/s3store ./internal/buffer ./internal/durable/... ./internal/streams
 
 cycles: ## 10,000 batches sealed, archived, released: open files and files of the log stay as many
 	CYCLES=10000 $(GO) test -count 1 -timeout 60m -run TestCyclesAreFlat -v ./internal/archive
@@ -88,8 +88,10 @@ oracle-keep: ## a real Trino that answers oracle-random and oracle-ask until it 
 oracle-ask: ## what both engines say to the queries in FILE=, which is written as testenv/oracle/corpus is; ORACLE_URL= of make oracle-keep
 	ORACLE=1 ORACLE_ASK=$(abspath $(FILE)) $(GO) test -count 1 -timeout 0 -v -run TestTrino/ask ./testenv/oracle
 
-soak: ## load, random kills and outages of the bucket for MINUTES=10, then count
-	SOAK_MINUTES=$(MINUTES) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults
+# Without SEED= each soak is another one; it prints its seed.
+soak: SEED =
+soak: ## load, random kills, outages and wrong answers of the bucket for MINUTES=10, from SEED= if given, then count
+	SOAK_MINUTES=$(MINUTES) FAULT_SEED=$(SEED) $(GO) test -count 1 -timeout 0 -run TestSoak -v ./testenv/faults
 
 mutants: ## take out one safeguard at a time; the tests must notice each (some minutes)
 	$(GO) run ./testenv/mutants

@@ -164,6 +164,14 @@ type answer struct {
 	Events []promise.Stored `json:"events"`
 }
 
+// refusal is any answer but 200.
+type refusal struct {
+	status int
+	body   []byte
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("status %d: %s", r.status, r.body) }
+
 // post sends events and returns the answer, or an error for any other outcome.
 func (d *dev) post(ctx context.Context, contentType string, body []byte) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL+"/v1/events", bytes.NewReader(body))
@@ -187,7 +195,7 @@ func send(client *http.Client, req *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return answer{}, fmt.Errorf("status %d: %s", resp.StatusCode, raw)
+		return answer{}, &refusal{resp.StatusCode, raw}
 	}
 	var a answer
 	return a, json.Unmarshal(raw, &a)

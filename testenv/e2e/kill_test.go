@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,12 +32,12 @@ const (
 	restEvery = 50
 )
 
-// TestKills kills the server under load, again and again, and demands in the end
-// that every acknowledged event is there once, with the seq and the content that
+// TestFaultA01Kills kills the server under load, again and again, and demands in the
+// end that every acknowledged event is there once, with the seq and the content that
 // were acknowledged, and that no event is there twice. What was cut off is sent
 // again, as clients do, and now and then what was acknowledged too. KILLS says how
 // often.
-func TestKills(t *testing.T) {
+func TestFaultA01Kills(t *testing.T) {
 	rounds := killsDefault
 	if s := os.Getenv("KILLS"); s != "" {
 		var err error
@@ -47,6 +48,7 @@ func TestKills(t *testing.T) {
 	dir := t.TempDir()
 	book := promise.New(time.Time{})
 	var again [clients][]byte
+	var busy busy
 	var starts starts
 	for round := range rounds {
 		if round%5 == 4 {
@@ -58,13 +60,19 @@ func TestKills(t *testing.T) {
 		if round%restEvery == restEvery-1 {
 			first, next := d.metric(t, "archiver_wal_first_seq"), d.metric(t, "archiver_wal_next_seq")
 			d.waitArchived(t)
+			busy.check(t)
 			t.Logf("%d kills, %d events acknowledged, the log holds [%s, %s); starts took %s", round, book.Acked(), first, next, starts.flush())
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		var load sync.WaitGroup
 		for client := range clients {
-			load.Go(func() { again[client] = d.load(ctx, t, book, again[client]) })
+			load.Go(func() {
+				var answers int
+				again[client], answers = d.load(ctx, t, book, again[client])
+				busy.add(client, answers)
+			})
 		}
+		busy.rounds++
 		life := time.NewTimer(rand.N(killWithin))
 		select {
 		case <-life.C:
@@ -75,6 +83,7 @@ func TestKills(t *testing.T) {
 		cancel()
 		load.Wait()
 	}
+	busy.check(t)
 	patientQueries(t, dir)
 	d := startDev(t, dir)
 	served := check(t, "right after the restart", book, rowsOf("--url", d.URL))
@@ -100,6 +109,32 @@ func patientQueries(t *testing.T, dir string) {
 	if err := os.WriteFile(name, []byte(strings.Replace(string(raw), before, after, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// busy counts the rounds in which each client was answered. Whoever never is, because
+// what it sends again is refused for ever, say, would show nothing.
+type busy struct {
+	rounds   int
+	answered [clients]int
+}
+
+// add is for one client at a time.
+func (b *busy) add(client, answers int) {
+	if answers > 0 {
+		b.answered[client]++
+	}
+}
+
+// check demands that each client was answered in a quarter of the rounds: some end
+// before it has connected.
+func (b *busy) check(t *testing.T) {
+	t.Helper()
+	for client, n := range b.answered {
+		if n < b.rounds/4 {
+			t.Errorf("client %d was answered in %d of %d rounds", client, n, b.rounds)
+		}
+	}
+	*b = busy{}
 }
 
 // starts is how long the server took to get ready.
@@ -131,9 +166,9 @@ func killEarly(t *testing.T, dir string) {
 }
 
 // load posts events until the server is gone: first the body that was cut off when
-// it went the last time. It returns the one that is cut off now. One in twenty is a
-// batch, and one in seven is sent again.
-func (d *dev) load(ctx context.Context, t *testing.T, book *promise.Book, again []byte) (cut []byte) {
+// it went the last time. It returns the one that is cut off now, and how many it had an
+// answer to. One in twenty is a batch, and one in seven is sent again.
+func (d *dev) load(ctx context.Context, t *testing.T, book *promise.Book, again []byte) (cut []byte, answers int) {
 	for n := 1; ctx.Err() == nil; n++ {
 		if again == nil {
 			size := 1
@@ -144,17 +179,30 @@ func (d *dev) load(ctx context.Context, t *testing.T, book *promise.Book, again 
 		}
 		got, err := d.post(ctx, "application/json", again)
 		if err != nil {
-			return again // killed: what was in flight was not promised
+			cutOff(t, err)
+			return again, answers // what was in flight was not promised
 		}
 		take(t, book, got)
+		answers++
 		if n%7 == 0 {
 			if got, err = d.post(ctx, "application/json", again); err == nil {
 				take(t, book, got)
+			} else {
+				cutOff(t, err)
 			}
 		}
 		again = nil
 	}
-	return nil
+	return nil, answers
+}
+
+// cutOff demands that a client has no answer because the server is gone or goes: who
+// takes another for it would stop sending and show nothing.
+func cutOff(t *testing.T, err error) {
+	t.Helper()
+	if r := new(refusal); errors.As(err, &r) && r.status != http.StatusServiceUnavailable {
+		t.Errorf("a client got %v", err)
+	}
 }
 
 func take(t *testing.T, book *promise.Book, got answer) {

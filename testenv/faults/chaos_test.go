@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,14 @@ import (
 // newChaosSite makes an archive on MinIO, which the server reaches through a proxy.
 func newChaosSite(t testing.TB, more ...string) (*site, *chaos.Proxy) {
 	t.Helper()
-	cfg := s3test.MinIO(t).Config(t)
+	t.Helper()
+	return newSiteBehindChaos(t, s3test.MinIO(t), more...)
+}
+
+// newSiteBehindChaos makes an archive on any server, which is reached through a proxy.
+func newSiteBehindChaos(t testing.TB, server s3test.Server, more ...string) (*site, *chaos.Proxy) {
+	t.Helper()
+	cfg := server.Config(t)
 	proxy := chaos.Start(t, strings.TrimPrefix(cfg.Endpoint, "http://"))
 	return newSiteAt(t, cfg, proxy.Addr, more...), proxy
 }
@@ -77,6 +85,12 @@ func (s *site) calm(t testing.TB, v *server, p *chaos.Proxy) {
 	v.archived(t)
 	v.stop(t)
 	s.settle(t)
+	s.single(t, p)
+}
+
+// single demands that there is one locked version of each object, and that nothing else was tried.
+func (s *site) single(t testing.TB, p *chaos.Proxy) {
+	t.Helper()
 	for key, n := range s.versions(t) {
 		if n != 1 && !isProbe(key) {
 			t.Errorf("%s has %d versions", key, n)
@@ -115,21 +129,22 @@ func TestFaultB33Cut(t *testing.T) {
 	}
 }
 
+// weather is all that can happen to a request and is soon over.
+var weather = []chaos.Action{chaos.CutAfterBody, chaos.CutBeforeAnswer, chaos.Lose, chaos.Flip, chaos.Late(20 * time.Millisecond),
+	chaos.Refuse(500, "InternalError"), chaos.Refuse(503, "SlowDown"), chaos.Refuse(409, "ConditionalRequestConflict"), chaos.Refuse(403, "AccessDenied")}
+
 // TestFaultB33Weather: for a while, every third request to the store meets one of all that can happen to it, while
 // events come in. (FAULTS=all: longer.)
 func TestFaultB33Weather(t *testing.T) {
 	need(t, short)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := seedOf(t)
 	rounds := map[level]int{short: 100, all: 1000}[levelOf(t)]
 	s, p := newChaosSite(t)
 	v := s.start(t, how{})
 	ours, theirs := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
 	unlucky := func(*http.Request) bool { return theirs.IntN(3) == 0 } // the proxy asks for one request at a time
-	kinds := []chaos.Action{chaos.CutAfterBody, chaos.CutBeforeAnswer, chaos.Lose, chaos.Flip, chaos.Late(20 * time.Millisecond),
-		chaos.Refuse(500, "InternalError"), chaos.Refuse(503, "SlowDown"), chaos.Refuse(409, "ConditionalRequestConflict"), chaos.Refuse(403, "AccessDenied")}
 	for range rounds {
-		heal := p.Until(unlucky, kinds[ours.IntN(len(kinds))])
+		heal := p.Until(unlucky, weather[ours.IntN(len(weather))])
 		before := len(p.Requests())
 		v.stored(t, 1+ours.IntN(20))
 		await(t, "the store is asked", func() (bool, string) { return len(p.Requests()) > before, v.log.String() })
@@ -294,8 +309,8 @@ func TestFaultB43Skew(t *testing.T) {
 	s.calm(t, v, p)
 }
 
-// TestFaultB45Silence: the store takes a request and says nothing, or answers one byte per second. The call ends after
-// its time, half a minute, and is made again.
+// TestFaultB45Silence: the store takes a request and says nothing, or answers one byte per second. Events are
+// acknowledged meanwhile; the call ends after its time, half a minute, and is made again.
 func TestFaultB45Silence(t *testing.T) {
 	need(t, all)
 	for name, do := range map[string]chaos.Action{"black hole": chaos.BlackHole, "one byte per second": chaos.Trickle(time.Second)} {
@@ -306,6 +321,17 @@ func TestFaultB45Silence(t *testing.T) {
 				v := s.start(t, how{})
 				rule := p.Next(1, chaos.Puts(what), do)
 				v.stored(t, 5)
+				await(t, "the upload hangs", func() (bool, string) {
+					return slices.ContainsFunc(p.Requests(), func(r chaos.Seen) bool { return r.Struck }), v.log.String()
+				})
+				for range 10 {
+					v.stored(t, 3)
+				}
+				select {
+				case <-rule.Done():
+					t.Error("ten requests took as long as the upload that hangs")
+				default:
+				}
 				strikes(t, v, rule)
 				s.calm(t, v, p)
 			})

@@ -43,7 +43,7 @@ func TestHandOver(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	for range 2 {
-		work.Go(func() { h.load(ctx) })
+		work.Go(func() { h.load(ctx, t) })
 		work.Go(func() { h.ask(ctx, t) })
 	}
 	work.Go(func() { h.ask(ctx, t) })
@@ -67,15 +67,8 @@ func TestHandOver(t *testing.T) {
 	stop()
 	work.Wait()
 	h.server.Load().stop(t)
-	view, _ := h.streams(t)
-	var events int64
-	for i := range view.Streams {
-		events += view.Streams[i].Head.NextSeq
-		if id := view.Streams[i].Open.Stream.String(); view.Streams[i].Head.NextSeq < h.acked[id] {
-			t.Errorf("%d events of stream %s are archived, %d were acknowledged", view.Streams[i].Head.NextSeq, id, h.acked[id])
-		}
-	}
-	t.Logf("%d answers while %d events went into %d streams; the slowest took %v", h.answers.Load(), events, len(view.Streams), time.Duration(h.longest.Load()).Round(time.Millisecond))
+	h.onceEach(t)
+	t.Logf("%d answers while %d events went into %d streams; the slowest took %v", h.answers.Load(), h.promise.Acked(), len(h.acked), time.Duration(h.longest.Load()).Round(time.Millisecond))
 }
 
 // during marks a time in which questions may stay without an answer.
@@ -110,39 +103,22 @@ func (h *handOver) takes(t *testing.T, events int64) {
 }
 
 // load sends new events and notes what is acknowledged.
-func (h *handOver) load(ctx context.Context) {
+func (h *handOver) load(ctx context.Context, t *testing.T) {
 	next := time.NewTicker(100 * time.Millisecond) // what a busy machine can still archive
 	defer next.Stop()
 	for ctx.Err() == nil {
 		<-next.C
-		n := 1 + rand.IntN(15)
-		var body bytes.Buffer
-		for i := range n {
-			fmt.Fprintf(&body, `{"action":"load.test","outcome":"success","actor":{"id":"%d","type":"system"},"resource":{"type":"round"}}`+"\n", i)
-		}
-		raw, err := h.post(ctx, body.Bytes())
-		var got struct {
-			Stream string
-			Events []struct{ Seq int64 }
-		}
-		if err != nil || json.Unmarshal(raw, &got) != nil {
+		raw, err := h.server.Load().call(ctx, http.MethodPost, "/v1/events", h.promise.Invent(1+rand.IntN(15), 0))
+		if err != nil {
 			continue // refused or cut off: nothing is promised
 		}
+		got := h.promise.take(t, raw)
 		h.mu.Lock()
 		for _, e := range got.Events {
-			h.acked[got.Stream] = max(h.acked[got.Stream], e.Seq+1)
+			h.acked[got.Stream.String()] = max(h.acked[got.Stream.String()], e.Seq+1)
 		}
 		h.mu.Unlock()
 	}
-}
-
-func (h *handOver) post(ctx context.Context, body []byte) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.server.Load().url+"/v1/events", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/x-ndjson")
-	return answerOf(req)
 }
 
 // ask asks one question after the other.

@@ -5,15 +5,18 @@
 // copy, without its bucket. docs/reliability.md lists the cases and their tests.
 //
 // FAULTS says how much: nothing is a selection that takes less than a minute,
-// "short" a larger one (make faults-short), "all" everything (make faults).
+// "short" a larger one (make faults-short), "all" everything (make faults). What is
+// random follows from a seed that the test prints and FAULT_SEED gives back.
 package faults
 
 import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/audit-archiver/archiver/testenv/faults/strike"
 	"github.com/audit-archiver/archiver/testenv/s3test"
@@ -72,6 +75,20 @@ func levelOf(t testing.TB) level {
 		t.Fatalf("FAULTS=%s: want short or all", s)
 		return smoke
 	}
+}
+
+// seedOf is what a test draws its luck from: FAULT_SEED, or another one each time.
+func seedOf(t testing.TB) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if given := os.Getenv("FAULT_SEED"); given != "" {
+		var err error
+		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
+			t.Fatalf("FAULT_SEED: %v", err)
+		}
+	}
+	t.Logf("FAULT_SEED=%d", seed)
+	return seed
 }
 
 // need skips a test that is not of the selection.

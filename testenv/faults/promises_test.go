@@ -8,13 +8,17 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -28,31 +32,71 @@ import (
 type promises struct {
 	*promise.Book
 
-	mu    sync.Mutex
-	limbo [][]byte
+	mu     sync.Mutex
+	limbo  [][]byte
+	stream uuid.UUID            // that the first answer named
+	others map[string]uuid.UUID // by the id of its first event: the stream of a request that is in another one
 }
 
 // eventTime is the timestamp of all events.
 var eventTime = time.Date(2026, 11, 20, 10, 11, 12, 345678901, time.UTC)
 
-func newPromises() *promises { return &promises{Book: promise.New(eventTime)} }
+func newPromises() *promises {
+	return &promises{Book: promise.New(eventTime), others: make(map[string]uuid.UUID)}
+}
 
 func (p *promises) clone() *promises {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return &promises{Book: p.Clone(), limbo: slices.Clone(p.limbo)}
+	return &promises{Book: p.Clone(), limbo: slices.Clone(p.limbo), stream: p.stream, others: maps.Clone(p.others)}
+}
+
+// reply is what POST /v1/events answers.
+type reply struct {
+	Stream uuid.UUID
+	Events []struct {
+		promise.Stored
+		Stream uuid.UUID // of an event that an earlier stream has
+	}
 }
 
 // take notes an answer.
-func (p *promises) take(t testing.TB, raw []byte) {
-	var answer struct{ Events []promise.Stored }
-	err := json.Unmarshal(raw, &answer)
+func (p *promises) take(t testing.TB, raw []byte) (a reply) {
+	err := json.Unmarshal(raw, &a)
+	events := make([]promise.Stored, len(a.Events))
+	for i, e := range a.Events {
+		events[i] = e.Stored
+		if e.Stream != a.Events[0].Stream && err == nil {
+			err = errors.New("a request in two streams")
+		}
+	}
 	if err == nil {
-		err = p.Take(answer.Events)
+		err = p.Take(events)
 	}
 	if err != nil {
 		t.Errorf("answer %.200s: %v", raw, err)
+		return a
 	}
+	stream := cmp.Or(a.Events[0].Stream, a.Stream)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stream == uuid.Nil {
+		p.stream = stream
+	}
+	if stream != p.stream {
+		p.others[events[0].ID] = stream
+	}
+	return a
+}
+
+// where is the stream that a request was acknowledged in.
+func (p *promises) where(request string) uuid.UUID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if stream, ok := p.others[request]; ok {
+		return stream
+	}
+	return p.stream
 }
 
 func (p *promises) unanswered(body []byte) {
@@ -89,7 +133,7 @@ func (s *site) verify(t testing.TB) int64 {
 	}
 	return s.promise.check(t, "in the bucket", func(yield func(promise.Row, error) bool) {
 		for _, m := range view.Streams[0].Manifests {
-			for _, row := range s.committed(t, store, m.Files) {
+			for _, row := range s.committed(t, store, view.Streams[0].Open.Stream, m.Files) {
 				if !yield(row, nil) {
 					return
 				}
@@ -98,12 +142,12 @@ func (s *site) verify(t testing.TB) int64 {
 	})
 }
 
-// committed returns the rows of one batch, in order of seq.
-func (s *site) committed(t testing.TB, store *s3store.Store, files []ledger.File) (rows []promise.Row) {
+// committed returns the rows of one batch of a stream, in order of seq.
+func (s *site) committed(t testing.TB, store *s3store.Store, stream uuid.UUID, files []ledger.File) (rows []promise.Row) {
 	t.Helper()
 	for i := range files {
 		for _, row := range fileRows(context.WithoutCancel(t.Context()), t, store, &files[i]) {
-			if row.Action != promise.Action || row.ActorID != promise.Actor || row.TimestampNS != eventTime.UnixNano() || row.Producer != "local" {
+			if row.Action != promise.Action || row.ActorID != promise.Actor || row.TimestampNS != eventTime.UnixNano() || row.Producer != "local" || row.Stream != stream {
 				t.Fatalf("seq %d is changed: %+v", row.Seq, row)
 			}
 			rows = append(rows, promise.Row{Seq: row.Seq, ID: row.ID, Details: row.Details.S})
@@ -161,22 +205,7 @@ func (v *server) served(t testing.TB) {
 // page asks for the rows from one seq to before another.
 func (v *server) page(t testing.TB, from, until int) (rows []promise.Row) {
 	t.Helper()
-	sql, err := json.Marshal(map[string]string{"sql": fmt.Sprintf(
-		"SELECT seq, id, details FROM audit_logs WHERE seq >= %d AND seq < %d ORDER BY seq", from, until)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := v.call(context.Background(), "POST", "/v1/query", sql)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, v.log)
-	}
-	var table struct{ Rows [][]any }
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if err := d.Decode(&table); err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range table.Rows {
+	for _, row := range v.query(t, fmt.Sprintf("SELECT seq, id, details FROM audit_logs WHERE seq >= %d AND seq < %d ORDER BY seq", from, until)) {
 		seq, err := row[0].(json.Number).Int64()
 		if err != nil {
 			t.Fatal(err)
@@ -186,8 +215,28 @@ func (v *server) page(t testing.TB, from, until int) (rows []promise.Row) {
 	return rows
 }
 
-// settle is the end of every test: a healthy server sends again what was not
-// answered, serves everything, and archives it.
+// query answers SQL. Numbers stay text.
+func (v *server) query(t testing.TB, sql string) [][]any {
+	t.Helper()
+	body, err := json.Marshal(map[string]string{"sql": sql})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := v.call(context.Background(), "POST", "/v1/query", body)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, v.log)
+	}
+	var table struct{ Rows [][]any }
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&table); err != nil {
+		t.Fatal(err)
+	}
+	return table.Rows
+}
+
+// settle is the end of every test with one stream: a healthy server takes again what
+// was not answered, serves everything, and archives it; an auditor has nothing to say.
 func (s *site) settle(t testing.TB) {
 	t.Helper()
 	v := s.start(t, how{})
@@ -198,5 +247,6 @@ func (s *site) settle(t testing.TB) {
 	if acked := s.promise.Acked(); acked != stored || acked == 0 {
 		t.Errorf("%d events acknowledged, %d stored", acked, stored)
 	}
+	s.audited(t, 0)
 	t.Logf("%d events acknowledged, stored and distinct", stored)
 }

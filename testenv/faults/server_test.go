@@ -308,6 +308,21 @@ func (v *server) archived(t testing.TB) {
 	}
 }
 
+// drained waits until nothing is left in the WAL, which may take long, but never stands
+// still. It looks at other things meanwhile.
+func (v *server) drained(t testing.TB, look func()) {
+	t.Helper()
+	for before, done := "", false; !done; {
+		await(t, "more is archived", func() (bool, string) {
+			look()
+			first, next := v.metric("archiver_wal_first_seq"), v.metric("archiver_wal_next_seq")
+			moved := first != "" && first != before
+			before, done = first, first != "" && first == next
+			return moved || done, fmt.Sprintf("the WAL holds [%s, %s)\n%s", first, next, v.log)
+		})
+	}
+}
+
 // await asks until the answer is yes. ask also says how things stand.
 func await(t testing.TB, what string, ask func() (bool, string)) {
 	t.Helper()

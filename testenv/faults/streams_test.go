@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,38 +79,6 @@ func closed(view *ledger.View) (n int) {
 		}
 	}
 	return n
-}
-
-// onceEach demands that each event which one of the sites has acknowledged is archived,
-// in one stream or another, exactly once, and nothing that nobody sent.
-func (s *site) onceEach(t testing.TB, others ...*site) {
-	t.Helper()
-	view, store := s.streams(t)
-	seen := make(map[string]bool)
-	for f := range view.Files() {
-		for _, row := range fileRows(context.WithoutCancel(t.Context()), t, store, f) {
-			if seen[row.ID] {
-				t.Errorf("event %s is there twice", row.ID)
-			}
-			seen[row.ID] = true
-		}
-	}
-	all := append(others, s)
-	for _, x := range all {
-		for e := range x.promise.Promised() {
-			if !seen[e.ID] {
-				t.Errorf("event %s was acknowledged and is not archived", e.ID)
-			}
-		}
-	}
-	for id := range seen {
-		if !slices.ContainsFunc(all, func(x *site) bool { return x.promise.Sent(id) }) {
-			t.Errorf("nobody sent event %s", id)
-		}
-	}
-	if len(seen) == 0 {
-		t.Error("nothing is archived")
-	}
 }
 
 // taken sends n new events in one request, again and again for as long as the server

@@ -3,11 +3,17 @@
 package faults
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/audit-archiver/archiver/testenv/chaos"
+	"github.com/audit-archiver/archiver/testenv/s3test"
 )
 
 // TestFaultA24Rollback: the data folder comes back from a backup that is older than
@@ -91,9 +97,49 @@ func TestFaultA25Clone(t *testing.T) {
 		t.Errorf("%d events in the bucket, want the 3 before and the 2 of the second", stored)
 	}
 	twin.settle(t)
-	if log := strings.Join(s.files(t, "wal"), "\n"); !strings.Contains(log, ".wal") {
-		t.Errorf("the log of the first is gone: %s", log)
+	if kept := s.keeps(t, twin); kept == 0 {
+		t.Error("the first took nothing that the second does not have: the test does not test what it should")
 	}
+	s.comesBack(t, twin)
+}
+
+// keeps demands that what this one has acknowledged, and its twin has never seen, is in
+// its log. It returns how many events that are.
+func (s *site) keeps(t *testing.T, twin *site) (events int) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(s.data, "wal", "0*.wal")) // not the spares
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log []byte
+	for _, name := range names {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log = append(log, raw...)
+	}
+	for e := range s.promise.Promised() {
+		if _, err := twin.promise.Find(e.ID); err == nil {
+			continue
+		}
+		if events++; !bytes.Contains(log, []byte(e.ID)) {
+			t.Errorf("event %s was acknowledged, is not archived, and is not in the log", e.ID)
+		}
+	}
+	return events
+}
+
+// comesBack gives one that has lost its stream a successor. It archives there what only
+// it has.
+func (s *site) comesBack(t *testing.T, twin *site) {
+	t.Helper()
+	s.must(t, "stream", "next")
+	v := s.start(t, how{})
+	v.again(t)
+	v.taken(t, 1)
+	v.stop(t)
+	s.onceEach(t, twin)
 }
 
 // stopsTaking sends events until the server says that it takes no more for good.
@@ -128,22 +174,45 @@ func TestFaultA26TwoProcesses(t *testing.T) {
 }
 
 // TestFaultA29TermWithoutBucket: SIGTERM with half a batch, sealed batches and no
-// bucket. The process ends inside its grace; the next one archives it.
+// bucket: it refuses connections, or takes every request and says nothing. The process
+// ends inside its grace; the next one archives it.
 func TestFaultA29TermWithoutBucket(t *testing.T) {
 	need(t, short)
-	s := newSite(t)
-	v := s.start(t, how{})
-	v.stored(t, 3)
-	v.archived(t)
-	s.gate.set(true)
-	v.stored(t, 4)
-	await(t, "a batch is sealed", func() (bool, string) {
-		return v.metric("archiver_wal_sealed_batches") == "1", v.log.String()
-	})
-	v.stored(t, 5)
-	v.stop(t) // code 0: everything acknowledged is on the disk
-	s.gate.set(false)
-	s.settle(t)
+	const grace = 30 * time.Second
+	for name, begin := range map[string]func(*testing.T) (s *site, away func() (back func())){
+		"refused": func(t *testing.T) (*site, func() func()) {
+			s := newSite(t)
+			return s, func() func() {
+				s.gate.set(true)
+				return func() { s.gate.set(false) }
+			}
+		},
+		"silent": func(t *testing.T) (*site, func() func()) {
+			s, p := newSiteBehindChaos(t, s3test.Embedded(t))
+			return s, func() func() { return p.Until(chaos.Any, chaos.BlackHole) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, away := begin(t)
+			v := s.start(t, how{})
+			v.stored(t, 3)
+			v.archived(t)
+			back := away()
+			v.stored(t, 4)
+			await(t, "a batch is sealed", func() (bool, string) {
+				return v.metric("archiver_wal_sealed_batches") == "1", v.log.String()
+			})
+			v.stored(t, 5)
+			begun := time.Now()
+			v.stop(t) // code 0: everything acknowledged is on the disk
+			if took := time.Since(begun); took > grace {
+				t.Errorf("it took %s to end", took)
+			}
+			back()
+			s.settle(t)
+		})
+	}
 }
 
 // TestFaultA30Paused: the process is stopped by SIGSTOP while it has something to
@@ -169,4 +238,6 @@ func TestFaultA30Paused(t *testing.T) {
 	}
 	second.stop(t)
 	twin.settle(t)
+	s.keeps(t, twin)
+	s.comesBack(t, twin)
 }

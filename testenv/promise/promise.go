@@ -173,12 +173,27 @@ func (b *Book) Promised() iter.Seq[Stored] {
 	}
 }
 
-// Sent tells whether an event is one of ours, acknowledged or not.
-func (b *Book) Sent(id string) bool {
+// Sent is what is known of an event that somebody sent.
+type Sent struct {
+	Details string
+	Seq     int64  // that was acknowledged; negative: none was
+	Request string // id of the first event of its request
+	Events  int    // of its request
+}
+
+// Find tells what is known of an event, and is an error if nobody sent it.
+func (b *Book) Find(id string) (Sent, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	_, _, err := b.find(id)
-	return err == nil
+	p, r, err := b.find(id)
+	if err != nil {
+		return Sent{}, err
+	}
+	s := Sent{Details: p.details(r), Seq: unanswered, Request: place{p.request, 0}.id(r.salt), Events: int(r.events)}
+	if r.first != unanswered {
+		s.Seq = r.first + int64(p.event)
+	}
+	return s, nil
 }
 
 // Forget takes back the promise of the request with that event: damage on the disk has

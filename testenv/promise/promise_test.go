@@ -125,14 +125,32 @@ func TestTake(t *testing.T) {
 	}
 }
 
+func TestFind(t *testing.T) {
+	b, rows := book(t)
+	for i, want := range []Sent{{rows[0].Details, 0, rows[0].ID, 2}, {rows[1].Details, 1, rows[0].ID, 2},
+		{rows[2].Details, unanswered, rows[2].ID, 3}, {rows[3].Details, unanswered, rows[2].ID, 3}} {
+		if got, err := b.Find(rows[i].ID); got != want || err != nil {
+			t.Errorf("event %d: %+v, %v, want %+v", i, got, err, want)
+		}
+	}
+	if got, err := b.Find("01980c9e-6e1f-7c3a-9d55-0b7a1f1c2d3e"); err == nil {
+		t.Errorf("nobody sent it: %+v", got)
+	}
+}
+
 // Two nodes that go on from one copy invent different events.
 func TestClone(t *testing.T) {
 	b, rows := book(t)
 	c := b.Clone()
 	mine, _ := stored(t, b.Invent(1, 0), 6)
 	theirs, _ := stored(t, c.Invent(1, 0), 6)
-	if mine[0].ID == theirs[0].ID || b.Sent(theirs[0].ID) || !b.Sent(mine[0].ID) || !c.Sent(rows[0].ID) {
-		t.Errorf("mine %s, theirs %s", mine[0].ID, theirs[0].ID)
+	if _, err := b.Find(theirs[0].ID); err == nil || mine[0].ID == theirs[0].ID {
+		t.Errorf("mine %s, theirs %s: %v", mine[0].ID, theirs[0].ID, err)
+	}
+	for book, id := range map[*Book]string{b: mine[0].ID, c: rows[0].ID} {
+		if _, err := book.Find(id); err != nil {
+			t.Error(err)
+		}
 	}
 	if err := c.Forget(rows[5].ID); err != nil || c.Acked() != 2 || b.Acked() != 3 {
 		t.Errorf("%v: %d and %d acknowledged", err, c.Acked(), b.Acked())
