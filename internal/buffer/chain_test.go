@@ -36,7 +36,7 @@ func TestBlankLastSegment(t *testing.T) {
 		}
 	}
 	fsys := crashfs.New() // nothing but a blank segment: the log was begun
-	if err := fsys.MkdirAll("/wal", 0o700); err != nil {
+	if err := durable.MkdirAll(fsys, "/wal", 0o700); err != nil {
 		t.Fatal(err)
 	}
 	put(t, fsys, segmentName(0), nil)

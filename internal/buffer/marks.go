@@ -101,7 +101,7 @@ func (m *markFiles) begin(b *Buffer, first int64) error {
 		}
 	}
 	dir := b.path(marksDir)
-	if err := b.o.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(b.o.FS, dir, 0o700); err != nil {
 		return fmt.Errorf("ids: %w", err)
 	}
 	name := filepath.Join(dir, fmt.Sprintf("%020d%s", first, marksSuffix))

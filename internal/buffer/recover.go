@@ -51,7 +51,7 @@ type recovery struct {
 }
 
 func (b *Buffer) recover() error {
-	if err := b.o.FS.MkdirAll(b.o.Dir, 0o700); err != nil {
+	if err := durable.MkdirAll(b.o.FS, b.o.Dir, 0o700); err != nil {
 		return err
 	}
 	r := recovery{b: b}
