@@ -118,7 +118,7 @@ func prepare(ctx context.Context, c config.Config, now time.Time, useKeys bool) 
 	}
 	fsys := durable.OS()
 	for _, file := range append(files, archiveFile(c)) {
-		if err := fsys.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		if err := durable.MkdirAll(fsys, filepath.Dir(file), 0o700); err != nil {
 			return birth{}, fmt.Errorf("create %s: %w", filepath.Dir(file), err)
 		}
 	}

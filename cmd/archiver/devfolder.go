@@ -67,7 +67,7 @@ func prepareDevDir(name string) (string, error) {
 			}
 		}
 	}
-	if err := durable.OS().MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(durable.OS(), dir, 0o700); err != nil {
 		return "", fmt.Errorf("folder %s: %w", dir, err)
 	}
 	return dir, nil

@@ -52,7 +52,7 @@ func (t *logsTarget) open(ctx context.Context) error {
 		return nil
 	}
 	if t.lock == nil {
-		if err := t.options.FS.MkdirAll(t.options.Dir, 0o700); err != nil {
+		if err := durable.MkdirAll(t.options.FS, t.options.Dir, 0o700); err != nil {
 			return fmt.Errorf("mirror folder %s: %w", t.options.Dir, err)
 		}
 		lock, err := durable.Lock(t.options.Dir)

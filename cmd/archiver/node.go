@@ -52,7 +52,7 @@ func openNode(ctx context.Context, c config.Config, log *slog.Logger, successor 
 	if n.store, err = openStore(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := durable.OS().MkdirAll(c.DataDir, 0o700); err != nil {
+	if err := durable.MkdirAll(durable.OS(), c.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	if n.lock, err = durable.Lock(c.DataDir); err != nil {

@@ -48,7 +48,7 @@ func openVerifier(c config.Config, store *s3store.Store, metrics prometheus.Regi
 	if v.o, err = verifyOptions(c, verifyFlags{state: v.dir, levels: c.Verify.Levels, sample: 1}); err != nil {
 		return nil, err
 	}
-	if err := durable.OS().MkdirAll(v.dir, 0o700); err != nil {
+	if err := durable.MkdirAll(durable.OS(), v.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
 	gauge := func(name, help string) prometheus.Gauge {

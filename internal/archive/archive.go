@@ -211,7 +211,7 @@ func New(o Options) (*Archiver, error) {
 
 func (a *Archiver) makeFolders() error {
 	for _, dir := range []string{filepath.Join(a.dir, "spool"), filepath.Join(a.dir, "ledger")} {
-		if err := a.fs.MkdirAll(dir, 0o700); err != nil {
+		if err := durable.MkdirAll(a.fs, dir, 0o700); err != nil {
 			return fmt.Errorf("create %s: %w", dir, err)
 		}
 	}

@@ -109,7 +109,7 @@ func Unmove(fsys durable.FS, to, logDir string) error {
 		return fmt.Errorf("remove an unfinished log: %w", err)
 	}
 	dir := filepath.Dir(movedPath(to))
-	if err := fsys.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(fsys, dir, 0o700); err != nil {
 		return err
 	}
 	if err := fsys.Remove(movedPath(to)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -147,7 +147,7 @@ func (r *recovery) stream(ctx context.Context) (ledger.Stream, ledger.Archive, e
 }
 
 func (r *recovery) openFile() (durable.File, error) {
-	if err := r.o.FS.MkdirAll(r.o.Dir, 0o700); err != nil {
+	if err := durable.MkdirAll(r.o.FS, r.o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("work folder: %w", err)
 	}
 	f, err := r.o.FS.OpenFile(filepath.Join(r.o.Dir, "shipped"), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)

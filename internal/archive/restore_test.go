@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/buffer"
+	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
 )
 
@@ -98,7 +99,7 @@ func TestDateNotSaved(t *testing.T) {
 	if got := pl.Files[0].RetainUntil; !got.Equal(until) {
 		t.Errorf("got %s, want %s still", got, until)
 	}
-	if err := errors.Join(w.fs.MkdirAll(p.archiver.spoolDir(7), 0o700), p.archiver.redate(b, &pl)); err != nil {
+	if err := errors.Join(durable.MkdirAll(w.fs, p.archiver.spoolDir(7), 0o700), p.archiver.redate(b, &pl)); err != nil {
 		t.Fatal(err)
 	}
 	if got := pl.Files[0].RetainUntil; !got.After(w.clock.now().Add(23 * time.Hour)) {

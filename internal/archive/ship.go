@@ -82,7 +82,7 @@ func NewShipper(o ShipOptions) (*Shipper, error) {
 	}
 	s.bucket = bucket{o.Store, o.Logger, counter("archiver_ship_foreign_versions_total", "Versions under the keys of our shipments that we did not write.")}
 	o.Metrics.MustRegister(s.objects, s.bytes, s.failures, s.bucket.foreign)
-	if err := o.FS.MkdirAll(filepath.Dir(s.path()), 0o700); err != nil {
+	if err := durable.MkdirAll(o.FS, filepath.Dir(s.path()), 0o700); err != nil {
 		return nil, fmt.Errorf("ship: %w", err)
 	}
 	var err error

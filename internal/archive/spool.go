@@ -52,7 +52,7 @@ func (a *Archiver) spool(ctx context.Context, b *buffer.Batch) (plan, error) {
 // encodeBatch writes all files of a batch, and the plan last.
 func (a *Archiver) encodeBatch(ctx context.Context, b *buffer.Batch) (plan, error) {
 	dir := a.spoolDir(b.Number)
-	if err := a.fs.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(a.fs, dir, 0o700); err != nil {
 		return plan{}, fmt.Errorf("create spool folder: %w", err)
 	}
 	parts, err := divide(ctx, b)

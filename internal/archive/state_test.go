@@ -1,7 +1,9 @@
 package archive
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
+	"github.com/audit-archiver/archiver/internal/object/memstore"
 )
 
 // TestStateThatWasReadIsOnTheDisk: the folder could not be synced when the state moved
@@ -117,4 +120,65 @@ func (w *world) load(fsys durable.FS) (*Archiver, error) {
 	return New(Options{Dir: w.dir, FS: fsys, Store: w.store, Queue: kept{}, Prefix: prefix, Stream: w.open.Stream, OpenSeq: math.MaxInt64,
 		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test",
 		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
+}
+
+// TestFaultA28NewerState: files of the journal that a newer program wrote are refused, by
+// name and version, and nothing is changed, here and in the bucket.
+func TestFaultA28NewerState(t *testing.T) {
+	for _, file := range []string{"state", "pending", "moved"} {
+		t.Run(file, func(t *testing.T) {
+			w := newWorld(t)
+			disk := crashfs.New()
+			w.fs, w.dir = disk, "/data"
+			p := must(w.start())
+			if err := p.drain(); err != nil {
+				t.Fatal(err)
+			}
+			// The commit is signed, in the journal, and does not get out.
+			w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+				if c.Op == "put" && strings.HasSuffix(c.Key, ".commit") {
+					return &memstore.Fault{Err: memstore.ErrLost}
+				}
+				return nil
+			})
+			if err := p.send(w.events(3)...); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.archiver.Drain(t.Context(), func() bool { return p.archiver.Status().Err != nil }); err != nil {
+				t.Fatal(err)
+			}
+			_ = p.end()
+			w.store.Intercept(nil)
+
+			name := path.Join("/data/ledger", file)
+			good, err := durable.ReadFile(disk, name)
+			if file == "moved" {
+				good, err = []byte(`{"version":1,"runs":[],"orphans":[]}`), nil
+			}
+			newer := bytes.Replace(good, []byte(`{"version":1,`), []byte(`{"version":2,`), 1)
+			if err != nil || bytes.Equal(newer, good) {
+				t.Fatalf("%s: %q, %v", name, good, err)
+			}
+			must(0, durable.WriteFile(disk, name, newer, 0o600))
+			before, puts := journal(disk), w.store.Calls("put")
+			if _, err := w.start(); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "version 2") {
+				t.Errorf("got %v, want an error that names %s and its version", err, name)
+			}
+			if after := journal(disk); after != before || w.store.Calls("put") != puts {
+				t.Errorf("changed from\n%sto\n%s, and %d things were sent", before, after, w.store.Calls("put")-puts)
+			}
+			must(0, durable.WriteFile(disk, name, good, 0o600))
+			w.finish()
+			w.check()
+		})
+	}
+}
+
+// journal is all that is in the folder of the journal.
+func journal(fsys durable.FS) string {
+	var all strings.Builder
+	for _, e := range must(fsys.ReadDir("/data/ledger")) {
+		fmt.Fprintf(&all, "%s %s\n", e.Name(), must(durable.ReadFile(fsys, path.Join("/data/ledger", e.Name()))))
+	}
+	return all.String()
 }

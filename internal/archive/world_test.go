@@ -157,14 +157,18 @@ type process struct {
 	arcErr   chan error
 }
 
-// start opens WAL and archiver and runs both.
-func (w *world) start() (*process, error) {
-	buf, err := buffer.Open(buffer.Options{Dir: filepath.Join(w.dir, "wal"), FS: w.fs, Stream: w.open.Stream, Now: w.clock.now,
+func (w *world) bufferOptions() buffer.Options {
+	return buffer.Options{Dir: filepath.Join(w.dir, "wal"), FS: w.fs, Stream: w.open.Stream, Now: w.clock.now,
 		SegmentBytes: 64 << 10, SealAge: time.Hour, Heartbeat: -1, Reserve: -1, Stored: w.stored,
 		Retention: func(name string) (time.Duration, bool) {
 			c, ok := w.archive.Class(name)
 			return time.Duration(c.Days) * 24 * time.Hour, ok
-		}})
+		}}
+}
+
+// start opens WAL and archiver and runs both.
+func (w *world) start() (*process, error) {
+	buf, err := buffer.Open(w.bufferOptions())
 	if err != nil {
 		return nil, fmt.Errorf("open WAL: %w", err)
 	}

@@ -43,6 +43,9 @@ var (
 	// ErrCorrupt: the log is damaged before its end or is not of this stream.
 	// Open changed nothing.
 	ErrCorrupt = errors.New("log corrupt")
+	// ErrNewer: a newer program wrote a part of the log, so it is not damaged, and there is
+	// nothing to salvage: this program cannot read it. Open changed nothing.
+	ErrNewer = errors.New("log is of a newer program")
 	// ErrReleased: the batch or snapshot was given back and cannot be read.
 	ErrReleased = errors.New("already released")
 )

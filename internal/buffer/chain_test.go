@@ -12,7 +12,7 @@ import (
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 )
 
-func TestOtherStreamIsRefused(t *testing.T) {
+func TestFaultA23OtherStreamIsRefused(t *testing.T) {
 	fsys, _ := smallLog(t)
 	o := smallOptions(fsys)
 	o.Stream = uuid.Max
@@ -21,9 +21,9 @@ func TestOtherStreamIsRefused(t *testing.T) {
 	}
 }
 
-// TestBlankLastSegment: a segment has its name only when its header is on the disk. If it
+// TestFaultA18A19BlankLastSegment: a segment has its name only when its header is on the disk. If it
 // is not there any more, nobody knows what else was: the segment is refused, and stays.
-func TestBlankLastSegment(t *testing.T) {
+func TestFaultA18A19BlankLastSegment(t *testing.T) {
 	for _, size := range []int{0, 100, segmentMin} {
 		fsys, n := smallLog(t)
 		put(t, fsys, segmentName(1), make([]byte, size))
@@ -36,16 +36,16 @@ func TestBlankLastSegment(t *testing.T) {
 		}
 	}
 	fsys := crashfs.New() // nothing but a blank segment: the log was begun
-	if err := fsys.MkdirAll("/wal", 0o700); err != nil {
+	if err := durable.MkdirAll(fsys, "/wal", 0o700); err != nil {
 		t.Fatal(err)
 	}
 	put(t, fsys, segmentName(0), nil)
 	mustRefuse(t, fsys, "only a blank segment")
 }
 
-// TestStaleFrames puts intact frames of an earlier use of a file where the log
+// TestFaultA23StaleFrames puts intact frames of an earlier use of a file where the log
 // ends: they fit in length, place, seq and time, but they are not of this log.
-func TestStaleFrames(t *testing.T) {
+func TestFaultA23StaleFrames(t *testing.T) {
 	old, n := smallLog(t)
 	r := start(t, smallOptions(old))
 	r.mustAppend(t, testEvents(n, 1)...)

@@ -187,10 +187,10 @@ func (s *story) branch(seed uint64, keep int) *story {
 
 const storySteps = 32
 
-// TestCrashAtEveryOperation loses power before each operation of a run with
+// TestFaultA03A04CrashAtEveryOperation loses power before each operation of a run with
 // rotation, seals, heartbeats and releases, in several states of luck. The log
 // must open with all that was promised, go on, lose power again, and open again.
-func TestCrashAtEveryOperation(t *testing.T) {
+func TestFaultA03A04CrashAtEveryOperation(t *testing.T) {
 	t.Parallel()
 	keeps := []int{0, 20, 50, 80, 100}
 	for n := 1; ; n += stride {
@@ -218,9 +218,52 @@ func TestCrashAtEveryOperation(t *testing.T) {
 	}
 }
 
-// TestCrashWithManyClients has no order of its own: acknowledged is a subset of
+// TestFaultA06NameOfANewSegment loses power when a segment was begun. Its name is on the
+// disk before anything is acknowledged in it, and if its sync fails nothing is.
+func TestFaultA06NameOfANewSegment(t *testing.T) {
+	fsys, n := crashfs.New(), 0
+	r := start(t, smallOptions(fsys))
+	crash := func(what string) {
+		t.Helper()
+		for _, keep := range []int{0, 50, 100} {
+			b, err := Open(smallOptions(fsys.Crash(rand.New(rand.NewPCG(1, 1)), keep)))
+			if err != nil {
+				t.Fatalf("%s, keep %d: %v", what, keep, err)
+			}
+			mustHold(t, b, n)
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for r.Stats().Segments < 3 {
+		r.mustAppend(t, testEvents(n, 25)...)
+		n += 25
+	}
+	crash("acknowledged in a new segment")
+	fsys.Inject(func(op crashfs.Op) error {
+		if op.Kind == crashfs.SyncDir {
+			return errDead
+		}
+		return nil
+	})
+	var err error
+	for err == nil {
+		if _, err = r.Append(t.Context(), testEvents(n, 25)); err == nil {
+			n += 25
+		}
+	}
+	if !errors.Is(err, ErrDamaged) {
+		t.Fatalf("a segment whose name may be lost: %v", err)
+	}
+	_ = r.halt() // it says why
+	fsys.Inject(nil)
+	crash("a sync of the name failed")
+}
+
+// TestFaultA04CrashWithManyClients has no order of its own: acknowledged is a subset of
 // recovered, each Append is whole, and no seq was given twice.
-func TestCrashWithManyClients(t *testing.T) {
+func TestFaultA04CrashWithManyClients(t *testing.T) {
 	for n := 40; n < 240; n += 3 * stride {
 		s := newStory(t)
 		dieAt(s.fsys, n)
@@ -320,8 +363,9 @@ func TestFaultAtEveryOperation(t *testing.T) {
 			if hit.Kind == crashfs.Sync && synced {
 				t.Fatalf("op %d: %s was synced again after a failed sync", n, hit.Name)
 			}
-			// Ids that cannot be written are forgotten, which is said in the log.
-			s.forgets = path.Base(path.Dir(hit.Name)) == marksDir || path.Base(hit.Name) == marksDir
+			// Ids that cannot be written are forgotten, which is said in the log; so they are
+			// when nobody can see whether there is a folder for them.
+			s.forgets = path.Base(path.Dir(hit.Name)) == marksDir || path.Base(hit.Name) == marksDir || hit.Kind == crashfs.ReadDir
 			if (hit.Kind == crashfs.Sync || hit.Kind == crashfs.SyncDir) && err == nil {
 				t.Fatalf("op %d: nobody noticed the failed %s of %s", n, hit.Kind, hit.Name)
 			}

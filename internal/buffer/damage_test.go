@@ -151,9 +151,9 @@ func frameOffsets(t testing.TB, segment []byte) (offsets []int64) {
 	return offsets
 }
 
-// TestEveryBitFlip flips each bit of a small log. It is refused, or it was in the
+// TestFaultA20EveryBitFlip flips each bit of a small log. It is refused, or it was in the
 // last frame or behind it: then the log ends before that frame. Never a wrong row.
-func TestEveryBitFlip(t *testing.T) {
+func TestFaultA20EveryBitFlip(t *testing.T) {
 	t.Parallel()
 	fsys, n := smallLog(t)
 	name := segmentName(0)
@@ -220,8 +220,8 @@ func TestEveryTruncation(t *testing.T) {
 	}
 }
 
-// TestTornTail writes only some sectors of the frame after the last one.
-func TestTornTail(t *testing.T) {
+// TestFaultA05TornTail writes only some sectors of the frame after the last one.
+func TestFaultA05TornTail(t *testing.T) {
 	fsys, n := smallLog(t)
 	r := start(t, smallOptions(clone(fsys)))
 	r.mustAppend(t, testEvents(n, 16)...)
@@ -263,63 +263,45 @@ func TestTornTail(t *testing.T) {
 
 func TestDamageInside(t *testing.T) {
 	good, _, _ := bigLog(t)
-	entries, err := good.ReadDir("/wal")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), segmentSuffix) {
-			names = append(names, e.Name())
-		}
-	}
-	if len(names) < 4 {
-		t.Fatalf("only %d segments", len(names))
-	}
+	names := segmentsOf(t, good)
 	last := len(names) - 1
 	tests := []struct {
 		name  string
 		spoil func(fsys *crashfs.FS)
 		where string // segment named by the error
 	}{
-		{"middle segment deleted", func(f *crashfs.FS) { remove(t, f, names[2]) }, names[2]},
-		{"first segment deleted", func(f *crashfs.FS) { remove(t, f, names[0]) }, ""},
-		{"segments swapped", func(f *crashfs.FS) {
+		{"A22 middle segment deleted", func(f *crashfs.FS) { remove(t, f, names[2]) }, names[2]},
+		{"A22 first segment deleted", func(f *crashfs.FS) { remove(t, f, names[0]) }, ""},
+		{"A23 segments swapped", func(f *crashfs.FS) {
 			a, b := file(t, f, names[1]), file(t, f, names[2])
 			put(t, f, names[1], b)
 			put(t, f, names[2], a)
 		}, names[1]},
-		{"segment copied to the next number", func(f *crashfs.FS) {
+		{"A23 segment copied to the next number", func(f *crashfs.FS) {
 			var n int64
 			fmt.Sscanf(names[last], "%d", &n)
 			put(t, f, segmentName(n+1), file(t, f, names[last]))
 		}, ""},
-		{"middle segment empty", func(f *crashfs.FS) { put(t, f, names[2], nil) }, names[2]},
-		{"middle segment zeros", func(f *crashfs.FS) { put(t, f, names[2], make([]byte, segmentMin)) }, names[2]},
-		{"page of a middle segment zeros", func(f *crashfs.FS) {
+		{"A18 middle segment empty", func(f *crashfs.FS) { put(t, f, names[2], nil) }, names[2]},
+		{"A19 middle segment zeros", func(f *crashfs.FS) { put(t, f, names[2], make([]byte, segmentMin)) }, names[2]},
+		{"A19 page of a middle segment zeros", func(f *crashfs.FS) {
 			b := file(t, f, names[2])
 			clear(b[4096:8192])
 			put(t, f, names[2], b)
 		}, names[2]},
-		{"end of a middle segment zeros", func(f *crashfs.FS) {
+		{"A19 end of a middle segment zeros", func(f *crashfs.FS) {
 			b := file(t, f, names[2])
 			offsets := frameOffsets(t, b)
 			clear(b[offsets[len(offsets)-2]:])
 			put(t, f, names[2], b)
 		}, names[2]},
-		{"frame in the last segment zeros", func(f *crashfs.FS) {
+		{"A19 frame in the last segment zeros", func(f *crashfs.FS) {
 			b := file(t, f, names[last])
 			offsets := frameOffsets(t, b)
 			clear(b[offsets[0]:offsets[1]])
 			put(t, f, names[last], b)
 		}, names[last]},
-		{"length 0xFFFFFFFF", func(f *crashfs.FS) {
-			b := file(t, f, names[1])
-			le.PutUint32(b[headerBytes:], 0xFFFFFFFF)
-			le.PutUint32(b[headerBytes+4:], 0)
-			put(t, f, names[1], b)
-		}, names[1]},
-		{"header of the last segment zeros", func(f *crashfs.FS) {
+		{"A19 header of the last segment zeros", func(f *crashfs.FS) {
 			b := file(t, f, names[last])
 			clear(b[:headerBytes])
 			put(t, f, names[last], b)
@@ -351,6 +333,16 @@ func TestDamageInside(t *testing.T) {
 			}
 		})
 	}
+}
+
+// segmentsOf are the names of the segments of bigLog.
+func segmentsOf(t testing.TB, fsys *crashfs.FS) []string {
+	t.Helper()
+	names := logOf(t, fsys)
+	if len(names) < 4 {
+		t.Fatalf("only %d segments", len(names))
+	}
+	return names
 }
 
 func remove(t testing.TB, fsys *crashfs.FS, name string) {

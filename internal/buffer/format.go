@@ -35,10 +35,15 @@ const (
 	typeSeal   = 2
 )
 
-// readable reports whether this program reads a part of the log that says so.
-// Version 0 differs in nothing but the number, and a log may hold both: it goes on
-// where the last program stopped.
-func readable(version uint32) bool { return version <= formatVersion }
+// readable says, with ErrNewer, that this program does not read a part of the log of
+// that version. Version 0 differs in nothing but the number, and a log may hold both: it
+// goes on where the last program stopped.
+func readable(version uint32) error {
+	if version > formatVersion {
+		return fmt.Errorf("%w: format version %d, this one reads up to %d", ErrNewer, version, formatVersion)
+	}
+	return nil
+}
 
 var le = binary.LittleEndian
 
@@ -107,8 +112,9 @@ func decodeHeader(b []byte) (h header, seed uint32, err error) {
 	if checksum(b[:headerBytes-4]) != seed {
 		return h, 0, errors.New("header checksum is wrong")
 	}
-	if h.version = le.Uint32(b[8:]); !readable(h.version) {
-		return h, 0, fmt.Errorf("format version %d is unknown", h.version)
+	h.version = le.Uint32(b[8:])
+	if err := readable(h.version); err != nil {
+		return h, 0, err
 	}
 	if n := le.Uint32(b[12:]); n != headerBytes {
 		return h, 0, fmt.Errorf("header of %d bytes is unknown", n)

@@ -79,9 +79,9 @@ func describeLog(t *testing.T, dir string) (said frozenSaid) {
 	return said
 }
 
-// TestFrozenLogs opens the WAL folder of every release, from a copy, and demands what
+// TestFaultA28FrozenLogs opens the WAL folder of every release, from a copy, and demands what
 // was in it when it was made. -update makes that of today's format anew.
-func TestFrozenLogs(t *testing.T) {
+func TestFaultA28FrozenLogs(t *testing.T) {
 	today := filepath.Join(frozenDir, fmt.Sprintf("wal-v%d", formatVersion))
 	if *update {
 		dir := t.TempDir()

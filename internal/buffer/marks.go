@@ -101,7 +101,7 @@ func (m *markFiles) begin(b *Buffer, first int64) error {
 		}
 	}
 	dir := b.path(marksDir)
-	if err := b.o.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(b.o.FS, dir, 0o700); err != nil {
 		return fmt.Errorf("ids: %w", err)
 	}
 	name := filepath.Join(dir, fmt.Sprintf("%020d%s", first, marksSuffix))
@@ -167,13 +167,14 @@ func (m *markFiles) load(b *Buffer, next int64) {
 }
 
 // resume goes on with a file that is whole: one that is started again and again would
-// otherwise have as many files. What cannot be opened is left alone.
+// otherwise have as many files. What cannot be opened is left alone, and so is an empty
+// file: whoever made it may have died before its name was on the disk.
 func (m *markFiles) resume(b *Buffer, name string) {
 	f, err := b.o.FS.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return
 	}
-	if m.offset, err = f.Size(); err != nil {
+	if m.offset, err = f.Size(); err != nil || m.offset == 0 {
 		_ = f.Close() // nothing was written
 		return
 	}
@@ -260,8 +261,9 @@ func parseMarks(raw []byte) (r marksRecord, _ error) {
 		return r, errors.New("not ids")
 	case checksum(body) != le.Uint32(raw[len(raw)-4:]):
 		return r, errors.New("checksum is wrong")
-	case !readable(le.Uint32(raw[8:])):
-		return r, fmt.Errorf("format version %d is unknown", le.Uint32(raw[8:]))
+	}
+	if err := readable(le.Uint32(raw[8:])); err != nil {
+		return r, err
 	}
 	return marksRecord{stream: uuid.UUID(raw[12:28]), first: int64(le.Uint64(raw[28:])),
 		received: int64(le.Uint64(raw[36:])), marks: body[marksHead:]}, nil

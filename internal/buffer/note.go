@@ -27,6 +27,9 @@ func (b *Buffer) readNote() (released, error) {
 		return none, err
 	}
 	stream, r, err := decodeNote(raw)
+	if errors.Is(err, ErrNewer) {
+		return none, fmt.Errorf("%s: %w", noteName, err)
+	}
 	if err != nil {
 		return none, fmt.Errorf("%w: %s: %w", ErrCorrupt, noteName, err)
 	}
@@ -59,8 +62,8 @@ func decodeNote(p []byte) (stream uuid.UUID, r released, err error) {
 	if checksum(p[:noteBytes-4]) != le.Uint32(p[noteBytes-4:]) {
 		return stream, r, errors.New("checksum is wrong")
 	}
-	if v := le.Uint32(p[8:]); !readable(v) {
-		return stream, r, fmt.Errorf("format version %d is unknown", v)
+	if err := readable(le.Uint32(p[8:])); err != nil {
+		return stream, r, err
 	}
 	copy(stream[:], p[12:])
 	r.batch, r.nextSeq = int64(le.Uint64(p[28:])), int64(le.Uint64(p[36:]))

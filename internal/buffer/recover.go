@@ -16,7 +16,8 @@ import (
 //
 // What follows the last whole frame was never acknowledged: Open copies it to
 // the folder quarantine, unless it is zeros, and goes on in its place. Any other
-// damage is a *CorruptError, and Open changed nothing.
+// damage is a *CorruptError, and Open changed nothing; neither did it when it is
+// ErrNewer.
 func Open(o Options) (*Buffer, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -51,7 +52,7 @@ type recovery struct {
 }
 
 func (b *Buffer) recover() error {
-	if err := b.o.FS.MkdirAll(b.o.Dir, 0o700); err != nil {
+	if err := durable.MkdirAll(b.o.FS, b.o.Dir, 0o700); err != nil {
 		return err
 	}
 	r := recovery{b: b}
@@ -142,6 +143,9 @@ func (r *recovery) readSegment(i int, number int64) error {
 		return err
 	}
 	h, seed, err := decodeHeader(raw)
+	if errors.Is(err, ErrNewer) {
+		return fmt.Errorf("segment %s: %w", name, err)
+	}
 	if err != nil {
 		// Also when it is zeros: a segment gets its name when its header is on the
 		// disk, which has lost it since, and perhaps frames that were acknowledged.

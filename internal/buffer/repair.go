@@ -88,7 +88,7 @@ const quarantineMax = 64
 func (r *recovery) quarantine(ctx context.Context, f durable.File) error {
 	b, t := r.b, &r.tail
 	dir := b.path("quarantine")
-	if err := b.o.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(b.o.FS, dir, 0o700); err != nil {
 		return err
 	}
 	entries, err := b.o.FS.ReadDir(dir)

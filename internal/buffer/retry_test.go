@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -236,6 +237,67 @@ func TestIDsOfManyStarts(t *testing.T) {
 		t.Errorf("event 10 is known as seq %d, files %v, before %v", seq, names(), files)
 	}
 	r.mustHalt(t)
+}
+
+// TestIDsInAFileThatMayBeLost: the process dies before the name of its first file of ids
+// is on the disk. The next one, which reads that file, does not rely on it.
+func TestIDsInAFileThatMayBeLost(t *testing.T) {
+	fsys := crashfs.New()
+	r := start(t, smallOptions(fsys))
+	r.mustAppend(t, testEvents(0, 25)...)
+	r.mustSeal(t)
+	release := func() error {
+		t.Helper()
+		batch, err := r.Next(t.Context(), -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Release(t.Context(), batch)
+	}
+	fsys.Inject(func(op crashfs.Op) error {
+		if op.Kind == crashfs.SyncDir && op.Name == "/wal/"+marksDir {
+			return errDead
+		}
+		return nil
+	})
+	if err := release(); !errors.Is(err, errDead) {
+		t.Fatalf("died, but %v", err)
+	}
+	_ = r.halt() // it says why
+	fsys.Inject(nil)
+
+	r = start(t, smallOptions(fsys))
+	n := 25
+	for logOf(t, fsys)[0] == segmentName(0) { // as long as the log has the first ids itself
+		r.mustAppend(t, testEvents(n, 25)...)
+		n += 25
+		r.mustSeal(t)
+		if err := release(); err != nil {
+			t.Fatal(err)
+		}
+		r.settle()
+	}
+	r.mustHalt(t)
+	after := start(t, smallOptions(fsys.Crash(rand.New(rand.NewPCG(1, 1)), 0)))
+	if seq := after.mustAppend(t, testEvents(0, n)...); seq != 0 || after.Stats().NextSeq != int64(n) {
+		t.Errorf("a retry of seqs 0 to %d is stored from seq %d on, the next is %d", n-1, seq, after.Stats().NextSeq)
+	}
+	after.mustHalt(t)
+}
+
+// logOf are the segments that are there.
+func logOf(t testing.TB, fsys *crashfs.FS) (names []string) {
+	t.Helper()
+	entries, err := fsys.ReadDir("/wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), segmentSuffix) && !strings.HasPrefix(e.Name(), sparePrefix) {
+			names = append(names, e.Name())
+		}
+	}
+	return names
 }
 
 // cut takes the last bytes of a file away.

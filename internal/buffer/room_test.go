@@ -60,3 +60,27 @@ func TestRoom(t *testing.T) {
 		r.mustHalt(t)
 	})
 }
+
+// TestReserveIsNoSegment: what is reserved does not become a segment either.
+func TestReserveIsNoSegment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := crashfs.New()
+		o := smallOptions(fsys)
+		o.Reserve = 100 << 10
+		r := start(t, o)
+		synctest.Wait() // a spare is ready
+		fsys.SetCapacity(2*segmentMin + o.Reserve + segmentMin/2)
+		n := 0
+		var err error
+		for err == nil && n < 10_000 {
+			if _, err = r.Append(t.Context(), testEvents(n, 10)); err == nil {
+				n += 10
+			}
+			synctest.Wait()
+		}
+		if free, _ := fsys.Free("/wal"); !errors.Is(err, ErrFull) || n == 0 || free < o.Reserve {
+			t.Errorf("after %d events %d bytes are free, %d are reserved: %v", n, free, o.Reserve, err)
+		}
+		r.mustHalt(t)
+	})
+}

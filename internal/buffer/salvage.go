@@ -45,8 +45,9 @@ func (s *Salvaged) Close() error {
 
 // Salvage reads the log in dir, and of what is damaged whatever is intact: each frame
 // has its own checksum and says which seqs it holds. It changes nothing, and gives the
-// same batches whenever it is run on the same log with the same options. The caller
-// holds the lock of the folder, and closes what it gets.
+// same batches whenever it is run on the same log with the same options. A segment that
+// this program is too old for is ErrNewer: it is not lost. The caller holds the lock of
+// the folder, and closes what it gets.
 func Salvage(ctx context.Context, fsys durable.FS, dir string, o ShippedOptions) (_ *Salvaged, err error) {
 	s := &salvage{log: NewShipped(o), fsys: fsys, dir: dir, o: o}
 	defer func() {
@@ -136,6 +137,9 @@ func (s *salvage) segment(number int64, last bool) error {
 		return err
 	}
 	h, _, err := decodeHeader(raw)
+	if errors.Is(err, ErrNewer) {
+		return fmt.Errorf("segment %s: %w", name, err)
+	}
 	if err == nil && (h.stream != s.o.Stream || h.number != number) {
 		err = fmt.Errorf("is segment %d of stream %s", h.number, h.stream)
 	}

@@ -117,7 +117,7 @@ func succeed(t *testing.T, r *running, dir string, stream uuid.UUID) *running {
 		t.Fatal(err)
 	}
 	r.done <- nil
-	if err := r.o.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(r.o.FS, dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.SaveIDs(dir + "/before.ids"); err != nil {

@@ -3,9 +3,12 @@ package buffer
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,8 +99,8 @@ func TestVector(t *testing.T) {
 	}
 }
 
-// TestVersion0 reads what was written before version 1: the same but for the number.
-func TestVersion0(t *testing.T) {
+// TestFaultA28Version0 reads what was written before version 1: the same but for the number.
+func TestFaultA28Version0(t *testing.T) {
 	read := func(name string) []byte {
 		t.Helper()
 		raw, err := os.ReadFile(filepath.Join(vectorDir, "v0", name))
@@ -128,8 +131,49 @@ func TestVersion0(t *testing.T) {
 	later := bytes.Clone(vectorMarks())
 	later[8]++
 	le.PutUint32(later[len(later)-4:], checksum(later[:len(later)-4]))
-	if _, err := parseMarks(later); err == nil {
-		t.Error("ids of a later version are read")
+	if _, err := parseMarks(later); !errors.Is(err, ErrNewer) {
+		t.Errorf("ids of a later version: %v", err)
+	}
+}
+
+// TestFaultA28NewerVersion: what a newer program wrote is refused, and called that and
+// not damage, and nothing is changed. Salvage does not give it up either.
+func TestFaultA28NewerVersion(t *testing.T) {
+	good, released, n := bigLog(t)
+	names := segmentsOf(t, good)
+	newer := func(raw []byte, version int, sum int) []byte {
+		le.PutUint32(raw[version:], formatVersion+1)
+		le.PutUint32(raw[sum:], checksum(raw[:sum]))
+		return raw
+	}
+	for _, name := range []string{names[0], names[2], names[len(names)-1], noteName} {
+		t.Run(name, func(t *testing.T) {
+			fsys, sum := clone(good), headerBytes-4
+			if name == noteName {
+				sum = noteBytes - 4
+			}
+			put(t, fsys, name, newer(file(t, fsys, name), 8, sum))
+			before := content(t, fsys)
+			_, err := Open(smallOptions(fsys))
+			if !errors.Is(err, ErrNewer) || errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), name) ||
+				!strings.Contains(err.Error(), fmt.Sprintf("version %d", formatVersion+1)) {
+				t.Errorf("open: %v", err)
+			}
+			s, err := Salvage(t.Context(), fsys, "/wal", ShippedOptions{Stream: testStream, NextSeq: int64(released), Through: time.Unix(0, 0), Retention: testRetention})
+			if name == noteName { // which nobody needs for that
+				if err != nil || len(s.Damage) > 0 || s.Batches[len(s.Batches)-1].Last != int64(n)-1 {
+					t.Errorf("salvage: %v", err)
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			} else if !errors.Is(err, ErrNewer) {
+				t.Errorf("salvage: %v", err)
+			}
+			if after := content(t, fsys); after != before {
+				t.Errorf("the folder was changed from\n%sto\n%s", before, after)
+			}
+		})
 	}
 }
 

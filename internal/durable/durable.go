@@ -20,9 +20,8 @@ type FS interface {
 	Rename(oldName, newName string) error
 	// Remove deletes one name; durable after SyncDir.
 	Remove(name string) error
-	// MkdirAll creates a folder and its parents and makes them durable. A sync that
-	// fails is marked ErrSync.
-	MkdirAll(name string, perm fs.FileMode) error
+	// Mkdir creates one folder, durable after SyncDir of its parent; see MkdirAll.
+	Mkdir(name string, perm fs.FileMode) error
 	// ReadDir lists a folder, sorted by name.
 	ReadDir(name string) ([]fs.DirEntry, error)
 	// SyncDir makes the names in a folder durable. An error is final.

@@ -18,7 +18,7 @@ import (
 
 func TestOS(t *testing.T) {
 	fsys, dir := durable.OS(), filepath.Join(t.TempDir(), "a", "b")
-	if err := fsys.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(fsys, dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {

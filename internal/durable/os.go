@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -30,40 +29,7 @@ func (osFS) Rename(oldName, newName string) error { return os.Rename(oldName, ne
 
 func (osFS) Remove(name string) error { return os.Remove(name) }
 
-func (o osFS) MkdirAll(name string, perm fs.FileMode) error {
-	name = filepath.Clean(name)
-	info, err := os.Stat(name)
-	if err == nil {
-		if !info.IsDir() {
-			return &fs.PathError{Op: "mkdir", Path: name, Err: unix.ENOTDIR}
-		}
-		// Somebody may have made it and died before its name was durable. Without
-		// the right to read the parent, we did not make it.
-		err := o.SyncDir(filepath.Dir(name))
-		if errors.Is(err, fs.ErrPermission) {
-			return nil
-		}
-		return markSync(err)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	parent := filepath.Dir(name)
-	if err := o.MkdirAll(parent, perm); err != nil {
-		return err
-	}
-	if err := os.Mkdir(name, perm); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return markSync(o.SyncDir(parent))
-}
-
-func markSync(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: folder: %w", ErrSync, err)
-}
+func (osFS) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(name, perm) }
 
 func (osFS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 

@@ -270,7 +270,7 @@ func (f *Folder) check(dir string, id uuid.UUID) (ledger.Open, error) {
 // certificate last. The next folder may be on another disk, so nothing is moved.
 func (f *Folder) adopt(s *Successor) error {
 	dir := f.dirOf(s.Open.Stream)
-	if err := f.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(f.FS, dir, 0o700); err != nil {
 		return err
 	}
 	for _, name := range []string{keyName, openName} {
@@ -336,7 +336,7 @@ func makeIn(nextDir string, id uuid.UUID, about ledger.Archive, root ledger.Sign
 	fsys := durable.OS()
 	s.Path = filepath.Join(nextDir, id.String())
 	temp := filepath.Join(nextDir, ".new-"+id.String()) // no id, so nobody takes it for a successor
-	if err := fsys.MkdirAll(temp, 0o700); err != nil {
+	if err := durable.MkdirAll(fsys, temp, 0o700); err != nil {
 		return s, err
 	}
 	if err := saveKey(filepath.Join(temp, keyName)); err != nil {

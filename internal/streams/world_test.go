@@ -120,7 +120,7 @@ func must[T any](v T, err error) T {
 // put writes a file of the data folder.
 func (w *world) put(name string, raw []byte) {
 	name = filepath.Join(w.dir, name)
-	must(0, w.fs.MkdirAll(filepath.Dir(name), 0o700))
+	must(0, durable.MkdirAll(w.fs, filepath.Dir(name), 0o700))
 	must(0, durable.WriteFile(w.fs, name, raw, 0o600))
 }
 

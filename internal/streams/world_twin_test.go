@@ -46,7 +46,7 @@ func (w *world) events(n int) []event.Event {
 
 // copyTree copies a folder within a file system.
 func copyTree(fsys durable.FS, from, to string) {
-	must(0, fsys.MkdirAll(to, 0o700))
+	must(0, durable.MkdirAll(fsys, to, 0o700))
 	for _, e := range must(fsys.ReadDir(from)) {
 		a, b := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
 		if e.IsDir() {

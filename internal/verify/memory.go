@@ -90,7 +90,7 @@ func openMemory(state string, archive uuid.UUID) (_ *memory, err error) {
 		return m, nil
 	}
 	m.dir = filepath.Join(state, archive.String())
-	if err := durable.OS().MkdirAll(m.dir, 0o700); err != nil {
+	if err := durable.MkdirAll(durable.OS(), m.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
 	if m.lock, err = durable.Lock(m.dir); err != nil {

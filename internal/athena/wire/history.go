@@ -91,7 +91,7 @@ const (
 
 func openHistory(dir string, most int64, now func() time.Time, log *slog.Logger) (*history, error) {
 	h := &history{dir: filepath.Join(dir, "history"), most: most, now: now, log: log, byID: map[string]*entry{}, tokens: map[string]*entry{}}
-	if err := durable.OS().MkdirAll(h.dir, 0o700); err != nil {
+	if err := durable.MkdirAll(durable.OS(), h.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open query history: %w", err)
 	}
 	files, err := os.ReadDir(h.dir)

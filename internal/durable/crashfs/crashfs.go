@@ -2,9 +2,9 @@
 //
 // It implements durable.FS as badly as the contract allows. At a crash each
 // sector that was written since the last Sync of its file survives or not, on
-// its own, and so does each change of a folder since its last SyncDir. Any
-// operation can be made to fail, before or after it was done, and any write can
-// be cut short.
+// its own, and so does each change of a folder since its last SyncDir: also that a
+// folder was made in it, or removed, with all that is in there. Any operation can be
+// made to fail, before or after it was done, and any write can be cut short.
 package crashfs
 
 import (
@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
-	"path"
 	"sync"
 )
 
@@ -67,7 +66,7 @@ func (f *Fault) Unwrap() error { return f.Err }
 // FS is a file system. It is safe for concurrent use.
 type FS struct {
 	mu       sync.Mutex
-	dirs     map[string]*dir
+	root     *inode
 	capacity int64 // bytes; 0: no bound
 	inject   func(Op) error
 	ops      int
@@ -83,22 +82,23 @@ type dir struct {
 // or loses it (nil). A rename within a folder is one change of two names.
 type change map[string]*inode
 
-// inode is a file's content.
+// inode is a file's content, or a folder.
 type inode struct {
 	now, disk []byte
 	dirty     map[int64]bool // sectors that differ, maybe
+	dir       *dir           // nil: a file
 }
 
 // New returns an empty file system with the folder "/".
 func New() *FS {
-	return &FS{dirs: map[string]*dir{"/": newDir(nil)}}
+	return &FS{root: newFolder(nil)}
 }
 
-func newDir(names map[string]*inode) *dir {
+func newFolder(names map[string]*inode) *inode {
 	d := &dir{now: make(map[string]*inode), disk: make(map[string]*inode)}
 	maps.Copy(d.now, names)
 	maps.Copy(d.disk, names)
-	return d
+	return &inode{dir: d}
 }
 
 // Inject calls f before each operation from now on; nil ends that. If f returns
@@ -132,20 +132,23 @@ func (f *FS) Crash(rng *rand.Rand, keepPercent int) *FS {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	keep := func() bool { return rng.IntN(100) < keepPercent }
-	after := &FS{dirs: make(map[string]*dir), capacity: f.capacity}
 	files := make(map[*inode]*inode) // a file may survive under two names of two folders
-	for _, name := range sortedKeys(f.dirs) {
-		names := f.dirs[name].survive(keep)
+	return &FS{root: f.root.survive(keep, files), capacity: f.capacity}
+}
+
+// survive returns what a crash leaves of an inode, and of all that is in it.
+func (i *inode) survive(keep func() bool, files map[*inode]*inode) *inode {
+	if i.dir != nil {
+		names := i.dir.survive(keep)
 		for _, base := range sortedKeys(names) {
-			old := names[base]
-			if files[old] == nil {
-				files[old] = old.survive(keep)
-			}
-			names[base] = files[old]
+			names[base] = names[base].survive(keep, files)
 		}
-		after.dirs[name] = newDir(names)
+		return newFolder(names)
 	}
-	return after
+	if files[i] == nil {
+		files[i] = newFile(i.content(keep))
+	}
+	return files[i]
 }
 
 // survive applies a random choice of the pending changes. One that builds on a
@@ -172,8 +175,8 @@ func (d *dir) survive(keep func() bool) map[string]*inode {
 	return names
 }
 
-// survive returns the file with a random choice of its unsynced sectors.
-func (i *inode) survive(keep func() bool) *inode {
+// content returns that of a file with a random choice of its unsynced sectors.
+func (i *inode) content(keep func() bool) []byte {
 	size := len(i.disk)
 	if len(i.now) != size && keep() {
 		size = len(i.now)
@@ -189,10 +192,10 @@ func (i *inode) survive(keep func() bool) *inode {
 			copy(data[from:to], i.now[from:to])
 		}
 	}
-	return newInode(data)
+	return data
 }
 
-func newInode(data []byte) *inode {
+func newFile(data []byte) *inode {
 	return &inode{now: data, disk: append([]byte(nil), data...), dirty: make(map[int64]bool)}
 }
 
@@ -216,22 +219,18 @@ func (f *FS) begin(kind Kind, name string, size int) *Fault {
 
 // used is the size of all files. The caller holds mu.
 func (f *FS) used() int64 {
-	var n int64
-	for _, d := range f.dirs {
-		for _, file := range d.now {
-			n += int64(len(file.now))
-		}
-	}
-	return n
+	return f.root.used()
 }
 
-func (f *FS) parent(name string) (*dir, string, error) {
-	name = path.Clean(name)
-	d := f.dirs[path.Dir(name)]
-	if d == nil {
-		return nil, "", fs.ErrNotExist
+func (i *inode) used() int64 {
+	if i.dir == nil {
+		return int64(len(i.now))
 	}
-	return d, path.Base(name), nil
+	var n int64
+	for _, below := range i.dir.now {
+		n += below.used()
+	}
+	return n
 }
 
 func (d *dir) apply(c change) {

@@ -118,6 +118,42 @@ func TestChangesOfOneNameKeepTheirOrder(t *testing.T) {
 	}
 }
 
+// TestUnsyncedFolders: a folder that is made or removed is as uncertain as a file until
+// its parent is synced, and takes with it what was synced in it.
+func TestUnsyncedFolders(t *testing.T) {
+	fsys := crashfs.New()
+	must(t, fsys.Mkdir("/d", 0o700))
+	must(t, create(t, fsys, "/d/f", []byte("x")).Sync())
+	must(t, fsys.SyncDir("/d"))
+	want := func(what string, keep int, there bool) {
+		t.Helper()
+		_, err := durable.ReadFile(fsys.Crash(rng(1), keep), "/d/f")
+		if there && err != nil || !there && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s, %d %% survive: %v", what, keep, err)
+		}
+	}
+	want("made", 0, false)
+	want("made", 100, true)
+	must(t, fsys.SyncDir("/"))
+	want("made and synced", 0, true)
+
+	if err := fsys.Remove("/d"); !errors.Is(err, syscall.ENOTEMPTY) {
+		t.Errorf("remove a folder with a file: %v", err)
+	}
+	must(t, fsys.Remove("/d/f"))
+	must(t, fsys.Remove("/d"))
+	want("removed", 0, true)
+	want("removed", 100, false)
+	must(t, fsys.Mkdir("/d", 0o700)) // another one under its name
+	want("made again", 0, true)
+	want("made again", 100, false)
+	must(t, fsys.SyncDir("/"))
+	want("made again and synced", 0, false)
+	if _, err := fsys.Crash(rng(1), 0).ReadDir("/d"); err != nil {
+		t.Errorf("the new one: %v", err)
+	}
+}
+
 func TestFaults(t *testing.T) {
 	boom := errors.New("boom")
 	fsys := crashfs.New()

@@ -37,6 +37,39 @@ func (f *FS) op(kind Kind, name string, do func() error) error {
 	return nil
 }
 
+// find returns what has that name. The caller holds mu.
+func (f *FS) find(name string) (*inode, error) {
+	at := f.root
+	for base := range strings.SplitSeq(path.Clean(name), "/") {
+		switch {
+		case base == "": // the root's
+		case at.dir == nil:
+			return nil, unix.ENOTDIR
+		case at.dir.now[base] == nil:
+			return nil, fs.ErrNotExist
+		default:
+			at = at.dir.now[base]
+		}
+	}
+	return at, nil
+}
+
+func (f *FS) folder(name string) (*dir, error) {
+	i, err := f.find(name)
+	if err == nil && i.dir == nil {
+		err = unix.ENOTDIR
+	}
+	if err != nil {
+		return nil, err
+	}
+	return i.dir, nil
+}
+
+func (f *FS) parent(name string) (*dir, string, error) {
+	d, err := f.folder(path.Dir(path.Clean(name)))
+	return d, path.Base(name), err
+}
+
 // OpenFile opens a file; permissions are not kept.
 func (f *FS) OpenFile(name string, flag int, _ fs.FileMode) (durable.File, error) {
 	var out *file
@@ -47,14 +80,14 @@ func (f *FS) OpenFile(name string, flag int, _ fs.FileMode) (durable.File, error
 		}
 		i := d.now[base]
 		switch {
-		case f.dirs[path.Clean(name)] != nil:
+		case i != nil && i.dir != nil:
 			return unix.EISDIR
 		case i == nil && flag&os.O_CREATE == 0:
 			return fs.ErrNotExist
 		case i != nil && flag&os.O_CREATE != 0 && flag&os.O_EXCL != 0:
 			return fs.ErrExist
 		case i == nil:
-			i = newInode(nil)
+			i = newFile(nil)
 			d.apply(change{base: i})
 		case flag&os.O_TRUNC != 0:
 			i.resize(0)
@@ -84,7 +117,9 @@ func (f *FS) Rename(oldName, newName string) error {
 		switch {
 		case i == nil:
 			return fs.ErrNotExist
-		case f.dirs[path.Clean(newName)] != nil:
+		case i.dir != nil: // nobody moves a folder
+			return unix.ENOTSUP
+		case to.now[newBase] != nil && to.now[newBase].dir != nil:
 			return unix.EISDIR
 		case from != to:
 			to.apply(change{newBase: i})
@@ -99,34 +134,33 @@ func (f *FS) Rename(oldName, newName string) error {
 // Remove deletes a file or an empty folder.
 func (f *FS) Remove(name string) error {
 	return f.op(Remove, name, func() error {
-		if d := f.dirs[path.Clean(name)]; d != nil {
-			if len(d.now) > 0 || len(f.below(name)) > 0 {
-				return unix.ENOTEMPTY
-			}
-			delete(f.dirs, path.Clean(name))
-			return nil
-		}
 		d, base, err := f.parent(name)
 		if err != nil {
 			return err
 		}
-		if d.now[base] == nil {
+		switch i := d.now[base]; {
+		case i == nil:
 			return fs.ErrNotExist
+		case i.dir != nil && len(i.dir.now) > 0:
+			return unix.ENOTEMPTY
 		}
 		d.apply(change{base: nil})
 		return nil
 	})
 }
 
-// MkdirAll makes folders, at once durable.
-func (f *FS) MkdirAll(name string, _ fs.FileMode) error {
+// Mkdir makes a folder. Until its parent is synced, a crash may take it away with all
+// that is in it.
+func (f *FS) Mkdir(name string, _ fs.FileMode) error {
 	return f.op(Mkdir, name, func() error {
-		for at := path.Clean(name); f.dirs[at] == nil; at = path.Dir(at) {
-			if d := f.dirs[path.Dir(at)]; d != nil && d.now[path.Base(at)] != nil {
-				return unix.ENOTDIR
-			}
-			f.dirs[at] = newDir(nil)
+		if _, err := f.find(name); err == nil {
+			return fs.ErrExist
 		}
+		d, base, err := f.parent(name)
+		if err != nil {
+			return err
+		}
+		d.apply(change{base: newFolder(nil)})
 		return nil
 	})
 }
@@ -134,15 +168,16 @@ func (f *FS) MkdirAll(name string, _ fs.FileMode) error {
 // ReadDir lists files and folders.
 func (f *FS) ReadDir(name string) (out []fs.DirEntry, err error) {
 	err = f.op(ReadDir, name, func() error {
-		d := f.dirs[path.Clean(name)]
-		if d == nil {
-			return fs.ErrNotExist
+		d, err := f.folder(name)
+		if err != nil {
+			return err
 		}
 		for base, i := range d.now {
-			out = append(out, fs.FileInfoToDirEntry(info{base, int64(len(i.now)), 0o600}))
-		}
-		for _, sub := range f.below(name) {
-			out = append(out, fs.FileInfoToDirEntry(info{path.Base(sub), 0, fs.ModeDir | 0o700}))
+			mode := fs.FileMode(0o600)
+			if i.dir != nil {
+				mode = fs.ModeDir | 0o700
+			}
+			out = append(out, fs.FileInfoToDirEntry(info{base, int64(len(i.now)), mode}))
 		}
 		slices.SortFunc(out, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 		return nil
@@ -150,22 +185,12 @@ func (f *FS) ReadDir(name string) (out []fs.DirEntry, err error) {
 	return out, err
 }
 
-// below lists the folders in a folder. The caller holds mu.
-func (f *FS) below(name string) (out []string) {
-	for sub := range f.dirs {
-		if sub != "/" && path.Dir(sub) == path.Clean(name) {
-			out = append(out, sub)
-		}
-	}
-	return out
-}
-
-// SyncDir makes the names in a folder durable, not what is in the files.
+// SyncDir makes the names in a folder durable, not what is in the files and folders.
 func (f *FS) SyncDir(name string) error {
 	return f.op(SyncDir, name, func() error {
-		d := f.dirs[path.Clean(name)]
-		if d == nil {
-			return fs.ErrNotExist
+		d, err := f.folder(name)
+		if err != nil {
+			return err
 		}
 		d.disk, d.pending = maps.Clone(d.now), nil
 		return nil

@@ -138,7 +138,7 @@ func New(ctx context.Context, o Options) (*Target, error) {
 }
 
 func newTarget(o Options, client *awslogs.Client) (*Target, error) {
-	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := durable.MkdirAll(o.FS, o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open cloudwatch mirror: create %s: %w", o.Dir, err)
 	}
 	return &Target{o: o, client: client, metrics: newMetrics(o.Metrics), streams: make(map[uuid.UUID]*progress)}, nil

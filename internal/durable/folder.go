@@ -1,0 +1,37 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+)
+
+// MkdirAll creates a folder and the parents that it lacks, and returns nil only once
+// the names of all that it made are durable. A sync that fails is marked ErrSync.
+//
+// A parent is durable before a folder is made in it. So of a folder that is there only
+// its own name can be missing on the disk, when somebody made it and died before the
+// sync: that one is made up for.
+func MkdirAll(fsys FS, name string, perm fs.FileMode) error {
+	name = filepath.Clean(name)
+	parent := filepath.Dir(name)
+	_, err := fsys.ReadDir(name)
+	there := err == nil
+	if !there {
+		if !errors.Is(err, fs.ErrNotExist) || parent == name {
+			return err
+		}
+		if err := MkdirAll(fsys, parent, perm); err != nil {
+			return err
+		}
+		if err := fsys.Mkdir(name, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	err = fsys.SyncDir(parent)
+	if err == nil || there && errors.Is(err, fs.ErrPermission) { // who may not read the parent did not make it
+		return nil
+	}
+	return fmt.Errorf("%w: folder: %w", ErrSync, err)
+}
