@@ -2,6 +2,7 @@ package crashfs
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -160,17 +161,52 @@ func (f *FS) below(name string) (out []string) {
 	return out
 }
 
-// SyncDir makes the names in a folder durable, not what is in the files.
+// SyncDir makes the names in a folder durable, not what is in the files. It is two
+// operations: the folder is opened for it.
 func (f *FS) SyncDir(name string) error {
-	return f.op(SyncDir, name, func() error {
-		d := f.dirs[path.Clean(name)]
+	d, err := f.OpenDir(name)
+	if err != nil {
+		return err
+	}
+	return d.Sync()
+}
+
+// OpenDir opens a folder.
+func (f *FS) OpenDir(name string) (durable.Dir, error) {
+	err := f.op(Open, name, func() error {
+		if f.dirs[path.Clean(name)] == nil {
+			return fs.ErrNotExist
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return openDir{f, name}, nil
+}
+
+// openDir is an open folder.
+type openDir struct {
+	fs   *FS
+	name string
+}
+
+func (o openDir) Sync() error {
+	err := o.fs.op(SyncDir, o.name, func() error {
+		d := o.fs.dirs[path.Clean(o.name)]
 		if d == nil {
 			return fs.ErrNotExist
 		}
 		d.disk, d.pending = maps.Clone(d.now), nil
 		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("%w: folder: %w", durable.ErrSync, err)
+	}
+	return nil
 }
+
+func (openDir) Close() error { return nil }
 
 // Free is what SetCapacity leaves; without it, a lot.
 func (f *FS) Free(name string) (free int64, err error) {
