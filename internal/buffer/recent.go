@@ -38,9 +38,8 @@ func markOf(e *event.Event) mark {
 // Memory: 20 bytes a mark, and 5 to 8 bytes of index; both grow with use. At the
 // default of 4,194,304 ids that is 104 MiB.
 type recent struct {
-	most  int64
-	age   time.Duration
-	wanes bool // nothing is added any more: memory is given back as marks go
+	most int64
+	age  time.Duration
 
 	// mu: Run writes, Release and Stats read.
 	mu          sync.Mutex
@@ -51,6 +50,7 @@ type recent struct {
 	times       []instant  // oldest first; the first one covers first
 	earlier     *earlier   // of the logs that this one continues; nil: none
 	touched     uint32     // means nothing, see touch
+	wanes       bool       // nothing is added any more: memory is given back as marks go
 }
 
 const ringPiece = 1 << 16
@@ -102,6 +102,9 @@ func (t *recent) expire(now int64) {
 		}
 		for t.first < t.times[1].seq {
 			t.dropFirst()
+			if t.wanes {
+				t.giveBack()
+			}
 		}
 		t.times = t.times[1:]
 	}
@@ -112,12 +115,8 @@ func (t *recent) held() int64 { return t.next - t.first }
 
 // dropFirst forgets the oldest mark.
 func (t *recent) dropFirst() {
-	s := t.shard(t.first)
-	s.remove(t, t.first)
+	t.shard(t.first).remove(t, t.first)
 	t.first++
-	if t.wanes {
-		t.giveBack(s)
-	}
 }
 
 // dropOldest is dropFirst for want of room, and not of age.
@@ -128,9 +127,10 @@ func (t *recent) dropOldest() {
 	}
 }
 
-// giveBack frees what nobody needs any more, now that a mark of that table has gone. The
-// ring of what wanes was filled once, from its beginning on.
-func (t *recent) giveBack(s *shard) {
+// giveBack frees what nobody needs any more, now that the oldest mark has gone. The ring
+// of what wanes was filled once, from its beginning on.
+func (t *recent) giveBack() {
+	s := t.shard(t.first - 1)
 	if t.first%ringPiece == 0 || t.held() == 0 {
 		t.ring[(t.first-1)/ringPiece] = nil
 	}
@@ -226,6 +226,7 @@ func (t *recent) makeRoom() {
 	if t.earlier != nil && t.earlier.ids.held() > 0 {
 		if t.earlier.ids.held()+t.held() == t.most {
 			t.earlier.ids.dropOldest()
+			t.earlier.ids.giveBack()
 		}
 	} else if t.held() == t.most {
 		t.dropOldest()
