@@ -47,7 +47,7 @@ func (h *heap) change(f func()) {
 func (h *heap) limit() int64 {
 	const (
 		base   = 80 << 20 // requests, frames of the log, a Parquet writer and reader
-		perID  = 26       // of the window for retries
+		perID  = 26       // of the window for retries, which is one for a stream and those before it
 		perRow = 32       // of a batch while it is archived
 	)
 	return base + perID*int64(h.cfg.WAL.RetryIDs) + perRow*h.rows + h.held

@@ -138,8 +138,10 @@ func (b *Buffer) release(ctx context.Context, batch *Batch) error {
 	b.mu.Lock()
 	r.written = b.sealed[0].written
 	b.released = r
-	b.sealed[0] = sealedBatch{}
-	b.sealed = b.sealed[1:]
+	b.sealed = b.sealed[1:] // what is in the array stays as it is: a Snapshot may be reading it
+	if len(b.sealed) == 0 {
+		b.sealed = nil // after a long backlog it is large
+	}
 	b.mu.Unlock()
 	poke(b.keeperGo)
 	return nil
@@ -180,10 +182,29 @@ func (b *Buffer) Snapshot(ctx context.Context) (*Snapshot, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
+	s, sealed, err := b.snapshot()
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	s.Batches = make([]*Batch, 0, len(sealed))
+	for i := range sealed {
+		batch, err := b.batch(&sealed[i], s)
+		if err != nil {
+			s.Close()
+			return nil, fmt.Errorf("snapshot: %w", err)
+		}
+		s.Batches = append(s.Batches, batch)
+	}
+	return s, nil
+}
+
+// snapshot is what there is of a Snapshot to do under mu: the seals of its batches, of which
+// there may be very many, are decoded later.
+func (b *Buffer) snapshot() (*Snapshot, []sealedBatch, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.broken != nil {
-		return nil, fmt.Errorf("snapshot: %w", b.broken)
+		return nil, nil, b.broken
 	}
 	// An answer follows its publication, which holds mu. So what was answered
 	// until this moment was published before we got mu.
@@ -191,21 +212,13 @@ func (b *Buffer) Snapshot(ctx context.Context) (*Snapshot, error) {
 		Stream: b.o.Stream, FirstSeq: b.released.nextSeq, NextSeq: b.synced.nextSeq, At: time.UnixMilli(b.reach()).UTC(),
 		b: b, pin: &pin{b.firstHeld()},
 	}
-	s.Batches = make([]*Batch, 0, len(b.sealed))
-	for i := range b.sealed {
-		batch, err := b.batch(&b.sealed[i], s)
-		if err != nil {
-			return nil, fmt.Errorf("snapshot: %w", err)
-		}
-		s.Batches = append(s.Batches, batch)
-	}
 	first, last := b.synced.batchFirst, b.synced.nextSeq-1
 	s.Open = &Tail{
 		First: first, Last: last, Count: last - first + 1,
 		span: span{b: b, start: b.open.start, end: b.end, first: first, last: last, batch: -1, snapshot: s},
 	}
 	b.pins[s.pin] = true
-	return s, nil
+	return s, b.sealed[:len(b.sealed):len(b.sealed)], nil
 }
 
 // Close lets the segments go. The Snapshot and its Batches cannot be read

@@ -192,6 +192,15 @@ type noSync struct{ durable.FS }
 
 func (n noSync) SyncDir(string) error { return nil }
 
+func (n noSync) OpenDir(name string) (durable.Dir, error) {
+	d, err := n.FS.OpenDir(name)
+	return noSyncDir{d}, err
+}
+
+type noSyncDir struct{ durable.Dir }
+
+func (noSyncDir) Sync() error { return nil }
+
 func (n noSync) OpenFile(name string, flag int, perm os.FileMode) (durable.File, error) {
 	f, err := n.FS.OpenFile(name, flag, perm)
 	return noSyncFile{f}, err

@@ -55,13 +55,14 @@ type Buffer struct {
 	o        Options
 	control  chan control  // Flush, Seal and Heartbeat -> Run
 	wake     chan struct{} // capacity 1: the queue is not empty
-	pressure chan struct{} // capacity 1: a full log refused something
+	pressure chan struct{} // capacity 1: the log is full, and what is open has to be sealed
 	keeperGo chan struct{} // capacity 1: segments were released or taken
 	spareGo  chan struct{} // capacity 1: the keeper tried to make a spare
 	damaged  chan struct{} // closed by the first fail
 	gone     chan struct{} // closed when Run is over: nobody will answer
 	requests sync.Pool     // *request that nobody waits for
 	files    handles       // open segments of the readers
+	dir      durable.Dir   // of the log, which goes on when no descriptor is left
 	recent   *recent       // what a retry is recognised by
 
 	// Owned by Run. No lock, because nothing else may touch them.
@@ -100,7 +101,7 @@ type Buffer struct {
 	end                 position      // behind the last synced frame
 	written             int64         // bytes of all frames since Open
 	repeated, conflicts int64         // events since Open
-	sealed              []sealedBatch // not released, oldest first
+	sealed              []sealedBatch // not released, oldest first; never changed, only added and left behind
 	open                openBatch     // synced, but not sealed
 	released            released
 	changed             chan struct{} // closed and replaced when sealed, broken or gone change
@@ -178,6 +179,9 @@ func (b *Buffer) Close() error {
 	errs := []error{b.files.close(), b.marks.close()}
 	if b.w.file != nil {
 		errs = append(errs, b.w.file.Close())
+	}
+	if b.dir != nil {
+		errs = append(errs, b.dir.Close())
 	}
 	for _, s := range spares {
 		errs = append(errs, s.file.Close())

@@ -16,7 +16,7 @@ import (
 
 // earlier remembers the last events of the logs that this one continues, so that
 // what was acknowledged by one of them is recognised when it is sent again. It only
-// gets less. Within, an event is known by its place, from 0 on; to the outside the
+// gets less: with age, and as events of this log fill the window that both have. Within, an event is known by its place, from 0 on; to the outside the
 // place is a negative seq, which Origin explains.
 type earlier struct {
 	ids     *recent
@@ -88,21 +88,15 @@ func (b *Buffer) saveIDs(name string) (err error) {
 	if err := b.o.FS.Rename(temp, name); err != nil {
 		return err
 	}
-	if err := b.o.FS.SyncDir(filepath.Dir(name)); err != nil {
-		return fmt.Errorf("%w: folder: %w", durable.ErrSync, err)
-	}
-	return nil
+	return b.o.FS.SyncDir(filepath.Dir(name))
 }
 
-// writeIDs writes the ids of earlier logs, as far as there is room beside ours in a
-// window, and ours.
+// writeIDs writes the ids of earlier logs, and ours.
 func (b *Buffer) writeIDs(w *idsWriter) error {
 	t := b.recent
 	if e := t.earlier; e != nil {
-		oldest := max(e.ids.first, e.ids.next-max(0, t.most-(t.next-t.first)))
 		for i, o := range e.origins {
-			from, to := max(o.place, oldest), e.runEnd(i)
-			if err := w.write(e.ids, o.stream, o.seq-o.place, from, to); err != nil {
+			if err := w.write(e.ids, o.stream, o.seq-o.place, o.place, e.runEnd(i)); err != nil {
 				return err
 			}
 		}
@@ -120,48 +114,33 @@ type idsWriter struct {
 
 // write writes the marks [from, to) of t, whose seqs in stream are more by shift.
 func (w *idsWriter) write(t *recent, stream uuid.UUID, shift, from, to int64) error {
-	for ; from < to; from += marksPiece {
+	for {
 		var first, received int64
-		w.marks, first, received = t.copyOut(w.marks[:0], from, min(from+marksPiece, to))
+		w.marks, first, received = t.copyOut(w.marks[:0], from, to)
 		if len(w.marks) == 0 {
-			continue
+			return nil
 		}
+		from = first + int64(len(w.marks))
 		w.buf = appendMarks(w.buf[:0], stream, first+shift, received, w.marks)
 		if err := writeAll(w.file, w.buf, w.offset); err != nil {
 			return err
 		}
 		w.offset += int64(len(w.buf))
 	}
-	return nil
 }
 
 // LoadIDs reads what SaveIDs of the log before this one wrote. Call it before Run. As
 // with the ids of this log (see markFiles), what cannot be read stops nothing. A file
-// all of whose ids are too old is deleted.
+// that was read, and has nothing that is still in the window, is deleted.
 func (b *Buffer) LoadIDs(name string) {
 	if b.o.RetryIDs <= 0 {
 		return
 	}
-	total := int64(0)
-	err := eachMarks(b.o.FS, name, func(r *marksRecord) error {
-		total += r.count()
-		return nil
-	})
-	if errors.Is(err, fs.ErrNotExist) || total > retryIDsMax {
+	e, err := b.readEarlier(name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	e := &earlier{ids: newRecent(total, b.o.RetryAge)}
-	again := eachMarks(b.o.FS, name, func(r *marksRecord) error {
-		if e.ids.next+r.count() > total { // what could not be read before can be read now
-			return errors.New("changes while it is read")
-		}
-		e.origins = append(e.origins, origin{e.ids.next, r.stream, r.first})
-		for i := range r.count() {
-			e.ids.restore(r.mark(i), r.received)
-		}
-		return nil
-	})
-	if err = cmp.Or(err, again); err != nil {
+	if err != nil {
 		b.o.Log.Warn("ids of the stream before not read to the end: a retry may be stored twice", "file", name, "error", err)
 	}
 	e.ids.expire(b.o.Now().UnixMilli())
@@ -169,7 +148,53 @@ func (b *Buffer) LoadIDs(name string) {
 		b.recent.earlier = e
 		return
 	}
+	if err != nil {
+		return // the next start may be able to read it
+	}
 	if err := b.o.FS.Remove(name); err != nil {
 		b.o.Log.WarnContext(context.Background(), "old ids not deleted", "error", err)
 	}
+}
+
+// readEarlier reads the newest ids of a file, as many as the window has room for. With
+// an error it returns what it read before.
+func (b *Buffer) readEarlier(name string) (*earlier, error) {
+	total := int64(0)
+	err := eachMarks(b.o.FS, name, func(r *marksRecord) error {
+		total += r.count()
+		return nil
+	})
+	room := min(total, b.recent.most-b.recent.held())
+	skip := total - room
+	e := &earlier{ids: newRecent(room, b.o.RetryAge)}
+	e.ids.wanes = true
+	again := eachMarks(b.o.FS, name, func(r *marksRecord) error {
+		from := min(skip, r.count())
+		skip -= from
+		if e.ids.next+r.count()-from > room { // what could not be read before can be read now
+			return errors.New("changes while it is read")
+		}
+		e.take(r, from)
+		return nil
+	})
+	return e, cmp.Or(err, again)
+}
+
+// take remembers the marks of r but for the first ones.
+func (e *earlier) take(r *marksRecord, from int64) {
+	if from == r.count() {
+		return
+	}
+	if n := len(e.origins); n == 0 || !e.origins[n-1].reaches(e.ids.next, r.stream, r.first+from) {
+		e.origins = append(e.origins, origin{e.ids.next, r.stream, r.first + from})
+	}
+	e.ids.receivedFrom(r.received)
+	for i := from; i < r.count(); i++ {
+		e.ids.restore(r.mark(i), r.received)
+	}
+}
+
+// reaches reports whether it says already that the event at place is that one.
+func (o *origin) reaches(place int64, stream uuid.UUID, seq int64) bool {
+	return o.stream == stream && o.seq+place-o.place == seq
 }

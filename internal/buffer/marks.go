@@ -73,12 +73,13 @@ func (m *markFiles) append(b *Buffer, batch *Batch) (err error) {
 	}()
 	var marks []mark
 	var buf []byte
-	for from := batch.First; from <= batch.Last; from += marksPiece {
+	for from := batch.First; ; {
 		var first, received int64
-		marks, first, received = b.recent.copyOut(marks[:0], from, min(from+marksPiece, batch.Last+1))
+		marks, first, received = b.recent.copyOut(marks[:0], from, batch.Last+1)
 		if len(marks) == 0 {
-			continue // older than the window
+			break // what is left, if anything is, is older than the window
 		}
+		from = first + int64(len(marks))
 		buf = appendMarks(buf[:0], b.o.Stream, first, received, marks)
 		if err := writeAll(file, buf, m.offset); err != nil {
 			return fmt.Errorf("write ids: %w", err)
@@ -110,7 +111,7 @@ func (m *markFiles) begin(b *Buffer, first int64) error {
 		return fmt.Errorf("create ids: %w", err)
 	}
 	if err := b.o.FS.SyncDir(dir); err != nil {
-		return errors.Join(fmt.Errorf("ids: %w: folder: %w", durable.ErrSync, err), f.Close())
+		return errors.Join(fmt.Errorf("ids: %w", err), f.Close())
 	}
 	m.held = slices.DeleteFunc(m.held, func(h markFile) bool { return h.name == name })
 	m.file, m.offset, m.held = f, 0, append(m.held, markFile{name: name, next: first})
@@ -280,10 +281,13 @@ func (t *recent) load(stream uuid.UUID, r *marksRecord, next int64) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range r.count() {
-		if seq := r.first + i; seq == t.next && seq < next {
-			t.restore(r.mark(i), r.received)
-		}
+	fresh := t.next - r.first // those before it are held, or forgotten
+	if fresh >= min(r.count(), next-r.first) {
+		return nil
+	}
+	t.receivedFrom(r.received)
+	for i := fresh; i < min(r.count(), next-r.first); i++ {
+		t.restore(r.mark(i), r.received)
 	}
 	return nil
 }

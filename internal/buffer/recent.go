@@ -31,8 +31,9 @@ func markOf(e *event.Event) mark {
 }
 
 // recent remembers the marks of the last events, so that a retry is recognised. It
-// holds at most Options.RetryIDs of them, none older than Options.RetryAge, and
-// always a contiguous range of seqs that ends where the log ends.
+// holds at most Options.RetryIDs of them, those of earlier logs included, none older
+// than Options.RetryAge, and always a contiguous range of seqs that ends where the log
+// ends.
 //
 // Memory: 20 bytes a mark, and 5 to 8 bytes of index; both grow with use. At the
 // default of 4,194,304 ids that is 104 MiB.
@@ -49,15 +50,17 @@ type recent struct {
 	times       []instant  // oldest first; the first one covers first
 	earlier     *earlier   // of the logs that this one continues; nil: none
 	touched     uint32     // means nothing, see touch
+	wanes       bool       // nothing is added any more: memory is given back as marks go
 }
 
 const ringPiece = 1 << 16
 
-// instant says that events from seq on were received at or after that time.
+// instant says that events from seq on, up to those of the next instant, were received
+// at or after that time, and less than instantGap after it.
 type instant struct{ seq, received int64 }
 
 // instantGap is how finely times are kept, in milliseconds: marks are forgotten up
-// to that much before they are RetryAge old.
+// to that much before they are RetryAge old, also after restarts and rotations.
 const instantGap = int64(time.Minute / time.Millisecond)
 
 func newRecent(most int64, age time.Duration) *recent {
@@ -99,15 +102,44 @@ func (t *recent) expire(now int64) {
 		}
 		for t.first < t.times[1].seq {
 			t.dropFirst()
+			if t.wanes {
+				t.giveBack()
+			}
 		}
 		t.times = t.times[1:]
 	}
 }
 
+// held is how many marks there are.
+func (t *recent) held() int64 { return t.next - t.first }
+
 // dropFirst forgets the oldest mark.
 func (t *recent) dropFirst() {
 	t.shard(t.first).remove(t, t.first)
 	t.first++
+}
+
+// dropOldest is dropFirst for want of room, and not of age.
+func (t *recent) dropOldest() {
+	t.dropFirst()
+	if len(t.times) > 1 && t.times[1].seq <= t.first {
+		t.times = t.times[1:]
+	}
+}
+
+// giveBack frees what nobody needs any more, now that the oldest mark has gone. The ring
+// of what wanes was filled once, from its beginning on.
+func (t *recent) giveBack() {
+	s := t.shard(t.first - 1)
+	if t.first%ringPiece == 0 || t.held() == 0 {
+		t.ring[(t.first-1)/ringPiece] = nil
+	}
+	if 3*s.used > 2*bucketFill*len(s.buckets) {
+		return
+	}
+	if n := bucketsFor(s.used, 1); n < len(s.buckets) {
+		s.resize(t, n)
+	}
 }
 
 func (t *recent) shard(seq int64) *shard { return &t.index[t.at(seq).key[8]] }
@@ -142,16 +174,25 @@ func (t *recent) touch(marks []mark) {
 	if t.most == 0 {
 		return
 	}
-	sum := uint32(0)
+	over := t.held() + int64(len(marks)) - t.most // as many have to go for them
+	sum := t.touchKeys(marks, over)
+	if t.earlier != nil {
+		ids := t.earlier.ids
+		sum += ids.touchKeys(marks, over+ids.held())
+	}
+	t.touched = sum // or the compiler would leave it all out
+}
+
+// touchKeys touches where marks are looked for, and the oldest that are held.
+func (t *recent) touchKeys(marks []mark, oldest int64) (sum uint32) {
 	for i := range marks {
 		sum += t.index[marks[i].key[8]].touch(&marks[i].key)
 	}
-	// What has to go for them.
-	for seq := t.first; seq < min(t.next+int64(len(marks))-t.most, t.next); seq++ {
+	for seq := t.first; seq < min(t.first+oldest, t.next); seq++ {
 		key := &t.at(seq).key
 		sum += t.index[key[8]].touch(key)
 	}
-	t.touched = sum // or the compiler would leave it all out
+	return sum
 }
 
 // restore remembers the mark of the next seq as it was. If another one has its key,
@@ -163,12 +204,7 @@ func (t *recent) restore(m mark, received int64) {
 }
 
 func (t *recent) push(m mark, received int64, findable bool) {
-	if t.next-t.first == t.most {
-		t.dropFirst()
-		if len(t.times) > 1 && t.times[1].seq <= t.first {
-			t.times = t.times[1:]
-		}
-	}
+	t.makeRoom()
 	seq := t.next
 	piece := &t.ring[seq%t.most/ringPiece]
 	if *piece == nil {
@@ -181,6 +217,28 @@ func (t *recent) push(m mark, received int64, findable bool) {
 	}
 	if n := len(t.times); n == 0 || received-t.times[n-1].received >= instantGap {
 		t.times = append(t.times, instant{seq, received})
+	}
+}
+
+// makeRoom forgets the oldest mark if the window is full: one of the earlier logs, as
+// long as there are any.
+func (t *recent) makeRoom() {
+	if t.earlier != nil && t.earlier.ids.held() > 0 {
+		if t.earlier.ids.held()+t.held() == t.most {
+			t.earlier.ids.dropOldest()
+			t.earlier.ids.giveBack()
+		}
+	} else if t.held() == t.most {
+		t.dropOldest()
+	}
+}
+
+// receivedFrom notes what a record says of the marks that are restored next. To count
+// them to the instant before, as push does if that is near, would add its error to the
+// error that the record has.
+func (t *recent) receivedFrom(received int64) {
+	if n := len(t.times); n == 0 || received > t.times[n-1].received {
+		t.times = append(t.times, instant{t.next, received})
 	}
 }
 
@@ -208,20 +266,19 @@ func (t *recent) expect(marks int64) {
 		s := &t.index[i]
 		used := int(min(int64(s.used*len(t.index))+marks, t.most)) / len(t.index)
 		if n := bucketsFor(used, len(s.buckets)); n > len(s.buckets) {
-			s.grow(t, n)
+			s.resize(t, n)
 		}
 	}
 }
 
-// copyOut appends the marks of [from, to) that are held to dst, and says where
-// they begin and when the first one was received at the latest.
+// copyOut appends the first marks of [from, to) that are held to dst: as many as one
+// record has, and of one instant, for a record has one time. It says where they begin,
+// and that time. Without a mark there are no more.
 func (t *recent) copyOut(dst []mark, from, to int64) (_ []mark, first, received int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	first = max(from, t.first)
-	for seq := first; seq < min(to, t.next); seq++ {
-		dst = append(dst, *t.at(seq))
-	}
+	end := min(to, t.next, first+marksPiece)
 	i, _ := slices.BinarySearchFunc(t.times, first, func(at instant, seq int64) int {
 		if at.seq <= seq {
 			return -1
@@ -230,6 +287,12 @@ func (t *recent) copyOut(dst []mark, from, to int64) (_ []mark, first, received 
 	})
 	if i > 0 {
 		received = t.times[i-1].received
+	}
+	if i < len(t.times) {
+		end = min(end, t.times[i].seq)
+	}
+	for seq := first; seq < end; seq++ {
+		dst = append(dst, *t.at(seq))
 	}
 	return dst, first, received
 }
@@ -243,8 +306,8 @@ func (t *recent) reach() (ids int64, since time.Time) {
 	}
 	if t.earlier != nil {
 		if n, at := t.earlier.ids.reach(); n > 0 {
-			return n + t.next - t.first, at
+			return n + t.held(), at
 		}
 	}
-	return t.next - t.first, since
+	return t.held(), since
 }

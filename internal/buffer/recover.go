@@ -55,12 +55,15 @@ func (b *Buffer) recover() error {
 	if err := durable.MkdirAll(b.o.FS, b.o.Dir, 0o700); err != nil {
 		return err
 	}
+	var err error
+	if b.dir, err = b.o.FS.OpenDir(b.o.Dir); err != nil {
+		return err
+	}
 	r := recovery{b: b}
 	// Reading only: up to here and no further when the log is corrupt.
 	if err := r.list(); err != nil {
 		return err
 	}
-	var err error
 	if r.note, err = b.readNote(); err != nil {
 		return err
 	}

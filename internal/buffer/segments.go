@@ -80,8 +80,8 @@ func (b *Buffer) begin(sp spare, h *header) (name string, seed uint32, err error
 	if err := b.o.FS.Rename(sp.name, name); err != nil {
 		return name, 0, fmt.Errorf("begin segment %d: %w", h.number, err)
 	}
-	if err := b.o.FS.SyncDir(b.o.Dir); err != nil {
-		return name, 0, fmt.Errorf("begin segment %d: sync folder: %w", h.number, err)
+	if err := b.dir.Sync(); err != nil {
+		return name, 0, fmt.Errorf("begin segment %d: %w", h.number, err)
 	}
 	return name, seed, nil
 }
@@ -317,8 +317,8 @@ func (b *Buffer) retire(name string, keep bool) error {
 }
 
 func (b *Buffer) syncDir() error {
-	if err := b.o.FS.SyncDir(b.o.Dir); err != nil {
-		return b.fail(fmt.Errorf("sync folder %s: %w", b.o.Dir, err))
+	if err := b.dir.Sync(); err != nil {
+		return b.fail(fmt.Errorf("log %s: %w", b.o.Dir, err))
 	}
 	return nil
 }

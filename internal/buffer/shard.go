@@ -121,7 +121,7 @@ func bucketsFor(marks, before int) int {
 
 func (s *shard) insert(t *recent, seq int64) {
 	if n := bucketsFor(s.used+1, len(s.buckets)); n > len(s.buckets) {
-		s.grow(t, n)
+		s.resize(t, n)
 	}
 	s.place(t, seq)
 	s.used++
@@ -141,7 +141,7 @@ func (s *shard) place(t *recent, seq int64) {
 	}
 }
 
-func (s *shard) grow(t *recent, size int) {
+func (s *shard) resize(t *recent, size int) {
 	old := s.buckets
 	s.buckets = make([]bucket, size)
 	for i := range old {

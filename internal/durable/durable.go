@@ -24,10 +24,22 @@ type FS interface {
 	Mkdir(name string, perm fs.FileMode) error
 	// ReadDir lists a folder, sorted by name.
 	ReadDir(name string) ([]fs.DirEntry, error)
-	// SyncDir makes the names in a folder durable. An error is final.
+	// SyncDir makes the names in a folder durable. An error of the sync is final, and
+	// marked ErrSync. Any other one says that the folder could not be opened, and so
+	// nothing about the disk: the call may be repeated.
 	SyncDir(name string) error
+	// OpenDir opens a folder that is to be synced at a moment when there may be no
+	// descriptor left to open it.
+	OpenDir(name string) (Dir, error)
 	// Free returns the bytes that this process can still write under name.
 	Free(name string) (int64, error)
+}
+
+// Dir is an open folder.
+type Dir interface {
+	io.Closer
+	// Sync is FS.SyncDir; any error is marked ErrSync.
+	Sync() error
 }
 
 // File is an open file. ReadAt may run beside itself and beside Sync.

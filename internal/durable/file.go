@@ -25,7 +25,15 @@ var ErrSync = errors.New("sync failed")
 //	write, sync   name is as before; a leftover name.tmp is overwritten next time
 //	rename        name is as before or new, never a mixture: the bytes are durable already
 //	sync folder   name is new
-func WriteFile(fsys FS, name string, data []byte, perm fs.FileMode) error {
+//
+// The folder is open before: with no descriptor left after the rename, name would be
+// new and perhaps not for long.
+func WriteFile(fsys FS, name string, data []byte, perm fs.FileMode) (err error) {
+	dir, err := fsys.OpenDir(filepath.Dir(name))
+	if err != nil {
+		return fmt.Errorf("write %s: folder: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
 	temp := name + tempSuffix
 	if err := writeSynced(fsys, temp, data, perm); err != nil {
 		// Best effort: the leftover does no harm, but it may fill the disk.
@@ -34,8 +42,8 @@ func WriteFile(fsys FS, name string, data []byte, perm fs.FileMode) error {
 	if err := fsys.Rename(temp, name); err != nil {
 		return fmt.Errorf("write %s: rename: %w", name, err)
 	}
-	if err := fsys.SyncDir(filepath.Dir(name)); err != nil {
-		return fmt.Errorf("write %s: %w: folder: %w", name, ErrSync, err)
+	if err := dir.Sync(); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }

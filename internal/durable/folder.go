@@ -2,7 +2,6 @@ package durable
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 )
@@ -33,5 +32,5 @@ func MkdirAll(fsys FS, name string, perm fs.FileMode) error {
 	if err == nil || there && errors.Is(err, fs.ErrPermission) { // who may not read the parent did not make it
 		return nil
 	}
-	return fmt.Errorf("%w: folder: %w", ErrSync, err)
+	return err
 }

@@ -33,12 +33,29 @@ func (osFS) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(name, p
 
 func (osFS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 
-func (osFS) SyncDir(name string) error {
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
+func (o osFS) SyncDir(name string) error {
+	d, err := o.OpenDir(name)
 	if err != nil {
 		return err
 	}
-	return errors.Join(uninterrupted("fsync", name, f, unix.Fsync), f.Close())
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func (osFS) OpenDir(name string) (Dir, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	return osDir{f}, nil
+}
+
+type osDir struct{ *os.File }
+
+func (d osDir) Sync() error {
+	if err := uninterrupted("fsync", d.Name(), d.File, unix.Fsync); err != nil {
+		return fmt.Errorf("%w: folder: %w", ErrSync, err)
+	}
+	return nil
 }
 
 func (osFS) Free(name string) (int64, error) {

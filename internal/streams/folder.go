@@ -108,7 +108,7 @@ func (f *Folder) begin() (current, error) {
 		return c, err
 	}
 	if err := f.FS.SyncDir(f.Dir); err != nil {
-		return c, fmt.Errorf("%w: folder %s: %w", durable.ErrSync, f.Dir, err)
+		return c, fmt.Errorf("sync folder %s: %w", f.Dir, err)
 	}
 	return c, nil
 }

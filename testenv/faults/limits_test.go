@@ -4,7 +4,6 @@ package faults
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,49 +12,6 @@ import (
 	"sync"
 	"testing"
 )
-
-// TestFaultA15NoDescriptors: idle connections take every file descriptor that the
-// process may have. Who is connected is served, the log goes on, and so does
-// everything else once they are gone.
-func TestFaultA15NoDescriptors(t *testing.T) {
-	need(t, short)
-	s := newSite(t)
-	s.edit(t, "age: 200ms", "age: 1h")
-	v := s.start(t, how{})
-	v.stored(t, 3) // this connection stays open
-	pid := v.cmd.Process.Pid
-	most := len(descriptors(t, pid)) + 20
-	limit(t, pid, "--nofile="+strconv.Itoa(most))
-	var idle []net.Conn
-	await(t, "no descriptor is left", func() (bool, string) {
-		c, err := net.Dial("tcp", strings.TrimPrefix(v.url, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		idle = append(idle, c)
-		fds := len(descriptors(t, pid))
-		return fds >= most, fmt.Sprint(len(idle), " connections, ", fds, " descriptors")
-	})
-	for range 5 {
-		v.stored(t, 10)
-	}
-	for _, c := range idle {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	v.stop(t) // seals and archives, for which it opens files and connections
-	s.settle(t)
-}
-
-func descriptors(t testing.TB, pid int) []os.DirEntry {
-	t.Helper()
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fds
-}
 
 // TestFaultA27SlowDisk: every sync takes two seconds. Clients wait for it and share
 // it, what waits is bounded, and the others are told 503 at once.

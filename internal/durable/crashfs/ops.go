@@ -2,6 +2,7 @@ package crashfs
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -185,17 +186,48 @@ func (f *FS) ReadDir(name string) (out []fs.DirEntry, err error) {
 	return out, err
 }
 
-// SyncDir makes the names in a folder durable, not what is in the files and folders.
+// SyncDir makes the names in a folder durable, not what is in the files and folders. It
+// is two operations: the folder is opened for it.
 func (f *FS) SyncDir(name string) error {
-	return f.op(SyncDir, name, func() error {
-		d, err := f.folder(name)
-		if err != nil {
-			return err
-		}
-		d.disk, d.pending = maps.Clone(d.now), nil
+	d, err := f.OpenDir(name)
+	if err != nil {
+		return err
+	}
+	return d.Sync()
+}
+
+// OpenDir opens a folder.
+func (f *FS) OpenDir(name string) (durable.Dir, error) {
+	var d *dir
+	err := f.op(Open, name, func() (err error) {
+		d, err = f.folder(name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return openDir{f, name, d}, nil
+}
+
+// openDir is an open folder.
+type openDir struct {
+	fs   *FS
+	name string
+	dir  *dir
+}
+
+func (o openDir) Sync() error {
+	err := o.fs.op(SyncDir, o.name, func() error {
+		o.dir.disk, o.dir.pending = maps.Clone(o.dir.now), nil
 		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("%w: folder: %w", durable.ErrSync, err)
+	}
+	return nil
 }
+
+func (openDir) Close() error { return nil }
 
 // Free is what SetCapacity leaves; without it, a lot.
 func (f *FS) Free(name string) (free int64, err error) {

@@ -192,7 +192,7 @@ func (t *Target) appendReport(p *progress, lines []byte) error {
 		return nil
 	}
 	if err := t.o.FS.SyncDir(p.dir); err != nil {
-		return t.final(fmt.Errorf("write report %s: %w: folder: %w", name, durable.ErrSync, err))
+		return t.final(fmt.Errorf("write report %s: %w", name, err))
 	}
 	p.next.Report = Report{File: end.File, Bytes: size}
 	return nil
