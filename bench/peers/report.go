@@ -43,7 +43,9 @@ func newReport(o options) (*report, error) {
 		if err != nil && !errors.Is(err, pg.ErrMissing) {
 			return nil, err
 		}
-		r.Options += "; " + version
+		if version != "" {
+			r.Options += "; " + version
+		}
 	}
 	if slices.Contains(o.only, natsName) {
 		r.Options += "; NATS " + natsVersion
@@ -115,8 +117,8 @@ func (r *report) markdown(o options) []byte {
 			}
 		}
 	}
-	if o.rounds == 1 {
-		for _, m := range r.of(archiverName, load.Batch().Name) {
+	for _, m := range r.of(archiverName, load.Batch().Name) {
+		if len(m.Samples) > 0 {
 			fmt.Fprintln(&b, "\nResident memory and open files of the archiver over the run:", series(m.Samples)+".")
 		}
 	}

@@ -197,10 +197,10 @@ func refused(err error) error {
 // refusal says what an error of the buffer means to the sender.
 func refusal(err error) ingest.Refusal {
 	switch {
+	case errors.Is(err, streams.ErrNotReady), errors.Is(err, buffer.ErrStopped): // neither stores anything
+		return ingest.NotReady // also where another log is full: that of a successor, say
 	case errors.Is(err, buffer.ErrFull):
 		return ingest.Full
-	case errors.Is(err, streams.ErrNotReady), errors.Is(err, buffer.ErrStopped): // neither stores anything
-		return ingest.NotReady
 	case errors.Is(err, buffer.ErrDamaged):
 		return ingest.NotWritable
 	case errors.Is(err, buffer.ErrRefused): // what a request may have does not fit into a segment, say

@@ -23,4 +23,9 @@ func TestRefusal(t *testing.T) {
 			t.Errorf("%v: got %d, want %d", err, got, want)
 		}
 	}
+	// Events wait for a successor whose log has no room for what is moved to it.
+	both := fmt.Errorf("%w: the stream is stopped: %w", streams.ErrNotReady, buffer.ErrFull)
+	if got := refusal(both); got != ingest.NotReady {
+		t.Errorf("%v: got %d, want %d", both, got, ingest.NotReady)
+	}
 }

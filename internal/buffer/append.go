@@ -216,22 +216,19 @@ func (b *Buffer) press(reason string, bytes int64) {
 	if reason == fullQueue {
 		return
 	}
-	b.denied = min(bytes, b.o.HighWater/16)
+	b.denied = max(b.denied, min(bytes, b.o.HighWater/16))
 	if len(b.sealed) == 0 {
 		poke(b.pressure)
 	}
 }
 
-// whyFull says why nothing can be taken, or nothing of the size that was refused last, although there may be room for
-// less; "" when neither is so. The caller holds mu.
+// whyFull says why nothing can be taken, or nothing of the size that was refused, although there may be room for less;
+// "" when neither is so. The caller holds mu.
 func (b *Buffer) whyFull() string {
-	if reason := b.fullReason(0, 0); reason != "" {
+	if reason := b.fullReason(0, 0); reason != "" || b.roomFor(b.denied) {
 		return reason
 	}
-	if reason := b.fullReason(0, b.denied); reason != fullQueue {
-		return reason
-	}
-	return ""
+	return fullHighWater
 }
 
 // Reasons of ErrFull that are not of the disk.
@@ -249,8 +246,13 @@ func (b *Buffer) fullReason(count, bytes int64) string {
 		return b.noSpare
 	case b.queuedEvents+max(count, 1) > int64(b.o.QueueEvents), b.queuedBytes+bytes > b.o.QueueBytes:
 		return fullQueue
-	case b.written-b.released.written+b.queuedBytes+bytes > b.o.HighWater:
+	case !b.roomFor(bytes):
 		return fullHighWater
 	}
 	return ""
+}
+
+// roomFor tells whether so much more stays below the high-water mark. The caller holds mu.
+func (b *Buffer) roomFor(bytes int64) bool {
+	return b.written-b.released.written+b.queuedBytes+bytes <= b.o.HighWater
 }

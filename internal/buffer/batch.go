@@ -126,8 +126,10 @@ func (b *Buffer) release(ctx context.Context, batch *Batch) error {
 		return errors.New("not the oldest batch")
 	}
 	// Before the note: once that is there, the log may lose the ids.
-	if err := b.marks.save(ctx, b, batch); err != nil {
+	if err := b.marks.save(ctx, b, batch); errors.Is(err, durable.ErrSync) {
 		return b.fail(err)
+	} else if err != nil {
+		return err
 	}
 	r := released{batch: batch.Number, nextSeq: batch.Last + 1}
 	if err := b.writeNote(r); errors.Is(err, durable.ErrSync) {

@@ -84,7 +84,7 @@ type Buffer struct {
 	full, noSpare string
 	exhausted     bool
 	refusing      time.Time // since when whyFull is not ""; zero while it is
-	denied        int64     // bytes of the last request that found no room, within bounds; 0 since there is
+	denied        int64     // bytes of the largest request that found no room, within bounds; 0 since there is
 	growth        growth    // of what is not released
 
 	queue                     []*request
@@ -207,7 +207,7 @@ type Stats struct {
 	Conflicts                 int64     // events that were refused because their id is taken, since Open
 	// Ahead is how far received_at is ahead of the clock, which was set back.
 	Ahead     time.Duration
-	Full      string    // why Append answers ErrFull, at least to requests as large as the last that got it; "" when it does not
+	Full      string    // why Append answers ErrFull, at least to requests as large as one that got it; "" when it does not
 	FullSince time.Time // zero when it does not, or has not been noticed yet
 	// RoomBytes is how much can be taken until it does, and RoomFor how long that
 	// lasts at the rate of the last minute; negative: for ever, as far as one can see.
@@ -236,7 +236,7 @@ func (b *Buffer) Stats() Stats {
 		Full: b.whyFull(), FullSince: b.refusing, Damaged: b.broken,
 	}
 	s.RoomBytes = b.room(free)
-	if s.RoomFor = b.growth.lasts(s.RoomBytes); s.Full != "" {
+	if s.RoomFor = b.growth.lasts(s.RoomBytes); s.Full != "" && s.Full != fullQueue {
 		s.RoomFor = 0 // what is full does not grow
 	}
 	if b.open.rows > 0 {

@@ -85,6 +85,11 @@ func withoutDescriptors(t *testing.T, n, many int) (over bool) {
 	if got := rows(t, again.Buffer); !slices.Equal(got, want) {
 		t.Fatalf("without %v: %d rows after a loss of power, %d before", hit, len(got), len(want))
 	}
+	for seq := range int64(sent) { // the ids of what was released too
+		if got, err := again.Append(t.Context(), testEvents(int(seq), 1)); err != nil || got[0] != seq {
+			t.Fatalf("without %v: event %d, sent again, has seq %d, %v", hit, seq, got, err)
+		}
+	}
 	again.mustHalt(t)
 	return len(hit) == 0
 }

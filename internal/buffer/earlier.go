@@ -70,6 +70,11 @@ func (b *Buffer) SaveIDs(name string) error {
 }
 
 func (b *Buffer) saveIDs(name string) (err error) {
+	dir, err := b.o.FS.OpenDir(filepath.Dir(name)) // while there is a descriptor
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
 	temp := name + ".new"
 	f, err := b.o.FS.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -88,7 +93,7 @@ func (b *Buffer) saveIDs(name string) (err error) {
 	if err := b.o.FS.Rename(temp, name); err != nil {
 		return err
 	}
-	return b.o.FS.SyncDir(filepath.Dir(name))
+	return dir.Sync()
 }
 
 // writeIDs writes the ids of earlier logs, and ours.

@@ -159,6 +159,14 @@ func TestRoomForRequests(t *testing.T) {
 		if s := r.Stats(); s.SealedBatches != 1 || s.OpenRows != 0 {
 			t.Errorf("after the release nothing is sealed: %+v", s)
 		}
+		for err := error(nil); !errors.Is(err, ErrFull); n++ {
+			_, err = r.Append(t.Context(), testEvents(n+1, 1))
+		}
+		r.mu.Lock()
+		if r.denied != o.HighWater/16 {
+			t.Errorf("since a small request was refused, room for %d bytes is enough", r.denied)
+		}
+		r.mu.Unlock()
 		r.mustHalt(t)
 		if err := r.Room(large); err != nil {
 			t.Errorf("why a buffer that is over takes nothing is for Append to say: %v", err)

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
 
 	"github.com/audit-archiver/archiver/internal/durable"
 )
@@ -22,7 +23,8 @@ import (
 // They are not evidence: without them a retry after a restart may be stored a
 // second time, under the same id. So what cannot be written for want of room, or not
 // be read, stops nothing: it is said in the log of the program, and the window is
-// shorter. A failed sync is as final as any other.
+// shorter. What else stands in the way of a write passes, and the release waits for
+// that. A failed sync is as final as any other.
 type markFiles struct {
 	file   durable.File // the one that is appended to; nil: begin another
 	offset int64
@@ -43,19 +45,23 @@ const (
 	marksFileSize = 32 << 20
 )
 
-// save writes what recent has of a batch that is about to be released. Its error is
-// that of a sync.
+// save writes what recent has of a batch that is about to be released. Only want of room
+// is no error: a release is what makes room.
 func (m *markFiles) save(ctx context.Context, b *Buffer, batch *Batch) error {
 	if b.o.RetryIDs <= 0 || batch.Count == 0 {
 		return nil
 	}
-	if err := m.append(b, batch); errors.Is(err, durable.ErrSync) {
+	if err := m.append(b, batch); errors.Is(err, durable.ErrSync) || err != nil && !noRoom(err) {
 		return err
 	} else if err != nil {
 		b.o.Log.WarnContext(ctx, "ids not kept: a retry after a restart may be stored twice", "first", batch.First, "last", batch.Last, "error", err)
 	}
 	m.prune(ctx, b)
 	return nil
+}
+
+func noRoom(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG)
 }
 
 func (m *markFiles) append(b *Buffer, batch *Batch) (err error) {

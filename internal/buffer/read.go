@@ -214,8 +214,13 @@ func (s *span) covers(ref Ref) error {
 	return nil
 }
 
-// readGuess is what readRecord takes at once; most events are shorter.
-const readGuess = 1 << 10
+const (
+	// readGuess is what readRecord takes at once; most events are shorter.
+	readGuess = 1 << 10
+	// recordMost is longer than any event: those of a megabyte are the longest that a
+	// configuration allows, and take about as much in the log.
+	recordMost = 16 << 20
+)
 
 func readRecord(r io.ReaderAt, offset int64) ([]byte, error) {
 	var room [readGuess]byte
@@ -228,6 +233,9 @@ func readRecord(r io.ReaderAt, offset int64) ([]byte, error) {
 		return cutRecord(room[:n])
 	}
 	// A damaged length must not become an allocation.
+	if size > recordMost {
+		return nil, fmt.Errorf("event of %d bytes: no event is that long", size)
+	}
 	var end [1]byte
 	if n, err := r.ReadAt(end[:], offset+size-1); n == 0 {
 		return nil, fmt.Errorf("event of %d bytes: read its end: %w", size, err)

@@ -73,6 +73,23 @@ func Salvage(ctx context.Context, fsys durable.FS, dir string, o ShippedOptions)
 	return &s.out, nil
 }
 
+// Newer says, with ErrNewer, which segment in dir is of a newer program, so that whoever
+// is about to call Salvage knows before anything is done. Nothing else is an error.
+func Newer(fsys durable.FS, dir string) (err error) {
+	s := &salvage{fsys: fsys, dir: dir}
+	defer func() { err = errors.Join(err, s.out.Close()) }()
+	numbers, err := s.list()
+	if err != nil {
+		return nil //nolint:nilerr // for Salvage to say
+	}
+	for _, n := range numbers {
+		if _, _, err := s.header(n); errors.Is(err, ErrNewer) {
+			return err
+		}
+	}
+	return nil
+}
+
 // salvage is one run of Salvage.
 type salvage struct {
 	o    ShippedOptions
@@ -116,42 +133,59 @@ func (s *salvage) list() (numbers []int64, _ error) {
 	return numbers, nil
 }
 
-// segment finds the runs of one segment.
-func (s *salvage) segment(number int64, last bool) error {
+// badHeader is why a segment has no header that says anything.
+type badHeader string
+
+func (e badHeader) Error() string { return string(e) }
+
+// header opens a segment and reads its header.
+func (s *salvage) header(number int64) (*window, header, error) {
 	name := segmentName(number)
 	f, err := s.fsys.OpenFile(filepath.Join(s.dir, name), os.O_RDONLY, 0)
 	if err != nil {
-		return err
+		return nil, header{}, err
 	}
 	s.out.files = append(s.out.files, f)
 	size, err := f.Size()
 	if err != nil {
-		return err
+		return nil, header{}, err
 	}
 	w := &window{r: f, size: size}
 	raw, err := w.at(0, headerBytes)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		s.damaged(name, 0, last, "no header")
-		return nil
+		return w, header{}, badHeader("no header")
 	} else if err != nil {
-		return err
+		return w, header{}, err
 	}
 	h, _, err := decodeHeader(raw)
 	if errors.Is(err, ErrNewer) {
-		return fmt.Errorf("segment %s: %w", name, err)
+		return w, h, fmt.Errorf("segment %s: %w", name, err)
 	}
 	if err == nil && (h.stream != s.o.Stream || h.number != number) {
 		err = fmt.Errorf("is segment %d of stream %s", h.number, h.stream)
 	}
 	if err != nil {
+		return w, h, badHeader(err.Error())
+	}
+	return w, h, nil
+}
+
+// segment finds the runs of one segment.
+func (s *salvage) segment(number int64, last bool) error {
+	name := segmentName(number)
+	w, h, err := s.header(number)
+	if errors.As(err, new(badHeader)) {
 		// Without it nobody knows which frames are of this use of the file.
 		s.damaged(name, 0, last, err.Error())
 		return nil
 	}
-	limit := min(size, h.size)
+	if err != nil {
+		return err
+	}
+	limit := min(w.size, h.size)
 	run := intactRun{firstSeq: h.nextSeq, nextSeq: h.nextSeq, known: true, place: h.place()}
 	for at := int64(headerBytes); ; {
-		end, stop, err := s.run(w, f, &h, at, limit, &run)
+		end, stop, err := s.run(w, &h, at, limit, &run)
 		if err != nil {
 			return err
 		}
@@ -166,15 +200,15 @@ func (s *salvage) segment(number int64, last bool) error {
 			continue
 		case !last && !errors.Is(stop, errEnd):
 			s.damaged(name, end, false, stop.Error())
-		case last && size < h.size && !(errors.Is(stop, errEnd) && end+sector <= size):
-			s.damaged(name, end, true, fmt.Sprintf("file was cut to %d of %d bytes", size, h.size))
+		case last && w.size < h.size && !(errors.Is(stop, errEnd) && end+sector <= w.size):
+			s.damaged(name, end, true, fmt.Sprintf("file was cut to %d of %d bytes", w.size, h.size))
 		}
 		return nil
 	}
 }
 
 // run reads frames from at on, as long as they follow each other.
-func (s *salvage) run(w *window, f durable.File, h *header, at, limit int64, run *intactRun) (end int64, stop error, _ error) {
+func (s *salvage) run(w *window, h *header, at, limit int64, run *intactRun) (end int64, stop error, _ error) {
 	start, begun := at, run.known
 	for {
 		fr, err := parseFrame(w.at, at, limit, h.salt())
@@ -206,7 +240,7 @@ func (s *salvage) run(w *window, f durable.File, h *header, at, limit int64, run
 		run.received = max(run.received, fr.received)
 		at = fr.next()
 	}
-	run.frames, run.size = io.NewSectionReader(f, start, at-start), at-start
+	run.frames, run.size = io.NewSectionReader(w.r, start, at-start), at-start
 	s.runs = append(s.runs, *run)
 	return at, stop, nil
 }

@@ -134,7 +134,7 @@ func (b *Buffer) keep(ctx context.Context) {
 		if reason := b.whyFull(); reason == "" {
 			b.refusing, b.denied = time.Time{}, 0
 		} else {
-			b.press(reason, b.denied) // nobody may come who would be refused
+			b.press(reason, 0) // nobody may come who would be refused
 			if b.refusing.IsZero() {
 				b.refusing = now
 			}

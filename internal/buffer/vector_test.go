@@ -170,6 +170,9 @@ func TestFaultA28NewerVersion(t *testing.T) {
 			} else if !errors.Is(err, ErrNewer) {
 				t.Errorf("salvage: %v", err)
 			}
+			if err := Newer(fsys, "/wal"); errors.Is(err, ErrNewer) != (name != noteName) {
+				t.Errorf("newer: %v", err)
+			}
 			if after := content(t, fsys); after != before {
 				t.Errorf("the folder was changed from\n%sto\n%s", before, after)
 			}

@@ -18,13 +18,20 @@ func MkdirAll(fsys FS, name string, perm fs.FileMode) error {
 	_, err := fsys.ReadDir(name)
 	there := err == nil
 	if !there {
-		if !errors.Is(err, fs.ErrNotExist) || parent == name {
+		// Who may not read it learns from Mkdir that it is there.
+		secret := errors.Is(err, fs.ErrPermission)
+		if !errors.Is(err, fs.ErrNotExist) && !secret || parent == name {
 			return err
 		}
-		if err := MkdirAll(fsys, parent, perm); err != nil {
-			return err
+		if !secret {
+			if err := MkdirAll(fsys, parent, perm); err != nil {
+				return err
+			}
 		}
-		if err := fsys.Mkdir(name, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+		switch err := fsys.Mkdir(name, perm); {
+		case errors.Is(err, fs.ErrExist):
+			there = secret
+		case err != nil:
 			return err
 		}
 	}

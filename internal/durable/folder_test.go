@@ -120,7 +120,7 @@ func TestMkdirAllWithoutRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	fsys.Inject(func(op crashfs.Op) error {
-		if op.Kind == crashfs.SyncDir {
+		if op.Kind == crashfs.Open {
 			return fs.ErrPermission
 		}
 		return nil
@@ -128,7 +128,27 @@ func TestMkdirAllWithoutRights(t *testing.T) {
 	if err := durable.MkdirAll(fsys, "/a", 0o700); err != nil {
 		t.Errorf("a folder that is there: %v", err)
 	}
-	if err := durable.MkdirAll(fsys, "/b", 0o700); !errors.Is(err, durable.ErrSync) {
+	if err := durable.MkdirAll(fsys, "/b", 0o700); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("a new one: %v", err)
+	}
+}
+
+// TestMkdirAllOfASecret: a folder that is there may be one that only others may list.
+func TestMkdirAllOfASecret(t *testing.T) {
+	fsys := crashfs.New()
+	if err := fsys.Mkdir("/a", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	fsys.Inject(func(op crashfs.Op) error {
+		if op.Kind == crashfs.ReadDir && op.Name == "/a" {
+			return fs.ErrPermission
+		}
+		return nil
+	})
+	if err := durable.MkdirAll(fsys, "/a/b", 0o700); err != nil {
+		t.Error(err)
+	}
+	if err := durable.MkdirAll(fsys, "/a", 0o700); err != nil {
+		t.Error(err)
 	}
 }

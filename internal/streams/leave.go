@@ -15,9 +15,12 @@ import (
 // process that is an error, and later it waits for one, while queries are answered.
 func (l *Line) leave(ctx context.Context, s *Stream, why error) (*certified, error) {
 	s.gate.shut(fmt.Errorf("the stream is stopped: %w", why))
-	wait := l.o.look
+	found, wait := false, l.o.look
 	for told := false; ; told = true {
 		next, err := l.choose(ctx, s)
+		if found != (err == nil) {
+			found, wait = err == nil, l.o.look // something else is in the way now
+		}
 		if err == nil {
 			s.gate.shut(fmt.Errorf("the stream is stopped, and stream %s is to go on: %w", next.open.Stream, why))
 			err = l.move(ctx, s, next, why)

@@ -121,3 +121,35 @@ func TestAnUnfitBucketIsSeldomAsked(t *testing.T) {
 	}
 	w.check()
 }
+
+// TestAskingEndsAPause: who asks for a rotation may have mended what was in its way.
+func TestAskingEndsAPause(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	w.successor(w.first)
+	proofs := make(chan struct{}, 10)
+	w.opened = func(line *Line) {
+		line.o.Prove = func(context.Context) ([]ledger.Note, error) {
+			proofs <- struct{}{}
+			return nil, archive.ErrUnfit
+		}
+		line.o.pause = func(ctx context.Context, _ time.Duration) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+	}
+	p := must(w.start())
+	if err := p.ready(w.first); err != nil {
+		t.Fatal(err)
+	}
+	p.line.Rotate()
+	<-proofs
+	p.line.Rotate()
+	<-proofs
+	must(p.line.o.AskToRotate()) // as another process does
+	<-proofs
+	if err := errors.Join(p.send(w.events(1)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.check()
+}

@@ -135,7 +135,7 @@ func (l *Line) archive(ctx context.Context, s *Stream) (next *certified, _ error
 func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 	turn := time.NewTicker(l.o.look)
 	defer turn.Stop()
-	asked, wait := false, l.o.look
+	asked, found, wait := false, false, l.o.look
 	for {
 		select {
 		case <-turn.C:
@@ -151,6 +151,9 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 			continue
 		}
 		next, err := l.choose(ctx, s)
+		if found != (err == nil) {
+			found, wait = err == nil, l.o.look // something else is in the way now
+		}
 		if err == nil {
 			err = l.prepare(ctx, next)
 		}
@@ -166,11 +169,51 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 			return nil, err
 		}
 		l.sayWaiting(err)
-		if err := l.o.pause(ctx, restAfter(err, wait)); err != nil {
+		again, err := l.rest(ctx, s, restAfter(err, wait))
+		if err != nil {
 			return nil, nil
 		}
-		wait = min(2*wait, rest)
+		asked, wait = asked || again, min(2*wait, rest)
+		if again {
+			wait = l.o.look
+		}
 	}
+}
+
+// rest is a pause between two tries. It ends early when somebody asks for a rotation who
+// had not: what was in the way may be mended. When events are refused because the stream
+// has ended it is not longer than rest.
+func (l *Line) rest(ctx context.Context, s *Stream, d time.Duration) (again bool, _ error) {
+	if left := s.Ends().Sub(l.o.Now()); left < d {
+		d = max(left, min(d, rest))
+	}
+	before := l.o.asked(s.Open.Stream)
+	pause, end := context.WithCancel(ctx)
+	defer end()
+	var g errgroup.Group
+	g.Go(func() error {
+		turn := time.NewTicker(l.o.look)
+		defer turn.Stop()
+		for !again {
+			select {
+			case <-l.ask:
+				again = true
+			case <-turn.C:
+				again = !before && l.o.asked(s.Open.Stream)
+			case <-pause.Done():
+				return nil
+			}
+		}
+		end()
+		return nil
+	})
+	err := l.o.pause(pause, d)
+	end()
+	_ = g.Wait() // it has no errors
+	if ctx.Err() == nil {
+		err = nil
+	}
+	return again, err
 }
 
 // restAfter is the pause after an error of watch, which is wait where that says nothing else.

@@ -37,6 +37,9 @@ func Salvage(ctx context.Context, o Options, dryRun bool) (_ archive.Recovered, 
 	if err != nil {
 		return fail(err)
 	}
+	if err := buffer.Newer(l.o.FS, at.walDir()); err != nil { // which is not damaged: nothing is done
+		return fail(err)
+	}
 	damaged, next := &Stream{Open: at.open, certified: at}, &certified{}
 	if !dryRun {
 		if next, err = l.choose(ctx, damaged); err != nil {
