@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -44,7 +43,6 @@ type story struct {
 	maybe    int64 // the same, outcome unknown included
 	batches  map[int64]Batch
 	checking *atomic.Bool // the oracle reads: no faults now
-	forgets  bool         // ids were not kept, so a retry may be stored twice
 }
 
 func newStory(t *testing.T) *story {
@@ -81,7 +79,7 @@ func (s *story) live(steps int) error {
 // retry sends again what was acknowledged, released or not: nothing of it may be
 // stored twice.
 func (s *story) retry(r *running) error {
-	if s.acked == 0 || s.forgets {
+	if s.acked == 0 {
 		return nil
 	}
 	for from := int64(0); from < s.acked; from += 50 {
@@ -363,9 +361,6 @@ func TestFaultAtEveryOperation(t *testing.T) {
 			if hit.Kind == crashfs.Sync && synced {
 				t.Fatalf("op %d: %s was synced again after a failed sync", n, hit.Name)
 			}
-			// Ids that cannot be written are forgotten, which is said in the log; so they are
-			// when nobody can see whether there is a folder for them.
-			s.forgets = path.Base(path.Dir(hit.Name)) == marksDir || path.Base(hit.Name) == marksDir || hit.Kind == crashfs.ReadDir
 			if (hit.Kind == crashfs.Sync || hit.Kind == crashfs.SyncDir) && err == nil {
 				t.Fatalf("op %d: nobody noticed the failed %s of %s", n, hit.Kind, hit.Name)
 			}
