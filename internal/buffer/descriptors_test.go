@@ -2,8 +2,10 @@ package buffer
 
 import (
 	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -92,4 +94,33 @@ func withoutDescriptors(t *testing.T, n, many int) (over bool) {
 	}
 	again.mustHalt(t)
 	return len(hit) == 0
+}
+
+// TestIDsThatMayNotBeWritten: rights do not come back by themselves, so a release does not
+// wait for them: ids are no evidence.
+func TestIDsThatMayNotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := crashfs.New()
+		r := start(t, smallOptions(fsys))
+		r.mustAppend(t, testEvents(0, 10)...)
+		if err := r.Seal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		batch, err := r.Next(t.Context(), -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := 0
+		fsys.Inject(func(op crashfs.Op) error {
+			if !strings.Contains(op.Name, "/"+marksDir) {
+				return nil
+			}
+			refused++
+			return &fs.PathError{Op: string(op.Kind), Path: op.Name, Err: syscall.EACCES}
+		})
+		if err := r.Release(t.Context(), batch); err != nil || refused == 0 || r.Stats().FirstSeq != 10 {
+			t.Errorf("after %d refusals: %v, the log begins with seq %d", refused, err, r.Stats().FirstSeq)
+		}
+		r.mustHalt(t)
+	})
 }

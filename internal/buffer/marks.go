@@ -21,8 +21,8 @@ import (
 // markFiles keeps the marks of released batches, which are no longer in the log.
 //
 // They are not evidence: without them a retry after a restart may be stored a
-// second time, under the same id. So what cannot be written for want of room, or not
-// be read, stops nothing: it is said in the log of the program, and the window is
+// second time, under the same id. So what cannot be written for want of room or rights,
+// or not be read, stops nothing: it is said in the log of the program, and the window is
 // shorter. What else stands in the way of a write passes, and the release waits for
 // that. A failed sync is as final as any other.
 type markFiles struct {
@@ -45,13 +45,13 @@ const (
 	marksFileSize = 32 << 20
 )
 
-// save writes what recent has of a batch that is about to be released. Only want of room
-// is no error: a release is what makes room.
+// save writes what recent has of a batch that is about to be released. What lasts is no
+// error of it.
 func (m *markFiles) save(ctx context.Context, b *Buffer, batch *Batch) error {
 	if b.o.RetryIDs <= 0 || batch.Count == 0 {
 		return nil
 	}
-	if err := m.append(b, batch); errors.Is(err, durable.ErrSync) || err != nil && !noRoom(err) {
+	if err := m.append(b, batch); errors.Is(err, durable.ErrSync) || err != nil && !lasts(err) {
 		return err
 	} else if err != nil {
 		b.o.Log.WarnContext(ctx, "ids not kept: a retry after a restart may be stored twice", "first", batch.First, "last", batch.Last, "error", err)
@@ -60,8 +60,15 @@ func (m *markFiles) save(ctx context.Context, b *Buffer, batch *Batch) error {
 	return nil
 }
 
-func noRoom(err error) bool {
-	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG)
+// lasts tells whether err stays what it is while the release waits: it is what makes room,
+// and rights and kinds of files are as somebody left them.
+func lasts(err error) bool {
+	for _, e := range []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG, fs.ErrPermission, unix.EROFS, unix.ENOTDIR, unix.EISDIR, unix.ELOOP} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *markFiles) append(b *Buffer, batch *Batch) (err error) {

@@ -36,7 +36,7 @@ func MkdirAll(fsys FS, name string, perm fs.FileMode) error {
 		}
 	}
 	err = fsys.SyncDir(parent)
-	if err == nil || there && errors.Is(err, fs.ErrPermission) { // who may not read the parent did not make it
+	if err == nil || there && errors.Is(err, fs.ErrPermission) && !errors.Is(err, ErrSync) { // who may not read the parent did not make it
 		return nil
 	}
 	return err

@@ -352,20 +352,29 @@ func makeIn(nextDir string, id uuid.UUID, about ledger.Archive, root ledger.Sign
 }
 
 // AskToRotate asks the process that writes the current stream to go on with a
-// successor: soon, or at its next start. It returns the stream that will be closed.
+// successor: soon, or at its next start. It returns the stream that will be closed. Who
+// asks again is heard again.
 func (f *Folder) AskToRotate() (uuid.UUID, error) {
 	stream, err := f.Current()
 	if err != nil {
 		return uuid.Nil, err
 	}
-	return stream, durable.WriteFile(f.FS, filepath.Join(f.Dir, markerName), []byte(stream.String()+"\n"), 0o600)
+	wish := stream.String() + "\n" + uuid.NewString() + "\n"
+	return stream, durable.WriteFile(f.FS, filepath.Join(f.Dir, markerName), []byte(wish), 0o600)
+}
+
+// wish is what the one who asked last for that stream to be rotated wrote, which is like
+// nobody else's; "" when nobody has.
+func (f *Folder) wish(stream uuid.UUID) string {
+	raw, err := durable.ReadFile(f.FS, filepath.Join(f.Dir, markerName))
+	if err != nil || !strings.HasPrefix(string(raw), stream.String()) {
+		return ""
+	}
+	return string(raw)
 }
 
 // asked tells whether somebody wants that stream to be rotated.
-func (f *Folder) asked(stream uuid.UUID) bool {
-	raw, err := durable.ReadFile(f.FS, filepath.Join(f.Dir, markerName))
-	return err == nil && strings.TrimSpace(string(raw)) == stream.String()
-}
+func (f *Folder) asked(stream uuid.UUID) bool { return f.wish(stream) != "" }
 
 // answered removes the wish to rotate a stream that is not current any more.
 func (f *Folder) answered(now uuid.UUID) error {

@@ -18,8 +18,8 @@ func (l *Line) leave(ctx context.Context, s *Stream, why error) (*certified, err
 	found, wait := false, l.o.look
 	for told := false; ; told = true {
 		next, err := l.choose(ctx, s)
-		if found != (err == nil) {
-			found, wait = err == nil, l.o.look // something else is in the way now
+		if err == nil && !found {
+			found, wait = true, l.o.look // something else is in the way now, if anything is
 		}
 		if err == nil {
 			s.gate.shut(fmt.Errorf("the stream is stopped, and stream %s is to go on: %w", next.open.Stream, why))

@@ -135,7 +135,7 @@ func (l *Line) archive(ctx context.Context, s *Stream) (next *certified, _ error
 func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 	turn := time.NewTicker(l.o.look)
 	defer turn.Stop()
-	asked, found, wait := false, false, l.o.look
+	asked, found, wait, heard := false, false, l.o.look, ""
 	for {
 		select {
 		case <-turn.C:
@@ -147,12 +147,15 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 		wanted := asked || l.wanted(s)
 		if !wanted {
 			l.sayWaiting(nil)
-			wait = l.o.look
+			found, wait = false, l.o.look
 			continue
 		}
+		if wish := l.o.wish(s.Open.Stream); wish != heard {
+			heard, wait = wish, l.o.look
+		}
 		next, err := l.choose(ctx, s)
-		if found != (err == nil) {
-			found, wait = err == nil, l.o.look // something else is in the way now
+		if err == nil && !found {
+			found, wait = true, l.o.look // something else is in the way now, if anything is
 		}
 		if err == nil {
 			err = l.prepare(ctx, next)
@@ -169,7 +172,7 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 			return nil, err
 		}
 		l.sayWaiting(err)
-		again, err := l.rest(ctx, s, restAfter(err, wait))
+		again, err := l.rest(ctx, s, restAfter(err, wait), heard)
 		if err != nil {
 			return nil, nil
 		}
@@ -180,32 +183,34 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 	}
 }
 
-// rest is a pause between two tries. It ends early when somebody asks for a rotation who
-// had not: what was in the way may be mended. When events are refused because the stream
-// has ended it is not longer than rest.
-func (l *Line) rest(ctx context.Context, s *Stream, d time.Duration) (again bool, _ error) {
+// rest is a pause between two tries. It ends early when somebody asks for a rotation:
+// what was in the way may be mended. again says that it was by Rotate. heard is the wish that there was
+// before the try. When events are refused because the stream has ended it is not longer
+// than rest.
+func (l *Line) rest(ctx context.Context, s *Stream, d time.Duration, heard string) (again bool, _ error) {
 	if left := s.Ends().Sub(l.o.Now()); left < d {
 		d = max(left, min(d, rest))
 	}
-	before := l.o.asked(s.Open.Stream)
 	pause, end := context.WithCancel(ctx)
 	defer end()
 	var g errgroup.Group
 	g.Go(func() error {
+		defer end()
 		turn := time.NewTicker(l.o.look)
 		defer turn.Stop()
-		for !again {
+		for {
 			select {
 			case <-l.ask:
 				again = true
+				return nil
 			case <-turn.C:
-				again = !before && l.o.asked(s.Open.Stream)
+				if wish := l.o.wish(s.Open.Stream); wish != "" && wish != heard {
+					return nil
+				}
 			case <-pause.Done():
 				return nil
 			}
 		}
-		end()
-		return nil
 	})
 	err := l.o.pause(pause, d)
 	end()
