@@ -232,13 +232,8 @@ func readRecord(r io.ReaderAt, offset int64) ([]byte, error) {
 	if size <= int64(n) {
 		return cutRecord(room[:n])
 	}
-	// A damaged length must not become an allocation.
-	if size > recordMost {
+	if size > recordMost { // a damaged length must not become an allocation
 		return nil, fmt.Errorf("event of %d bytes: no event is that long", size)
-	}
-	var end [1]byte
-	if n, err := r.ReadAt(end[:], offset+size-1); n == 0 {
-		return nil, fmt.Errorf("event of %d bytes: read its end: %w", size, err)
 	}
 	whole := make([]byte, size)
 	if _, err := io.ReadFull(io.NewSectionReader(r, offset, size), whole); err != nil {
