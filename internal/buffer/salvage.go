@@ -80,7 +80,7 @@ func Newer(fsys durable.FS, dir string) (err error) {
 	defer func() { err = errors.Join(err, s.out.Close()) }()
 	numbers, err := s.list()
 	if err != nil {
-		return nil //nolint:nilerr // for Salvage to say
+		return nil // for Salvage to say
 	}
 	for _, n := range numbers {
 		if _, _, err := s.header(n); errors.Is(err, ErrNewer) {
