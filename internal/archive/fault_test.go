@@ -286,25 +286,7 @@ func TestFaultA18EmptyFiles(t *testing.T) {
 	} {
 		t.Run(file, func(t *testing.T) {
 			w := newWorld(t)
-			p := must(w.start())
-			if err := p.drain(); err != nil {
-				t.Fatal(err)
-			}
-			// The commit is signed, in the journal, and does not get out.
-			w.store.Intercept(func(c memstore.Call) *memstore.Fault {
-				if c.Op == "put" && strings.HasSuffix(c.Key, ".commit") {
-					return &memstore.Fault{Err: memstore.ErrLost}
-				}
-				return nil
-			})
-			if err := p.send(w.events(3)...); err != nil {
-				t.Fatal(err)
-			}
-			if err := p.archiver.Drain(t.Context(), func() bool { return p.archiver.Status().Err != nil }); err != nil {
-				t.Fatal(err)
-			}
-			_ = p.end()
-			w.store.Intercept(nil)
+			w.journalCommit(t)
 			name := filepath.Join(w.dir, file)
 			good := must(os.ReadFile(name))
 			must(0, os.Truncate(name, 0))

@@ -122,6 +122,30 @@ func (w *world) load(fsys durable.FS) (*Archiver, error) {
 		Now: w.clock.now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()})
 }
 
+// journalCommit is a life that ends with a commit which is signed, in the journal, and did
+// not get out.
+func (w *world) journalCommit(t *testing.T) {
+	t.Helper()
+	p := must(w.start())
+	if err := p.drain(); err != nil {
+		t.Fatal(err)
+	}
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" && strings.HasSuffix(c.Key, ".commit") {
+			return &memstore.Fault{Err: memstore.ErrLost}
+		}
+		return nil
+	})
+	if err := p.send(w.events(3)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.archiver.Drain(t.Context(), func() bool { return p.archiver.Status().Err != nil }); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.end()
+	w.store.Intercept(nil)
+}
+
 // TestFaultA28NewerState: files of the journal that a newer program wrote are refused, by
 // name and version, and nothing is changed, here and in the bucket.
 func TestFaultA28NewerState(t *testing.T) {
@@ -130,25 +154,7 @@ func TestFaultA28NewerState(t *testing.T) {
 			w := newWorld(t)
 			disk := crashfs.New()
 			w.fs, w.dir = disk, "/data"
-			p := must(w.start())
-			if err := p.drain(); err != nil {
-				t.Fatal(err)
-			}
-			// The commit is signed, in the journal, and does not get out.
-			w.store.Intercept(func(c memstore.Call) *memstore.Fault {
-				if c.Op == "put" && strings.HasSuffix(c.Key, ".commit") {
-					return &memstore.Fault{Err: memstore.ErrLost}
-				}
-				return nil
-			})
-			if err := p.send(w.events(3)...); err != nil {
-				t.Fatal(err)
-			}
-			if err := p.archiver.Drain(t.Context(), func() bool { return p.archiver.Status().Err != nil }); err != nil {
-				t.Fatal(err)
-			}
-			_ = p.end()
-			w.store.Intercept(nil)
+			w.journalCommit(t)
 
 			name := path.Join("/data/ledger", file)
 			good, err := durable.ReadFile(disk, name)
