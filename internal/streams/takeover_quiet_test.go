@@ -58,26 +58,33 @@ func TestTakenOverWaitsAfterQuietHours(t *testing.T) {
 	}
 }
 
-// checkWait starts the loser, and the winner while that one waits.
-func (x *twins) checkWait(t *testing.T) {
-	t.Helper()
-	next := x.successor(x.first)
-	waited := false
+// whileWaiting lets the winner archive one more event when the loser waits for it, and
+// notes that it has waited.
+func (x *twins) whileWaiting(t *testing.T) *bool {
+	waited := new(bool)
 	x.paused = func(d time.Duration) {
-		if waited || d != 5*time.Second {
+		if *waited || d != 5*time.Second {
 			return
 		}
-		waited = true
+		*waited = true
 		c := must(x.copy.start())
 		if err := errors.Join(c.ready(x.first), c.send(x.copy.events(1)...), c.drain(), c.end()); err != nil {
 			t.Error(err)
 		}
 	}
+	return waited
+}
+
+// checkWait starts the loser, and the winner while that one waits.
+func (x *twins) checkWait(t *testing.T) {
+	t.Helper()
+	next := x.successor(x.first)
+	waited := x.whileWaiting(t)
 	p := must(x.start())
 	if err := errors.Join(p.ready(next), p.drain(), p.end()); err != nil {
 		t.Fatal(err)
 	}
-	if !waited {
+	if !*waited {
 		t.Fatal("it did not wait")
 	}
 	x.checkBoth()

@@ -166,22 +166,12 @@ func TestTakenOverWaits(t *testing.T) {
 	x := newTwins(t, crashfs.New(), false)
 	x.successor(x.first)
 	x.clock.advance(-time.Hour) // the winner has just begun
-	waited := false
-	x.paused = func(d time.Duration) {
-		if waited || d != 5*time.Second {
-			return
-		}
-		waited = true
-		c := must(x.copy.start())
-		if err := errors.Join(c.ready(x.first), c.send(x.copy.events(1)...), c.drain(), c.end()); err != nil {
-			t.Error(err)
-		}
-	}
+	waited := x.whileWaiting(t)
 	p := must(x.start())
 	if err := errors.Join(p.ready(uuid.Nil), p.drain(), p.end()); err != nil {
 		t.Fatal(err)
 	}
-	if !waited {
+	if !*waited {
 		t.Error("it did not wait")
 	}
 	x.checkBoth()
