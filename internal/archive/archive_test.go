@@ -223,10 +223,10 @@ func TestNewerEncoder(t *testing.T) {
 		t.Fatal("nothing was spooled")
 	}
 	a := p.archiver
-	want := spooled{Class: "long", Rows: 1}
+	want := spooled{Class: longClass, Rows: 1}
 	var err error
 	var by string
-	if want.Root, want.Rows, by, err = rootOf(t.Context(), bytes.NewReader(body), int64(len(body)), "long"); err != nil {
+	if want.Root, want.Rows, by, err = rootOf(t.Context(), bytes.NewReader(body), int64(len(body)), longClass); err != nil {
 		t.Fatal(err)
 	}
 	info := must(w.store.Head(t.Context(), key, ""))

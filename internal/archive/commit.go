@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,8 +85,9 @@ func (a *Archiver) commit(ctx context.Context, j *job) error {
 	return a.release(ctx, b)
 }
 
-// upload brings all files of a batch to the bucket and returns their entries for
-// the manifest, in the order of the plan.
+// upload brings all files of a batch to the bucket and returns their entries in the order
+// that a manifest has them in: that of their keys, where "a-b/" comes before "a/". The
+// plan has them by class.
 func (a *Archiver) upload(ctx context.Context, j *job) ([]ledger.File, error) {
 	j.sent = true
 	files := make([]ledger.File, len(j.plan.Files))
@@ -98,7 +100,11 @@ func (a *Archiver) upload(ctx context.Context, j *job) ([]ledger.File, error) {
 			return err
 		})
 	}
-	return files, g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(files, func(x, y ledger.File) int { return cmp.Compare(x.Key, y.Key) })
+	return files, nil
 }
 
 func (a *Archiver) uploadFile(ctx context.Context, number int64, s spooled) (ledger.File, error) {

@@ -205,9 +205,12 @@ func (m *mover) sent() (map[string]ledger.Hash, error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		var p plan
-		if _, err := readJSON(m.o.FS, filepath.Join(dir, e.Name(), planName), &p); err != nil {
-			continue // not whole, so nothing of it was sent
+		p, err := readPlan(m.o.FS, filepath.Join(dir, e.Name()))
+		if errors.Is(err, errNoPlan) {
+			continue // nothing of it was sent
+		}
+		if err != nil {
+			return nil, err
 		}
 		for _, f := range p.Files {
 			files[f.Name] = f.SHA256

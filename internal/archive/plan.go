@@ -121,20 +121,15 @@ func divide(ctx context.Context, b *buffer.Batch) ([]*part, error) {
 // be read later, and its bytes may have been sent.
 func (a *Archiver) loadPlan(b *buffer.Batch) (_ plan, ok bool, _ error) {
 	dir := a.spoolDir(b.Number)
-	raw, err := durable.ReadFile(a.fs, filepath.Join(dir, planName))
-	if errors.Is(err, os.ErrNotExist) {
+	p, err := readPlan(a.fs, dir)
+	if errors.Is(err, errNoPlan) {
+		if !errors.Is(err, os.ErrNotExist) {
+			a.log.Warn("spool plan is not readable and is made again", "batch", b.Number, "error", err)
+		}
 		return plan{}, false, nil
 	}
-	if err != nil && !lost(err) {
-		return plan{}, false, fmt.Errorf("read spool plan: %w", err)
-	}
-	var p plan
-	if err == nil {
-		err = json.Unmarshal(raw, &p)
-	}
-	if err != nil || p.Version != planVersion {
-		a.log.Warn("spool plan is not readable and is made again", "batch", b.Number, "error", err)
-		return plan{}, false, nil
+	if err != nil {
+		return plan{}, false, err
 	}
 	if p.Stream != b.Stream.String() || p.Batch != b.Number || p.First != b.First || p.Last != b.Last {
 		return plan{}, false, fmt.Errorf("spool folder %s belongs to stream %s batch %d: move it away", dir, p.Stream, p.Batch)
@@ -150,6 +145,27 @@ func (a *Archiver) loadPlan(b *buffer.Batch) (_ plan, ok bool, _ error) {
 		}
 	}
 	return p, true, nil
+}
+
+// errNoPlan: a spool folder has no plan that is whole.
+var errNoPlan = errors.New("no whole plan")
+
+// readPlan reads the plan of a spool folder. Any error but errNoPlan may pass.
+func readPlan(fs durable.FS, dir string) (p plan, _ error) {
+	raw, err := durable.ReadFile(fs, filepath.Join(dir, planName))
+	if err != nil && !lost(err) {
+		return plan{}, fmt.Errorf("read spool plan: %w", err)
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &p)
+	}
+	if err == nil && p.Version != planVersion {
+		err = fmt.Errorf("version %d, want %d", p.Version, planVersion)
+	}
+	if err != nil {
+		return plan{}, fmt.Errorf("%w: %w", errNoPlan, err)
+	}
+	return p, nil
 }
 
 // lost says that what was to be read is not on the disk any more: another try, or more
@@ -169,7 +185,9 @@ func (a *Archiver) savePlan(p plan) error {
 // redate chooses a later retention date for files whose date has passed, or will
 // have before the store has them: S3 refuses a date in the past, and an object
 // that was never locked proves nothing. The new date is on our disk before it is
-// sent, so that a repetition asks for the same. It gives the full period again.
+// sent, so that a repetition asks for the same. It gives the full period again. A date
+// that a clock chose which has been set back since is taken back, for the reason of
+// aheadMost.
 func (a *Archiver) redate(b *buffer.Batch, p *plan) error {
 	now := a.now()
 	changed := false
@@ -177,10 +195,14 @@ func (a *Archiver) redate(b *buffer.Batch, p *plan) error {
 	later.Files = slices.Clone(p.Files) // until it is on our disk, nobody may send it
 	for i := range later.Files {
 		f := &later.Files[i]
+		period := f.SealedUntil.Sub(b.SealedAt)
+		if f.RetainUntil.After(f.SealedUntil) && f.RetainUntil.After(now.Add(period+aheadMost)) {
+			a.log.Warn("the clock was set back since a later retention date was chosen: choosing again", "name", f.Name, "retain_until", f.RetainUntil)
+			f.RetainUntil, changed = f.SealedUntil, true
+		}
 		if f.RetainUntil.After(now.Add(redateMargin)) {
 			continue
 		}
-		period := f.SealedUntil.Sub(b.SealedAt)
 		f.RetainUntil = now.Add(period).UTC().Truncate(time.Second).Add(time.Second)
 		changed = true
 		a.log.Warn("retention date passed before the upload: locking longer", "name", f.Name,

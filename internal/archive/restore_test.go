@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,4 +140,41 @@ func TestFaultB44ClockWasAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.check()
+}
+
+// TestFaultB44ClockWasAheadAtTheUpload: a batch is sealed while the clock is right, and its
+// upload begins, and does not work, while it is 100 days ahead. When the clock was put
+// right nothing is locked for longer than its class says.
+func TestFaultB44ClockWasAheadAtTheUpload(t *testing.T) {
+	const ahead = 100 * 24 * time.Hour
+	w := newWorld(t)
+	p := must(w.start())
+	if err := p.drain(); err != nil {
+		t.Fatal(err)
+	}
+	var jumped atomic.Bool
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		switch {
+		case c.Op == "versions" && strings.HasSuffix(c.Key, ".commit") && jumped.CompareAndSwap(false, true):
+			w.clock.advance(ahead) // behind the last look at the bucket before the files
+		case c.Op == "put" && strings.HasSuffix(c.Key, ".parquet") && w.clock.now().Sub(w.open.OpenedAt) > ahead/2:
+			return &memstore.Fault{Err: errors.New("RequestTimeTooSkewed")}
+		}
+		return nil
+	})
+	if err := p.send(w.events(7)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.archiver.Drain(t.Context(), func() bool { return p.archiver.Status().Err != nil }); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(-ahead)
+	if err := errors.Join(p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	for f := range w.check().Files() {
+		if left := f.RetainUntil.Sub(w.clock.now()); left > 4*24*time.Hour { // the longest class has three days
+			t.Errorf("%s is locked for %s: the clock was put right before it was sent", f.Key, left)
+		}
+	}
 }

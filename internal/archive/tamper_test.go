@@ -35,7 +35,7 @@ func TestFaultB36ForeignObject(t *testing.T) {
 	}{
 		{"commit", func(w *world) string { return commitKeyOf(w, 1) }, false},
 		{"data", func(w *world) string {
-			return ledger.Join(prefix, ledger.DataName("long", w.clock.now().Format(time.DateOnly), w.open.Stream, 0, 6))
+			return ledger.Join(prefix, ledger.DataName(longClass, w.clock.now().Format(time.DateOnly), w.open.Stream, 0, 6))
 		}, true},
 		{"certificate", func(w *world) string { return ledger.OpenKey(prefix, w.open.Stream) }, false},
 	} {
@@ -189,7 +189,7 @@ func goesOnWith(t *testing.T, cover func(w *world, key string) (versionID string
 			for _, key := range w.store.Keys() {
 				added = append(added, version{key, cover(w, key)}, version{key, hide(w, key)})
 			}
-			stranger := ledger.Join(prefix, ledger.DataName("long", w.clock.now().Format(time.DateOnly), uuid.New(), 0, 6))
+			stranger := ledger.Join(prefix, ledger.DataName(longClass, w.clock.now().Format(time.DateOnly), uuid.New(), 0, 6))
 			added = append(added, version{stranger, forge(w, stranger)})
 			p := must(w.start())
 			if err := errors.Join(p.send(w.events(3)...), p.drain(), p.end()); err != nil {

@@ -119,7 +119,7 @@ func newWorldOf(t *testing.T, newKey func(name string) ledger.Signer) *world {
 	w.stream = newKey(ledger.StreamName(archive, stream))
 	now := c.now()
 	w.archive = ledger.Archive{ID: archive, Created: now, Floor: now.AddDate(-10, 0, 0), Default: "standard",
-		Classes: []ledger.Class{{Name: "long", Days: 3}, {Name: "standard", Days: 1}}}
+		Classes: []ledger.Class{{Name: "standard", Days: 1}, {Name: longClass, Days: 3}}}
 	w.archive = must(ledger.ParseArchive(must(ledger.SignArchive(w.archive, w.root)), w.root.VKey()))
 	w.openRaw = must(ledger.SignOpen(ledger.Open{Archive: archive, Stream: stream, VKey: w.stream.VKey(),
 		OpenedAt: now, RetainUntil: w.archive.RetainUntil(now)}, w.root))
@@ -286,13 +286,17 @@ func (w *world) finish() *process {
 	return p
 }
 
+// longClass is the second class. Its name is that of the first one and a hyphen and more:
+// by its name it comes after it, by the keys of its files before.
+const longClass = "standard-long"
+
 // events makes n events over three days and two classes.
 func (w *world) events(n int) []event.Event {
 	events := make([]event.Event, n)
 	for i := range events {
 		class := "standard"
 		if i%3 == 0 {
-			class = "long"
+			class = longClass
 		}
 		events[i] = event.Event{ID: uuid.NewString(), Action: "order.create", ActorID: fmt.Sprint("user-", i), ActorType: "user",
 			ResourceType: "order", Outcome: "success", Producer: "test", Retention: class,

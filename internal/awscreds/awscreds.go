@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,7 +27,7 @@ type Source struct {
 	File string
 	// Profile within File or the shared files. Default: default.
 	Profile string
-	// Now stamps keys from File. Required with it.
+	// Now tells how old keys from File are. Required with it.
 	Now func() time.Time
 }
 
@@ -54,7 +55,7 @@ func (s Source) options(ctx context.Context) ([]func(*awsconfig.LoadOptions) err
 			return nil, err
 		}
 		return []func(*awsconfig.LoadOptions) error{
-			awsconfig.WithCredentialsProvider(aws.NewCredentialsCache(aws.CredentialsProviderFunc(s.read))),
+			awsconfig.WithCredentialsProvider(&fresh{source: s}),
 			// Nothing of ~/.aws may change the meaning, nor may AWS_PROFILE.
 			awsconfig.WithSharedConfigFiles([]string{}), awsconfig.WithSharedCredentialsFiles([]string{s.File}),
 			awsconfig.WithSharedConfigProfile(s.profile()),
@@ -73,8 +74,34 @@ func (s Source) profile() string {
 	return s.Profile
 }
 
-// read reads the keys in File. They expire when they are a minute old, so that the
-// cache asks again.
+// fresh keeps the keys of a file for a minute. The SDK's own cache compares dates: keys that
+// were read while the clock was ahead would stay until it gets there.
+type fresh struct {
+	source Source
+
+	mu   sync.Mutex // also held while the file is read: once for all who ask
+	keys aws.Credentials
+	at   time.Time // when they were read; zero: never
+}
+
+// Retrieve returns keys that have expired for the SDK, whose cache around this one asks for
+// each request then. Nobody else looks at that date.
+func (f *fresh) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if old := f.source.Now().Sub(f.at); !f.at.IsZero() && old >= 0 && old < age {
+		return f.keys, nil
+	}
+	keys, err := f.source.read(ctx)
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	keys.CanExpire, keys.Expires = true, time.Unix(0, 0)
+	f.keys, f.at = keys, f.source.Now()
+	return keys, nil
+}
+
+// read reads the keys in File.
 func (s Source) read(ctx context.Context) (aws.Credentials, error) {
 	// The SDK takes a missing file for an empty one.
 	if _, err := os.Stat(s.File); err != nil {
@@ -91,8 +118,6 @@ func (s Source) read(ctx context.Context) (aws.Credentials, error) {
 	if !keys.HasKeys() {
 		return aws.Credentials{}, fmt.Errorf("credentials %s: profile %s has no access key", s.File, s.profile())
 	}
-	keys.CanExpire = true
-	keys.Expires = s.Now().Add(age)
 	return keys, nil
 }
 

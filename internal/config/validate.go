@@ -26,8 +26,9 @@ var (
 	verifierKey = regexp.MustCompile(`^[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$`)
 )
 
-// daysMax is Amazon's limit for a default retention: a hundred years.
-const daysMax = 36_500
+// daysMax is what S3 locks for at most, 36,500 days, less the 396 that objects of the ledger
+// are locked for longer than the longest class.
+const daysMax = 36_500 - 396
 
 const sealBytesLeast = MiB
 

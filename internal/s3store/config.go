@@ -139,6 +139,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		// trailer, which several stores refuse.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		// The SDK would date a request by the store's clock after the first answer that
+		// refuses ours. What is locked until a date by our clock must be refused instead.
+		o.DisableClockSkewCorrection = true
 		o.Retryer = newRetryer()
 		o.HTTPSignerV4 = signer{}
 	})

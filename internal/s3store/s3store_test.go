@@ -121,6 +121,34 @@ func TestClockSkewIsReadable(t *testing.T) {
 	}
 }
 
+// TestFaultB43ClockAhead: our clock is a year ahead of a store that refuses requests which are
+// dated more than 15 minutes off. Nothing is stored, because it would be locked for a year
+// too long: the date of a lock comes from our clock, and so must that of the request. The
+// settings say by how much the clocks differ.
+func TestFaultB43ClockAhead(t *testing.T) {
+	theirs := func() time.Time { return time.Now().AddDate(-1, 0, 0).UTC() }
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", theirs().Format(http.TimeFormat))
+		at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+		if err != nil || at.Sub(theirs()).Abs() > 15*time.Minute {
+			fail(http.StatusForbidden, "RequestTimeTooSkewed")(w, r)
+			return
+		}
+		ok(w, r)
+	})
+	store := server.store(t, nil)
+	p := objecttest.NewPut("k", []byte("x"))
+	p.RetainUntil = time.Now().Add(24 * time.Hour).UTC().Truncate(time.Second)
+	for range 3 { // the SDK learns from the first answer
+		if version, err := store.Put(t.Context(), p); err == nil {
+			t.Errorf("stored as %s: by the store's clock it is locked for a year more than a day", version)
+		}
+	}
+	if s := store.Settings(t.Context()).Skew; !s.Known() || s.Value > -364*24*time.Hour {
+		t.Errorf("skew %+v, want a year less", s)
+	}
+}
+
 // What must never reach a bucket that cannot forget is refused before it is sent.
 func TestPutRefusesLocally(t *testing.T) {
 	now := time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)

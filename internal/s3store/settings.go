@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -279,18 +281,25 @@ func (s *Store) replication(ctx context.Context) ([]Replication, error) {
 
 // skew compares the clocks as far as whole seconds and the time that the request
 // took allow: 0 says that they may well agree, anything else is the least that they
-// differ by.
+// differ by. A store that refuses our clock, or us, says what its own is.
 func (s *Store) skew(ctx context.Context) (time.Duration, error) {
 	asked := s.cfg.Now()
 	out, err := s.client.HeadBucket(ctx, &awss3.HeadBucketInput{Bucket: &s.cfg.Bucket, ExpectedBucketOwner: s.owner()})
-	if err != nil {
+	var answer *awshttp.ResponseError
+	switch {
+	case err == nil:
+		if theirs, ok := awsmiddleware.GetServerTime(out.ResultMetadata); ok {
+			return skewOf(theirs, asked, s.cfg.Now()), nil
+		}
+	case errors.As(err, &answer):
+		if theirs, e := http.ParseTime(answer.HTTPResponse().Header.Get("Date")); e == nil {
+			return skewOf(theirs, asked, s.cfg.Now()), nil
+		}
+		return 0, err
+	default:
 		return 0, err
 	}
-	theirs, ok := awsmiddleware.GetServerTime(out.ResultMetadata)
-	if !ok {
-		return 0, errors.New("the answer has no Date")
-	}
-	return skewOf(theirs, asked, s.cfg.Now()), nil
+	return 0, errors.New("the answer has no Date")
 }
 
 // skewOf: when the store wrote down the second theirs, our clock was between asked
