@@ -14,7 +14,7 @@ func TestReserveForABatch(t *testing.T) {
 		"seal: {bytes: 512MiB}":           "",
 		"wal: {reserve_bytes: 268435455}": "wal.reserve_bytes: 268435455 is less than seal.bytes, 256MiB: …; raise wal.reserve_bytes to 256MiB, or lower seal.bytes to 268435455",
 		"wal: {reserve_bytes: 0}":         "wal.reserve_bytes: 0 is less than seal.bytes, 256MiB: …; raise wal.reserve_bytes to 256MiB",
-		"seal: {bytes: 4GiB}":             "wal.reserve_bytes: 512MiB is less than seal.bytes, 4GiB: …; raise wal.reserve_bytes to 4GiB, or lower seal.bytes to 512MiB",
+		"seal: {bytes: 2GiB}":             "wal.reserve_bytes: 512MiB is less than seal.bytes, 2GiB: …; raise wal.reserve_bytes to 2GiB, or lower seal.bytes to 512MiB",
 	} {
 		c, err := Parse([]byte("s3: {bucket: abc}\n"+body+"\n"), "/", func(string) (string, bool) { return "", false })
 		if err != nil {

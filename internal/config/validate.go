@@ -241,7 +241,7 @@ func (c *Config) checkRetention(k *checker) {
 
 func (c *Config) checkBounds(k *checker) {
 	between(k, "seal.rows", c.Seal.Rows, 1, 10_000_000)
-	between(k, "seal.bytes", c.Seal.Bytes, sealBytesLeast, 4*GiB)
+	between(k, "seal.bytes", c.Seal.Bytes, sealBytesLeast, 2*GiB) // a request more of it must fit into one PUT of 5 GiB
 	between(k, "seal.age", c.Seal.Age, 100*time.Millisecond, 24*time.Hour)
 	between(k, "wal.segment_bytes", c.WAL.SegmentBytes, MiB, GiB)
 	between(k, "wal.reserve_bytes", c.WAL.ReserveBytes, 0, TiB)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -18,11 +20,24 @@ const (
 	ackArchived  = "archived" // the events are in the bucket, locked and committed
 )
 
+// parameters are those of the query of a request's address; nil: it has none. A query that
+// cannot be understood is refused: what is lost of it may be what 200 was to mean.
+func parameters(r *http.Request) (url.Values, *problem) {
+	if r.URL.RawQuery == "" {
+		return nil, nil
+	}
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badRequest("the query of the address cannot be understood: separate its parameters by &, and escape what is special; nothing was stored")
+	}
+	return q, nil
+}
+
 // ackOf tells whether the client waits for the bucket.
-func ackOf(r *http.Request) (archived bool, _ *problem) {
+func ackOf(r *http.Request, q url.Values) (archived bool, _ *problem) {
 	asked := r.Header.Values(ackHeader)
-	if r.URL.RawQuery != "" {
-		asked = append(asked[:len(asked):len(asked)], r.URL.Query()[ackParameter]...)
+	if more := q[ackParameter]; len(more) > 0 {
+		asked = slices.Concat(asked, more)
 	}
 	for i, ack := range asked {
 		switch {

@@ -72,6 +72,18 @@ func TestUnknownAck(t *testing.T) {
 	w.healthy(0)
 }
 
+// TestQueryThatCannotBeUnderstood: what is lost of it may be what 200 was to mean.
+func TestQueryThatCannotBeUnderstood(t *testing.T) {
+	w := newWorld(t, DefaultTimeouts(), nil)
+	for _, query := range []string{"?ack=archived;receipt=1", "?receipt=1;ack=archived", "?ack=%zz", "?ack=archived%"} {
+		a := w.do("POST", "/v1/events"+query, http.Header{"Content-Type": {"application/json"}}, []byte(minimal))
+		if p := a.problem(t); a.StatusCode != 400 || p.kind != kindInvalidRequest || !strings.Contains(p.Detail, "nothing was stored") {
+			t.Errorf("%s: %d %+v", query, a.StatusCode, p)
+		}
+	}
+	w.healthy(0)
+}
+
 // TestNotArchivedYet says that the events are stored, and which.
 func TestNotArchivedYet(t *testing.T) {
 	w := newWorld(t, DefaultTimeouts(), func(o *Options) { o.Limits.ArchiveWait = time.Millisecond })

@@ -81,11 +81,15 @@ func (s *events) serveHTTP(w http.ResponseWriter, r *http.Request, c Client) {
 // serve stores the events of a request and returns the body of a success. applied
 // says that the receipts which the client asked for are in it.
 func (s *events) serve(r *http.Request, c Client) (stored []byte, applied bool, _ *problem) {
-	archived, p := ackOf(r)
+	q, p := parameters(r)
 	if p != nil {
 		return nil, false, p
 	}
-	receipt, p := wantsReceipt(r)
+	archived, p := ackOf(r, q)
+	if p != nil {
+		return nil, false, p
+	}
+	receipt, p := wantsReceipt(r, q)
 	if p != nil {
 		return nil, false, p
 	}

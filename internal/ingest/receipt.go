@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/audit-archiver/archiver/internal/event"
@@ -36,17 +37,14 @@ type ReceiptAppender interface {
 
 // wantsReceipt tells whether the client asked for receipts. A preference that we do
 // not know is none of our business, as RFC 7240 says.
-func wantsReceipt(r *http.Request) (bool, *problem) {
+func wantsReceipt(r *http.Request, q url.Values) (bool, *problem) {
 	wants := false
 	for _, header := range r.Header[preferHeader] {
 		for preference := range preferences(header) {
 			wants = wants || strings.EqualFold(preference, preferReceipt)
 		}
 	}
-	if r.URL.RawQuery == "" {
-		return wants, nil
-	}
-	for _, v := range r.URL.Query()[receiptParameter] {
+	for _, v := range q[receiptParameter] {
 		if v != "1" {
 			return false, badRequest(fmt.Sprintf("?%s= is %q; it may be 1; nothing was stored", receiptParameter, clip(v)))
 		}
