@@ -109,7 +109,7 @@ type makeFunc func(ctx context.Context, previous uuid.UUID) error
 func (n *node) streamOptions(ctx context.Context, successor makeFunc) streams.Options {
 	c := n.cfg
 	return streams.Options{
-		Folder: streamFolder(ctx, c), Store: n.store, Prefix: c.S3.Prefix, RotateBefore: c.Stream.RotateBefore, Make: successor,
+		Folder: streamFolder(ctx, c), Store: n.store, Prefix: c.S3.Prefix, RotateBefore: c.Stream.RotateBefore, AheadMost: c.Seal.AheadMost, Make: successor,
 		Buffer: buffer.Options{
 			SegmentBytes: int64(c.WAL.SegmentBytes), SealRows: int64(c.Seal.Rows), SealBytes: int64(c.Seal.Bytes), SealAge: c.Seal.Age,
 			Heartbeat: c.Heartbeat, Reserve: reserve(c.WAL), HighWater: int64(c.WAL.HighWaterBytes),

@@ -102,7 +102,7 @@ func recoverStream(ctx context.Context, f recoverFlags, stderr io.Writer) (_ arc
 	}
 	return archive.Recover(ctx, archive.RecoverOptions{
 		Dir: filepath.Join(dir, "work"), FS: durable.OS(), Store: store, Prefix: c.S3.Prefix, Root: c.Archive.RootVKey, Stream: stream,
-		Signer: key, Host: host, Writer: writer(), DryRun: f.dryRun, Now: time.Now,
+		Signer: key, Host: host, Writer: writer(), DryRun: f.dryRun, AheadMost: c.Seal.AheadMost, Now: time.Now,
 		Log: newLogger(stderr, c.Log).With(slog.String("part", "recover")),
 	})
 }

@@ -8,6 +8,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,10 +35,7 @@ const (
 	// redateMargin is how long before its end a retention date counts as passed:
 	// the upload itself takes time, and our clock may be behind the store's.
 	redateMargin = 15 * time.Minute
-	// aheadMost is how far our clock may have been set back since a batch was
-	// sealed. Retention counts from the seal: a clock that was years ahead for a
-	// moment would lock for years too long, and nobody could undo it.
-	aheadMost = 24 * time.Hour
+	aheadMost    = 24 * time.Hour // see Options.AheadMost
 	// uploadsAtOnce bounds the concurrent uploads of one batch's files.
 	uploadsAtOnce = 4
 	// spoolAhead is how many batches may stand between the two halves of Run. With the
@@ -105,6 +103,11 @@ type Options struct {
 	// this run continues the last one.
 	Prove func(context.Context) ([]ledger.Note, error)
 
+	// AheadMost is how far our clock may have been set back since a batch was sealed.
+	// Retention counts from the seal: a clock that was years ahead for a moment would lock
+	// for years too long, and nobody could undo it. Default: 24 h.
+	AheadMost time.Duration
+
 	Now     func() time.Time
 	Pause   func(context.Context, time.Duration) error // between tries. Default: it waits
 	Log     *slog.Logger
@@ -139,6 +142,7 @@ type Archiver struct {
 	identity Identity
 	writer   string
 	origins  Moved // where the first rows of the stream come from
+	ahead    time.Duration
 	now      func() time.Time
 	pause    func(context.Context, time.Duration) error
 	metrics  *metrics
@@ -184,7 +188,7 @@ func New(o Options) (*Archiver, error) {
 	a := &Archiver{
 		dir: o.Dir, fs: o.FS, bucket: bucket{o.Store, o.Log, m.foreign}, queue: o.Queue, ship: o.Ship, prove: o.Prove, prefix: o.Prefix,
 		stream: o.Stream, open: open, openRaw: o.Open, signer: o.Signer, root: o.Root,
-		identity: o.Identity, writer: o.Writer, now: o.Now, pause: orPause(o.Pause),
+		identity: o.Identity, writer: o.Writer, ahead: cmp.Or(o.AheadMost, aheadMost), now: o.Now, pause: orPause(o.Pause),
 		metrics: m, moved: make(chan struct{}),
 	}
 	if err := a.makeFolders(); err != nil {

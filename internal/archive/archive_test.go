@@ -245,3 +245,21 @@ func TestNewerEncoder(t *testing.T) {
 		t.Errorf("other rows: got %v, want errDiffers", err)
 	}
 }
+
+// TestFilesAreInTheOrderOfTheirKeys: a batch has events of two classes, of which the name of
+// one is the other's and a hyphen and more. A manifest has its files by key.
+func TestFilesAreInTheOrderOfTheirKeys(t *testing.T) {
+	w := newWorld(t)
+	p := must(w.start())
+	if err := errors.Join(p.drain(), p.send(w.events(2)...)); err != nil {
+		t.Fatal(err)
+	}
+	err := p.buffer.Seal(t.Context())
+	if err == nil {
+		err = p.archiver.Drain(t.Context(), func() bool { s := p.archiver.Status(); return s.Err != nil || s.NextSeq == 2 })
+	}
+	if err = errors.Join(err, p.archiver.Status().Err, p.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.check()
+}

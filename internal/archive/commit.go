@@ -47,8 +47,8 @@ func (a *Archiver) commit(ctx context.Context, j *job) error {
 	}
 	begun := a.now()
 	if a.pending == nil {
-		if ahead := b.SealedAt.Sub(begun); ahead > aheadMost {
-			return fmt.Errorf("sealed at %s, which is %s ahead of the clock: one of them is wrong, and what is locked too long stays so",
+		if ahead := b.SealedAt.Sub(begun); ahead > a.ahead {
+			return fmt.Errorf("sealed at %s, which is %s ahead of the clock: one of them is wrong, and what is locked too long stays so; set the clock, or take the longer lock with seal.ahead_most",
 				b.SealedAt.Format(time.RFC3339), ahead.Round(time.Second))
 		}
 		m := a.manifest(b, slices.Concat(j.notes, a.origins.notes(b.First, b.Last))...)

@@ -187,7 +187,7 @@ func (a *Archiver) savePlan(p plan) error {
 // that was never locked proves nothing. The new date is on our disk before it is
 // sent, so that a repetition asks for the same. It gives the full period again. A date
 // that a clock chose which has been set back since is taken back, for the reason of
-// aheadMost.
+// Options.AheadMost.
 func (a *Archiver) redate(b *buffer.Batch, p *plan) error {
 	now := a.now()
 	changed := false
@@ -196,7 +196,7 @@ func (a *Archiver) redate(b *buffer.Batch, p *plan) error {
 	for i := range later.Files {
 		f := &later.Files[i]
 		period := f.SealedUntil.Sub(b.SealedAt)
-		if f.RetainUntil.After(f.SealedUntil) && f.RetainUntil.After(now.Add(period+aheadMost)) {
+		if f.RetainUntil.After(f.SealedUntil) && f.RetainUntil.After(now.Add(period+a.ahead)) {
 			a.log.Warn("the clock was set back since a later retention date was chosen: choosing again", "name", f.Name, "retain_until", f.RetainUntil)
 			f.RetainUntil, changed = f.SealedUntil, true
 		}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type RecoverOptions struct {
 	Host   string // where this runs, for the notes
 	Writer string // name and version of this program, for the manifests
 	DryRun bool   // change nothing
+
+	AheadMost time.Duration // see Options
 
 	Now func() time.Time
 	Log *slog.Logger
@@ -205,7 +208,7 @@ func (r *recovery) archiver(s *ledger.Stream) (*Archiver, error) {
 	a := &Archiver{
 		dir: r.o.Dir, fs: r.o.FS, bucket: bucket{r.o.Store, r.o.Log, m.foreign}, queue: kept{}, prefix: r.o.Prefix,
 		stream: r.o.Stream, open: s.Open, signer: r.o.Signer, root: r.o.Root,
-		writer: r.o.Writer, now: r.o.Now, metrics: m, moved: make(chan struct{}),
+		writer: r.o.Writer, ahead: cmp.Or(r.o.AheadMost, aheadMost), now: r.o.Now, metrics: m, moved: make(chan struct{}),
 		state: state{Version: stateVersion, Head: s.Head}, origins: r.moved,
 	}
 	r.patience(a, r.o.pause)

@@ -62,6 +62,7 @@ type world struct {
 	id    Identity
 	ships bool                                         // processes copy their log to the bucket
 	prove func(context.Context) ([]ledger.Note, error) // nil: nobody asks whether the bucket is fit
+	ahead time.Duration                                // see Options.AheadMost
 	log   *slog.Logger
 	// stored, when set, is called by the log between two groups; see buffer.Options.
 	stored func([]buffer.Stored)
@@ -195,7 +196,7 @@ func (w *world) start() (*process, error) {
 	}
 	a, err := New(Options{Dir: w.dir, FS: w.fs, Store: store, Queue: buf, Prefix: prefix, Stream: w.open.Stream,
 		FirstSeq: buf.Stats().FirstSeq, OpenSeq: buf.Stats().NextSeq - buf.Stats().OpenRows,
-		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test", Ship: ship, Prove: w.prove,
+		Open: w.openRaw, Root: w.root.VKey(), Signer: w.stream, Identity: w.id, Writer: "test", Ship: ship, Prove: w.prove, AheadMost: w.ahead,
 		Now: w.clock.now, Log: w.log, Metrics: p.metrics})
 	if err != nil {
 		return nil, errors.Join(err, buf.Close())

@@ -176,6 +176,11 @@ type Seal struct {
 	Rows  int           `yaml:"rows"`  // Default: 1000000.
 	Bytes Size          `yaml:"bytes"` // of the WAL. Default: 256MiB.
 	Age   time.Duration `yaml:"age"`   // of the oldest event. Shorter: more and smaller files. Default: 15m.
+
+	// AheadMost is how far ahead of the clock a batch may have been sealed and be locked.
+	// What is sealed later waits: its lock counts from there, and nobody could undo it.
+	// Who raises it takes that longer lock. Default: 24h.
+	AheadMost time.Duration `yaml:"ahead_most"`
 }
 
 // WAL bounds the disk and memory that waiting events may take. At ReserveBytes,
@@ -276,7 +281,7 @@ func Default() Config {
 		Archive:   Archive{AckTimeout: 30 * time.Second},
 		Retention: Retention{Default: "standard"},
 		Stream:    Stream{RotateBefore: 30 * 24 * time.Hour},
-		Seal:      Seal{Rows: 1_000_000, Bytes: 256 * MiB, Age: 15 * time.Minute},
+		Seal:      Seal{Rows: 1_000_000, Bytes: 256 * MiB, Age: 15 * time.Minute, AheadMost: 24 * time.Hour},
 		WAL: WAL{
 			SegmentBytes:   64 * MiB,
 			ReserveBytes:   512 * MiB,

@@ -243,6 +243,7 @@ func (c *Config) checkBounds(k *checker) {
 	between(k, "seal.rows", c.Seal.Rows, 1, 10_000_000)
 	between(k, "seal.bytes", c.Seal.Bytes, sealBytesLeast, 2*GiB) // a request more of it must fit into one PUT of 5 GiB
 	between(k, "seal.age", c.Seal.Age, 100*time.Millisecond, 24*time.Hour)
+	between(k, "seal.ahead_most", c.Seal.AheadMost, time.Hour, daysMax*24*time.Hour)
 	between(k, "wal.segment_bytes", c.WAL.SegmentBytes, MiB, GiB)
 	between(k, "wal.reserve_bytes", c.WAL.ReserveBytes, 0, TiB)
 	between(k, "wal.high_water_bytes", c.WAL.HighWaterBytes, 2*c.WAL.SegmentBytes, 64*TiB)

@@ -52,7 +52,7 @@ func Salvage(ctx context.Context, o Options, dryRun bool) (_ archive.Recovered, 
 	got, damage, err := archive.Salvage(ctx, archive.SalvageOptions{
 		Options: archive.Options{
 			Dir: at.dir, FS: l.o.FS, Store: l.o.Store, Prefix: l.o.Prefix, Stream: at.open.Stream, Open: at.raw, Root: l.o.Root, Signer: key,
-			Identity: identity, Writer: l.o.Writer, Prove: l.o.Prove,
+			Identity: identity, Writer: l.o.Writer, Prove: l.o.Prove, AheadMost: l.o.AheadMost,
 			Now: l.o.Now, Pause: l.o.pause, Log: l.o.Log.With("part", "salvage"), Metrics: prometheus.NewRegistry(),
 		},
 		LogDir: at.walDir(), Retention: l.o.Buffer.Retention, Successor: damaged.named(next), DryRun: dryRun,

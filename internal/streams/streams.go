@@ -49,6 +49,8 @@ type Options struct {
 
 	// RotateBefore is how long before a stream's end its successor takes over.
 	RotateBefore time.Duration
+	// AheadMost is archive.Options.AheadMost.
+	AheadMost time.Duration
 	// Make, when set, makes a successor wait when one is needed. Otherwise somebody
 	// with the root key has to.
 	Make  func(ctx context.Context, previous uuid.UUID) error
@@ -231,7 +233,7 @@ func (l *Line) openArchiver(s *Stream, key ledger.Signer) (err error) {
 		FirstSeq: held.FirstSeq, OpenSeq: held.NextSeq - held.OpenRows,
 		Dir: at.dir, FS: l.o.FS, Store: l.o.Store, Queue: l.o.queue(s.Buffer), Prefix: l.o.Prefix,
 		Stream: at.open.Stream, Open: at.raw, Root: l.o.Root, Signer: key,
-		Identity: identity, Writer: l.o.Writer, Ship: ship, Prove: l.o.Prove, Pause: l.o.pause,
+		Identity: identity, Writer: l.o.Writer, Ship: ship, Prove: l.o.Prove, AheadMost: l.o.AheadMost, Pause: l.o.pause,
 		Now: l.o.Now, Log: l.o.Log.With("part", "archive"), Metrics: s.metrics,
 	})
 	if err != nil {
