@@ -123,11 +123,12 @@ func TestRecoveryTakesDays(t *testing.T) {
 	w, next := thoughtLost(t, time.Hour)
 	w.recoverFor(t, 2)
 	view := w.comesBack(t, next, func(look int) {
-		w.clock.advance(20 * time.Hour)
 		switch look {
-		case 1:
-			w.recoverFor(t, 1)
+		case 1, 3:
+			w.clock.advance(20 * time.Hour)
 		case 2:
+			w.recoverFor(t, 1)
+		case 4:
 			w.recoverAll(t)
 		}
 	})
