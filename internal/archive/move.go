@@ -39,6 +39,7 @@ type MoveOptions struct {
 
 	// Settle is how long after it took the stream over another writer may take until
 	// it has committed what both logs have: the age at which it seals, and some more.
+	// A recovery has longer; see recoveryMost.
 	Settle time.Duration
 
 	Now    func() time.Time
@@ -46,8 +47,16 @@ type MoveOptions struct {
 	Logger *slog.Logger
 }
 
-// movePoll is the pause between two looks at what another writer does.
-const movePoll = 5 * time.Second
+const (
+	// movePoll is the first pause between two looks at what another writer does, and
+	// movePollMost the longest.
+	movePoll     = 5 * time.Second
+	movePollMost = time.Minute
+	// recoveryMost is how long after it began a recovery may take until it has closed the
+	// stream. Somebody stands by it, and runs it again if it was cut short; what only this
+	// disk has must not wait for ever for somebody who does not.
+	recoveryMost = 24 * time.Hour
+)
 
 // runsMost bounds the moved notes of one commit; it leaves room for others.
 const runsMost = 250
@@ -155,7 +164,7 @@ func (m *mover) settle(ctx context.Context, snap *buffer.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	for {
+	for poll := movePoll; ; poll = min(2*poll, movePollMost) {
 		view, err := reader.Refresh(ctx)
 		if err != nil {
 			return err
@@ -167,27 +176,41 @@ func (m *mover) settle(ctx context.Context, snap *buffer.Snapshot) error {
 			}
 		}
 		head := &m.stream.Head
-		until := m.takenOver().Add(m.o.Settle)
+		until, recovery := m.until()
 		left := until.Sub(m.o.Now())
 		if snap.NextSeq == snap.FirstSeq || head.Closed || m.stream.Stuck != "" || !head.Through.Before(last) || left <= 0 {
 			return nil
 		}
-		m.o.Logger.WarnContext(ctx, "waiting until the stream's other writer has committed what both have", "until", until)
-		if err := m.o.Pause(ctx, min(left, movePoll)); err != nil {
+		if recovery {
+			m.o.Logger.WarnContext(ctx, "waiting until the recovery of the stream has closed it: if it was cut short, run it again", "until", until)
+		} else {
+			m.o.Logger.WarnContext(ctx, "waiting until the stream's other writer has committed what both have", "until", until)
+		}
+		if err := m.o.Pause(ctx, min(left, poll)); err != nil {
 			return err
 		}
 	}
 }
 
-// takenOver is when another writer last took the stream over; zero when there is none.
-func (m *mover) takenOver() (at time.Time) {
+// until says how long the stream's other writer has to commit what it has of our rows, and
+// whether that is a recovery. It counts from when that one last took the stream over,
+// which a commit without rows says; those with rows may have been sealed long before.
+func (m *mover) until() (_ time.Time, recovery bool) {
+	var taken time.Time
 	for i := range m.stream.Manifests {
 		c := &m.stream.Manifests[i]
-		if c.Index > m.o.Index && (at.IsZero() || c.Has(ledger.NoteStart)) {
-			at = c.SealedAt
+		if c.Index <= m.o.Index {
+			continue
+		}
+		recovery = c.Has(ledger.NoteRecover)
+		if taken.IsZero() || c.Has(ledger.NoteStart) || recovery && c.Last < c.First {
+			taken = c.SealedAt
 		}
 	}
-	return at
+	if recovery {
+		return taken.Add(recoveryMost), true
+	}
+	return taken.Add(m.o.Settle), false
 }
 
 // lastReceived is when the last row of a log was received. The batches behind it are

@@ -73,7 +73,8 @@ func (b *bucket) ensure(ctx context.Context, u upload) (object.Info, error) {
 }
 
 // adopt looks at all versions of a key, oldest first, takes the first that is
-// ours, and reports every other. found is false when the key has no versions,
+// ours, and reports every other. Where ours are all locked for too short, the first
+// is locked for longer. found is false when the key has no versions,
 // or only delete markers: there is nothing of ours to hide behind.
 func (b *bucket) adopt(ctx context.Context, u upload) (_ object.Info, found bool, _ error) {
 	var versions []object.Info
@@ -86,7 +87,7 @@ func (b *bucket) adopt(ctx context.Context, u upload) (_ object.Info, found bool
 		}
 	}
 	slices.Reverse(versions) // the store lists newest first
-	var ours object.Info
+	var ours, short object.Info
 	var foreign, undecided []error
 	for _, v := range versions {
 		if v.DeleteMarker {
@@ -107,6 +108,9 @@ func (b *bucket) adopt(ctx context.Context, u upload) (_ object.Info, found bool
 			err = errors.New("a second copy")
 		case errors.Is(err, errDiffers):
 			foreign = append(foreign, fmt.Errorf("version %s: %w", v.VersionID, err))
+		case errors.Is(err, errShort) && short.VersionID == "":
+			short = info
+			continue
 		default: // could not look, or our bytes without a lock that we can see
 			undecided = append(undecided, fmt.Errorf("version %s: %w", v.VersionID, err))
 			continue
@@ -116,6 +120,10 @@ func (b *bucket) adopt(ctx context.Context, u upload) (_ object.Info, found bool
 	}
 	if ours.VersionID != "" {
 		return ours, true, nil
+	}
+	if short.VersionID != "" {
+		info, err := b.lengthen(ctx, u, short)
+		return info, err == nil, err
 	}
 	if len(undecided) > 0 {
 		return object.Info{}, false, fmt.Errorf("adopt %s: %w", u.Key, errors.Join(undecided...))
@@ -127,11 +135,43 @@ func (b *bucket) adopt(ctx context.Context, u upload) (_ object.Info, found bool
 	return object.Info{}, false, nil
 }
 
-var errDiffers = errors.New("content differs")
+// lengthen locks our content, which is there and locked already, until the date that is
+// wanted now. Where a seal is lost, who recovers makes up its date: it may be later than
+// the one for which the node had sent the same file. The lock only ever becomes longer.
+// If we die here, it is longer than anybody says, or the next try finds it short again.
+func (b *bucket) lengthen(ctx context.Context, u upload, short object.Info) (info object.Info, err error) {
+	b.log.WarnContext(ctx, "our own object is locked until an earlier date than is wanted now: locking longer", "key", u.Key,
+		"version", short.VersionID, "until", short.RetainUntil, "retain_until", u.RetainUntil)
+	if err = b.extend(ctx, u.Key, short.VersionID, u.RetainUntil); err == nil {
+		info, err = b.store.Head(ctx, u.Key, short.VersionID)
+	}
+	if err == nil {
+		err = b.confirm(ctx, u, &info, u.RetainUntil)
+	}
+	if err != nil {
+		return object.Info{}, fmt.Errorf("adopt %s version %s, locked until %s: lock it until %s: %w", u.Key, short.VersionID,
+			short.RetainUntil.UTC().Format(time.RFC3339), u.RetainUntil.UTC().Format(time.RFC3339), err)
+	}
+	return info, nil
+}
+
+func (b *bucket) extend(ctx context.Context, key, version string, until time.Time) error {
+	store, ok := b.store.(object.Extender)
+	if !ok {
+		return fmt.Errorf("%w: this store cannot lengthen it", object.ErrUnlocked)
+	}
+	return store.Extend(ctx, key, version, until)
+}
+
+var (
+	errDiffers = errors.New("content differs")
+	errShort   = fmt.Errorf("%w for long enough", object.ErrUnlocked)
+)
 
 // confirm compares a version with what was asked for: content first, then lock
 // mode and date. Other content is errDiffers, for good; our content without the
-// lock is object.ErrUnlocked, which the store's owner can mend.
+// lock is object.ErrUnlocked, which the store's owner can mend. One that only ends
+// too early is errShort, which we can mend.
 func (b *bucket) confirm(ctx context.Context, u upload, info *object.Info, until time.Time) error {
 	if err := b.sameContent(ctx, u, info); err != nil {
 		return err
@@ -140,7 +180,7 @@ func (b *bucket) confirm(ctx context.Context, u upload, info *object.Info, until
 		return fmt.Errorf("%w: mode is %q", object.ErrUnlocked, info.Mode)
 	}
 	if info.RetainUntil.Before(until) {
-		return fmt.Errorf("%w: locked until %s, want %s", object.ErrUnlocked,
+		return fmt.Errorf("%w: locked until %s, want %s", errShort,
 			info.RetainUntil.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339))
 	}
 	return nil

@@ -49,7 +49,7 @@ type Recovered struct {
 	Last    int64          `json:"last"`  // First-1 when there are none
 	Rows    int64          `json:"rows"`
 	Lost    []ledger.Range `json:"lost"`    // of First to Last: neither archived nor shipped
-	Commits int64          `json:"commits"` // that the recovery added, the closing one included
+	Commits int64          `json:"commits"` // that recoveries added, those that take and close the stream included
 	Closed  bool           `json:"closed"`
 	Orphans []string       `json:"orphans"` // files that the node has sent and that do not count
 	Remarks []string       `json:"remarks"` // what is under the names of shipments and is none
@@ -81,10 +81,14 @@ var ErrGone = errors.New("the stream has gone on")
 //	           commit is the next. Nothing is taken from an earlier run.
 //	2 fetch    what was shipped from that seq on is on our disk, verified. It makes
 //	           the batches that the node sealed; what it has not sealed is one more.
-//	3 archive  each batch as a node archives it (see commit), under the stream's next
-//	           index. If the node still lives, one of the two commits is first under
-//	           that index, and the other one stops.
-//	4 close    the last commit says so. The stream takes no other from then on.
+//	3 take     a commit without rows says that a recovery has begun. If the node still
+//	           lives, one of the two is first under the stream's next index, and the other
+//	           one stops, before any file was sent that nobody would name.
+//	4 archive  each batch as a node archives it (see commit).
+//	5 close    the last commit says so. The stream takes no other from then on.
+//
+// Between 3 and 5 a node that comes back waits (see Move): what it brings to another
+// stream meanwhile would be archived twice.
 func Recover(ctx context.Context, o RecoverOptions) (_ Recovered, err error) {
 	r := &recovery{o: o}
 	if r.reader, err = ledger.NewReader(o.Store, o.Prefix, o.Root); err != nil {
@@ -239,7 +243,7 @@ type kept struct{}
 func (kept) Next(context.Context, int64) (*buffer.Batch, error) { return nil, buffer.ErrStopped }
 func (kept) Release(context.Context, *buffer.Batch) error       { return nil }
 
-// archive is steps 3 and 4.
+// archive is steps 3 to 5.
 func (r *recovery) archive(ctx context.Context, a *Archiver, batches []*buffer.ShippedBatch) error {
 	said := ledger.Note{Kind: ledger.NoteRecover, Host: r.o.Host}
 	if err := r.batches(ctx, a, batches, said, "neither archived nor shipped"); err != nil {
@@ -248,8 +252,20 @@ func (r *recovery) archive(ctx context.Context, a *Archiver, batches []*buffer.S
 	return gone(r.end(ctx, a, said, ledger.Note{Kind: ledger.NoteRotate}))
 }
 
-// batches archives each batch, with a note of what is lost, and why.
+// batches takes the stream, if there is something to archive, and archives each batch,
+// with a note of what is lost, and why.
+//
+// Each run takes it anew: that tells a node how long to wait for this one.
 func (r *recovery) batches(ctx context.Context, a *Archiver, batches []*buffer.ShippedBatch, said ledger.Note, why string) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	err := r.step(ctx, a, committing, func(ctx context.Context) error {
+		return a.publish(ctx, a.manifest(nil, said), a.state.NextBatch, a.state.Identity)
+	})
+	if err != nil {
+		return fmt.Errorf("take the stream: %w", gone(err))
+	}
 	for _, b := range batches {
 		j := &job{batch: b.Batch, notes: []ledger.Note{said}}
 		if b.Lost {
@@ -307,9 +323,12 @@ func (r *recovery) plan(ctx context.Context, s *ledger.Stream, batches []*buffer
 	return r.result(s).with(batches, orphans), nil
 }
 
-// with adds batches that are still to be archived, and the commit that closes the
-// stream and names the orphans.
+// with adds batches that are still to be archived, the commit that takes the stream for
+// them, and the one that closes it and names the orphans.
 func (out Recovered) with(batches []*buffer.ShippedBatch, orphans []ledger.Note) Recovered {
+	if len(batches) > 0 {
+		out.Commits++
+	}
 	for _, b := range batches {
 		out.Last = b.Last
 		out.Commits++

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
 )
@@ -72,6 +74,107 @@ func TestNodeIsNotLost(t *testing.T) {
 	}
 	w.checkRecovered(t)
 	w.checkOldNode(t)
+}
+
+// nodeWithATail is one that archives a batch, ships four events more that are not sealed,
+// and ends.
+func (w *world) nodeWithATail(t *testing.T) {
+	t.Helper()
+	w.fs, w.dir = crashfs.New(), "/data"
+	p := must(w.start())
+	s := p.shipper()
+	if err := errors.Join(p.send(w.events(7)...), p.drain(), p.appendOpen(4), s.ship(t.Context()), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Minute)
+}
+
+// TestNodeGoesOnAfterAbandonedRecovery: somebody begins to recover a node that is not
+// lost, and no commit of that comes through. Then none of its files is there either: the
+// node goes on and seals elsewhere, and nothing is left that nobody names.
+func TestNodeGoesOnAfterAbandonedRecovery(t *testing.T) {
+	for more := range 3 {
+		w := newWorld(t)
+		w.nodeWithATail(t)
+		w.noCommits()
+		if _, err := Recover(t.Context(), w.elsewhere(nil, w.root)); !errors.Is(err, memstore.ErrLost) {
+			t.Errorf("recovered without a commit: %v", err)
+		}
+		w.store.Intercept(nil)
+		p := must(w.start())
+		if more > 0 {
+			must(0, p.appendOpen(more))
+		}
+		if err := errors.Join(p.buffer.Seal(p.ctx), p.drain(), p.end()); err != nil {
+			t.Fatal(err)
+		}
+		w.check()
+	}
+}
+
+// TestRecoveryGoesOnWithMore: a recovery dies when it has sent the files of what the node
+// had not sealed. The node is not lost: it ships more of that batch, and stops. Who runs
+// the recovery again cuts elsewhere, and names those files.
+func TestRecoveryGoesOnWithMore(t *testing.T) {
+	w := newWorld(t)
+	w.nodeWithATail(t)
+	commits := 0
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" && strings.HasSuffix(c.Key, ".commit") {
+			if commits++; commits > 1 {
+				return &memstore.Fault{Err: memstore.ErrLost}
+			}
+		}
+		return nil
+	})
+	if _, err := Recover(t.Context(), w.elsewhere(nil, w.root)); !errors.Is(err, memstore.ErrLost) {
+		t.Errorf("recovered without its commit: %v", err)
+	}
+	w.store.Intercept(nil)
+	p := must(w.start())
+	if err := errors.Join(p.appendOpen(2), p.shipper().ship(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.end(); !errors.Is(err, ErrRecovered) {
+		t.Errorf("the node: %v", err)
+	}
+	got := must(Recover(t.Context(), w.elsewhere(nil, w.root)))
+	if got.Rows != 6 || len(got.Orphans) != 3 || !got.Closed {
+		t.Errorf("recovered %+v", got)
+	}
+	view := w.view()
+	w.checkRows(view)
+	if findings := append(view.Reconcile(prefix, w.clock.now()), view.Findings...); len(findings) > 0 {
+		t.Errorf("findings %v", findings)
+	}
+}
+
+// TestRecoverFilesLockedForLess: the clock was ahead when the node shipped, and was set
+// back when it sealed, of which a recovery does not know. The files are there, and locked
+// until an earlier date than the recovery wants.
+func TestRecoverFilesLockedForLess(t *testing.T) {
+	w := newWorld(t)
+	w.fs, w.dir = crashfs.New(), "/data"
+	p := must(w.start())
+	s := p.shipper()
+	if err := errors.Join(p.send(w.events(7)...), p.drain(), p.appendOpen(4)); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Minute)
+	must(0, s.ship(t.Context()))
+	w.clock.advance(-time.Minute)
+	tried := w.noCommits()
+	must(0, p.buffer.Seal(p.ctx))
+	<-tried // the files are there
+	_ = p.end()
+	w.store.Intercept(nil)
+	if got := must(Recover(t.Context(), w.elsewhere(nil, w.root))); got.Rows != 4 || len(got.Orphans) > 0 {
+		t.Errorf("recovered %+v", got)
+	}
+	if w.store.Calls("extend") == 0 {
+		t.Error("no lock was too short: the test does not test what it should")
+	}
+	w.checkRecovered(t)
 }
 
 // TestRecoverLate: the retention of what is recovered has passed since it was sealed.

@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/ledger"
-	"github.com/audit-archiver/archiver/internal/object"
 )
 
 // ErrClosed: the stream's last commit says that it takes no more.
@@ -42,10 +41,7 @@ func (a *Archiver) extendArchive(ctx context.Context) {
 		return
 	}
 	if err == nil {
-		err = errors.New("this store cannot lengthen a lock")
-		if store, ok := a.store.(object.Extender); ok {
-			err = store.Extend(ctx, a.about.Key, a.about.VersionID, a.open.RetainUntil)
-		}
+		err = a.extend(ctx, a.about.Key, a.about.VersionID, a.open.RetainUntil)
 	}
 	if err != nil {
 		a.log.WarnContext(ctx, "the archive object is locked for less long than this stream's ledger; tried again at the next start",

@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"encoding/binary"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -198,6 +199,58 @@ func (w *world) salvagedAndOn(next uuid.UUID) {
 	if n := notes(view, w.first, ledger.NoteRotate); len(n) != 1 || n[0].Stream != next {
 		w.t.Errorf("rotate notes %+v", n)
 	}
+}
+
+// TestSalvageOfALostSeal: the node had sent a file of a batch when the bucket went away, and hours later the frame
+// that seals the batch is lost. When it was sealed nobody knows, so the file is wanted for longer than it is locked.
+func TestSalvageOfALostSeal(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.clock.advance(time.Minute)
+	next := w.successor(w.first)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain()); err != nil {
+		t.Fatal(err)
+	}
+	puts := 0
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" {
+			if puts++; puts > 1 { // one file comes through
+				return &memstore.Fault{Err: memstore.ErrLost}
+			}
+		}
+		return nil
+	})
+	log, at := p.line.Current().Buffer, w.clock.now()
+	if err := errors.Join(p.send(w.events(4)...), log.Seal(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	await(t, func() bool { return p.line.Current().Archiver.Status().Err != nil })
+	w.clock.advance(at.Sub(w.clock.now()) + 3*time.Hour)
+	if err := errors.Join(p.send(w.events(3)...), log.Seal(t.Context()), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.store.Intercept(nil)
+	name := filepath.Join(w.dir, walName, "00000000000000000000.wal")
+	raw, seals := must(durable.ReadFile(w.fs, name)), []int(nil)
+	for i := 512; i < len(raw); i += 512 { // frames begin so: a length, its complement, and at 16 the kind
+		if binary.LittleEndian.Uint32(raw[i:]) == ^binary.LittleEndian.Uint32(raw[i+4:]) && raw[i+16] == 2 {
+			seals = append(seals, i)
+		}
+	}
+	if len(seals) != 3 {
+		t.Fatalf("seals at %v", seals)
+	}
+	raw[seals[1]+60] ^= 1
+	must(0, durable.WriteFile(w.fs, name, raw, 0o600))
+	got, damage, err := Salvage(t.Context(), w.options(), false)
+	if err != nil || got.Rows != 7 || len(got.Lost) > 0 || len(damage) != 1 {
+		t.Fatalf("salvaged %+v, damage %+v, %v", got, damage, err)
+	}
+	p = must(w.start())
+	if err := errors.Join(p.ready(next), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.check()
 }
 
 // TestSalvageWithoutSuccessor changes nothing.

@@ -184,7 +184,7 @@ func TestNodeLoss(t *testing.T) {
 		t.Fatal(err)
 	}
 	copyFolder(t, backup, data) // the folder is back, on the same machine
-	run(t, exitFailure, "serve", "--config", s.config).wants(t, "was recovered", "archiver stream next")
+	run(t, exitFailure, "serve", "--config", s.config).wants(t, "is recovered", "archiver stream next")
 	s.checkShipped(t, book, shipped, got.Last)
 	t.Logf("%d events acknowledged, %d of them shipped when last asked, %d recovered", book.Acked(), shipped, got.Last+1)
 	s3.stop(t)
