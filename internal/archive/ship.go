@@ -55,6 +55,7 @@ type Shipper struct {
 	// Owned by Run.
 	log   *buffer.Follower
 	place buffer.Place // all before it is shipped, or was archived
+	sent  *sentPiece   // the last one, if it may be in the bucket and nobody has confirmed it
 
 	objects, bytes, failures prometheus.Counter
 
@@ -167,17 +168,19 @@ func (s *Shipper) tell(ctx context.Context, err error) {
 //	before our place is saved         it is shipped once more, perhaps as a part of a
 //	                                  larger piece: who recovers takes equal frames once
 func (s *Shipper) ship(ctx context.Context) error {
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
 	for {
-		p, err := s.log.Next(ctx, shipBytes)
-		if err != nil || p == nil {
+		p, err := s.next(ctx)
+		if err != nil {
 			return err
+		}
+		if p == nil { // all is shipped, or archived
+			s.place = s.log.Place()
+			return nil
 		}
 		if err := s.put(ctx, p); err != nil {
-			s.log.Back()
-			return err
-		}
-		s.place = p.To
-		if err := s.save(); err != nil {
 			return err
 		}
 		if !p.Full { // what came since is for the next turn
@@ -186,31 +189,78 @@ func (s *Shipper) ship(ctx context.Context) error {
 	}
 }
 
+// next returns the next piece. One that is of more moved runs than its head can tell
+// is made smaller: a single frame is of one batch, all of whose runs a commit can tell.
+func (s *Shipper) next(ctx context.Context) (*buffer.Piece, error) {
+	for most := int64(shipBytes); ; most /= 2 {
+		p, err := s.log.Next(ctx, most)
+		if err != nil || p == nil || most == 0 || len(s.moved.within(p.From.NextSeq, p.Last())) <= ledger.MaxShipmentMoved {
+			return p, err
+		}
+		s.log.Back()
+	}
+}
+
+// sentPiece is what is kept of a piece that was sent.
+type sentPiece struct {
+	upload            // without its body
+	first, last int64 // seqs
+	to          buffer.Place
+}
+
 // put stores one piece under the name that only its bytes have.
 func (s *Shipper) put(ctx context.Context, p *buffer.Piece) error {
 	now := s.o.Now().UTC().Truncate(time.Second)
 	about := ledger.Shipment{Archive: s.o.Open.Archive, Stream: s.o.Open.Stream, First: p.From.NextSeq, Last: p.Last(),
 		Batch: p.From.NextBatch, BatchFirst: p.From.BatchFirst, ShippedAt: now, Moved: s.moved.within(p.From.NextSeq, p.Last())}
-	if n := len(about.Moved); n > ledger.MaxShipmentMoved {
-		s.o.Logger.WarnContext(ctx, "a piece of the WAL is of too many pieces of another one: some are not told", "first", about.First, "last", about.Last, "pieces", n)
-		about.Moved = about.Moved[:ledger.MaxShipmentMoved]
-	}
 	body, err := ledger.SealShipment(about, p.Frames, s.o.Signer)
 	if err != nil {
+		s.log.Back()
 		return err
 	}
 	body = append(body, p.Frames...)
 	u := upload{}
 	u.SHA256 = sha256.Sum256(body)
-	u.Key, u.Body, u.Size = ledger.ShipmentKey(s.o.Prefix, &about, u.SHA256), bytes.NewReader(body), int64(len(body))
+	u.Key, u.Size = ledger.ShipmentKey(s.o.Prefix, &about, u.SHA256), int64(len(body))
 	u.ContentType, u.RetainUntil = shipmentType, now.Add(s.o.Retention)
 	u.earliest = u.RetainUntil
+	s.sent = &sentPiece{u, about.First, about.Last, p.To}
+	u.Body = bytes.NewReader(body)
 	if _, err := s.bucket.ensure(ctx, u); err != nil {
 		return fmt.Errorf("ship seq %d to %d: %w", about.First, about.Last, err)
 	}
-	s.objects.Inc()
-	s.bytes.Add(float64(u.Size))
+	return s.confirmed()
+}
+
+// settle finds out about the piece that was sent and not confirmed. Nothing else is sent
+// before: the same frames have another date at each turn, so another name, and each copy
+// would be locked. If they are not there they are gathered again.
+func (s *Shipper) settle(ctx context.Context) error {
+	if s.sent == nil {
+		return nil
+	}
+	if s.sent.last < s.o.Log.Stats().FirstSeq { // archived meanwhile
+		s.sent = nil
+		return nil
+	}
+	_, found, err := s.bucket.adopt(ctx, s.sent.upload)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ship seq %d to %d: %w", s.sent.first, s.sent.last, err)
+	case found:
+		return s.confirmed()
+	}
+	s.sent = nil
+	s.log.Back()
 	return nil
+}
+
+// confirmed notes that what was sent is in the bucket.
+func (s *Shipper) confirmed() error {
+	s.objects.Inc()
+	s.bytes.Add(float64(s.sent.Size))
+	s.place, s.sent = s.sent.to, nil
+	return s.save()
 }
 
 // shippedState is ledger/shipped. It saves work after a restart and is no evidence:

@@ -5,7 +5,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
@@ -101,7 +105,8 @@ func TestShipInPieces(t *testing.T) {
 }
 
 // TestShippingFails: it is told, tried again with what there is then, and neither
-// appending nor archiving waits for it.
+// appending nor archiving waits for it. What is there although its answer was lost is
+// found at the next turn.
 func TestShippingFails(t *testing.T) {
 	for _, persist := range []bool{false, true} {
 		w := newWorld(t)
@@ -124,8 +129,8 @@ func TestShippingFails(t *testing.T) {
 		since := st.Failing
 		w.clock.advance(1e9)
 		p.ships.Flush(t.Context())
-		if st = p.ships.Status(); st.Failing != since {
-			t.Errorf("failing since %v, and then since %v", since, st.Failing)
+		if st = p.ships.Status(); persist && (st.Err != nil || st.NextSeq != 7) || !persist && st.Failing != since {
+			t.Errorf("persist %v: failing since %v, and then %+v", persist, since, st)
 		}
 		w.onlyShipments()
 		if err := p.appendOpen(2); err != nil {
@@ -141,6 +146,123 @@ func TestShippingFails(t *testing.T) {
 			t.Errorf("recovered %+v", got)
 		}
 		w.checkRecovered(t)
+	}
+}
+
+// TestFaultB33ShippedOnce: as long as nobody can tell whether a shipment is there, no other
+// copy is sent, which would be locked like the first. It is confirmed afterwards, or
+// forgotten when it is archived, and what came since follows.
+func TestFaultB33ShippedOnce(t *testing.T) {
+	for _, archived := range []bool{false, true} {
+		w := newECDSAWorld(t)
+		w.fs, w.dir = crashfs.New(), "/data"
+		p := must(w.start())
+		if err := errors.Join(p.send(w.events(7)...), p.drain(), p.appendOpen(4)); err != nil {
+			t.Fatal(err)
+		}
+		w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+			if c.Op == "head" && strings.HasPrefix(c.Key, prefix+"/wal/") {
+				return &memstore.Fault{Err: memstore.ErrLost}
+			}
+			return nil
+		})
+		s := p.shipper()
+		turn := func() ShipStatus {
+			s.tell(t.Context(), s.ship(t.Context()))
+			w.clock.advance(time.Second)
+			return s.Status()
+		}
+		for range 20 {
+			if st := turn(); !errors.Is(st.Err, memstore.ErrLost) || st.NextSeq != 0 {
+				t.Fatalf("status %+v", st)
+			}
+		}
+		if n := len(w.shippedKeys()); n != 1 {
+			t.Errorf("%d locked copies of one piece after 20 turns", n)
+		}
+		if archived {
+			if err := errors.Join(p.buffer.Seal(p.ctx), p.drain()); err != nil {
+				t.Fatal(err)
+			}
+			if st := turn(); st.Err != nil || st.NextSeq != 11 {
+				t.Errorf("all is archived: %+v", st)
+			}
+		}
+		w.onlyShipments()
+		if err := p.appendOpen(3); err != nil {
+			t.Fatal(err)
+		}
+		if st, n := turn(), len(w.shippedKeys()); st.Err != nil || st.NextSeq != 14 || n != 2 {
+			t.Errorf("archived %v: %d shipments, status %+v", archived, n, st)
+		}
+		_ = p.end()
+		w.store.Intercept(nil)
+		must(Recover(t.Context(), w.elsewhere(nil, w.root)))
+		w.checkRecovered(t)
+	}
+}
+
+// TestShippedUpToWhatIsArchived: where nothing is left to ship, nothing would be lost, and
+// it says so: also when shipping begins late, and behind heartbeats.
+func TestShippedUpToWhatIsArchived(t *testing.T) {
+	w := newWorld(t)
+	w.fs, w.dir = crashfs.New(), "/data"
+	p := must(w.start())
+	s := p.shipper()
+	for i, step := range []func() error{p.drain, func() error { w.onlyShipments(); return p.buffer.Heartbeat(p.ctx) }} {
+		if err := errors.Join(p.send(w.events(7)...), step()); err != nil {
+			t.Fatal(err)
+		}
+		s.tell(t.Context(), s.ship(t.Context()))
+		if st, next := s.Status(), p.buffer.Stats().NextSeq; st.Err != nil || st.NextSeq != next {
+			t.Errorf("step %d: shipped up to seq %d, the log goes to %d: %v", i, st.NextSeq, next, st.Err)
+		}
+	}
+	_ = p.end()
+	w.store.Intercept(nil)
+}
+
+// TestFaultA25ShipsAllThatWasMoved: a shipment tells of at most so many runs of rows that
+// were moved. A recovery knows the names under which all were acknowledged.
+func TestFaultA25ShipsAllThatWasMoved(t *testing.T) {
+	w := newWorld(t)
+	w.fs, w.dir = crashfs.New(), "/data"
+	const batches, each = 3, 150
+	from, moved := uuid.New(), Moved{Version: stateVersion, Orphans: []Orphan{}}
+	for i := range int64(batches * each) { // every other row of another stream
+		moved.Runs = append(moved.Runs, ledger.MovedRun{Stream: from, Range: ledger.Range{First: 2 * i, Last: 2 * i}, To: ledger.Range{First: i, Last: i}})
+	}
+	if err := errors.Join(durable.MkdirAll(w.fs, "/data/ledger", 0o700), saveJSON(w.fs, movedPath(w.dir), moved)); err != nil {
+		t.Fatal(err)
+	}
+	p := must(w.start())
+	if err := p.drain(); err != nil {
+		t.Fatal(err)
+	}
+	w.onlyShipments()
+	for range batches {
+		if err := p.send(w.events(each)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.shipper().ship(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.end()
+	w.store.Intercept(nil)
+	must(Recover(t.Context(), w.elsewhere(nil, w.root)))
+	told := make(map[ledger.Range]ledger.Range)
+	for _, m := range w.checkRecovered(t).Streams[0].Manifests {
+		for _, n := range m.Notes {
+			if n.Kind == ledger.NoteMoved && n.Stream == from {
+				told[*n.To] = *n.Range
+			}
+		}
+	}
+	for _, r := range moved.Runs {
+		if told[r.To] != r.Range {
+			t.Fatalf("%d notes of %d rows: none says that %v was acknowledged as %v", len(told), len(moved.Runs), r.To, r.Range)
+		}
 	}
 }
 

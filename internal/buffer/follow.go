@@ -55,7 +55,8 @@ var ErrPlace = errors.New("not a place of this log")
 // Next returns the next frames that are durable and not released, as many as have
 // most bytes, but at least one; what was released meanwhile is left out. It
 // returns nil when there is nothing that is worth keeping: no event, and no seal of
-// events.
+// events. A piece does not begin with what is not: seals of nothing (heartbeats) say
+// nothing about rows, and enough of them would fill it.
 func (f *Follower) Next(ctx context.Context, most int64) (*Piece, error) {
 	b := f.b
 	b.mu.Lock()
@@ -84,16 +85,17 @@ func (f *Follower) Next(ctx context.Context, most int64) (*Piece, error) {
 	if err != nil {
 		return nil, fmt.Errorf("follow log from seq %d: %w", place.NextSeq, err)
 	}
-	if !r.worth {
-		if len(r.buf) == 0 { // all was read before: no need to look at it again
-			f.at, f.after = r.at, r.st.place()
-		}
+	f.at, f.after = r.at, r.st.place()
+	if len(r.buf) == 0 {
 		return nil, nil
 	}
 	f.last.after, f.last.at = r.from, r.fromAt
-	f.at, f.after = r.at, r.st.place()
 	return &Piece{From: r.from, To: f.after, Frames: r.buf, Full: r.full}, nil
 }
+
+// Place is where it has come to: what is before it was in a piece, is released, or is
+// not worth keeping.
+func (f *Follower) Place() Place { return f.after }
 
 // Back makes the last piece come again, less what is released by then.
 func (f *Follower) Back() { f.after, f.at = f.last.after, f.last.at }
@@ -123,7 +125,6 @@ type gathering struct {
 	from   Place // of the first frame in buf
 	fromAt position
 	buf    []byte
-	worth  bool
 	full   bool
 }
 
@@ -177,11 +178,13 @@ func (r *gathering) segment(ctx context.Context, file io.ReaderAt, h *header, li
 		if err != nil {
 			return &CorruptError{segmentName(h.number), r.at.offset, r.st.nextSeq, err}
 		}
-		if before.less(r.after) {
+		switch {
+		case before.less(r.after):
 			if r.after.less(r.st.place()) {
 				return fmt.Errorf("%w: seq %d of batch %d is within a frame", ErrPlace, r.after.NextSeq, r.after.NextBatch)
 			}
-		} else {
+		case len(r.buf) == 0 && s != nil && s.count == 0: // no piece begins with a heartbeat
+		default:
 			raw, err := w.at(r.at.offset, size)
 			if err != nil {
 				return err
@@ -190,7 +193,6 @@ func (r *gathering) segment(ctx context.Context, file io.ReaderAt, h *header, li
 				r.from, r.fromAt = before, r.at
 			}
 			r.buf = append(r.buf, raw...)
-			r.worth = r.worth || s == nil || s.count > 0
 		}
 		r.at.offset += size
 	}

@@ -246,6 +246,38 @@ func TestHeartbeatsAreNotWorthAPiece(t *testing.T) {
 	r.mustHalt(t)
 }
 
+// TestFaultA32HeartbeatsDoNotFillAPiece: a piece is full of those that wait, but what is
+// behind them comes all the same, also for a later Follower, and makes the same batches.
+func TestFaultA32HeartbeatsDoNotFillAPiece(t *testing.T) {
+	o := smallOptions(crashfs.New())
+	r := start(t, o)
+	r.mustAppend(t, testEvents(0, 3)...)
+	r.mustSeal(t)
+	f := r.Follow(Place{})
+	pieces := keep(t, f, shippedAt)
+	for range 3 * pieceMost / sector {
+		if err := r.Heartbeat(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.mustAppend(t, testEvents(3, 2)...)
+	want := rows(t, r.Buffer)
+	for _, f := range []*Follower{f, r.Follow(pieces[0].To)} {
+		more := keep(t, f, shippedAt)
+		if len(more) != 1 || more[0].From.NextSeq != 3 || more[0].Last() != 4 || len(more[0].Frames) > 2*sector {
+			t.Fatalf("pieces behind the heartbeats: %+v", more)
+		}
+		got, err := together(t, 0, append(slices.Clone(pieces), more...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows := rowsOf(t, got); !reflect.DeepEqual(rows, want) || len(got) != 2 {
+			t.Errorf("%d batches with %d rows", len(got), len(rows))
+		}
+	}
+	r.mustHalt(t)
+}
+
 // TestLostPieces: whatever is lost, the rest is there with its seqs, and the ranges
 // that are lost are told; the batches continue each other.
 func TestLostPieces(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 // A place in a log is three numbers: how many events and how many batches are
 // before it, and where the batch begins that is open there. Shipments are chained
 // by these places: where one ends, the next one begins, unless the bucket had by
-// then a commit of all that lies between.
+// then a commit of all that lies between, or it is empty batches.
 type Shipment struct {
 	Version    int       `json:"version"`
 	Archive    uuid.UUID `json:"archive"`
