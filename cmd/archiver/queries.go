@@ -57,8 +57,9 @@ func openQueries(n *node, log *slog.Logger) (*queries, error) {
 	q.reader = reader
 	q.catalog = &catalog.Catalog{Locate: func(context.Context) (athena.TableOptions, error) { return tableOptions(n.about, c, "", ""), nil }}
 	now := n.line.Current()
-	live := source.NewLive(source.Options{Reader: reader, Prefix: c.S3.Prefix, Dir: q.hotDir(), Log: log, Stream: now.Open.Stream, Buffer: now.Buffer, Hold: n.heap.hold})
-	n.line.OnSwitch(func(_, now *streams.Stream) { live.Follow(now.Open.Stream, now.Buffer) })
+	live := source.NewLive(source.Options{Reader: reader, Prefix: c.S3.Prefix, Dir: q.hotDir(), Log: log,
+		Stream: now.Open.Stream, Buffer: now.Buffer, Theirs: now.Theirs, Hold: n.heap.hold})
+	n.line.OnSwitch(func(_, now *streams.Stream) { live.Follow(now.Open.Stream, now.Buffer, now.Theirs) })
 	err = q.open(live, n.store, filepath.Join(c.DataDir, "cache"), n.heap.hold)
 	if errors.Is(err, athena.ErrNoEngine) { // events are taken and archived all the same
 		log.Warn("POST /v1/query is answered with 501", "reason", err)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -40,8 +41,9 @@ func (w *world) table(line *Line, store object.Store) *table {
 	reader := must(ledger.NewReader(store, prefix, w.root.VKey()))
 	now := line.Current()
 	t := &table{store: store, read: make(map[string][]event.Row), Live: source.NewLive(source.Options{
-		Reader: reader, Prefix: prefix, Dir: w.t.TempDir(), Log: w.log, Stream: now.Open.Stream, Buffer: now.Buffer})}
-	line.OnSwitch(func(_, now *Stream) { t.Follow(now.Open.Stream, now.Buffer) })
+		Reader: reader, Prefix: prefix, Dir: w.t.TempDir(), Log: w.log,
+		Stream: now.Open.Stream, Buffer: now.Buffer, Theirs: now.Theirs})}
+	line.OnSwitch(func(_, now *Stream) { t.Follow(now.Open.Stream, now.Buffer, now.Theirs) })
 	return t
 }
 
@@ -166,6 +168,14 @@ func (r reply) receivedBy(at time.Time) (n int) {
 	return n
 }
 
+// acknowledged are the ids of all that was.
+func (w *world) acknowledged() (all []string) {
+	for id := range w.sent {
+		all = append(all, id)
+	}
+	return all
+}
+
 // gated is a bucket whose next listing waits until its gate is open.
 type gated struct {
 	object.Store
@@ -257,18 +267,15 @@ func TestAnswerAcrossAMove(t *testing.T) {
 	if err := errors.Join(p.ready(next), p.drain()); err != nil {
 		t.Fatal(err)
 	}
-	ids := func(sent map[string]sent) (all []string) {
-		for id := range sent {
-			all = append(all, id)
-		}
-		return all
-	}
 	r, err := answer()
 	if err == nil {
-		err = r.whole(ids(w.sent))
+		err = r.whole(w.acknowledged())
 	}
 	if err != nil {
 		t.Error(err)
+	}
+	if !slices.Equal(r.laggards, []string{w.first.String()}) {
+		t.Errorf("complete through %s, held back by %v, without what the copy has archived", r.through, r.laggards)
 	}
 	if err := p.end(); err != nil {
 		t.Fatal(err)
@@ -279,7 +286,7 @@ func TestAnswerAcrossAMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	r = must(live.ask(t.Context()))
-	if err := r.whole(append(ids(w.sent), ids(x.copy.sent)...)); err != nil {
+	if err := r.whole(append(w.acknowledged(), x.copy.acknowledged()...)); err != nil {
 		t.Error(err)
 	}
 	if err := p.end(); err != nil {

@@ -27,7 +27,7 @@ func TestRolledBack(t *testing.T) {
 	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.end()); err != nil {
 		t.Fatal(err)
 	}
-	copyTree(w.fs, "/data", "/backup")
+	copyTree(w.fs, "/data", w.fs, "/backup")
 	p = must(w.start())
 	if err := errors.Join(p.ready(w.first), p.drain(), p.send(w.events(3)...), p.drain(), p.end()); err != nil {
 		t.Fatal(err)

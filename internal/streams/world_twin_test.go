@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/durable"
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/ledger"
 )
@@ -44,24 +45,34 @@ func (w *world) events(n int) []event.Event {
 	return events
 }
 
-// copyTree copies a folder within a file system.
-func copyTree(fsys durable.FS, from, to string) {
-	must(0, durable.MkdirAll(fsys, to, 0o700))
+// copyTree copies a folder, to another file system or within one.
+func copyTree(fsys durable.FS, from string, into durable.FS, to string) {
+	must(0, durable.MkdirAll(into, to, 0o700))
 	for _, e := range must(fsys.ReadDir(from)) {
 		a, b := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
 		if e.IsDir() {
-			copyTree(fsys, a, b)
+			copyTree(fsys, a, into, b)
 			continue
 		}
-		must(0, durable.WriteFile(fsys, b, must(durable.ReadFile(fsys, a)), 0o600))
+		must(0, durable.WriteFile(into, b, must(durable.ReadFile(fsys, a)), 0o600))
 	}
 }
 
 // twin is a copy of the node's folder on another machine.
 func (w *world) twin(dir string) *world {
-	copyTree(w.fs, w.dir, dir)
+	t := w.copyTo(w.fs, dir)
+	t.id.Machine = "another"
+	return t
+}
+
+// again is the whole machine once more, as an image of its disk and memory makes it:
+// nobody can tell the two apart.
+func (w *world) again() *world { return w.copyTo(crashfs.New(), w.dir) }
+
+func (w *world) copyTo(fsys durable.FS, dir string) *world {
+	copyTree(w.fs, w.dir, fsys, dir)
 	t := *w
-	t.dir, t.id.Machine = dir, "another"
+	t.fs, t.dir, t.opened = fsys, dir, nil
 	t.sent, t.unsure = make(map[string]sent), make(map[string]event.Event) // each remembers what it promised itself
 	return &t
 }

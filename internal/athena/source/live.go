@@ -19,6 +19,11 @@ import (
 // still in the node's log. It looks at the log first and at the bucket afterwards: a
 // batch leaves the log only after its commit, so whatever is gone from the log is in
 // the view; and of the view it leaves out the batches that it took from the log.
+//
+// When another writer has the stream (a copy of the folder, say), what that one commits
+// is not in our log, and is left out too until this process goes on with another stream:
+// the log may have some of the same rows. Then the answer is complete only through the
+// last commit before.
 type Live struct {
 	Bucket
 	hot hotRows
@@ -31,9 +36,14 @@ type Live struct {
 // life is a stream that this process writes or has written.
 type life struct {
 	stream uuid.UUID
+	theirs Theirs
 	log    *buffer.Buffer // nil once another stream has taken over
 	next   int64          // then: all that it archived is before this seq
 }
+
+// Theirs says which of a stream's commits, given from index 0, is the first that another
+// writer has made; their number when there is none. The commits were read before.
+type Theirs func(context.Context, []ledger.Manifest) (int, error)
 
 // Options are the parts of a Live. All but Hold are required.
 type Options struct {
@@ -44,6 +54,7 @@ type Options struct {
 
 	Stream uuid.UUID      // that takes events now
 	Buffer *buffer.Buffer // its log
+	Theirs Theirs         // of its commits
 
 	// Hold, when set, is told how many bytes of this process are taken, and (below 0)
 	// given back, for rows that are still in the log. Safe for concurrent use.
@@ -53,18 +64,18 @@ type Options struct {
 // NewLive returns the table of a node.
 func NewLive(o Options) *Live {
 	return &Live{Bucket: Bucket{reader: o.Reader, prefix: o.Prefix, log: o.Log}, hot: hotRows{dir: o.Dir, log: o.Log, hold: o.Hold},
-		own: []life{{stream: o.Stream, log: o.Buffer}}}
+		own: []life{{stream: o.Stream, theirs: o.Theirs, log: o.Buffer}}}
 }
 
 // Follow takes the rows from the log of another stream. All that the one before it
 // acknowledged is in the bucket, or in the new one, which takes no events before it
 // returns. Then nobody reads the old log any more.
-func (s *Live) Follow(stream uuid.UUID, log *buffer.Buffer) {
+func (s *Live) Follow(stream uuid.UUID, log *buffer.Buffer, theirs Theirs) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := &s.own[len(s.own)-1]
 	was.next, was.log = was.log.Stats().FirstSeq, nil
-	s.own = append(s.own, life{stream: stream, log: log})
+	s.own = append(s.own, life{stream: stream, theirs: theirs, log: log})
 	log.ReceiveAfter(s.at)
 	s.hot.drop(func(*chunk) bool { return true })
 }
@@ -72,6 +83,7 @@ func (s *Live) Follow(stream uuid.UUID, log *buffer.Buffer) {
 // cut is where a query divides the rows between log and bucket.
 type cut struct {
 	stream  uuid.UUID
+	theirs  Theirs
 	first   int64  // seq; from here on the rows are from the log
 	earlier []life // those that the stream continues
 }
@@ -96,7 +108,8 @@ func (s *Live) addHot(ctx context.Context, set *athena.FileSet) (cut, error) {
 	// that reach further than its own.
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	snap, err := s.own[len(s.own)-1].log.Snapshot(ctx)
+	now := s.own[len(s.own)-1]
+	snap, err := now.log.Snapshot(ctx)
 	if err != nil {
 		return cut{}, err
 	}
@@ -105,7 +118,7 @@ func (s *Live) addHot(ctx context.Context, set *athena.FileSet) (cut, error) {
 		return cut{}, err
 	}
 	s.at, set.CompleteThrough = snap.At, snap.At
-	return cut{stream: snap.Stream, first: snap.FirstSeq, earlier: slices.Clone(s.own[:len(s.own)-1])}, nil
+	return cut{stream: snap.Stream, theirs: now.theirs, first: snap.FirstSeq, earlier: slices.Clone(s.own[:len(s.own)-1])}, nil
 }
 
 // addCommitted adds what is in the bucket and not in the log. While the bucket is
@@ -131,6 +144,9 @@ func (s *Live) addCommitted(ctx context.Context, set *athena.FileSet, at cut) er
 		switch {
 		case of.Open.Stream == at.stream:
 			s.add(set, of, at.first) // its latest rows are known from its log
+			if err := at.holdBack(ctx, set, of); err != nil {
+				return err
+			}
 		case s.isLater(at, of.Open.Stream):
 			// It took over since: what it has was acknowledged after the cut, or was moved
 			// there from the log that was looked at.
@@ -142,6 +158,21 @@ func (s *Live) addCommitted(ctx context.Context, set *athena.FileSet, at cut) er
 	if err != nil { // there may be streams that we do not know
 		promiseNothing(set)
 	}
+	return nil
+}
+
+// holdBack lets the stream of the cut limit complete_through to where it was when another
+// writer took it over.
+func (at cut) holdBack(ctx context.Context, set *athena.FileSet, of *ledger.Stream) error {
+	theirs, err := at.theirs(ctx, of.Manifests)
+	if err != nil || theirs == len(of.Manifests) {
+		return err
+	}
+	through := time.Unix(0, 0).UTC() // as that of a stream without commits
+	if theirs > 0 {
+		through = of.Manifests[theirs-1].Through
+	}
+	limit(set, at.stream, through)
 	return nil
 }
 

@@ -4,8 +4,9 @@
 // asked for, exactly once, also while batches move from the log to the bucket, while
 // the bucket is away, and while one stream takes over from another. [Bucket] promises
 // it of what is committed; [Live] of everything, because it adds the rows that are
-// still in this process's log. The price: the ledger is listed for every query, and
-// rows of the log are encoded once more.
+// still in this process's log. While another writer has this process's stream, Live
+// promises it of what this process acknowledged, and says so. The price: the ledger is
+// listed for every query, and rows of the log are encoded once more.
 //
 // What no verified commit names is not in the table, whatever the bucket holds.
 package source
@@ -17,6 +18,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/athena"
 	"github.com/audit-archiver/archiver/internal/ledger"
@@ -84,9 +87,15 @@ func (s *Bucket) add(set *athena.FileSet, of *ledger.Stream, end int64) {
 
 // holdBack lets a stream of which only the bucket is known limit complete_through.
 func holdBack(set *athena.FileSet, of *ledger.Stream) {
-	name, through := of.Open.Stream.String(), of.Head.Through
+	if !of.Head.Closed {
+		limit(set, of.Open.Stream, of.Head.Through)
+	}
+}
+
+// limit lets a set be complete only through where that stream is.
+func limit(set *athena.FileSet, stream uuid.UUID, through time.Time) {
+	name := stream.String()
 	switch {
-	case of.Head.Closed:
 	case set.CompleteThrough.IsZero() || through.Before(set.CompleteThrough):
 		set.CompleteThrough, set.Laggards = through, []string{name}
 	case through.Equal(set.CompleteThrough):
