@@ -159,7 +159,7 @@ func (t *recent) add(m mark, received int64) (seq int64, held mark, fresh bool) 
 			return seq, held, false
 		}
 	}
-	t.push(m, received, true)
+	t.push(m, received)
 	return t.next - 1, m, true
 }
 
@@ -195,15 +195,18 @@ func (t *recent) touchKeys(marks []mark, oldest int64) (sum uint32) {
 	return sum
 }
 
-// restore remembers the mark of the next seq as it was. If another one has its key,
-// as in a log that was written with a smaller window, the older one is found. The
-// caller holds mu.
+// restore remembers the mark of the next seq as it was. An event that was stored again,
+// when it was too old or out of the window, has two: the newer one is found, for the older
+// one is the first to go. The caller holds mu.
 func (t *recent) restore(m mark, received int64) {
-	_, known := t.index[m.key[8]].find(t, &m.key)
-	t.push(m, received, !known)
+	s := &t.index[m.key[8]]
+	if seq, known := s.find(t, &m.key); known {
+		s.remove(t, seq)
+	}
+	t.push(m, received)
 }
 
-func (t *recent) push(m mark, received int64, findable bool) {
+func (t *recent) push(m mark, received int64) {
 	t.makeRoom()
 	seq := t.next
 	piece := &t.ring[seq%t.most/ringPiece]
@@ -212,9 +215,7 @@ func (t *recent) push(m mark, received int64, findable bool) {
 	}
 	*t.at(seq) = m
 	t.next++
-	if findable {
-		t.index[m.key[8]].insert(t, seq)
-	}
+	t.index[m.key[8]].insert(t, seq)
 	if n := len(t.times); n == 0 || received-t.times[n-1].received >= instantGap {
 		t.times = append(t.times, instant{seq, received})
 	}

@@ -155,7 +155,7 @@ func (s *shard) resize(t *recent, size int) {
 }
 
 // remove forgets where the mark of seq lies, if that is known: its key may be found
-// under an older seq instead.
+// under a newer seq instead.
 func (s *shard) remove(t *recent, seq int64) {
 	if s.used == 0 {
 		return
