@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/event"
 )
 
@@ -47,4 +50,53 @@ func TestOlderCopyHidesNone(t *testing.T) {
 		}
 		r.mustHalt(t)
 	}
+}
+
+// TestMovedRowsCountOnce: rows that were moved to the log that goes on are known by it, and
+// by the ids of the log before. They take one place in the window, so the others keep theirs,
+// each under its own seq, also when the moved rows lie between them.
+func TestMovedRowsCountOnce(t *testing.T) {
+	const archived, all = 200, 300
+	moved := func(i int) bool { return i >= archived && i%3 > 0 }
+	o := testOptions(crashfs.New(), "/a")
+	o.RetryIDs = all
+	a := start(t, o)
+	a.mustAppend(t, testEvents(0, archived)...)
+	a.archiveAll(t)
+	a.mustAppend(t, testEvents(archived, all-archived)...)
+	snap, err := a.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Dir, o.Stream = "/b", nextStream
+	err = Import(t.Context(), o, snap, func(e Entry) (bool, error) { return moved(int(e.Ref.Seq())), nil })
+	snap.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(r *running) {
+		t.Helper()
+		if n := r.Stats().RecentIDs; n != all {
+			t.Errorf("%d ids, want %d", n, all)
+		}
+		next := int64(0)
+		for i := range all {
+			stream, seq := testStream, int64(i)
+			if moved(i) {
+				stream, seq, next = nextStream, next, next+1
+			}
+			seqs, err := r.Append(t.Context(), testEvents(i, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if gotStream, got := r.Origin(seqs[0]); gotStream != stream || got != seq {
+				t.Fatalf("event %d is %s %d, want %s %d", i, gotStream, got, stream, seq)
+			}
+		}
+	}
+	b := succeed(t, a, "/b", nextStream)
+	check(b)
+	c := succeed(t, b, "/c", uuid.New())
+	check(c)
+	c.mustHalt(t)
 }
