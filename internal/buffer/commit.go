@@ -64,6 +64,8 @@ func (b *Buffer) commitGroup() error {
 	err := b.writeGroup(g)
 	if err != nil {
 		b.unrecognise(first)
+	} else {
+		b.recognised(&g)
 	}
 	stored := g.stored()
 	for _, r := range g.requests {
@@ -93,6 +95,8 @@ type group struct {
 	requests    []*request
 	rows, bytes int64
 	parts       []partition // new to the open batch
+
+	repeated, conflicts int64 // events, of its requests
 }
 
 // takeGroup takes from the queue what fits in one frame and in the open batch.

@@ -2,7 +2,9 @@ package buffer
 
 import (
 	"errors"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -99,4 +101,84 @@ func TestMovedRowsCountOnce(t *testing.T) {
 	c := succeed(t, b, "/c", uuid.New())
 	check(c)
 	c.mustHalt(t)
+}
+
+// TestRefusedRequestsForgetNothing: of a request that is refused, for an id that is taken or
+// for want of room, nothing is stored. So no other event is forgotten for it, and none of it
+// counts as repeated.
+func TestRefusedRequestsForgetNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 100
+		fsys := crashfs.New()
+		o := smallOptions(fsys)
+		o.RetryIDs = most
+		r := start(t, o)
+		r.mustAppend(t, testEvents(0, most)...)
+		known := func(n int) {
+			t.Helper()
+			before := r.Stats()
+			for i := range most { // the newest first: a miss is not the cause of the next one
+				r.mustAppend(t, testEvent(n-1-i))
+			}
+			if s := r.Stats(); s.NextSeq != before.NextSeq || s.Repeated != before.Repeated+most || s.RecentIDs != most {
+				t.Errorf("%d of the last %d events were stored again, %d count as repeated; %d ids",
+					s.NextSeq-before.NextSeq, most, s.Repeated-before.Repeated, s.RecentIDs)
+			}
+		}
+		taken := append(testEvents(10_000, most-1), as(testEvent(most-1), 7))
+		if _, err := r.Append(t.Context(), taken); !errors.Is(err, ErrConflict) {
+			t.Fatal(err)
+		}
+		known(most)
+
+		synctest.Wait()
+		fsys.Inject(func(op crashfs.Op) error {
+			if op.Kind == crashfs.Open {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+		n, repeated := most, r.Stats().Repeated
+		for {
+			_, err := r.Append(t.Context(), append(testEvents(n-10, 10), testEvents(n, 50)...))
+			if errors.Is(err, ErrFull) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, repeated = n+50, repeated+10
+		}
+		if got := r.Stats().Repeated; got != repeated {
+			t.Errorf("%d events of a request that was refused count as repeated", got-repeated)
+		}
+		fsys.Inject(nil)
+		time.Sleep(2 * keepPeriod)
+		synctest.Wait()
+		known(n)
+		r.mustHalt(t)
+	})
+}
+
+// TestShortestAge: an event is recognised for as long as was asked for, also when that is as
+// short as times are kept finely.
+func TestShortestAge(t *testing.T) {
+	clock := newHands(time.UnixMilli(1_763_900_000_000))
+	o := testOptions(crashfs.New(), "/wal")
+	o.Now, o.RetryAge = clock.now, time.Minute
+	r := start(t, o)
+	r.mustAppend(t, testEvent(0))
+	clock.advance(o.RetryAge - time.Millisecond)
+	r.mustAppend(t, testEvent(1))
+	for range 2 {
+		clock.advance(o.RetryAge / 2)
+		if seq := r.mustAppend(t, testEvent(1)); seq != 1 {
+			t.Errorf("half of the time later, or all of it, it is stored again, as seq %d", seq)
+		}
+	}
+	clock.advance(time.Minute)
+	if seq := r.mustAppend(t, testEvent(1)); seq != 2 {
+		t.Errorf("after twice as long it is known as seq %d", seq)
+	}
+	r.mustHalt(t)
 }

@@ -172,7 +172,7 @@ func (b *Buffer) readEarlier(name string) (*earlier, error) {
 	})
 	room := min(total, b.recent.most-b.recent.held())
 	skip := total - room
-	e := &earlier{ids: newRecent(room, b.o.RetryAge)}
+	e := &earlier{ids: newRecent(room, 0, b.o.RetryAge)}
 	e.ids.wanes = true
 	again := b.eachUnknown(name, func(r *marksRecord, i int64) error {
 		switch {
