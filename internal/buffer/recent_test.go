@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/event"
 )
 
@@ -162,6 +163,25 @@ func TestEveryBucketWasPassed(t *testing.T) {
 			t.Errorf("%d again: got %d, fresh %v", seq, got, fresh)
 		}
 	}
+}
+
+// TestQuietDayIsTold: while no event comes, ids that are too old are not said to be known,
+// and their memory is given back.
+func TestQuietDayIsTold(t *testing.T) {
+	clock := newHands(time.UnixMilli(1_763_900_000_000))
+	o := testOptions(crashfs.New(), "/wal")
+	o.Now = clock.now
+	r := start(t, o)
+	r.mustAppend(t, testEvents(0, 10)...)
+	clock.advance(24 * time.Hour)
+	if s := r.Stats(); s.RecentIDs != 10 {
+		t.Errorf("%d ids, want 10", s.RecentIDs)
+	}
+	clock.advance(time.Minute)
+	if s := r.Stats(); s.RecentIDs != 0 || !s.RecentSince.IsZero() || r.recent.bytes() != 0 {
+		t.Errorf("%d ids are said to be known since %v, and take %d bytes", s.RecentIDs, s.RecentSince, r.recent.bytes())
+	}
+	r.mustHalt(t)
 }
 
 // TestQuietDay: when all ids are too old their memory is given back, and what comes then
