@@ -230,7 +230,7 @@ func (b *Buffer) unstamp() {
 }
 
 // reach returns how far a Snapshot reaches that is taken now, and keeps every later
-// event behind that. It never goes back. The caller holds mu.
+// event behind that. It does not go back as long as we run. The caller holds mu.
 func (b *Buffer) reach() int64 {
 	at := max(b.o.Now().UnixMilli()-1, b.synced.received, b.promised-1)
 	if b.synced.nextBatch > 0 {
