@@ -261,11 +261,13 @@ func (b *Buffer) recycle() error {
 	}
 }
 
-// recyclable returns the oldest segment if nobody needs it any more.
+// recyclable returns the oldest segment if nobody needs it any more. Until something is
+// released that is none: without a release note the log begins with segment 0, also when
+// the first event was too large for that.
 func (b *Buffer) recyclable() *segment {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.segments) < 2 || b.segments[0].number >= b.firstNeeded() {
+	if b.released.batch < 0 || len(b.segments) < 2 || b.segments[0].number >= b.firstNeeded() {
 		return nil
 	}
 	return b.segments[0]
