@@ -182,8 +182,9 @@ func (b *Buffer) tidy(ctx context.Context) (full, noSpare string, err error) {
 	if errors.Is(err, ErrDamaged) {
 		return "", "", err
 	}
-	if err != nil { // no space, no handles: that passes. As long as it does not the text is the same
-		return full, strings.ReplaceAll(err.Error(), filepath.Base(sp.name), sparePrefix+"*"+segmentSuffix), nil
+	if err != nil { // as long as that lasts the text is the same
+		reason := strings.ReplaceAll(err.Error(), filepath.Base(sp.name), sparePrefix+"*"+segmentSuffix)
+		return full, reason, nil //nolint:nilerr // no space, no handles: that passes
 	}
 	b.addSpare(sp)
 	return full, "", nil
