@@ -47,8 +47,8 @@ func (h *heap) change(f func()) {
 func (h *heap) limit() int64 {
 	const (
 		base   = 80 << 20 // requests, frames of the log, a Parquet writer and reader
-		perID  = 26       // of the window for retries, which is one for a stream and those before it
+		perID  = 26       // of the window for retries, which is one for a stream and those before it, and of a group that is stored
 		perRow = 32       // of a batch while it is archived
 	)
-	return base + perID*int64(h.cfg.WAL.RetryIDs) + perRow*h.rows + h.held
+	return base + perID*int64(h.cfg.WAL.RetryIDs+h.cfg.WAL.QueueEvents) + perRow*h.rows + h.held
 }

@@ -13,10 +13,10 @@ func TestHeap(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetMemoryLimit(before) })
 	var c config.Config
-	c.WAL.RetryIDs = 4 << 20
+	c.WAL.RetryIDs, c.WAL.QueueEvents = 4<<20, 20_000
 	h := newHeap(c)
 	idle := debug.SetMemoryLimit(-1)
-	if window := int64(26 * c.WAL.RetryIDs); idle < window+64<<20 {
+	if window := int64(26 * (c.WAL.RetryIDs + c.WAL.QueueEvents)); idle < window+64<<20 {
 		t.Errorf("%d bytes, of which the window for retries takes %d", idle, window)
 	}
 	more := func() int64 { return debug.SetMemoryLimit(-1) - idle }

@@ -161,7 +161,9 @@ type Snapshot struct {
 	FirstSeq int64 // first seq that is not released; equal to NextSeq when there are no rows
 	NextSeq  int64 // one past the last row
 	// At: every event received at or before it is in here or was released before, and
-	// every later one is received after it. It never goes back.
+	// every later one is received after it. It does not go back while the process runs. The
+	// next one knows no more than the log: the last event and the last seal. If the clock
+	// was set back while nothing ran, to before this, later events may be received before it.
 	At time.Time
 
 	Batches []*Batch // sealed, oldest first

@@ -81,7 +81,7 @@ func benchmarkAppend(b *testing.B, clients, events int) {
 // than any cache: 500 events at a time, none of them a retry.
 func BenchmarkRecent(b *testing.B) {
 	const most, events = 1 << 22, 500
-	t := newRecent(most, 24*time.Hour)
+	t := newRecent(most, events, 24*time.Hour)
 	rng := rand.NewChaCha8([32]byte{1})
 	r := &request{marks: make([]mark, events), seqs: make([]int64, events)}
 	fresh := func() {
@@ -92,10 +92,12 @@ func BenchmarkRecent(b *testing.B) {
 	for range most/events + 1 {
 		fresh()
 		t.take(r, 1)
+		t.makeRoom(0)
 	}
 	for b.Loop() {
 		fresh()
 		t.take(r, 1)
+		t.makeRoom(0)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/events, "ns/event")
 }

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
+	"github.com/audit-archiver/archiver/internal/event"
 )
 
 func TestFaultA23OtherStreamIsRefused(t *testing.T) {
@@ -41,6 +43,34 @@ func TestFaultA18A19BlankLastSegment(t *testing.T) {
 	}
 	put(t, fsys, segmentName(0), nil)
 	mustRefuse(t, fsys, "only a blank segment")
+}
+
+// TestFaultA22FirstSegmentIsPassedOver: wal.segment_bytes is raised before the first event, which is
+// too large for the segment that is there. That one is empty, and stays until something is
+// released: its absence would be damage.
+func TestFaultA22FirstSegmentIsPassedOver(t *testing.T) {
+	fsys := crashfs.New()
+	o := smallOptions(fsys)
+	start(t, o).mustHalt(t)
+	o.SegmentBytes *= 4
+	large := testEvent(0)
+	large.Details = event.Str(strings.Repeat("x", segmentMin))
+	r := start(t, o)
+	r.mustAppend(t, large)
+	r.settle()
+	r.mustHalt(t)
+	r = start(t, o)
+	if got := rows(t, r.Buffer); len(got) != 1 {
+		t.Errorf("%d rows", len(got))
+	}
+	r.archiveAll(t)
+	r.settle()
+	r.mustHalt(t)
+	r = start(t, o)
+	if seq := r.mustAppend(t, large); seq != 0 || logOf(t, fsys)[0] == segmentName(0) {
+		t.Errorf("known as seq %d, the log is %v", seq, logOf(t, fsys))
+	}
+	r.mustHalt(t)
 }
 
 // TestFaultA23StaleFrames puts intact frames of an earlier use of a file where the log

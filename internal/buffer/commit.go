@@ -64,6 +64,8 @@ func (b *Buffer) commitGroup() error {
 	err := b.writeGroup(g)
 	if err != nil {
 		b.unrecognise(first)
+	} else {
+		b.recognised(&g)
 	}
 	stored := g.stored()
 	for _, r := range g.requests {
@@ -93,6 +95,8 @@ type group struct {
 	requests    []*request
 	rows, bytes int64
 	parts       []partition // new to the open batch
+
+	repeated, conflicts int64 // events, of its requests
 }
 
 // takeGroup takes from the queue what fits in one frame and in the open batch.
@@ -226,7 +230,7 @@ func (b *Buffer) unstamp() {
 }
 
 // reach returns how far a Snapshot reaches that is taken now, and keeps every later
-// event behind that. It never goes back. The caller holds mu.
+// event behind that. It does not go back as long as we run. The caller holds mu.
 func (b *Buffer) reach() int64 {
 	at := max(b.o.Now().UnixMilli()-1, b.synced.received, b.promised-1)
 	if b.synced.nextBatch > 0 {

@@ -161,42 +161,56 @@ func (b *Buffer) LoadIDs(name string) {
 	}
 }
 
-// readEarlier reads the newest ids of a file, as many as the window has room for. With
-// an error it returns what it read before.
+// readEarlier reads the newest ids of a file, as many as the window has room for. What was
+// moved to this log is in the file too: it is known already, and must not count twice, or
+// as many other ids would have to go. With an error it returns what it read before.
 func (b *Buffer) readEarlier(name string) (*earlier, error) {
 	total := int64(0)
-	err := eachMarks(b.o.FS, name, func(r *marksRecord) error {
-		total += r.count()
+	err := b.eachUnknown(name, func(*marksRecord, int64) error {
+		total++
 		return nil
 	})
 	room := min(total, b.recent.most-b.recent.held())
 	skip := total - room
-	e := &earlier{ids: newRecent(room, b.o.RetryAge)}
+	e := &earlier{ids: newRecent(room, 0, b.o.RetryAge)}
 	e.ids.wanes = true
-	again := eachMarks(b.o.FS, name, func(r *marksRecord) error {
-		from := min(skip, r.count())
-		skip -= from
-		if e.ids.next+r.count()-from > room { // what could not be read before can be read now
+	again := b.eachUnknown(name, func(r *marksRecord, i int64) error {
+		switch {
+		case skip > 0:
+			skip--
+		case e.ids.held() == room: // what could not be read before can be read now
 			return errors.New("changes while it is read")
+		default:
+			e.take(r, i)
 		}
-		e.take(r, from)
 		return nil
 	})
 	return e, cmp.Or(err, again)
 }
 
-// take remembers the marks of r but for the first ones.
-func (e *earlier) take(r *marksRecord, from int64) {
-	if from == r.count() {
-		return
-	}
-	if n := len(e.origins); n == 0 || !e.origins[n-1].reaches(e.ids.next, r.stream, r.first+from) {
-		e.origins = append(e.origins, origin{e.ids.next, r.stream, r.first + from})
+// eachUnknown visits the marks of a file that this log has not: the i-th of its record.
+func (b *Buffer) eachUnknown(name string, visit func(r *marksRecord, i int64) error) error {
+	return eachMarks(b.o.FS, name, func(r *marksRecord) error {
+		for i := range r.count() {
+			m := r.mark(i)
+			if _, known := b.recent.index[m.key[8]].find(b.recent, &m.key); known {
+				continue
+			}
+			if err := visit(r, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// take remembers the i-th mark of r.
+func (e *earlier) take(r *marksRecord, i int64) {
+	if n := len(e.origins); n == 0 || !e.origins[n-1].reaches(e.ids.next, r.stream, r.first+i) {
+		e.origins = append(e.origins, origin{e.ids.next, r.stream, r.first + i})
 	}
 	e.ids.receivedFrom(r.received)
-	for i := from; i < r.count(); i++ {
-		e.ids.restore(r.mark(i), r.received)
-	}
+	e.ids.restore(r.mark(i), r.received)
 }
 
 // reaches reports whether it says already that the event at place is that one.

@@ -75,8 +75,8 @@ type header struct {
 	state             // at the segment's start; chain: that of the previous segment's end
 }
 
-// salt marks the frames of this use of the file. Clients do not know it, so
-// their bytes cannot pass for a frame.
+// salt marks the frames of this use of the file. Clients do not know it, so their bytes
+// cannot pass for a frame; docs/format/wal.md says what is different when frames are shipped.
 func (h *header) salt() uint64 { return le.Uint64(h.id[:]) }
 
 // encode returns the header's sector; its checksum seeds the segment's chain.

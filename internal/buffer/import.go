@@ -63,6 +63,9 @@ func (im *importer) rows(ctx context.Context, s *span) error {
 		if err != nil || !wanted {
 			return err
 		}
+		if most := im.b.o.appendBytesMax(); int64(recordHead+len(raw)) > most {
+			return fmt.Errorf("event of seq %d: %d bytes, at most %d are in a segment of %d", ref.Seq(), recordHead+len(raw), most, im.b.o.SegmentBytes)
+		}
 		full := int64(len(im.buf)+recordHead+len(raw)) > min(groupBytes, im.b.o.appendBytesMax())
 		if im.count > 0 && (ref.received != im.received || full) {
 			if err := im.flush(); err != nil {

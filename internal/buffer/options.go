@@ -37,7 +37,7 @@ type Options struct {
 	QueueBytes  int64 // most encoded bytes that wait for it; default 64 MiB
 
 	RetryIDs int64         // how many of the last ids are remembered; default 4,194,304, negative: none
-	RetryAge time.Duration // … and for how long at most; default 24 h
+	RetryAge time.Duration // … and for how long, up to a minute more; default 24 h
 
 	FirstSeq int64 // seq of the first event of a new log
 
@@ -89,12 +89,14 @@ func (o *Options) validate() error {
 	check(o.Partitions > 0 && o.Partitions <= partitionsMax, "partitions: %d is not from 1 to %d", o.Partitions, partitionsMax)
 	check(o.SealRows > 0 && o.SealBytes > 0 && o.SealAge > 0, "seal limits: must be positive")
 	check(o.HighWater > 0 && o.QueueEvents > 0 && o.QueueBytes > 0, "queue and high-water limits: must be positive")
+	check(o.QueueEvents <= retryIDsMax, "queue: %d events are more than %d", o.QueueEvents, retryIDsMax)
 	check(o.RetryIDs <= retryIDsMax && o.RetryAge > 0, "retry window: %d ids for %v is not at most %d for a positive time", o.RetryIDs, o.RetryAge, retryIDsMax)
 	check(o.FirstSeq >= 0, "first seq: %d is negative", o.FirstSeq)
 	return errors.Join(problems...)
 }
 
-// retryIDsMax keeps places of marks within placeBits, and memory within reason.
+// retryIDsMax keeps places of marks within placeBits, those of a group besides, and memory
+// within reason.
 const retryIDsMax = 1 << 26
 
 // appendBytesMax is the most that one Append may encode to: it has to lie in one

@@ -31,21 +31,23 @@ func markOf(e *event.Event) mark {
 }
 
 // recent remembers the marks of the last events, so that a retry is recognised. It
-// holds at most Options.RetryIDs of them, those of earlier logs included, none older
+// holds at most Options.RetryIDs of them, those of earlier logs included, none much older
 // than Options.RetryAge, and always a contiguous range of seqs that ends where the log
-// ends.
+// ends. While a group is being stored it holds the group's marks besides: nothing is
+// forgotten for what may come to nothing.
 //
 // Memory: 20 bytes a mark, and 5 to 8 bytes of index; both grow with use. At the
-// default of 4,194,304 ids that is 104 MiB.
+// default of 4,194,304 ids, and 20,000 in a group, that is 105 MiB.
 type recent struct {
-	most int64
-	age  time.Duration
+	most   int64
+	places int64 // in the ring: most, and those of a group
+	age    time.Duration
 
 	// mu: Run writes, Release and Stats read.
 	mu          sync.Mutex
 	first, next int64      // seqs of the marks that are held
 	placeBits   int        // of a slot, see shard
-	ring        [][]mark   // the mark of seq s is at s % most, in pieces of ringPiece
+	ring        [][]mark   // the mark of seq s is at s % places, in pieces of ringPiece
 	index       [256]shard // by a byte of the key
 	times       []instant  // oldest first; the first one covers first
 	earlier     *earlier   // of the logs that this one continues; nil: none
@@ -59,17 +61,21 @@ const ringPiece = 1 << 16
 // at or after that time, and less than instantGap after it.
 type instant struct{ seq, received int64 }
 
-// instantGap is how finely times are kept, in milliseconds: marks are forgotten up
-// to that much before they are RetryAge old, also after restarts and rotations.
+// instantGap is how finely times are kept, in milliseconds: marks are forgotten up to that
+// much after they were RetryAge old, and never before, also after restarts and rotations.
 const instantGap = int64(time.Minute / time.Millisecond)
 
-func newRecent(most int64, age time.Duration) *recent {
-	most = max(most, 0)
-	return &recent{most: most, age: age, placeBits: bits.Len64(uint64(most)), ring: make([][]mark, (most+ringPiece-1)/ringPiece)}
+// newRecent is a window of at most so many marks, beside those of a group.
+func newRecent(most, group int64, age time.Duration) *recent {
+	if most <= 0 {
+		return &recent{age: age}
+	}
+	places := most + group
+	return &recent{most: most, places: places, age: age, placeBits: bits.Len64(uint64(places)), ring: make([][]mark, (places+ringPiece-1)/ringPiece)}
 }
 
 func (t *recent) at(seq int64) *mark {
-	p := seq % t.most
+	p := seq % t.places
 	return &t.ring[p/ringPiece][p%ringPiece]
 }
 
@@ -94,7 +100,7 @@ func (t *recent) expire(now int64) {
 	if t.earlier != nil {
 		t.earlier.ids.expire(now)
 	}
-	limit := now - t.age.Milliseconds()
+	limit := now - t.age.Milliseconds() - instantGap // for the first of an instant; the last one may be as much younger
 	for len(t.times) > 0 && t.times[0].received <= limit {
 		if len(t.times) == 1 { // at once: after a quiet day it is the whole window
 			t.clear(t.next)
@@ -159,7 +165,7 @@ func (t *recent) add(m mark, received int64) (seq int64, held mark, fresh bool) 
 			return seq, held, false
 		}
 	}
-	t.push(m, received, true)
+	t.push(m, received)
 	return t.next - 1, m, true
 }
 
@@ -171,66 +177,87 @@ const touchedAtOnce = 64
 // and the ring are larger than any cache, and to wait for one place after the other was
 // most of the work of an add. It changes nothing that counts. The caller holds mu.
 func (t *recent) touch(marks []mark) {
-	if t.most == 0 {
-		return
-	}
-	over := t.held() + int64(len(marks)) - t.most // as many have to go for them
-	sum := t.touchKeys(marks, over)
+	sum := t.touchKeys(marks)
 	if t.earlier != nil {
-		ids := t.earlier.ids
-		sum += ids.touchKeys(marks, over+ids.held())
+		sum += t.earlier.ids.touchKeys(marks)
 	}
 	t.touched = sum // or the compiler would leave it all out
 }
 
-// touchKeys touches where marks are looked for, and the oldest that are held.
-func (t *recent) touchKeys(marks []mark, oldest int64) (sum uint32) {
+// touchKeys touches where marks are looked for.
+func (t *recent) touchKeys(marks []mark) (sum uint32) {
 	for i := range marks {
 		sum += t.index[marks[i].key[8]].touch(&marks[i].key)
-	}
-	for seq := t.first; seq < min(t.first+oldest, t.next); seq++ {
-		key := &t.at(seq).key
-		sum += t.index[key[8]].touch(key)
 	}
 	return sum
 }
 
-// restore remembers the mark of the next seq as it was. If another one has its key,
-// as in a log that was written with a smaller window, the older one is found. The
-// caller holds mu.
-func (t *recent) restore(m mark, received int64) {
-	_, known := t.index[m.key[8]].find(t, &m.key)
-	t.push(m, received, !known)
+// touchOldest touches what forgetting so many marks will need.
+func (t *recent) touchOldest(n int64) {
+	sum := uint32(0)
+	for seq := t.first; seq < t.first+n; seq++ {
+		key := &t.at(seq).key
+		sum += t.index[key[8]].touch(key)
+	}
+	t.touched = sum
 }
 
-func (t *recent) push(m mark, received int64, findable bool) {
-	t.makeRoom()
+// restore remembers the mark of the next seq as it was. An event that was stored again,
+// when it was too old or out of the window, has two: the newer one is found, for the older
+// one is the first to go. The caller holds mu.
+func (t *recent) restore(m mark, received int64) {
+	s := &t.index[m.key[8]]
+	if seq, known := s.find(t, &m.key); known {
+		s.remove(t, seq)
+	}
+	t.makeRoom(1)
+	t.push(m, received)
+}
+
+func (t *recent) push(m mark, received int64) {
+	if t.held() == t.places {
+		panic("bug: a group is larger than the queue")
+	}
 	seq := t.next
-	piece := &t.ring[seq%t.most/ringPiece]
+	piece := &t.ring[seq%t.places/ringPiece]
 	if *piece == nil {
-		*piece = make([]mark, min(ringPiece, t.most))
+		*piece = make([]mark, min(ringPiece, t.places))
 	}
 	*t.at(seq) = m
 	t.next++
-	if findable {
-		t.index[m.key[8]].insert(t, seq)
-	}
+	t.index[m.key[8]].insert(t, seq)
 	if n := len(t.times); n == 0 || received-t.times[n-1].received >= instantGap {
 		t.times = append(t.times, instant{seq, received})
 	}
 }
 
-// makeRoom forgets the oldest mark if the window is full: one of the earlier logs, as
-// long as there are any.
-func (t *recent) makeRoom() {
-	if t.earlier != nil && t.earlier.ids.held() > 0 {
-		if t.earlier.ids.held()+t.held() == t.most {
-			t.earlier.ids.dropOldest()
-			t.earlier.ids.giveBack()
-		}
-	} else if t.held() == t.most {
-		t.dropOldest()
+// makeRoom forgets the oldest marks until the window has room for so many more: those of
+// the earlier logs, as long as there are any. The caller holds mu.
+func (t *recent) makeRoom(more int64) {
+	over := t.held() + more - t.most
+	if t.earlier != nil {
+		over += t.earlier.ids.held()
+		over -= t.earlier.ids.dropMost(over)
 	}
+	t.dropMost(over)
+}
+
+// dropMost forgets the oldest marks, as many as that if there are so many, and says how
+// many it forgot.
+func (t *recent) dropMost(marks int64) int64 {
+	marks = max(0, min(marks, t.held()))
+	for left := marks; left > 0; {
+		n := min(left, touchedAtOnce)
+		t.touchOldest(n)
+		for range n {
+			t.dropOldest()
+			if t.wanes {
+				t.giveBack()
+			}
+		}
+		left -= n
+	}
+	return marks
 }
 
 // receivedFrom notes what a record says of the marks that are restored next. To count

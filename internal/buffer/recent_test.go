@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/event"
 )
 
@@ -25,6 +26,32 @@ func (m *model) find(k [12]byte) (int64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// cut takes the marks from the n-th on back.
+func (m *model) cut(n int) {
+	m.next -= int64(len(m.marks) - n)
+	m.marks, m.at = m.marks[:n], m.at[:n]
+}
+
+// expire forgets what the window forgot, which now holds so many marks, and demands that
+// this was old, and nothing else is.
+func (m *model) expire(t *testing.T, seed uint64, now, held int64) {
+	t.Helper()
+	gone := len(m.marks) - int(held)
+	for i, at := range m.at {
+		checkAge(t, seed, i, now-at, time.Hour, i < gone)
+	}
+	m.marks, m.at = m.marks[gone:], m.at[gone:]
+}
+
+// checkAge demands that a mark is known until it is so old, and forgotten at most
+// instantGap later.
+func checkAge(t *testing.T, seed uint64, i int, old int64, most time.Duration, forgotten bool) {
+	t.Helper()
+	if late := old - most.Milliseconds(); forgotten && late < 0 || !forgotten && late >= instantGap {
+		t.Fatalf("seed %d: mark %d, received %d ms ago: forgotten %v", seed, i, old, forgotten)
+	}
 }
 
 // crowded is the mark of one of 400 keys that begin in three places of one table.
@@ -54,8 +81,8 @@ func scattered(rnd *rand.Rand) mark {
 	return markOf(&event.Event{ID: fmt.Sprint(rnd.IntN(400)), Fingerprint: rnd.Uint64N(2)})
 }
 
-// TestRecentAgainstModel: whatever is added, taken back and grows old, what is found
-// is what a list would find.
+// TestRecentAgainstModel: whatever is added in groups that are stored or refused, taken back
+// and grows old, what is found is what a list would find.
 func TestRecentAgainstModel(t *testing.T) {
 	draws := []func(*rand.Rand) mark{scattered, crowded, paired}
 	for seed := range uint64(60) {
@@ -65,45 +92,33 @@ func TestRecentAgainstModel(t *testing.T) {
 		if seed%2 == 1 {
 			most = 13 + rnd.IntN(18) // tables of two buckets and of three
 		}
-		first := rnd.Int64N(1000)
-		r, m := newRecent(int64(most), time.Hour), &model{most: most, next: first}
+		first, group := rnd.Int64N(1000), 1+rnd.IntN(40)
+		r, m := newRecent(int64(most), int64(group), time.Hour), &model{most: most, next: first}
 		r.restart(first)
 		now := int64(1_700_000_000_000)
-		for range 3000 {
-			now += rnd.Int64N(20_000)
-			switch k := rnd.IntN(20); {
-			case k == 0 && len(m.marks) > 0: // taken back
-				n := 1 + rnd.IntN(min(5, len(m.marks)))
-				m.marks, m.at, m.next = m.marks[:len(m.marks)-n], m.at[:len(m.at)-n], m.next-int64(n)
-				r.forget(m.next)
-			case k == 1:
-				r.expire(now)
-				old := len(m.marks) - int(r.next-r.first)
-				for i, at := range m.at {
-					if i < old && at < now-time.Hour.Milliseconds()-1 || i >= old && at > now-time.Hour.Milliseconds() {
-						continue
-					}
-					if i < old && at <= now-time.Hour.Milliseconds()+instantGap {
-						continue
-					}
-					t.Fatalf("seed %d: mark %d received %d ms ago: forgotten %v", seed, i, now-at, i < old)
-				}
-				m.marks, m.at = m.marks[old:], m.at[old:]
-			default:
+		for range 300 {
+			now += rnd.Int64N(200_000)
+			r.expire(now)
+			m.expire(t, seed, now, r.held())
+			before := len(m.marks)
+			for range 1 + rnd.IntN(group) {
 				mk := draw(rnd)
 				want, known := m.find(mk.key)
 				if !known {
 					want = m.next
 					m.marks, m.at, m.next = append(m.marks, mk), append(m.at, now), m.next+1
-					if len(m.marks) > most {
-						m.marks, m.at = m.marks[1:], m.at[1:]
-					}
 				}
 				seq, held, fresh := r.add(mk, now)
 				if seq != want || fresh == known || held.key != mk.key || !fresh && held != m.marks[len(m.marks)-int(m.next-want)] {
 					t.Fatalf("seed %d: got %d fresh %v, want %d known %v", seed, seq, fresh, want, known)
 				}
 			}
+			if rnd.IntN(4) == 0 { // some of it is refused, or all
+				m.cut(before + rnd.IntN(len(m.marks)-before+1))
+				r.forget(m.next)
+			}
+			r.makeRoom(0)
+			m.marks, m.at = m.marks[max(0, len(m.marks)-most):], m.at[max(0, len(m.at)-most):]
 			if r.next != m.next || r.next-r.first != int64(len(m.marks)) {
 				t.Fatalf("seed %d: [%d, %d), want %d before %d", seed, r.first, r.next, len(m.marks), m.next)
 			}
@@ -120,7 +135,7 @@ func TestRecentAgainstModel(t *testing.T) {
 // TestEveryBucketWasPassed: in a small table it may come to be that marks went past every
 // bucket, and looking for a key that is not there ends nevertheless.
 func TestEveryBucketWasPassed(t *testing.T) {
-	r, n := newRecent(22, time.Hour), uint16(0)
+	r, n := newRecent(22, 1, time.Hour), uint16(0)
 	next := func(home uint64) mark { // of one table, in its bucket 0 or 1
 		var m mark
 		le.PutUint64(m.key[:], home<<63)
@@ -131,6 +146,7 @@ func TestEveryBucketWasPassed(t *testing.T) {
 	for _, home := range []uint64{0, 1} { // what comes last is pushed on; the first go
 		for range bucketSlots + 1 - home {
 			r.add(next(home), 0)
+			r.makeRoom(0)
 		}
 	}
 	if b := r.index[0].buckets; len(b) != 2 || b[0][wentPast] == 0 || b[1][wentPast] == 0 {
@@ -139,6 +155,7 @@ func TestEveryBucketWasPassed(t *testing.T) {
 	for _, home := range []uint64{0, 1} {
 		m := next(home)
 		seq, _, fresh := r.add(m, 0)
+		r.makeRoom(0)
 		if !fresh {
 			t.Errorf("a new key of bucket %d is known as %d", home, seq)
 		}
@@ -148,11 +165,30 @@ func TestEveryBucketWasPassed(t *testing.T) {
 	}
 }
 
+// TestQuietDayIsTold: while no event comes, ids that are too old are not said to be known,
+// and their memory is given back.
+func TestQuietDayIsTold(t *testing.T) {
+	clock := newHands(time.UnixMilli(1_763_900_000_000))
+	o := testOptions(crashfs.New(), "/wal")
+	o.Now = clock.now
+	r := start(t, o)
+	r.mustAppend(t, testEvents(0, 10)...)
+	clock.advance(24 * time.Hour)
+	if s := r.Stats(); s.RecentIDs != 10 {
+		t.Errorf("%d ids, want 10", s.RecentIDs)
+	}
+	clock.advance(time.Minute)
+	if s := r.Stats(); s.RecentIDs != 0 || !s.RecentSince.IsZero() || r.recent.bytes() != 0 {
+		t.Errorf("%d ids are said to be known since %v, and take %d bytes", s.RecentIDs, s.RecentSince, r.recent.bytes())
+	}
+	r.mustHalt(t)
+}
+
 // TestQuietDay: when all ids are too old their memory is given back, and what comes then
 // is found as ever.
 func TestQuietDay(t *testing.T) {
 	const n = 3 * ringPiece / 2
-	r := newRecent(4*ringPiece, time.Hour)
+	r := newRecent(4*ringPiece, 0, time.Hour)
 	marks := make([]mark, n)
 	for i := range marks {
 		e := testEvent(i)

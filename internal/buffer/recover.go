@@ -34,7 +34,7 @@ func Open(o Options) (*Buffer, error) {
 		return o.FS.OpenFile(b.path(segmentName(number)), os.O_RDONLY, 0)
 	}
 	b.w.parts = make(map[partition]bool)
-	b.recent = newRecent(o.RetryIDs, o.RetryAge)
+	b.recent = newRecent(o.RetryIDs, int64(o.QueueEvents), o.RetryAge)
 	if err := b.recover(); err != nil {
 		return nil, fmt.Errorf("open buffer %s: %w", o.Dir, errors.Join(err, b.Close()))
 	}

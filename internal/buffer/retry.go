@@ -28,22 +28,17 @@ func (b *Buffer) recognise(g *group) {
 	now := b.receivedAt()
 	b.recent.expire(now)
 	next := b.w.state.nextSeq
-	var repeated, conflicts int64
 	b.recent.mu.Lock()
 	for _, r := range g.requests {
-		n, c := b.recent.take(r, now)
-		repeated, conflicts = repeated+n, conflicts+c
+		repeated, conflicts := b.recent.take(r, now)
+		g.repeated += repeated
+		g.conflicts += conflicts
 	}
 	g.rows = b.recent.next - next
 	b.recent.mu.Unlock()
-	if repeated+conflicts == 0 {
-		return
+	if g.repeated+g.conflicts > 0 {
+		b.recount(g)
 	}
-	b.mu.Lock()
-	b.repeated += repeated
-	b.conflicts += conflicts
-	b.mu.Unlock()
-	b.recount(g)
 }
 
 // take remembers the events of r that are new. The caller holds mu.
@@ -74,6 +69,21 @@ func (t *recent) take(r *request, received int64) (repeated, conflicts int64) {
 		return 0, int64(len(taken.Index))
 	}
 	return repeated, 0
+}
+
+// recognised is for a group that is stored: now others are forgotten for it, and what was
+// in it is counted. Of a group that was refused neither would be true.
+func (b *Buffer) recognised(g *group) {
+	b.recent.mu.Lock()
+	b.recent.makeRoom(0)
+	b.recent.mu.Unlock()
+	if g.repeated+g.conflicts == 0 {
+		return
+	}
+	b.mu.Lock()
+	b.repeated += g.repeated
+	b.conflicts += g.conflicts
+	b.mu.Unlock()
 }
 
 // unrecognise forgets a group that was not written.

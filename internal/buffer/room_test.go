@@ -2,6 +2,9 @@ package buffer
 
 import (
 	"errors"
+	"log/slog"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,6 +62,59 @@ func TestRoom(t *testing.T) {
 		}
 		r.mustHalt(t)
 	})
+}
+
+// TestReasonIsSaidOnce: as long as no segment can be had, or the disk is full, that is said
+// once, whatever a file would have been called and however many bytes are free.
+func TestReasonIsSaidOnce(t *testing.T) {
+	noHandles := func(op crashfs.Op) error {
+		if op.Kind == crashfs.Open {
+			return syscall.EMFILE
+		}
+		return nil
+	}
+	for what, meanwhile := range map[string]func(fsys *crashfs.FS, second int64){
+		"handles": func(fsys *crashfs.FS, _ int64) { fsys.Inject(noHandles) },
+		"disk":    func(fsys *crashfs.FS, second int64) { fsys.SetCapacity(3*segmentMin + second) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			fsys := crashfs.New()
+			o := smallOptions(fsys)
+			o.Reserve = 3 * segmentMin
+			var said strings.Builder
+			o.Log = slog.New(slog.NewTextHandler(&said, nil))
+			b, err := Open(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			meanwhile(fsys, 0) // before the first spare
+			r := run(t, b)
+			reasons := map[string]bool{}
+			for second := range int64(10) {
+				synctest.Wait()
+				r.mu.Lock()
+				reasons[r.noSpare] = true
+				r.mu.Unlock()
+				meanwhile(fsys, second)
+				time.Sleep(keepPeriod)
+			}
+			synctest.Wait()
+			if n := strings.Count(said.String(), "space for the log changed"); n != 1 {
+				t.Errorf("%s: said %d times: %s", what, n, said.String())
+			}
+			if what == "handles" && len(reasons) != 1 {
+				t.Errorf("%s: %v", what, reasons)
+			}
+			fsys.Inject(nil)
+			fsys.SetCapacity(0)
+			time.Sleep(2 * keepPeriod)
+			synctest.Wait()
+			if n := strings.Count(said.String(), "space for the log changed"); n != 2 {
+				t.Errorf("%s: that it is over is not said, or too often: %s", what, said.String())
+			}
+			r.mustHalt(t)
+		})
+	}
 }
 
 // TestReserveIsNoSegment: what is reserved does not become a segment either.

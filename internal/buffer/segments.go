@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -126,7 +127,7 @@ func (b *Buffer) keep(ctx context.Context) {
 			return // sticky: Run sees it
 		}
 		b.mu.Lock()
-		changed := b.full != full || b.noSpare != noSpare
+		changed := (b.full == "") != (full == "") || (b.noSpare == "") != (noSpare == "") // not when some bytes more are free
 		b.full, b.noSpare = full, noSpare
 		b.exhausted = b.exhausted && noSpare != ""
 		now := b.o.Now()
@@ -181,8 +182,9 @@ func (b *Buffer) tidy(ctx context.Context) (full, noSpare string, err error) {
 	if errors.Is(err, ErrDamaged) {
 		return "", "", err
 	}
-	if err != nil {
-		return full, err.Error(), nil //nolint:nilerr // no space, no handles: that passes
+	if err != nil { // as long as that lasts the text is the same
+		reason := strings.ReplaceAll(err.Error(), filepath.Base(sp.name), sparePrefix+"*"+segmentSuffix)
+		return full, reason, nil //nolint:nilerr // no space, no handles: that passes
 	}
 	b.addSpare(sp)
 	return full, "", nil
@@ -197,7 +199,7 @@ func (b *Buffer) addSpare(sp spare) {
 // makeSpare writes a file full of zeros: a later write into it moves no metadata
 // of the file system, which makes its sync much faster, and needs no new space.
 // Only a failed sync is final, and a disk that has become read-only; without space it
-// removes what it began.
+// removes what it began. With an error the spare has a name and nothing else.
 func (b *Buffer) makeSpare(ctx context.Context) (spare, error) {
 	name := b.path(sparePrefix + rand.Text() + segmentSuffix)
 	f, err := b.o.FS.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -206,7 +208,7 @@ func (b *Buffer) makeSpare(ctx context.Context) (spare, error) {
 		if errors.Is(err, syscall.EROFS) { // what a file system does that has lost something
 			err = b.fail(err)
 		}
-		return spare{}, err
+		return spare{name: name}, err
 	}
 	err = b.zero(ctx, f, b.o.SegmentBytes)
 	if err == nil {
@@ -214,9 +216,9 @@ func (b *Buffer) makeSpare(ctx context.Context) (spare, error) {
 	}
 	err = fmt.Errorf("create segment: %w", err)
 	if err = errors.Join(err, f.Close()); errors.Is(err, durable.ErrSync) {
-		return spare{}, b.fail(err)
+		return spare{name: name}, b.fail(err)
 	}
-	return spare{}, errors.Join(err, b.o.FS.Remove(name))
+	return spare{name: name}, errors.Join(err, b.o.FS.Remove(name))
 }
 
 // zero writes zeros up to size.
@@ -261,11 +263,13 @@ func (b *Buffer) recycle() error {
 	}
 }
 
-// recyclable returns the oldest segment if nobody needs it any more.
+// recyclable returns the oldest segment if nobody needs it any more. Until something is
+// released that is none: without a release note the log begins with segment 0, also when
+// the first event was too large for that.
 func (b *Buffer) recyclable() *segment {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.segments) < 2 || b.segments[0].number >= b.firstNeeded() {
+	if b.released.batch < 0 || len(b.segments) < 2 || b.segments[0].number >= b.firstNeeded() {
 		return nil
 	}
 	return b.segments[0]

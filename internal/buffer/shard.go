@@ -33,7 +33,7 @@ const (
 )
 
 func (t *recent) slotOf(seq int64) uint32 {
-	return uint32(seq%t.most) + 1 | t.tagOf(&t.at(seq).key)
+	return uint32(seq%t.places) + 1 | t.tagOf(&t.at(seq).key)
 }
 
 func (t *recent) tagOf(key *[12]byte) uint32 { return uint32(le.Uint16(key[9:])) << t.placeBits }
@@ -44,9 +44,9 @@ func (t *recent) placeMask() uint32 { return 1<<t.placeBits - 1 }
 // lies there.
 func (t *recent) seqAt(slot uint32) int64 {
 	place := int64(slot&t.placeMask()) - 1
-	seq := t.first - t.first%t.most + place
+	seq := t.first - t.first%t.places + place
 	if seq < t.first {
-		seq += t.most
+		seq += t.places
 	}
 	return seq
 }
@@ -155,7 +155,7 @@ func (s *shard) resize(t *recent, size int) {
 }
 
 // remove forgets where the mark of seq lies, if that is known: its key may be found
-// under an older seq instead.
+// under a newer seq instead.
 func (s *shard) remove(t *recent, seq int64) {
 	if s.used == 0 {
 		return

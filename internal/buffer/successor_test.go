@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -106,6 +107,41 @@ func TestImportOverSegments(t *testing.T) {
 	}
 	if s := start(t, n).Stats(); s.NextSeq != 0 || s.SealedBatches != 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestImportOfALargeEvent: an event of which no segment of the new log has room is an error;
+// one that fits is there.
+func TestImportOfALargeEvent(t *testing.T) {
+	refused := 0
+	for size := 22 << 10; size < 34<<10; size += 512 {
+		o := testOptions(crashfs.New(), "/a")
+		a := start(t, o)
+		e := testEvent(0)
+		e.Details = event.Str(strings.Repeat("x", size))
+		a.mustAppend(t, e)
+		snap, err := a.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Dir, o.Stream, o.SegmentBytes = "/b", nextStream, segmentMin
+		err = Import(t.Context(), o, snap, func(Entry) (bool, error) { return true, nil })
+		snap.Close()
+		a.mustHalt(t)
+		if err != nil {
+			if refused++; !strings.Contains(err.Error(), "event of seq 0") {
+				t.Errorf("%d bytes: %v", size, err)
+			}
+			continue
+		}
+		b := start(t, o)
+		if got := rows(t, b.Buffer); len(got) != 1 || refused > 0 {
+			t.Errorf("%d bytes: %d rows, %d smaller events refused", size, len(got), refused)
+		}
+		b.mustHalt(t)
+	}
+	if refused == 0 {
+		t.Error("nothing was too large")
 	}
 }
 

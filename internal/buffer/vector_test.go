@@ -119,7 +119,7 @@ func TestFaultA28Version0(t *testing.T) {
 	if err != nil || stream != testStream || r.batch != 2 || r.nextSeq != 42 {
 		t.Errorf("note: %v %+v %v", stream, r, err)
 	}
-	seen := newRecent(10, time.Hour)
+	seen := newRecent(10, 0, time.Hour)
 	seen.restart(40)
 	ids, err := parseMarks(read("ids.bin"))
 	if err == nil {

@@ -116,19 +116,14 @@ func (e *times) pass(r *recent, most int) {
 	}
 }
 
-// check lets time pass, and demands that each event is forgotten when it is old, and less
-// than instantGap before.
+// check lets time pass, and demands that each event is forgotten when it is old.
 func (e *times) check(t *testing.T, seed uint64, r *recent) {
 	t.Helper()
-	age := r.age.Milliseconds()
-	e.now += e.rnd.Int64N(age)
+	e.now += e.rnd.Int64N(r.age.Milliseconds())
 	r.expire(e.now)
 	known, _ := r.reach()
 	for i, at := range e.received {
-		old, forgotten := e.now-at, i < len(e.received)-int(known)
-		if forgotten && old <= age-instantGap || !forgotten && old >= age {
-			t.Fatalf("seed %d: event %d of %d, received %d ms ago: forgotten %v", seed, i, len(e.received), old, forgotten)
-		}
+		checkAge(t, seed, i, e.now-at, r.age, i < len(e.received)-int(known))
 	}
 }
 
@@ -136,7 +131,7 @@ func (e *times) check(t *testing.T, seed uint64, r *recent) {
 // pieces, their times are kept.
 func TestTimesOverManyStarts(t *testing.T) {
 	for seed := range uint64(100) {
-		e, r := newTimes(seed), newRecent(1<<20, time.Hour)
+		e, r := newTimes(seed), newRecent(1<<20, 100, time.Hour)
 		for range 1 + e.rnd.IntN(6) {
 			e.pass(r, 60)
 			r = reloaded(t, e.rnd, r)
@@ -154,7 +149,7 @@ func TestTimesOverManyRotations(t *testing.T) {
 			o := testOptions(fsys, "/wal")
 			o.Log, o.RetryIDs, o.RetryAge, o.Stream = slog.New(slog.DiscardHandler), 1<<20, time.Hour, uuid.New()
 			o.Now = func() time.Time { return time.UnixMilli(e.now) }
-			return &Buffer{o: o, recent: newRecent(o.RetryIDs, o.RetryAge)}
+			return &Buffer{o: o, recent: newRecent(o.RetryIDs, 100, o.RetryAge)}
 		}
 		b := begin()
 		for range 1 + e.rnd.IntN(12) {
@@ -192,7 +187,7 @@ func reloaded(t *testing.T, rnd *rand.Rand, r *recent) *recent {
 		}
 		from = to
 	}
-	again := newRecent(r.most, r.age)
+	again := newRecent(r.most, 0, r.age)
 	again.restart(r.first)
 	if err := eachMarks(fsys, "/ids", func(m *marksRecord) error { return again.load(testStream, m, r.next) }); err != nil {
 		t.Fatal(err)
@@ -263,8 +258,8 @@ func TestWindowsShareTheirMemory(t *testing.T) {
 	const most, step = 4*ringPiece + 1000, 1000
 	const bound = (markBytes+8)*most + 2*markBytes*ringPiece + 256*128
 	rnd := rand.New(rand.NewPCG(4, 4))
-	r := newRecent(most, time.Hour)
-	r.earlier = &earlier{ids: newRecent(most, time.Hour)}
+	r := newRecent(most, step, time.Hour)
+	r.earlier = &earlier{ids: newRecent(most, 0, time.Hour)}
 	r.earlier.ids.wanes = true
 	for range most {
 		r.earlier.ids.restore(drawn(rnd), 1)
@@ -278,6 +273,7 @@ func TestWindowsShareTheirMemory(t *testing.T) {
 		for _, m := range marks {
 			r.add(m, 2)
 		}
+		r.makeRoom(0)
 		old := r.earlier.ids
 		if old.held() != max(0, most-n) || r.held() != min(n, most) {
 			t.Fatalf("after %d: %d of the log before, %d of ours", n, old.held(), r.held())
@@ -294,7 +290,7 @@ func TestWindowsShareTheirMemory(t *testing.T) {
 // TestAgeGivesMemoryBack: the same when it is age that takes the old ones.
 func TestAgeGivesMemoryBack(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 5))
-	r := newRecent(2*ringPiece, time.Hour)
+	r := newRecent(2*ringPiece, 0, time.Hour)
 	r.wanes = true
 	hour := time.Hour.Milliseconds()
 	for i := range int64(2) {
@@ -302,7 +298,7 @@ func TestAgeGivesMemoryBack(t *testing.T) {
 			r.restore(drawn(rnd), i*hour)
 		}
 	}
-	r.expire(hour)
+	r.expire(hour + instantGap)
 	if got := r.bytes(); r.held() != ringPiece || got > (markBytes+8)*ringPiece+256*128 {
 		t.Errorf("%d bytes for %d marks", got, r.held())
 	}

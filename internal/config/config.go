@@ -194,13 +194,15 @@ type WAL struct {
 	// HighWaterBytes is the most that the WAL may hold; what it holds is what is
 	// not yet archived, so this is how long S3 may be away. Default: 4GiB.
 	HighWaterBytes Size `yaml:"high_water_bytes"`
-	// QueueEvents is the most events that may wait for one fsync. Default: 20000.
+	// QueueEvents is the most events that may wait for one fsync, whose ids take as much
+	// memory as those of RetryIDs. Default: 20000.
 	QueueEvents int `yaml:"queue_events"`
 	// RetryIDs is how many of the last event ids are remembered, so that an event
 	// that is sent again is stored once. Each takes up to 26 bytes of memory and 20
 	// on disk. Default: 4194304.
 	RetryIDs int `yaml:"retry_ids"`
-	// RetryAge is how long an id is remembered at most. Default: 24h.
+	// RetryAge is how long an id is remembered, up to a minute more, if there is room.
+	// Default: 24h.
 	RetryAge time.Duration `yaml:"retry_age"`
 	// ShipInterval is how often what is not archived yet is copied to the bucket, so
 	// that `archiver recover` finds it there when this disk is lost. At least 1s; 0:
