@@ -135,6 +135,7 @@ func TestRecoveryGoesOnWithMore(t *testing.T) {
 	if err := errors.Join(p.appendOpen(2), p.shipper().ship(t.Context())); err != nil {
 		t.Fatal(err)
 	}
+	must(0, p.archiver.Drain(t.Context(), func() bool { return p.archiver.Status().Stopped }))
 	if err := p.end(); !errors.Is(err, ErrRecovered) {
 		t.Errorf("the node: %v", err)
 	}
