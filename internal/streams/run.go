@@ -144,13 +144,13 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 		case <-ctx.Done():
 			return nil, nil
 		}
-		wanted := asked || l.wanted(s)
-		if !wanted {
-			l.sayWaiting(nil)
+		wanted, err := l.wanted(s)
+		if !wanted && !asked {
+			l.sayWaiting(err)
 			found, wait = false, l.o.look
 			continue
 		}
-		if wish := l.o.wish(s.Open.Stream); wish != heard {
+		if wish, err := l.o.wish(s.Open.Stream); err == nil && wish != heard {
 			heard, wait = wish, l.o.look
 		}
 		next, err := l.choose(ctx, s)
@@ -204,7 +204,7 @@ func (l *Line) rest(ctx context.Context, s *Stream, d time.Duration, heard strin
 				again = true
 				return nil
 			case <-turn.C:
-				if wish := l.o.wish(s.Open.Stream); wish != "" && wish != heard {
+				if wish, err := l.o.wish(s.Open.Stream); err == nil && wish != "" && wish != heard {
 					return nil
 				}
 			case <-pause.Done():
@@ -238,21 +238,27 @@ func final(err error) bool {
 	return errors.Is(err, durable.ErrSync) || errors.Is(err, buffer.ErrDamaged) || errors.Is(err, buffer.ErrCorrupt)
 }
 
-// wanted tells whether the stream is to be rotated now.
-func (l *Line) wanted(s *Stream) bool {
-	if s.Ends().Sub(l.o.Now()) < l.o.RotateBefore || l.o.asked(s.Open.Stream) {
-		return true
+// wanted tells whether the stream is to be rotated now. With an error it may be: what
+// says so cannot be read.
+func (l *Line) wanted(s *Stream) (bool, error) {
+	wish, err := l.o.wish(s.Open.Stream)
+	if wish != "" || s.Ends().Sub(l.o.Now()) < l.o.RotateBefore {
+		return true, nil
 	}
-	c, err := l.o.load()
-	return err == nil && c.Next != uuid.Nil
+	c, unread := l.o.load()
+	if err = errors.Join(err, unread); err != nil {
+		err = fmt.Errorf("look whether it is to be: %w", err)
+	}
+	return unread == nil && c.Next != uuid.Nil, err
 }
 
-// sayWaiting notes why a rotation that is wanted does not happen, and tells it once.
+// sayWaiting notes why a rotation that is wanted, or may be, does not happen, and tells it
+// once.
 func (l *Line) sayWaiting(why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if why != nil && (l.waiting == nil || l.waiting.Error() != why.Error()) {
-		l.o.Log.Warn("the stream is to be rotated, and is not yet", "error", why)
+		l.o.Log.Warn("the stream is not rotated", "error", why)
 	}
 	l.waiting = why
 }

@@ -294,19 +294,15 @@ func (l *Line) Await(ctx context.Context, done func() bool) error {
 	}
 }
 
-// Warning says what has to be done before the stream ends; "" when nothing has.
+// Warning says why the stream is not rotated, when somebody has asked for that or it ends
+// soon; "" when nothing is in the way.
 func (l *Line) Warning() string {
-	s := l.Current()
-	left := s.Ends().Sub(l.o.Now())
-	if left > l.o.RotateBefore {
-		return ""
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting == nil {
 		return ""
 	}
-	return fmt.Sprintf("the stream ends at %s, and is not rotated: %v", s.Ends().UTC().Format(time.RFC3339), l.waiting)
+	return fmt.Sprintf("the stream, which ends at %s, is not rotated: %v", l.Current().Ends().UTC().Format(time.RFC3339), l.waiting)
 }
 
 // Drain seals what was acknowledged, and waits until it is archived, or cannot be.
