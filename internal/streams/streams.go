@@ -308,6 +308,16 @@ func (l *Line) Warning() string {
 // Drain seals what was acknowledged, and waits until it is archived, or cannot be.
 func (l *Line) Drain(ctx context.Context) error {
 	s := l.Current()
+	err := s.drain(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.archived[s.Open.Stream] { // its log is over because a successor begins, which has nothing yet
+		return nil
+	}
+	return err
+}
+
+func (s *Stream) drain(ctx context.Context) error {
 	if err := s.Buffer.Seal(ctx); err != nil {
 		return err
 	}
