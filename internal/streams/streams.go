@@ -190,8 +190,11 @@ func (l *Line) open(stream uuid.UUID) (*Stream, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("open WAL: %w", err)
 	}
-	s.Buffer.LoadIDs(filepath.Join(at.dir, idsName))
-	if err := l.openArchiver(s, key); err != nil {
+	err = s.Buffer.LoadIDs(filepath.Join(at.dir, idsName))
+	if err == nil {
+		err = l.openArchiver(s, key)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Buffer.Close())
 	}
 	for _, tidy := range []func() error{func() error { return l.o.forget(stream) }, func() error { return l.o.answered(stream) }} {
