@@ -2,6 +2,7 @@ package streams
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/event"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
@@ -155,6 +157,21 @@ func fill(disk *crashfs.FS, left int64) {
 	disk.SetCapacity(huge - must(disk.Free("/data")) + left)
 }
 
+// filling is a disk that somebody else fills when ids are saved first.
+type filling struct {
+	*crashfs.FS
+	left   int64
+	filled bool
+}
+
+func (f *filling) OpenFile(name string, flag int, perm os.FileMode) (durable.File, error) {
+	if strings.HasSuffix(name, "/"+idsName+".new") && !f.filled {
+		f.filled = true
+		fill(f.FS, f.left)
+	}
+	return f.FS.OpenFile(name, flag, perm)
+}
+
 // impatient ends a process that pauses again and again.
 func (w *world) impatient() {
 	var pauses atomic.Int64
@@ -184,20 +201,11 @@ func (w *world) manyIDs() *process {
 // window is shorter then; what was written of them does not take the room that stream.json
 // needs.
 func TestFaultA10NoRoomForIDs(t *testing.T) {
-	disk := crashfs.New()
-	w := newWorld(t, disk, "/data")
+	w := newWorld(t, &filling{FS: crashfs.New(), left: 60_000}, "/data")
 	w.clock.advance(time.Minute)
 	w.impatient()
 	next := w.successor(w.first)
 	p := w.manyIDs()
-	filled := false
-	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
-		if c.Op == "put" && strings.HasSuffix(c.Key, ".commit") && !filled { // the closing one
-			filled = true
-			fill(disk, 60_000)
-		}
-		return nil
-	})
 	p.line.Rotate()
 	if err := errors.Join(p.ready(next), p.end()); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 	"github.com/audit-archiver/archiver/testenv/every"
 )
 
-// stopAt tells the process that runs to stop at the n-th operation of the disk from now on.
+// stopAt tells the process that runs then to stop at the n-th operation of the disk from now on.
 func (w *world) stopAt(disk *crashfs.FS, n int) (told *atomic.Bool) {
 	at := disk.Ops() + n
 	told = new(atomic.Bool)
@@ -83,8 +83,8 @@ func TestMoveToldToStopAtEveryOperation(t *testing.T) {
 			s.event.ReceivedAtMS = 0
 			all = append(all, s.event)
 		}
-		p := must(x.start())
 		told := x.stopAt(disk, n)
+		p := must(x.start())
 		_ = p.ready(next)
 		disk.Inject(nil)
 		if err := p.end(); err != nil && !errors.Is(err, archive.ErrConflict) && !errors.Is(err, archive.ErrClosed) {
