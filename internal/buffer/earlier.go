@@ -2,7 +2,6 @@ package buffer
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
 
 	"github.com/audit-archiver/archiver/internal/durable"
 )
@@ -61,10 +61,30 @@ func (b *Buffer) Origin(seq int64) (stream uuid.UUID, at int64) {
 }
 
 // SaveIDs writes what a retry is recognised by to a file, for the log that continues
-// this one: all of it, or nothing. Run must be over.
+// this one: all of it, or nothing. Run must be over. As with the ids of this log (see
+// markFiles), what lasts is no error of it, but is said in the log of the program. After
+// any other error but ErrSync the call may be repeated.
 func (b *Buffer) SaveIDs(name string) error {
-	if err := b.saveIDs(name); err != nil {
+	err := b.saveIDs(name)
+	switch {
+	case err == nil:
+		return nil
+	case lasts(err) && !errors.Is(err, durable.ErrSync):
+		b.o.Log.Warn("ids not kept: a retry of an event of the stream before may be stored twice", "file", name, "error", err)
+		return nil
+	default:
 		return fmt.Errorf("save ids to %s: %w", name, err)
+	}
+}
+
+// idsTemp is what is behind the name of a file of SaveIDs until it is whole.
+const idsTemp = ".new"
+
+// DropCutIDs removes what a SaveIDs has left that was cut short: it takes the room that is
+// needed until the next one.
+func DropCutIDs(fsys durable.FS, name string) error {
+	if err := fsys.Remove(name + idsTemp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove unfinished ids: %w", err)
 	}
 	return nil
 }
@@ -75,7 +95,7 @@ func (b *Buffer) saveIDs(name string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	temp := name + ".new"
+	temp := name + idsTemp
 	f, err := b.o.FS.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -87,11 +107,11 @@ func (b *Buffer) saveIDs(name string) (err error) {
 			err = fmt.Errorf("%w: %w", durable.ErrSync, err)
 		}
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = b.o.FS.Rename(temp, name)
 	}
-	if err := b.o.FS.Rename(temp, name); err != nil {
-		return err
+	if err != nil { // the room that it took is needed for what a rotation must write
+		return errors.Join(err, DropCutIDs(b.o.FS, name))
 	}
 	return dir.Sync()
 }
@@ -136,29 +156,32 @@ func (w *idsWriter) write(t *recent, stream uuid.UUID, shift, from, to int64) er
 
 // LoadIDs reads what SaveIDs of the log before this one wrote. Call it before Run. As
 // with the ids of this log (see markFiles), what cannot be read stops nothing. A file
-// that was read, and has nothing that is still in the window, is deleted.
-func (b *Buffer) LoadIDs(name string) {
+// that was read, and has nothing that is still in the window, is deleted. An error says
+// that no descriptor was left: nothing was read, and the call may be repeated.
+func (b *Buffer) LoadIDs(name string) error {
 	if b.o.RetryIDs <= 0 {
-		return
+		return nil
 	}
 	e, err := b.readEarlier(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
+		return fmt.Errorf("load ids: %w", err)
+	case err != nil:
 		b.o.Log.Warn("ids of the stream before not read to the end: a retry may be stored twice", "file", name, "error", err)
 	}
 	e.ids.expire(b.o.Now().UnixMilli())
 	if n, _ := e.ids.reach(); n > 0 {
 		b.recent.earlier = e
-		return
+		return nil
 	}
-	if err != nil {
-		return // the next start may be able to read it
+	if err == nil { // or else the next start may be able to read it
+		if err := b.o.FS.Remove(name); err != nil {
+			b.o.Log.Warn("old ids not deleted", "error", err)
+		}
 	}
-	if err := b.o.FS.Remove(name); err != nil {
-		b.o.Log.WarnContext(context.Background(), "old ids not deleted", "error", err)
-	}
+	return nil
 }
 
 // readEarlier reads the newest ids of a file, as many as the window has room for. What was

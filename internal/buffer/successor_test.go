@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -269,6 +270,48 @@ func TestSavedIDsAreNoEvidence(t *testing.T) {
 	}
 	if err := again.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestSaveIDsAtEveryDiskOperation: whatever fails, nothing of it stays but a whole file, so
+// it takes no room from what is more important. What passes is an error and can be
+// repeated; what stays is none.
+func TestSaveIDsAtEveryDiskOperation(t *testing.T) {
+	for _, why := range []error{syscall.EMFILE, syscall.EIO, syscall.ENOSPC} {
+		for n, over := 1, false; !over; n++ {
+			fsys := crashfs.New()
+			a := start(t, testOptions(fsys, "/a"))
+			a.mustAppend(t, testEvents(0, 5)...)
+			a.mustHalt(t)
+			at, hit := fsys.Ops()+n, crashfs.Op{}
+			fsys.Inject(func(op crashfs.Op) error {
+				if op.N != at {
+					return nil
+				}
+				hit = op
+				return why
+			})
+			err := a.SaveIDs("/before.ids")
+			fsys.Inject(nil)
+			over = hit.N == 0
+			if _, left := durable.ReadFile(fsys, "/before.ids.new"); !errors.Is(left, os.ErrNotExist) {
+				t.Errorf("%s %s fails with %v, and the file that was begun is there: %v", hit.Kind, hit.Name, why, left)
+			}
+			final := hit.Kind == crashfs.Sync || hit.Kind == crashfs.SyncDir
+			if stays := errors.Is(why, syscall.ENOSPC) && !final; over || stays {
+				if err != nil {
+					t.Errorf("%s %s fails with %v: %v", hit.Kind, hit.Name, why, err)
+				}
+			} else if !errors.Is(err, why) || errors.Is(err, durable.ErrSync) != final {
+				t.Errorf("%s %s fails with %v: %v", hit.Kind, hit.Name, why, err)
+			}
+			if again := a.SaveIDs("/before.ids"); again != nil {
+				t.Errorf("again after %v: %v", err, again)
+			}
+			if over && n < 8 {
+				t.Fatalf("only %d operations", n-1)
+			}
+		}
 	}
 }
 

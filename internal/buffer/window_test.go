@@ -323,7 +323,9 @@ func TestIDsThatCannotBeReadAreKept(t *testing.T) {
 			}
 			return nil
 		})
-		again.LoadIDs("/b/before.ids")
+		if err := again.LoadIDs("/b/before.ids"); errors.Is(why, syscall.EMFILE) != errors.Is(err, why) {
+			t.Errorf("%s: %v", kind, err) // who has no descriptor asks again
+		}
 		fsys.Inject(nil)
 		if n := again.Stats().RecentIDs; n != 0 {
 			t.Errorf("%s: %d ids of a file that was not read", kind, n)

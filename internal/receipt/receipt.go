@@ -37,6 +37,9 @@ type Options struct {
 // further requests get none.
 const waitingMost = 64 << 20
 
+// missedOver is said to those who are not answered when Run is over.
+const missedOver = "the server is stopping, or has closed its stream and goes on with another one"
+
 // Issuer makes receipts. It is safe for concurrent use.
 type Issuer struct {
 	o       Options
@@ -97,7 +100,7 @@ func (s *Issuer) Stored(group []buffer.Stored) {
 	for i := range group {
 		switch {
 		case s.over:
-			ticketOf(&group[i]).answer(nil, "the server is stopping")
+			ticketOf(&group[i]).answer(nil, missedOver)
 		case s.bytes+group[i].Bytes > waitingMost && s.bytes > 0:
 			s.metrics.missing.Inc()
 			ticketOf(&group[i]).answer(nil, "too many receipts wait for the key of the stream")
@@ -146,7 +149,7 @@ func (s *Issuer) finish() {
 	defer s.mu.Unlock()
 	s.over = true
 	for i := range s.waiting {
-		ticketOf(&s.waiting[i]).answer(nil, "the server is stopping")
+		ticketOf(&s.waiting[i]).answer(nil, missedOver)
 	}
 	s.waiting, s.bytes = nil, 0
 }

@@ -353,33 +353,42 @@ func makeIn(nextDir string, id uuid.UUID, about ledger.Archive, root ledger.Sign
 
 // AskToRotate asks the process that writes the current stream to go on with a
 // successor: soon, or at its next start. It returns the stream that will be closed. Who
-// asks again is heard again.
+// asks again is heard again. Anybody may read the wish: root may ask, and the process
+// runs as somebody else.
 func (f *Folder) AskToRotate() (uuid.UUID, error) {
 	stream, err := f.Current()
 	if err != nil {
 		return uuid.Nil, err
 	}
 	wish := stream.String() + "\n" + uuid.NewString() + "\n"
-	return stream, durable.WriteFile(f.FS, filepath.Join(f.Dir, markerName), []byte(wish), 0o600)
+	return stream, durable.WriteFile(f.FS, filepath.Join(f.Dir, markerName), []byte(wish), 0o644)
 }
 
 // wish is what the one who asked last for that stream to be rotated wrote, which is like
 // nobody else's; "" when nobody has.
-func (f *Folder) wish(stream uuid.UUID) string {
-	raw, err := durable.ReadFile(f.FS, filepath.Join(f.Dir, markerName))
-	if err != nil || !strings.HasPrefix(string(raw), stream.String()) {
-		return ""
+func (f *Folder) wish(stream uuid.UUID) (string, error) {
+	all, err := f.anyWish()
+	if err != nil || !strings.HasPrefix(all, stream.String()) {
+		return "", err
 	}
-	return string(raw)
+	return all, nil
 }
 
-// asked tells whether somebody wants that stream to be rotated.
-func (f *Folder) asked(stream uuid.UUID) bool { return f.wish(stream) != "" }
+// anyWish is the one for whatever stream.
+func (f *Folder) anyWish() (string, error) {
+	raw, err := durable.ReadFile(f.FS, filepath.Join(f.Dir, markerName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return string(raw), err
+}
 
-// answered removes the wish to rotate a stream that is not current any more.
+// answered removes the wish to rotate a stream that is not current any more. One that
+// cannot be read may be another.
 func (f *Folder) answered(now uuid.UUID) error {
-	if f.asked(now) {
-		return nil
+	all, err := f.anyWish()
+	if err != nil || strings.HasPrefix(all, now.String()) {
+		return err
 	}
 	if err := f.FS.Remove(filepath.Join(f.Dir, markerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/archive"
+	"github.com/audit-archiver/archiver/internal/buffer"
 )
 
 // leave goes over to a successor when this stream cannot go on: it is closed, another
@@ -58,6 +60,9 @@ func (l *Line) move(ctx context.Context, s *Stream, next *certified, why error) 
 	}
 	if err := s.Buffer.Flush(ctx); err != nil { // whoever gave up waiting may have events in the queue
 		return err
+	}
+	if err := buffer.DropCutIDs(l.o.FS, filepath.Join(next.dir, idsName)); err != nil { // of a process that died in a rotation
+		l.o.Log.WarnContext(ctx, "left over from the last rotation", "error", err)
 	}
 	moved, err := archive.Move(ctx, archive.MoveOptions{
 		FS: l.o.FS, Store: l.o.Store, Prefix: l.o.Prefix, Root: l.o.Root,

@@ -30,6 +30,9 @@ const (
 	// settleMargin is added to the age at which batches are sealed: what another writer
 	// needs to archive one.
 	settleMargin = time.Minute
+	// idsTries is how often it is tried to save ids while events are refused. With the
+	// pauses between, which double from look on, that takes about as long as quiesceTime.
+	idsTries = 6
 )
 
 // Run runs the current stream and its successors until ctx ends, and then returns nil.
@@ -47,6 +50,8 @@ const (
 //	         log too. Nobody uses that before stream.json says so; it is made anew.
 //	switch   stream.json names the successor alone: it is current.
 //
+// Behind the close there is no way back: what fails there is repeated until it is done.
+//
 // When another writer has taken the stream, there is no close: nothing is uploaded
 // under its name any more.
 func (l *Line) Run(ctx context.Context) error {
@@ -56,8 +61,12 @@ func (l *Line) Run(ctx context.Context) error {
 		if err != nil || next == nil {
 			return err
 		}
-		if err := l.succeed(s, next); err != nil {
+		now, err := l.succeed(ctx, s, next)
+		if err != nil {
 			return fmt.Errorf("go on with stream %s: %w", next.open.Stream, err)
+		}
+		if now == nil {
+			return nil
 		}
 	}
 }
@@ -144,13 +153,13 @@ func (l *Line) watch(ctx context.Context, s *Stream) (*certified, error) {
 		case <-ctx.Done():
 			return nil, nil
 		}
-		wanted := asked || l.wanted(s)
-		if !wanted {
-			l.sayWaiting(nil)
+		wanted, err := l.wanted(s)
+		if !wanted && !asked {
+			l.sayWaiting(err)
 			found, wait = false, l.o.look
 			continue
 		}
-		if wish := l.o.wish(s.Open.Stream); wish != heard {
+		if wish, err := l.o.wish(s.Open.Stream); err == nil && wish != heard {
 			heard, wait = wish, l.o.look
 		}
 		next, err := l.choose(ctx, s)
@@ -204,7 +213,7 @@ func (l *Line) rest(ctx context.Context, s *Stream, d time.Duration, heard strin
 				again = true
 				return nil
 			case <-turn.C:
-				if wish := l.o.wish(s.Open.Stream); wish != "" && wish != heard {
+				if wish, err := l.o.wish(s.Open.Stream); err == nil && wish != "" && wish != heard {
 					return nil
 				}
 			case <-pause.Done():
@@ -238,21 +247,27 @@ func final(err error) bool {
 	return errors.Is(err, durable.ErrSync) || errors.Is(err, buffer.ErrDamaged) || errors.Is(err, buffer.ErrCorrupt)
 }
 
-// wanted tells whether the stream is to be rotated now.
-func (l *Line) wanted(s *Stream) bool {
-	if s.Ends().Sub(l.o.Now()) < l.o.RotateBefore || l.o.asked(s.Open.Stream) {
-		return true
+// wanted tells whether the stream is to be rotated now. With an error it may be: what
+// says so cannot be read.
+func (l *Line) wanted(s *Stream) (bool, error) {
+	wish, err := l.o.wish(s.Open.Stream)
+	if wish != "" || s.Ends().Sub(l.o.Now()) < l.o.RotateBefore {
+		return true, nil
 	}
-	c, err := l.o.load()
-	return err == nil && c.Next != uuid.Nil
+	c, unread := l.o.load()
+	if err = errors.Join(err, unread); err != nil {
+		err = fmt.Errorf("look whether it is to be: %w", err)
+	}
+	return unread == nil && c.Next != uuid.Nil, err
 }
 
-// sayWaiting notes why a rotation that is wanted does not happen, and tells it once.
+// sayWaiting notes why a rotation that is wanted, or may be, does not happen, and tells it
+// once.
 func (l *Line) sayWaiting(why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if why != nil && (l.waiting == nil || l.waiting.Error() != why.Error()) {
-		l.o.Log.Warn("the stream is to be rotated, and is not yet", "error", why)
+		l.o.Log.Warn("the stream is not rotated", "error", why)
 	}
 	l.waiting = why
 }
@@ -313,19 +328,15 @@ func (l *Line) drainIn(ctx context.Context, s *Stream, most time.Duration, archi
 	return err
 }
 
-// succeed makes next the current stream. Run of the old log is over.
-func (l *Line) succeed(s *Stream, next *certified) error {
-	if err := s.Buffer.SaveIDs(filepath.Join(next.dir, idsName)); final(err) {
-		return err
-	} else if err != nil {
-		l.o.Log.Warn("ids not kept: a retry may be stored twice", "error", err)
-	}
-	if err := l.o.save(current{Stream: next.open.Stream}); err != nil {
-		return err
-	}
-	now, err := l.open(next.open.Stream)
-	if err != nil {
-		return err
+// succeed makes next the current stream. Run of the old log is over. It returns nil when
+// ctx ends before that is done: the next start does the rest.
+func (l *Line) succeed(ctx context.Context, s *Stream, next *certified) (now *Stream, _ error) {
+	err := l.insist(ctx, s, next,
+		l.saveIDs(s, next),
+		func() error { return l.o.save(current{Stream: next.open.Stream}) },
+		func() (err error) { now, err = l.open(next.open.Stream); return err })
+	if err != nil || now == nil {
+		return nil, err
 	}
 	l.sayWaiting(nil)
 	l.switched(s, now) // before it is current: with start_offline it takes events at once then
@@ -335,5 +346,43 @@ func (l *Line) succeed(s *Stream, next *certified) error {
 	if err := s.Buffer.Close(); err != nil {
 		l.o.Log.Warn("close the log of the stream before", "error", err)
 	}
+	return now, nil
+}
+
+// insist takes steps that lead from s to next, each again and again until it succeeds:
+// there is no other way on, and most of what can be in this one passes, as when no
+// descriptor is left for a moment. It ends early with an error that is final, and without
+// one when ctx ends.
+func (l *Line) insist(ctx context.Context, s *Stream, next *certified, steps ...func() error) error {
+	for _, step := range steps {
+		for wait := l.o.look; ; wait = min(2*wait, rest) {
+			err := step()
+			if err == nil {
+				break
+			}
+			if final(err) {
+				return err
+			}
+			l.sayWaiting(err)
+			s.gate.shut(fmt.Errorf("stream %s is to go on, and cannot yet: %w", next.open.Stream, err))
+			if l.o.pause(ctx, wait) != nil {
+				return nil //nolint:nilerr // the next start sees to it
+			}
+		}
+	}
 	return nil
+}
+
+// saveIDs is a step that saves by what retries of events of s are recognised. They are no
+// evidence, so events are not refused for them for ever.
+func (l *Line) saveIDs(s *Stream, next *certified) func() error {
+	left := idsTries
+	return func() error {
+		err := s.Buffer.SaveIDs(filepath.Join(next.dir, idsName))
+		if left--; err == nil || final(err) || left > 0 {
+			return err
+		}
+		l.o.Log.Warn("ids not kept: a retry of an event of the stream before may be stored twice", "error", err)
+		return nil
+	}
 }

@@ -192,8 +192,11 @@ func (l *Line) open(stream uuid.UUID) (*Stream, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("open WAL: %w", err)
 	}
-	s.Buffer.LoadIDs(filepath.Join(at.dir, idsName))
-	if err := l.openArchiver(s, key); err != nil {
+	err = s.Buffer.LoadIDs(filepath.Join(at.dir, idsName))
+	if err == nil {
+		err = l.openArchiver(s, key)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Buffer.Close())
 	}
 	for _, tidy := range []func() error{func() error { return l.o.forget(stream) }, func() error { return l.o.answered(stream) }} {
@@ -296,24 +299,30 @@ func (l *Line) Await(ctx context.Context, done func() bool) error {
 	}
 }
 
-// Warning says what has to be done before the stream ends; "" when nothing has.
+// Warning says why the stream is not rotated, when somebody has asked for that or it ends
+// soon; "" when nothing is in the way.
 func (l *Line) Warning() string {
-	s := l.Current()
-	left := s.Ends().Sub(l.o.Now())
-	if left > l.o.RotateBefore {
-		return ""
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting == nil {
 		return ""
 	}
-	return fmt.Sprintf("the stream ends at %s, and is not rotated: %v", s.Ends().UTC().Format(time.RFC3339), l.waiting)
+	return fmt.Sprintf("the stream, which ends at %s, is not rotated: %v", l.Current().Ends().UTC().Format(time.RFC3339), l.waiting)
 }
 
 // Drain seals what was acknowledged, and waits until it is archived, or cannot be.
 func (l *Line) Drain(ctx context.Context) error {
 	s := l.Current()
+	err := s.drain(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.archived[s.Open.Stream] { // its log is over because a successor begins, which has nothing yet
+		return nil
+	}
+	return err
+}
+
+func (s *Stream) drain(ctx context.Context) error {
 	if err := s.Buffer.Seal(ctx); err != nil {
 		return err
 	}

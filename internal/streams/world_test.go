@@ -57,6 +57,8 @@ type world struct {
 	wrap  func(*memstore.Store) object.Store // what the node sees; nil: store itself
 	id    archive.Identity
 	make  bool // the root key is there: successors make themselves
+	// offline: events are taken before the bucket was reached.
+	offline bool
 	// ships, when set, is how often the log is copied to the bucket.
 	ships time.Duration
 	// sealRows, when set, is how many rows a batch has at most.
@@ -174,7 +176,7 @@ func (w *world) options() Options {
 			return id, nil
 		},
 		Writer: "test", Now: w.clock.now, Log: w.log,
-		look: time.Millisecond, ShipInterval: w.ships, ShipRetention: 72 * time.Hour, Archiving: w.archiving,
+		look: time.Millisecond, ShipInterval: w.ships, ShipRetention: 72 * time.Hour, Archiving: w.archiving, StartOffline: w.offline,
 		pause: func(ctx context.Context, d time.Duration) error {
 			if time.Duration(paused.Add(int64(d))) < 2*time.Hour { // whoever fails for ever must not run time away
 				w.clock.advance(d)
