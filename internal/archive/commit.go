@@ -47,9 +47,8 @@ func (a *Archiver) commit(ctx context.Context, j *job) error {
 	}
 	begun := a.now()
 	if a.pending == nil {
-		if ahead := b.SealedAt.Sub(begun); ahead > a.ahead {
-			return fmt.Errorf("sealed at %s, which is %s ahead of the clock: one of them is wrong, and what is locked too long stays so; set the clock, or take the longer lock with seal.ahead_most",
-				b.SealedAt.Format(time.RFC3339), ahead.Round(time.Second))
+		if err := a.checkClock(b); err != nil {
+			return err
 		}
 		m := a.manifest(b, slices.Concat(j.notes, a.origins.notes(b.First, b.Last))...)
 		if b.Count > 0 {
@@ -83,6 +82,15 @@ func (a *Archiver) commit(ctx context.Context, j *job) error {
 	}
 	a.metrics.seconds.Observe(a.now().Sub(begun).Seconds())
 	return a.release(ctx, b)
+}
+
+// checkClock refuses a batch that was sealed too far ahead of the clock.
+func (a *Archiver) checkClock(b *buffer.Batch) error {
+	if ahead := b.SealedAt.Sub(a.now()); ahead > a.ahead {
+		return fmt.Errorf("sealed at %s, which is %s ahead of the clock: one of them is wrong, and what is locked too long stays so; set the clock, or take the longer lock with seal.ahead_most",
+			b.SealedAt.Format(time.RFC3339), ahead.Round(time.Second))
+	}
+	return nil
 }
 
 // upload brings all files of a batch to the bucket and returns their entries in the order

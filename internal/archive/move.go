@@ -178,7 +178,8 @@ func (m *mover) settle(ctx context.Context, snap *buffer.Snapshot) error {
 		head := &m.stream.Head
 		until, recovery := m.until()
 		left := until.Sub(m.o.Now())
-		if snap.NextSeq == snap.FirstSeq || head.Closed || m.stream.Stuck != "" || !head.Through.Before(last) || left <= 0 {
+		if snap.NextSeq == snap.FirstSeq || head.Closed || m.stream.Stuck != "" || !head.Through.Before(last) ||
+			head.NextSeq >= snap.NextSeq || left <= 0 { // all our seqs are taken: nobody can commit a row of ours under them any more
 			return nil
 		}
 		if recovery {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -205,9 +206,12 @@ func (m *mover) sent() (map[string]ledger.Hash, error) {
 		return nil, err
 	}
 	for _, e := range entries {
+		if _, err := strconv.ParseInt(e.Name(), 10, 64); err != nil {
+			continue // not ours
+		}
 		p, err := readPlan(m.o.FS, filepath.Join(dir, e.Name()))
 		if errors.Is(err, errNoPlan) {
-			continue // nothing of it was sent
+			continue // nothing of it was sent, or nobody can tell any more
 		}
 		if err != nil {
 			return nil, err

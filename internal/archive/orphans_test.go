@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/audit-archiver/archiver/internal/durable"
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
 	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
@@ -264,5 +266,18 @@ func TestRecoverOrphan(t *testing.T) {
 	}
 	if len(view.Findings) > 0 || rows != int64(shipped) {
 		t.Errorf("%d rows, findings %v", rows, view.Findings)
+	}
+}
+
+// TestStrangersInTheSpool: what is no batch there stops no move.
+func TestStrangersInTheSpool(t *testing.T) {
+	disk := crashfs.New()
+	for _, dir := range []string{"/data/spool/lost+found", "/data/ledger"} {
+		must(0, durable.MkdirAll(disk, dir, 0o700))
+	}
+	must(0, durable.WriteFile(disk, "/data/spool/notes.txt", []byte("x"), 0o600))
+	m := &mover{o: MoveOptions{FS: disk, Dir: "/data", Logger: slog.New(slog.DiscardHandler)}}
+	if sent, err := m.sent(); err != nil || len(sent) > 0 {
+		t.Errorf("sent %v, %v", sent, err)
 	}
 }

@@ -252,21 +252,32 @@ func (r *recovery) archive(ctx context.Context, a *Archiver, batches []*buffer.S
 	return gone(r.end(ctx, a, said, ledger.Note{Kind: ledger.NoteRotate}))
 }
 
+// takeAgain is how long a recovery goes on without taking the stream anew: a node waits
+// for it for recoveryMost after it was taken last.
+const takeAgain = recoveryMost / 4
+
 // batches takes the stream, if there is something to archive, and archives each batch,
 // with a note of what is lost, and why.
 //
-// Each run takes it anew: that tells a node how long to wait for this one.
+// Each run takes it anew, and one that goes on for hours does so again: that tells a node
+// how long to wait.
 func (r *recovery) batches(ctx context.Context, a *Archiver, batches []*buffer.ShippedBatch, said ledger.Note, why string) error {
-	if len(batches) == 0 {
-		return nil
+	for _, b := range batches { // before a node that is not lost is stopped for nothing
+		if err := a.checkClock(b.Batch); err != nil {
+			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, err)
+		}
 	}
-	err := r.step(ctx, a, committing, func(ctx context.Context) error {
-		return a.publish(ctx, a.manifest(nil, said), a.state.NextBatch, a.state.Identity)
-	})
-	if err != nil {
-		return fmt.Errorf("take the stream: %w", gone(err))
-	}
+	var taken time.Time
 	for _, b := range batches {
+		if now := a.now(); now.Sub(taken) > takeAgain {
+			err := r.step(ctx, a, committing, func(ctx context.Context) error {
+				return a.publish(ctx, a.manifest(nil, said), a.state.NextBatch, a.state.Identity)
+			})
+			if err != nil {
+				return fmt.Errorf("take the stream: %w", gone(err))
+			}
+			taken = now
+		}
 		j := &job{batch: b.Batch, notes: []ledger.Note{said}}
 		if b.Lost {
 			j.notes = append(j.notes, ledger.Note{Kind: ledger.NoteGap, Text: why, Range: &ledger.Range{First: b.First, Last: b.Last}})

@@ -54,8 +54,9 @@ type Shipper struct {
 
 	// Owned by Run.
 	log   *buffer.Follower
-	place buffer.Place // all before it is shipped, or was archived
-	sent  *sentPiece   // the last one, if it may be in the bucket and nobody has confirmed it
+	place buffer.Place  // all before it is shipped, or was archived
+	sent  *sentPiece    // the last one, if it may be in the bucket and nobody has confirmed it
+	pause time.Duration // of sentPiece.until; 0: the last one was confirmed
 
 	objects, bytes, failures prometheus.Counter
 
@@ -206,7 +207,16 @@ type sentPiece struct {
 	upload            // without its body
 	first, last int64 // seqs
 	to          buffer.Place
+	until       time.Time // the store is asked to mend it; afterwards it is sent anew
 }
+
+// A piece that the store has without its lock, or as other bytes, is sent again after a
+// pause, in case the store is right by then. It grows, since each try may leave one more
+// locked copy: 75 of them in three days.
+const (
+	resendFirst = time.Minute
+	resendMost  = time.Hour
+)
 
 // put stores one piece under the name that only its bytes have.
 func (s *Shipper) put(ctx context.Context, p *buffer.Piece) error {
@@ -224,7 +234,8 @@ func (s *Shipper) put(ctx context.Context, p *buffer.Piece) error {
 	u.Key, u.Size = ledger.ShipmentKey(s.o.Prefix, &about, u.SHA256), int64(len(body))
 	u.ContentType, u.RetainUntil = shipmentType, now.Add(s.o.Retention)
 	u.earliest = u.RetainUntil
-	s.sent = &sentPiece{u, about.First, about.Last, p.To}
+	s.pause = min(max(2*s.pause, resendFirst), resendMost)
+	s.sent = &sentPiece{u, about.First, about.Last, p.To, now.Add(s.pause)}
 	u.Body = bytes.NewReader(body)
 	if _, err := s.bucket.ensure(ctx, u); err != nil {
 		return fmt.Errorf("ship seq %d to %d: %w", about.First, about.Last, err)
@@ -244,7 +255,10 @@ func (s *Shipper) settle(ctx context.Context) error {
 		return nil
 	}
 	_, found, err := s.bucket.adopt(ctx, s.sent.upload)
+	wrong := errors.Is(err, object.ErrUnlocked) || errors.Is(err, ErrConflict)
 	switch {
+	case wrong && !s.o.Now().Before(s.sent.until):
+		s.o.Logger.WarnContext(ctx, "a piece of the WAL in the bucket is not as it was sent: sent again", "key", s.sent.Key, "error", err)
 	case err != nil:
 		return fmt.Errorf("ship seq %d to %d: %w", s.sent.first, s.sent.last, err)
 	case found:
@@ -259,7 +273,7 @@ func (s *Shipper) settle(ctx context.Context) error {
 func (s *Shipper) confirmed() error {
 	s.objects.Inc()
 	s.bytes.Add(float64(s.sent.Size))
-	s.place, s.sent = s.sent.to, nil
+	s.place, s.sent, s.pause = s.sent.to, nil, 0
 	return s.save()
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -286,4 +287,40 @@ func TestRolledBackLogIsNotShipped(t *testing.T) {
 	}
 	_ = p.end()
 	w.store.Intercept(nil)
+}
+
+// TestFaultB40ShippedWithoutALock: a store keeps one piece without its lock, and its answer
+// is lost. When it is right again shipping goes on, with one more copy of that piece.
+func TestFaultB40ShippedWithoutALock(t *testing.T) {
+	w := newECDSAWorld(t)
+	w.fs, w.dir = crashfs.New(), "/data"
+	p := must(w.start())
+	if err := errors.Join(p.send(w.events(7)...), p.drain(), p.appendOpen(4)); err != nil {
+		t.Fatal(err)
+	}
+	var done atomic.Bool
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "head" && strings.HasPrefix(c.Key, prefix+"/wal/") && done.CompareAndSwap(false, true) {
+			return &memstore.Fault{Err: memstore.ErrLost}
+		}
+		return nil
+	})
+	s := p.shipper()
+	s.tell(t.Context(), s.ship(t.Context()))
+	w.onlyShipments()
+	for _, k := range w.shippedKeys() {
+		for _, v := range w.versions(k) {
+			w.store.SetLock(k, v, "", time.Time{})
+		}
+	}
+	must(0, p.appendOpen(3))
+	for range 20 {
+		w.clock.advance(10 * time.Second)
+		s.tell(t.Context(), s.ship(t.Context()))
+	}
+	st := s.Status()
+	if n := len(w.shippedKeys()); st.NextSeq != 14 || n > 3 {
+		t.Errorf("shipped up to seq %d of 14, in %d pieces: %v", st.NextSeq, n, st.Err)
+	}
+	_ = p.end()
 }

@@ -255,7 +255,7 @@ func (a *Archiver) checkNext(ctx context.Context) error {
 var ErrTaken = errors.New("another writer has gone on with the stream")
 
 // ErrRecovered: the commit under our next index is one of a recovery.
-var ErrRecovered = errors.New("the stream is recovered from what its node had shipped: this folder cannot go on with it, " +
+var ErrRecovered = errors.New("the stream is recovered or salvaged elsewhere: this folder cannot go on with it, " +
 	"and what is in this folder alone is not in the archive: a successor that waits takes it over once the recovery has closed the stream")
 
 // whoTook says which of the two it is.

@@ -216,16 +216,14 @@ type Stats struct {
 	Damaged   error
 }
 
-// Stats returns the present state. It asks the disk for its free space, and forgets the
-// ids that are too old, as an event would that comes now: while none comes nobody else does.
+// Stats returns the present state. It asks the disk for its free space.
 func (b *Buffer) Stats() Stats {
 	free, err := b.o.FS.Free(b.o.Dir)
 	if err != nil {
 		free = -1
 	}
 	now := b.o.Now()
-	b.recent.expire(now.UnixMilli())
-	ids, since := b.recent.reach()
+	ids, since := b.recent.reach(now.UnixMilli())
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := Stats{

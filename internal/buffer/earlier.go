@@ -171,8 +171,9 @@ func (b *Buffer) LoadIDs(name string) error {
 	case err != nil:
 		b.o.Log.Warn("ids of the stream before not read to the end: a retry may be stored twice", "file", name, "error", err)
 	}
-	e.ids.expire(b.o.Now().UnixMilli())
-	if n, _ := e.ids.reach(); n > 0 {
+	now := b.o.Now().UnixMilli()
+	e.ids.expire(now)
+	if n, _ := e.ids.reach(now); n > 0 {
 		b.recent.earlier = e
 		return nil
 	}

@@ -100,7 +100,7 @@ func (t *recent) expire(now int64) {
 	if t.earlier != nil {
 		t.earlier.ids.expire(now)
 	}
-	limit := now - t.age.Milliseconds() - instantGap // for the first of an instant; the last one may be as much younger
+	limit := t.limit(now)
 	for len(t.times) > 0 && t.times[0].received <= limit {
 		if len(t.times) == 1 { // at once: after a quiet day it is the whole window
 			t.clear(t.next)
@@ -115,6 +115,10 @@ func (t *recent) expire(now int64) {
 		t.times = t.times[1:]
 	}
 }
+
+// limit is when an instant began that is forgotten at now: its last mark may be younger by
+// as much as instantGap.
+func (t *recent) limit(now int64) int64 { return now - t.age.Milliseconds() - instantGap }
 
 // held is how many marks there are.
 func (t *recent) held() int64 { return t.next - t.first }
@@ -324,17 +328,21 @@ func (t *recent) copyOut(dst []mark, from, to int64) (_ []mark, first, received 
 	return dst, first, received
 }
 
-// reach says how many ids are remembered, and since when; zero when there are none.
-func (t *recent) reach() (ids int64, since time.Time) {
+// reach says how many ids an event would be compared with that came now, and since when
+// they are there; zero when there are none. It forgets nothing: only an event does, whose
+// own time stays in the log then. A clock that is ahead for a moment costs nothing.
+func (t *recent) reach(now int64) (ids int64, since time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.times) > 0 && t.next > t.first {
-		since = time.UnixMilli(t.times[0].received).UTC()
+	limit := t.limit(now)
+	i := slices.IndexFunc(t.times, func(at instant) bool { return at.received > limit })
+	if i >= 0 && t.held() > 0 {
+		ids, since = t.next-max(t.first, t.times[i].seq), time.UnixMilli(t.times[i].received).UTC()
 	}
 	if t.earlier != nil {
-		if n, at := t.earlier.ids.reach(); n > 0 {
-			return n + t.held(), at
+		if n, at := t.earlier.ids.reach(now); n > 0 {
+			return n + ids, at
 		}
 	}
-	return t.held(), since
+	return ids, since
 }

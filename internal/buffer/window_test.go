@@ -121,7 +121,7 @@ func (e *times) check(t *testing.T, seed uint64, r *recent) {
 	t.Helper()
 	e.now += e.rnd.Int64N(r.age.Milliseconds())
 	r.expire(e.now)
-	known, _ := r.reach()
+	known, _ := r.reach(0)
 	for i, at := range e.received {
 		checkAge(t, seed, i, e.now-at, r.age, i < len(e.received)-int(known))
 	}

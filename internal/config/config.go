@@ -178,8 +178,8 @@ type Seal struct {
 	Age   time.Duration `yaml:"age"`   // of the oldest event. Shorter: more and smaller files. Default: 15m.
 
 	// AheadMost is how far ahead of the clock a batch may have been sealed and be locked.
-	// What is sealed later waits: its lock counts from there, and nobody could undo it.
-	// Who raises it takes that longer lock. Default: 24h.
+	// What is sealed later waits: its lock counts from there, and nobody could undo it. Who
+	// raises it takes that longer lock, also of what is sealed afterwards. Default: 24h.
 	AheadMost time.Duration `yaml:"ahead_most"`
 }
 

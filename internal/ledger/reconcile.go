@@ -11,8 +11,8 @@ const (
 	// succession is how long a successor may take from the note that names it to its
 	// first object.
 	succession = 24 * time.Hour
-	// aheadMost is how far a writer's clock may have been ahead of ours: a writer
-	// commits what it sealed up to a day ahead of its own.
+	// aheadMost is how far a writer's clock may have been ahead of ours: unless its
+	// operator lets it, a writer commits what it sealed up to a day ahead of its own.
 	aheadMost = 25 * time.Hour
 )
 

@@ -29,6 +29,7 @@ func TestAnswerWhileTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	own := w.view().Streams[0].Head.Through
+	w.cleared()
 	x := &twins{world: w, copy: w.twin("/copy")}
 	w.clock.advance(time.Second)
 	if err := p.send(w.events(3)...); err != nil {
@@ -107,6 +108,7 @@ func TestAnswerWithUnconfirmedCommits(t *testing.T) {
 			if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain()); err != nil {
 				t.Fatal(err)
 			}
+			w.cleared()
 			before := w.again()
 			if err := p.send(w.events(3)...); err != nil {
 				t.Fatal(err)

@@ -151,3 +151,49 @@ func TestRecoveryThatNobodyEnds(t *testing.T) {
 		t.Errorf("waited for %v", waited)
 	}
 }
+
+// TestRecoveryThatHasEverything: a recovery has archived every seq that the node has, and was
+// killed before it closed the stream. The node, which comes back, has nothing to wait for.
+func TestRecoveryThatHasEverything(t *testing.T) {
+	w := newWorld(t, crashfs.New(), "/data")
+	w.ships = time.Hour
+	w.clock.advance(time.Minute)
+	p := must(w.start())
+	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain()); err != nil {
+		t.Fatal(err)
+	}
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" && !strings.HasPrefix(c.Key, prefix+"/wal/") {
+			return &memstore.Fault{Err: memstore.ErrLost}
+		}
+		return nil
+	})
+	at, s := w.clock.now(), p.line.Current()
+	if err := p.send(w.events(4)...); err != nil { // not sealed
+		t.Fatal(err)
+	}
+	s.Shipper.Flush(t.Context())
+	if n := s.Shipper.Status().NextSeq; n != 7 {
+		t.Fatalf("shipped up to seq %d", n)
+	}
+	must(0, p.end())
+	w.store.Intercept(nil)
+	w.clock.advance(at.Sub(w.clock.now()) + time.Hour)
+	next := w.successor(w.first)
+	w.recoverFor(t, 2) // it takes the stream, and archives 3 to 6
+	begun := w.clock.now()
+	w.paused = func(d time.Duration) {
+		if d >= 5*time.Second {
+			w.clock.advance(time.Hour)
+		}
+	}
+	p = must(w.start())
+	if err := errors.Join(p.ready(next), p.send(w.events(1)...), p.drain(), p.end()); err != nil {
+		t.Fatal(err)
+	}
+	view := w.check()
+	n := notes(view, next, ledger.NoteMoved)
+	if waited := w.clock.now().Sub(begun); waited > time.Hour {
+		t.Errorf("waited for %v to move %d runs", waited, len(n))
+	}
+}

@@ -35,15 +35,17 @@ func (s *Stream) Theirs(ctx context.Context, made []ledger.Manifest) (int, error
 	return len(made), nil
 }
 
-// ours tells whether a commit that is not confirmed yet can be ours, or adds nothing to what we have.
+// ours tells whether a commit that is not confirmed yet can be ours, or adds nothing to what
+// we have. An archiver that has stopped found another's. A start note of our own after a
+// reboot is not told from a copy's, until it is confirmed: answers are held back meanwhile.
 func ours(m *ledger.Manifest, log *buffer.Snapshot, st archive.Status) bool {
 	switch {
 	case m.Last < m.First && m.Has(ledger.NoteRotate):
 		return true // whoever closed the stream has no more than came before
 	case m.Index == 0 && m.Has(ledger.NoteStart):
-		return !st.Stopped // the stream begins; with any later start note others begin where we are
+		return !st.Stopped // the stream begins
 	}
-	return slices.ContainsFunc(log.Batches, func(b *buffer.Batch) bool {
+	return !st.Stopped && slices.ContainsFunc(log.Batches, func(b *buffer.Batch) bool {
 		return b.First == m.First && b.Last == m.Last && b.Count == m.Count && b.Through.Equal(m.Through) && b.SealedAt.Equal(m.SealedAt)
 	})
 }

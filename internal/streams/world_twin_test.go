@@ -69,6 +69,11 @@ func (w *world) twin(dir string) *world {
 // nobody can tell the two apart.
 func (w *world) again() *world { return w.copyTo(crashfs.New(), w.dir) }
 
+// cleared waits until the first stream's spool is empty, which comes after the end of a drain.
+func (w *world) cleared() {
+	await(w.t, func() bool { return len(must(w.fs.ReadDir(filepath.Join(w.dir, "spool")))) == 0 })
+}
+
 func (w *world) copyTo(fsys durable.FS, dir string) *world {
 	copyTree(w.fs, w.dir, fsys, dir)
 	t := *w
