@@ -184,7 +184,7 @@ func (b *Buffer) tidy(ctx context.Context) (full, noSpare string, err error) {
 	}
 	if err != nil { // as long as that lasts the text is the same
 		reason := strings.ReplaceAll(err.Error(), filepath.Base(sp.name), sparePrefix+"*"+segmentSuffix)
-		return full, reason, nil //nolint:nilerr // no space, no handles: that passes
+		return full, reason, nil // no space, no handles: that passes
 	}
 	b.addSpare(sp)
 	return full, "", nil
