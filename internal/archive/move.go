@@ -52,8 +52,8 @@ const (
 	// movePollMost the longest.
 	movePoll     = 5 * time.Second
 	movePollMost = time.Minute
-	// recoveryMost is how long after it began a recovery may take until it has closed the
-	// stream. Somebody stands by it, and runs it again if it was cut short; what only this
+	// recoveryMost is how long after it took the stream last a recovery may go on until it
+	// has closed it. Somebody stands by it, and runs it again if it was cut short; what only this
 	// disk has must not wait for ever for somebody who does not.
 	recoveryMost = 24 * time.Hour
 )

@@ -206,7 +206,7 @@ func (m *mover) sent() (map[string]ledger.Hash, error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if _, err := strconv.ParseInt(e.Name(), 10, 64); err != nil {
+		if _, err := strconv.ParseInt(e.Name(), 10, 64); err != nil || !e.IsDir() {
 			continue // not ours
 		}
 		p, err := readPlan(m.o.FS, filepath.Join(dir, e.Name()))

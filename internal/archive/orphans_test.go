@@ -275,7 +275,9 @@ func TestStrangersInTheSpool(t *testing.T) {
 	for _, dir := range []string{"/data/spool/lost+found", "/data/ledger"} {
 		must(0, durable.MkdirAll(disk, dir, 0o700))
 	}
-	must(0, durable.WriteFile(disk, "/data/spool/notes.txt", []byte("x"), 0o600))
+	for _, name := range []string{"notes.txt", "00000000000000000007"} {
+		must(0, durable.WriteFile(disk, "/data/spool/"+name, []byte("x"), 0o600))
+	}
 	m := &mover{o: MoveOptions{FS: disk, Dir: "/data", Logger: slog.New(slog.DiscardHandler)}}
 	if sent, err := m.sent(); err != nil || len(sent) > 0 {
 		t.Errorf("sent %v, %v", sent, err)

@@ -149,8 +149,8 @@ func (b *bucket) lengthen(ctx context.Context, u upload, short object.Info) (inf
 		err = b.confirm(ctx, u, &info, u.RetainUntil)
 	}
 	if err != nil {
-		return object.Info{}, fmt.Errorf("adopt %s version %s, locked until %s: lock it until %s: %w", u.Key, short.VersionID,
-			short.RetainUntil.UTC().Format(time.RFC3339), u.RetainUntil.UTC().Format(time.RFC3339), err)
+		return object.Info{}, fmt.Errorf("adopt %s version %s: %w: until %s, and not until %s: %w", u.Key, short.VersionID,
+			errShort, short.RetainUntil.UTC().Format(time.RFC3339), u.RetainUntil.UTC().Format(time.RFC3339), err)
 	}
 	return info, nil
 }

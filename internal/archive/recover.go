@@ -115,12 +115,15 @@ func Recover(ctx context.Context, o RecoverOptions) (_ Recovered, err error) {
 	if err != nil {
 		return Recovered{}, err
 	}
-	if o.DryRun {
-		return r.plan(ctx, &before, batches)
-	}
 	a, err := r.archiver(&before)
 	if err != nil {
 		return Recovered{}, err
+	}
+	if err := a.checkClocks(batches); err != nil {
+		return Recovered{}, err
+	}
+	if o.DryRun {
+		return r.plan(ctx, &before, batches)
 	}
 	if err := r.archive(ctx, a, batches); err != nil {
 		return Recovered{}, err
@@ -262,11 +265,6 @@ const takeAgain = recoveryMost / 4
 // Each run takes it anew, and one that goes on for hours does so again: that tells a node
 // how long to wait.
 func (r *recovery) batches(ctx context.Context, a *Archiver, batches []*buffer.ShippedBatch, said ledger.Note, why string) error {
-	for _, b := range batches { // before a node that is not lost is stopped for nothing
-		if err := a.checkClock(b.Batch); err != nil {
-			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, err)
-		}
-	}
 	var taken time.Time
 	for _, b := range batches {
 		if now := a.now(); now.Sub(taken) > takeAgain {
@@ -287,6 +285,17 @@ func (r *recovery) batches(ctx context.Context, a *Archiver, batches []*buffer.S
 		}
 		if err := r.step(ctx, a, committing, func(ctx context.Context) error { return a.commit(ctx, j) }); err != nil {
 			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, gone(err))
+		}
+	}
+	return nil
+}
+
+// checkClocks finds out before a recovery begins what would stop it later, and a node that
+// is not lost for nothing.
+func (a *Archiver) checkClocks(batches []*buffer.ShippedBatch) error {
+	for _, b := range batches {
+		if err := a.checkClock(b.Batch); err != nil {
+			return fmt.Errorf("recover seq %d to %d: %w", b.First, b.Last, err)
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/audit-archiver/archiver/internal/durable/crashfs"
+	"github.com/audit-archiver/archiver/internal/ledger"
 	"github.com/audit-archiver/archiver/internal/object"
 	"github.com/audit-archiver/archiver/internal/object/memstore"
 )
@@ -176,6 +177,51 @@ func TestRecoverFilesLockedForLess(t *testing.T) {
 		t.Error("no lock was too short: the test does not test what it should")
 	}
 	w.checkRecovered(t)
+}
+
+// TestRecoveryTakesTheStreamAgain: a recovery that goes on for hours says so, for a node that
+// waits.
+func TestRecoveryTakesTheStreamAgain(t *testing.T) {
+	w := newWorld(t)
+	w.loseNode(t)
+	commits := 0
+	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
+		if c.Op == "put" && strings.HasSuffix(c.Key, ".commit") {
+			if commits++; commits == 2 {
+				w.clock.advance(takeAgain + time.Minute)
+			}
+		}
+		return nil
+	})
+	must(Recover(t.Context(), w.elsewhere(nil, w.root)))
+	taken := 0
+	for _, m := range w.view().Streams[0].Manifests {
+		if m.Has(ledger.NoteRecover) && m.Count == 0 && !m.Has(ledger.NoteRotate) {
+			taken++
+		}
+	}
+	if taken != 2 {
+		t.Errorf("the stream was taken %d times, want 2", taken)
+	}
+	w.checkRecovered(t)
+}
+
+// TestRecoverAheadOfTheClock: what could not be committed stops no node that is not lost.
+func TestRecoverAheadOfTheClock(t *testing.T) {
+	for _, dry := range []bool{true, false} {
+		w := newWorld(t)
+		w.loseNode(t)
+		before := len(w.view().Streams[0].Manifests)
+		w.clock.advance(-48 * time.Hour)
+		o := w.elsewhere(nil, w.root)
+		o.DryRun = dry
+		if _, err := Recover(t.Context(), o); err == nil || !strings.Contains(err.Error(), "ahead of the clock") {
+			t.Errorf("dry run %v: %v", dry, err)
+		}
+		if n := len(w.view().Streams[0].Manifests); n != before {
+			t.Errorf("dry run %v: %d commits more", dry, n-before)
+		}
+	}
 }
 
 // TestRecoverLate: the retention of what is recovered has passed since it was sealed.

@@ -71,6 +71,9 @@ func Salvage(ctx context.Context, o SalvageOptions) (_ Recovered, _ []buffer.Dam
 		out, err := r.afterClose(ctx, a, head, log.Batches)
 		return out, log.Damage, err
 	}
+	if err := a.checkClocks(log.Batches); err != nil {
+		return fail(err)
+	}
 	if o.DryRun {
 		out, err := r.planSalvage(ctx, a, head, log.Batches)
 		return out, log.Damage, err

@@ -212,7 +212,7 @@ type sentPiece struct {
 
 // A piece that the store has without its lock, or as other bytes, is sent again after a
 // pause, in case the store is right by then. It grows, since each try may leave one more
-// locked copy: 75 of them in three days.
+// locked copy: some 80 of them in three days.
 const (
 	resendFirst = time.Minute
 	resendMost  = time.Hour
@@ -251,7 +251,7 @@ func (s *Shipper) settle(ctx context.Context) error {
 		return nil
 	}
 	if s.sent.last < s.o.Log.Stats().FirstSeq { // archived meanwhile
-		s.sent = nil
+		s.sent, s.pause = nil, 0
 		return nil
 	}
 	_, found, err := s.bucket.adopt(ctx, s.sent.upload)
@@ -263,6 +263,8 @@ func (s *Shipper) settle(ctx context.Context) error {
 		return fmt.Errorf("ship seq %d to %d: %w", s.sent.first, s.sent.last, err)
 	case found:
 		return s.confirmed()
+	default:
+		s.pause = 0
 	}
 	s.sent = nil
 	s.log.Back()

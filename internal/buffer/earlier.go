@@ -95,6 +95,14 @@ func (b *Buffer) saveIDs(name string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
+	need := b.idsBytes() + idsRoom
+	free, err := b.o.FS.Free(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	if free < need {
+		return fmt.Errorf("%d bytes are free, and %d are needed: %w", free, need, unix.ENOSPC)
+	}
 	temp := name + idsTemp
 	f, err := b.o.FS.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -114,6 +122,21 @@ func (b *Buffer) saveIDs(name string) (err error) {
 		return errors.Join(err, DropCutIDs(b.o.FS, name))
 	}
 	return dir.Sync()
+}
+
+// idsRoom is what ids leave free: what the next stream must write to begin is worth more.
+const idsRoom = 1 << 20
+
+// idsBytes is about what writeIDs writes.
+func (b *Buffer) idsBytes() int64 {
+	t := b.recent
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.held()
+	if t.earlier != nil {
+		n += t.earlier.ids.held()
+	}
+	return n * markBytes
 }
 
 // writeIDs writes the ids of earlier logs, and ours.
@@ -171,9 +194,8 @@ func (b *Buffer) LoadIDs(name string) error {
 	case err != nil:
 		b.o.Log.Warn("ids of the stream before not read to the end: a retry may be stored twice", "file", name, "error", err)
 	}
-	now := b.o.Now().UnixMilli()
-	e.ids.expire(now)
-	if n, _ := e.ids.reach(now); n > 0 {
+	e.ids.expire(b.w.state.received)
+	if e.ids.held() > 0 {
 		b.recent.earlier = e
 		return nil
 	}

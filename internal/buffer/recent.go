@@ -329,8 +329,8 @@ func (t *recent) copyOut(dst []mark, from, to int64) (_ []mark, first, received 
 }
 
 // reach says how many ids an event would be compared with that came now, and since when
-// they are there; zero when there are none. It forgets nothing: only an event does, whose
-// own time stays in the log then. A clock that is ahead for a moment costs nothing.
+// they are there; zero when there are none. It forgets nothing, as a start does not: the
+// clock may be ahead for a moment, in which no event comes.
 func (t *recent) reach(now int64) (ids int64, since time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -71,10 +71,10 @@ func (b *Buffer) recover() error {
 	if err := r.readSegments(); err != nil {
 		return err
 	}
-	b.recent.expire(b.o.Now().UnixMilli())
 	if err := r.settle(); err != nil {
 		return err
 	}
+	b.recent.expire(b.w.state.received) // and not by the clock, which may be ahead for a moment
 	// From here on the log is known to be good.
 	if err := r.prepare(); err != nil {
 		return err

@@ -166,7 +166,9 @@ func succeed(t *testing.T, r *running, dir string, stream uuid.UUID) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.LoadIDs(dir + "/before.ids")
+	if err := b.LoadIDs(dir + "/before.ids"); err != nil {
+		t.Fatal(err)
+	}
 	return run(t, b)
 }
 
@@ -220,20 +222,59 @@ func TestRetryOverSuccessors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again.LoadIDs("/c/before.ids")
+	if err := again.LoadIDs("/c/before.ids"); err != nil {
+		t.Fatal(err)
+	}
 	c = run(t, again)
 	check(c, 12, nextStream, 2)
 	check(c, 4, third, 2)
-	clock.advance(24 * time.Hour)
+	clock.advance(24*time.Hour + time.Minute)
+	check(c, 12, third, 3)
 	c.mustHalt(t)
 	if again, err = Open(o); err != nil {
 		t.Fatal(err)
 	}
-	again.LoadIDs("/c/before.ids")
+	if err := again.LoadIDs("/c/before.ids"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := durable.ReadFile(fsys, "/c/before.ids"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("ids that are all too old are kept: %v", err)
 	}
 	check(run(t, again), 12, third, 3)
+}
+
+// TestStartWhileTheClockIsAhead: a process that starts then, and takes nothing, costs no ids,
+// neither those of the log nor those of the one before.
+func TestStartWhileTheClockIsAhead(t *testing.T) {
+	clock := newHands(time.UnixMilli(1_763_900_000_000))
+	o := testOptions(crashfs.New(), "/a")
+	o.Now = clock.now
+	a := start(t, o)
+	a.mustAppend(t, testEvents(0, 5)...)
+	b := succeed(t, a, "/b", nextStream)
+	b.mustAppend(t, testEvents(5, 5)...)
+	reopen := func() *running {
+		b.mustHalt(t)
+		next, err := Open(b.o)
+		if err == nil {
+			err = next.LoadIDs("/b/before.ids")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run(t, next)
+	}
+	clock.advance(48 * time.Hour)
+	b = reopen()
+	clock.advance(-48*time.Hour + time.Minute)
+	for range 2 { // what that process knows, and what it has left to the next one
+		b.mustAppend(t, testEvents(0, 10)...)
+		if n := b.Stats().NextSeq; n != 5 {
+			t.Fatalf("%d of 10 were stored again a minute after they had been acknowledged", n-5)
+		}
+		b = reopen()
+	}
+	b.mustHalt(t)
 }
 
 // TestSavedIDsAreNoEvidence: ids that cannot be read to the end shorten the window,
@@ -263,7 +304,9 @@ func TestSavedIDsAreNoEvidence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again.LoadIDs("/c/before.ids")
+	if err := again.LoadIDs("/c/before.ids"); err != nil {
+		t.Fatal(err)
+	}
 	again.LoadIDs("/c/none")
 	if n := again.Stats().RecentIDs; n != 2 { // the first record: those of /a that had room
 		t.Errorf("%d ids", n)

@@ -3,6 +3,7 @@ package streams
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -157,11 +158,20 @@ func fill(disk *crashfs.FS, left int64) {
 	disk.SetCapacity(huge - must(disk.Free("/data")) + left)
 }
 
-// filling is a disk that somebody else fills when ids are saved first.
+// filling is a disk that somebody else fills when ids are saved first: early, before
+// anybody looks at what is free, or afterwards.
 type filling struct {
 	*crashfs.FS
-	left   int64
-	filled bool
+	left          int64
+	early, filled bool
+}
+
+func (f *filling) Free(dir string) (int64, error) {
+	if f.early && !f.filled && filepath.Base(filepath.Dir(dir)) == "streams" {
+		f.filled = true
+		fill(f.FS, f.left)
+	}
+	return f.FS.Free(dir)
 }
 
 func (f *filling) OpenFile(name string, flag int, perm os.FileMode) (durable.File, error) {
@@ -216,6 +226,25 @@ func TestFaultA10NoRoomForIDs(t *testing.T) {
 		}
 	}
 	w.rotateAndCheck(next)
+}
+
+// TestFaultA10LastRoom: the ids would fit, and then nothing else would. What the successor
+// must write to begin is worth more.
+func TestFaultA10LastRoom(t *testing.T) {
+	for _, left := range []int64{80_300, 80_800, 81_000, 2 << 20} { // the ids take 80,056
+		w := newWorld(t, &filling{FS: crashfs.New(), left: left, early: true}, "/data")
+		w.clock.advance(time.Minute)
+		w.impatient()
+		next := w.successor(w.first)
+		p := w.manyIDs()
+		p.line.Rotate()
+		if err := errors.Join(p.ready(next), p.end()); err != nil {
+			t.Errorf("%d bytes are left: %v", left, err)
+		}
+		if _, err := readFile(w, "streams/"+next.String()+"/"+idsName); (err == nil) != (left > 1<<20) {
+			t.Errorf("%d bytes are left: ids: %v", left, err)
+		}
+	}
 }
 
 // TestFaultA10CutIDsOfADeadProcess: a process is killed while it saves ids, and the disk is

@@ -11,8 +11,9 @@ import (
 
 // Theirs is the index of the first commit of the stream that another writer has made: a
 // copy of the folder, the folder before it was rolled back, a recovery. It is len(made)
-// when there is none, or when all that they committed is in our log just as it is. made
-// are the stream's commits from index 0, read before the call.
+// when there is none, or when all that they committed is in our log just as it is and the
+// archiver has not found it yet. made are the stream's commits from index 0, read before
+// the call.
 //
 // Up to where the archiver's status is they are ours. A batch of ours leaves the log
 // after the status has moved past its commit, so the log is looked at before the status:

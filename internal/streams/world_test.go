@@ -225,7 +225,7 @@ func (p *process) ready(stream uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
 	defer cancel()
 	err := p.line.Await(ctx, func() bool {
-		return p.line.MayTake() == nil && (stream == uuid.Nil || p.line.Current().Open.Stream == stream)
+		return (stream == uuid.Nil || p.line.Current().Open.Stream == stream) && p.line.MayTake() == nil // in this order: it may be about to change
 	})
 	if err != nil && p.ctx.Err() != nil {
 		got := <-p.err
