@@ -189,6 +189,7 @@ func TestProblems(t *testing.T) {
 		"root key":               {minimal + "archive: {root_vkey: PRIVATE+KEY+x+1+y}\n", []string{"archive.root_vkey: is not a public key"}},
 		"queue below a request":  {minimal + "wal: {queue_events: 9999}\n", []string{"wal.queue_events: 9999 is not between 10000"}},
 		"retry window":           {minimal + "wal: {retry_ids: 9999, retry_age: 1s}\n", []string{"wal.retry_ids: 9999 is not between 10000", "wal.retry_age: 1s is not between 1m"}},
+		"a batch in one upload":  {minimal + "seal: {bytes: 4GiB}\nwal: {segment_bytes: 1GiB, high_water_bytes: 8GiB}\n", []string{"seal.bytes: 4GiB, and 1GiB more at once (wal.segment_bytes, limits.request_bytes), are more than the 4608MiB that fit"}},
 		"high water":             {minimal + "wal: {high_water_bytes: 64MiB}\n", []string{"wal.high_water_bytes: 64MiB is not between 128MiB"}},
 		"tokens": {
 			minimal + "tokens:\n- {name: a, scopes: [admin], sha256: abc}\n- {name: a, scopes: [], sha256: abc, retention: X}\n",

@@ -32,6 +32,10 @@ const daysMax = 36_500 - 396
 
 const sealBytesLeast = MiB
 
+// batchMost is what a batch may be of the log: S3 takes 5 GiB in one PUT, and a file of
+// values that cannot be compressed is a little more than the log has of them.
+const batchMost = 4*GiB + 512*MiB
+
 // checker collects problems; lines are added by the one who knows them.
 type checker struct{ problems []Problem }
 
@@ -241,7 +245,7 @@ func (c *Config) checkRetention(k *checker) {
 
 func (c *Config) checkBounds(k *checker) {
 	between(k, "seal.rows", c.Seal.Rows, 1, 10_000_000)
-	between(k, "seal.bytes", c.Seal.Bytes, sealBytesLeast, 2*GiB) // a request more of it must fit into one PUT of 5 GiB
+	between(k, "seal.bytes", c.Seal.Bytes, sealBytesLeast, 4*GiB)
 	between(k, "seal.age", c.Seal.Age, 100*time.Millisecond, 24*time.Hour)
 	between(k, "seal.ahead_most", c.Seal.AheadMost, time.Hour, daysMax*24*time.Hour)
 	between(k, "wal.segment_bytes", c.WAL.SegmentBytes, MiB, GiB)
@@ -252,6 +256,10 @@ func (c *Config) checkBounds(k *checker) {
 	between(k, "limits.request_events", c.Limits.RequestEvents, 1, 1_000_000)
 	between(k, "limits.depth", c.Limits.Depth, 2, 1000)
 	between(k, "limits.connections", c.Limits.Connections, 1, 100_000)
+	// A batch is sealed behind what makes it full, and each of its files is one PUT.
+	if beyond := max(c.WAL.SegmentBytes, c.Limits.RequestBytes); c.Seal.Bytes+beyond > batchMost {
+		k.complain("seal.bytes", "%v, and %v more at once (wal.segment_bytes, limits.request_bytes), are more than the %v that fit into one upload for sure", c.Seal.Bytes, beyond, batchMost)
+	}
 	// A request is one atomic unit: one that can never fit would be refused for ever.
 	between(k, "wal.queue_events", c.WAL.QueueEvents, c.Limits.RequestEvents, 10_000_000)
 	// Else a large request would push its own first ids out of the window.
