@@ -85,23 +85,19 @@ func TestLongTextsAreReadAtOnce(t *testing.T) {
 			return athena.Query{SQL: "SELECT 1 IN (1" + strings.Repeat(", CAST(1 AS decimal(9,0))", n*2_500) + ")"}
 		},
 	} {
-		// Four times the length is sixteen times the work where it is the square. The least
-		// of three, because other programs run as well.
-		var quarter, whole time.Duration
-		for try := range 3 {
-			a, b := timeOf(t, e, query(1)), timeOf(t, e, query(4))
-			if try == 0 || a < quarter {
-				quarter = a
-			}
-			if try == 0 || b < whole {
-				whole = b
-			}
+		// Four times the length is sixteen times the work where it is the square, in each of
+		// five tries: other programs run as well, and slow one half of a pair down or the other.
+		var seen []string
+		for range 5 {
+			quarter, whole := timeOf(t, e, query(1)), timeOf(t, e, query(4))
 			if whole < 8*quarter {
+				seen = nil
 				break
 			}
+			seen = append(seen, fmt.Sprintf("%s and %s", quarter, whole))
 		}
-		if whole >= 8*quarter {
-			t.Errorf("%s: a quarter is read in %s, and all of it in %s", name, quarter, whole)
+		if seen != nil {
+			t.Errorf("%s: a quarter and all of it are read in %s", name, strings.Join(seen, ", "))
 		}
 	}
 }
