@@ -18,6 +18,15 @@ import (
 // thoughtLost is a node that has archived three events and shipped two batches more, of
 // four events and five. It is away for so long, and then somebody recovers its stream.
 func thoughtLost(t *testing.T, away time.Duration) (w *world, next uuid.UUID) {
+	return awayFor(t, away, 12, func(w *world, p *process) error {
+		log := p.line.Current().Buffer
+		return errors.Join(p.send(w.events(4)...), log.Seal(t.Context()), p.send(w.events(5)...), log.Seal(t.Context()))
+	})
+}
+
+// awayFor is a node that has archived three events, takes more, ships up to that seq, and
+// is away for so long.
+func awayFor(t *testing.T, away time.Duration, shipped int64, more func(*world, *process) error) (w *world, next uuid.UUID) {
 	t.Helper()
 	w = newWorld(t, crashfs.New(), "/data")
 	w.ships = time.Hour
@@ -33,11 +42,11 @@ func thoughtLost(t *testing.T, away time.Duration) (w *world, next uuid.UUID) {
 		return nil
 	})
 	at, s := w.clock.now(), p.line.Current()
-	if err := errors.Join(p.send(w.events(4)...), s.Buffer.Seal(t.Context()), p.send(w.events(5)...), s.Buffer.Seal(t.Context())); err != nil {
+	if err := more(w, p); err != nil {
 		t.Fatal(err)
 	}
 	s.Shipper.Flush(t.Context())
-	if n := s.Shipper.Status().NextSeq; n != 12 {
+	if n := s.Shipper.Status().NextSeq; n != shipped {
 		t.Fatalf("shipped up to seq %d", n)
 	}
 	if err := p.end(); err != nil {
@@ -155,39 +164,15 @@ func TestRecoveryThatNobodyEnds(t *testing.T) {
 // TestRecoveryThatHasEverything: a recovery has archived every seq that the node has, and was
 // killed before it closed the stream. The node, which comes back, has nothing to wait for.
 func TestRecoveryThatHasEverything(t *testing.T) {
-	w := newWorld(t, crashfs.New(), "/data")
-	w.ships = time.Hour
-	w.clock.advance(time.Minute)
-	p := must(w.start())
-	if err := errors.Join(p.ready(w.first), p.send(w.events(3)...), p.drain()); err != nil {
-		t.Fatal(err)
-	}
-	w.store.Intercept(func(c memstore.Call) *memstore.Fault {
-		if c.Op == "put" && !strings.HasPrefix(c.Key, prefix+"/wal/") {
-			return &memstore.Fault{Err: memstore.ErrLost}
-		}
-		return nil
-	})
-	at, s := w.clock.now(), p.line.Current()
-	if err := p.send(w.events(4)...); err != nil { // not sealed
-		t.Fatal(err)
-	}
-	s.Shipper.Flush(t.Context())
-	if n := s.Shipper.Status().NextSeq; n != 7 {
-		t.Fatalf("shipped up to seq %d", n)
-	}
-	must(0, p.end())
-	w.store.Intercept(nil)
-	w.clock.advance(at.Sub(w.clock.now()) + time.Hour)
-	next := w.successor(w.first)
-	w.recoverFor(t, 2) // it takes the stream, and archives 3 to 6
+	w, next := awayFor(t, time.Hour, 7, func(w *world, p *process) error { return p.send(w.events(4)...) }) // not sealed
+	w.recoverFor(t, 2)                                                                                      // it takes the stream, and archives 3 to 6
 	begun := w.clock.now()
 	w.paused = func(d time.Duration) {
 		if d >= 5*time.Second {
 			w.clock.advance(time.Hour)
 		}
 	}
-	p = must(w.start())
+	p := must(w.start())
 	if err := errors.Join(p.ready(next), p.send(w.events(1)...), p.drain(), p.end()); err != nil {
 		t.Fatal(err)
 	}
